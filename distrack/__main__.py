@@ -1,0 +1,5 @@
+"""`python -m distrack`: the command."""
+
+from distrack.cli import main
+
+main()

@@ -1,0 +1,112 @@
+"""Audio files: read, resample, fit to a length, write; and what a hostile file gets."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from distrack.errors import AudioError
+
+SAMPLE_RATE = 16_000
+EXTENSIONS = frozenset({".wav", ".flac", ".ogg", ".mp3"})
+
+# A clip is a sound, not a recording session; a file beyond this was not meant as one.
+LONGEST_CLIP = 600.0
+# No codec we read packs more frames than this into a byte on average, silence included.
+FRAMES_PER_BYTE = 4_000
+SILENCE = 1e-5
+
+Wave = NDArray[np.float32]
+
+
+def read_clip(path: Path, *, seconds: float, sample_rate: int = SAMPLE_RATE) -> Wave:
+    """The first `seconds` of a file: mono, resampled, exactly that long (zeros at the end).
+
+    Never decodes more than it returns, whatever the header claims.
+
+    Returns:
+        samples in [-1, 1]
+
+    Shape:
+        - returns: ``[round(seconds * sample_rate)]``
+
+    Raises:
+        AudioError: the file is unreadable, empty, silent, too long to be a clip, or holds values that are not numbers.
+    """
+    length = round(seconds * sample_rate)
+    try:
+        with soundfile.SoundFile(path) as file:
+            _refuse_hostile(file, path)
+            # A little more than asked, so that the resampler's edge falls outside.
+            wanted = int(np.ceil(seconds * file.samplerate)) + file.samplerate // 50
+            samples = file.read(min(wanted, file.frames), dtype="float32", always_2d=True)
+            rate = file.samplerate
+    except (soundfile.SoundFileError, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        raise AudioError(f"unreadable: {_reason(error)}") from None
+    if len(samples) == 0:
+        raise AudioError("empty: no samples in it")
+    if not np.isfinite(samples).all():
+        raise AudioError("holds values that are not numbers (NaN or infinite)")
+    mono = samples.mean(axis=1)
+    if rate != sample_rate:
+        mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
+    wave = np.clip(fit_length(mono, length), -1.0, 1.0)
+    if np.ptp(wave) < SILENCE:
+        raise AudioError(f"silent: nothing but one constant value in its first {seconds:g} s")
+    return wave
+
+
+def _refuse_hostile(file: soundfile.SoundFile, path: Path) -> None:
+    if not 1_000 <= file.samplerate <= 768_000:
+        raise AudioError(f"claims a sample rate of {file.samplerate} Hz")
+    if file.frames > FRAMES_PER_BYTE * path.stat().st_size:
+        raise AudioError(f"its header claims {file.frames} frames, more than {path.stat().st_size} bytes can hold")
+    if file.frames > LONGEST_CLIP * file.samplerate:
+        raise AudioError(
+            f"{file.frames / file.samplerate:.0f} s long: a clip lasts at most {LONGEST_CLIP:.0f} s, cut it first"
+        )
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip().rstrip(".")
+    return text.rsplit(": ", 1)[-1] if text else type(error).__name__
+
+
+def fit_length(wave: Wave, length: int) -> Wave:
+    """Cut at the end, or filled with zeros at the end, to `length` samples.
+
+    >>> fit_length(np.ones(2, dtype=np.float32), 3).tolist()
+    [1.0, 1.0, 0.0]
+    """
+    if len(wave) >= length:
+        return np.ascontiguousarray(wave[:length], dtype=np.float32)
+    return np.pad(wave, (0, length - len(wave))).astype(np.float32, copy=False)
+
+
+def level(wave: Wave, *, rms_db: float = -20.0, peak_db: float = -1.0) -> Wave:
+    """Without DC, at a given RMS level in dBFS, but never above the peak; silence stays silence.
+
+    The peak limits by gain, not by clipping, so that a short click stays short and clean.
+    """
+    wave = wave - wave.mean()
+    rms, peak = float(np.sqrt(np.mean(wave**2))), float(np.abs(wave).max(initial=0.0))
+    if peak < SILENCE:
+        return wave.astype(np.float32)
+    gain = min(10 ** (rms_db / 20) / rms, 10 ** (peak_db / 20) / peak)
+    return (wave * gain).astype(np.float32)
+
+
+def flac_bytes(wave: Wave, *, sample_rate: int = SAMPLE_RATE) -> bytes:
+    """A wave as 16-bit FLAC.
+
+    Raises:
+        ValueError: the wave leaves [-1, 1] or is not made of numbers; writing it would clip or crackle.
+    """
+    if not np.isfinite(wave).all() or np.abs(wave).max(initial=0.0) > 1.0:
+        raise ValueError("a wave to be written must stay within [-1, 1]: call level() first")
+    buffer = io.BytesIO()
+    soundfile.write(buffer, wave, sample_rate, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()

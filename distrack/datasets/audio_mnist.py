@@ -1,0 +1,46 @@
+"""AudioMNIST: 30,000 English digits by 60 speakers."""
+
+import re
+from pathlib import Path
+
+from distrack.datasets.contract import Clip, Dataset, Index, held_out, nearest_folder, register
+
+_NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[^_]+)_(?P<take>\d+)\.wav")
+
+
+def index_audio_mnist(root: Path) -> Index:
+    """Speaker-disjoint split: a fifth of the speakers (12 of 60), drawn once by a fixed seed, are the test side."""
+    folder = nearest_folder(root, ["data"])
+    found = [
+        (path, match)
+        for path in sorted(folder.glob("*/*.wav"))
+        if (match := _NAME.fullmatch(path.name)) and match["speaker"] == path.parent.name
+    ]
+    if not found:
+        raise AUDIO_MNIST.not_found(root)
+    test = held_out((match["speaker"] for _, match in found), fraction=0.2)
+    clips = tuple(
+        Clip(path, int(match["digit"]), "test" if match["speaker"] in test else "train", match["speaker"])
+        for path, match in found
+    )
+    return Index(root, tuple("0123456789"), clips, disjoint_by="speaker")
+
+
+AUDIO_MNIST = register(
+    Dataset(
+        name="AUDIO_MNIST",
+        title="AudioMNIST",
+        task="spoken digits",
+        licence="MIT",
+        citation=(
+            '@article{becker2024audiomnist, author={Becker, S{\\"o}ren and Vielhaben, Johanna and Ackermann, Marcel '
+            'and M{\\"u}ller, Klaus-Robert and Lapuschkin, Sebastian and Samek, Wojciech}, title={AudioMNIST: Exploring '
+            "Explainable Artificial Intelligence for audio analysis on a simple benchmark}, "
+            "journal={Journal of the Franklin Institute}, volume={361}, number={1}, pages={418--428}, year={2024}}"
+        ),
+        url="https://github.com/soerenab/AudioMNIST",
+        seconds=1.0,
+        layout="files named like data/01/0_01_0.wav",
+        index=index_audio_mnist,
+    )
+)

@@ -1,0 +1,203 @@
+"""The waveform cache: every clip decoded once, kept as one memory-mapped array.
+
+A cache entry is a folder named by a digest of what it was made from. It is filled beside its place under a lock and
+moved there when whole, so that a reader sees all of it or nothing, a crash loses no decoded clip, and two processes
+that want the same entry do the work once.
+"""
+
+import errno
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from distrack.audio import SAMPLE_RATE, Wave, read_clip
+from distrack.datasets.contract import Index, Progress
+from distrack.errors import AudioError, DatasetError
+
+_VERSION = 1
+_CHUNK = 256
+WORST_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that could not be used, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A dataset ready to be read: its usable clips, decoded.
+
+    Attributes:
+        index: the clips on disk, the unusable ones included.
+        waveforms: memory-mapped samples in [-1, 1], a row for every clip of the index (zeros where unusable).
+        rows: the usable clips, as rows of `waveforms`.
+        skipped: the unusable ones.
+        key: digest of what this was made from.
+        folder: where it is kept; what is derived from the waveforms goes below it.
+
+    Shape:
+        - waveforms: ``[clips, samples]`` float32
+        - rows: ``[usable clips]`` int64
+    """
+
+    index: Index
+    waveforms: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    skipped: tuple[Skipped, ...]
+    key: str
+    folder: Path
+
+    @property
+    def seconds(self) -> float:
+        """Length of every clip."""
+        return int(self.waveforms.shape[1]) / SAMPLE_RATE
+
+    def split_rows(self, split: str) -> NDArray[np.int64]:
+        """Rows of the usable clips on one side of the split."""
+        return np.array([row for row in self.rows if self.index.clips[row].split == split], dtype=np.int64)
+
+    def labels(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Class indices of the given rows."""
+        return np.array([self.index.clips[row].label for row in rows], dtype=np.int64)
+
+
+def _key(index: Index, seconds: float) -> str:
+    digest = hashlib.sha256(f"{_VERSION} {SAMPLE_RATE} {seconds}\n".encode())
+    for clip in index.clips:
+        stat = clip.path.stat()
+        digest.update(f"{clip.path} {stat.st_size} {stat.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:24]
+
+
+def prepare(index: Index, *, seconds: float, cache_path: Path, progress: Progress | None = None) -> Prepared:
+    """Decodes every clip of a valid index once; instant when that was done before.
+
+    Args:
+        index: the clips.
+        seconds: fixed length of a clip.
+        cache_path: folder of the caches.
+        progress: told the clips done and their number.
+
+    Raises:
+        DatasetError: more than 5 % of the files cannot be used, a class is left without clips, or the disk is full.
+    """
+    index.validate()
+    key = _key(index, seconds)
+    folder = cache_path / key
+    fill_once(folder, lambda partial: _decode_all(index, seconds, partial, progress))
+    skipped = [Skipped(Path(path), reason) for path, reason in json.loads((folder / "skipped.json").read_text())]
+    _refuse_bad(index, skipped)
+    unusable = {skip.path for skip in skipped}
+    rows = np.array([row for row, clip in enumerate(index.clips) if clip.path not in unusable], dtype=np.int64)
+    waveforms = np.load(folder / "waveforms.npy", mmap_mode="r")
+    return Prepared(index, waveforms, rows, tuple(skipped), key, folder)
+
+
+def fill_once(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Makes `folder` by `fill`, unless it is there: whole or not at all, by one process at a time.
+
+    `fill` gets the path of the unfinished folder, which still holds what an interrupted call left there.
+
+    Raises:
+        DatasetError: the disk is full or the place is not writable.
+    """
+    if folder.is_dir():
+        return
+    partial = folder.with_name(folder.name + ".partial")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(folder.name + ".lock")):
+            if folder.is_dir():
+                return
+            partial.mkdir(exist_ok=True)
+            fill(partial)
+            partial.replace(folder)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise DatasetError(
+            f"cannot write the cache at {folder.parent}: {error.strerror or error}. "
+            f"Make room there, or set DISTRACK_DATA_PATH to another place"
+        ) from None
+
+
+def _decode_all(index: Index, seconds: float, partial: Path, progress: Progress | None) -> None:
+    count, samples = len(index.clips), round(seconds * SAMPLE_RATE)
+    waveforms = _open_array(partial / "waveforms.npy", (count, samples), np.float32)
+    done = _open_array(partial / "done.npy", (count,), np.uint8)
+    reasons_file = partial / "reasons.jsonl"
+
+    def decode(row: int) -> Wave | AudioError:
+        try:
+            return read_clip(index.clips[row].path, seconds=seconds)
+        except AudioError as error:
+            return error
+
+    waiting = np.flatnonzero(done == 0)
+    with ThreadPoolExecutor(os.cpu_count()) as pool, reasons_file.open("a") as reasons:
+        for start in range(0, len(waiting), _CHUNK):
+            chunk = waiting[start : start + _CHUNK]
+            for row, result in zip(chunk, pool.map(decode, chunk), strict=True):
+                if isinstance(result, AudioError):
+                    reasons.write(json.dumps([str(index.clips[row].path), str(result)]) + "\n")
+                else:
+                    waveforms[row] = result
+            # Samples reach the disk before the mark that says they are there.
+            waveforms.flush()
+            reasons.flush()
+            done[chunk] = 1
+            done.flush()
+            if progress is not None:
+                progress(count - len(waiting) + start + len(chunk), count)
+    skipped = dict(json.loads(line) for line in reasons_file.read_text().splitlines())
+    (partial / "skipped.json").write_text(json.dumps(list(skipped.items())))
+    reasons_file.unlink()
+    (partial / "done.npy").unlink()
+
+
+def _open_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np.memmap[tuple[int, ...], np.dtype]:
+    """What an interrupted call left at `path`, or a new array of zeros whose room on the disk is taken now.
+
+    A memory map that finds the disk full later is killed by the system instead of told.
+    """
+    try:
+        return np.lib.format.open_memmap(path, mode="r+")
+    except (FileNotFoundError, ValueError):
+        if shutil.disk_usage(path.parent).free < math.prod(shape) * np.dtype(dtype).itemsize:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
+
+
+def _refuse_bad(index: Index, skipped: list[Skipped]) -> None:
+    if not skipped:
+        return
+    listed = "; ".join(f"{skip.path.name}: {skip.reason}" for skip in skipped[:3])
+    more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+    if len(skipped) > WORST_SHARE * len(index.clips):
+        raise DatasetError(
+            f"{len(skipped)} of {len(index.clips)} files under {index.root} cannot be used, more than "
+            f"{WORST_SHARE:.0%}: {listed}{more}. Mend or remove them"
+        )
+    unusable = {skip.path for skip in skipped}
+    left = {(clip.label, clip.split) for clip in index.clips if clip.path not in unusable}
+    for label, name in enumerate(index.classes):
+        for split in ("train", "test"):
+            if (label, split) not in left:
+                raise DatasetError(f"no usable {split} clip is left of class {name} under {index.root}: {listed}{more}")

@@ -1,0 +1,41 @@
+"""FSDD, the Free Spoken Digit Dataset: 3,000 English digits by 6 speakers."""
+
+import re
+from pathlib import Path
+
+from distrack.datasets.contract import Clip, Dataset, Index, Split, nearest_folder, register
+
+_NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[^_]+)_(?P<take>\d+)\.wav")
+_TEST_TAKES = range(5)
+
+
+def index_fsdd(root: Path) -> Index:
+    """The official split: takes 0-4 of every speaker and digit are the test clips."""
+    folder = nearest_folder(root, ["recordings"])
+    clips = []
+    for path in sorted(folder.glob("*.wav")):
+        if match := _NAME.fullmatch(path.name):
+            split: Split = "test" if int(match["take"]) in _TEST_TAKES else "train"
+            clips.append(Clip(path, int(match["digit"]), split, group=path.stem))
+    if not clips:
+        raise FSDD.not_found(root)
+    return Index(root, tuple("0123456789"), tuple(clips), disjoint_by="recording")
+
+
+FSDD = register(
+    Dataset(
+        name="FSDD",
+        title="Free Spoken Digit Dataset",
+        task="spoken digits",
+        licence="CC BY-SA 4.0",
+        citation=(
+            "@misc{fsdd, author={Jackson, Zohar and Souza, C{\\'e}sar and Flaks, Jason and Pan, Yuxin and "
+            "Nicolas, Hereman and Thite, Adhish}, title={Free Spoken Digit Dataset: v1.0.8}, year={2018}, "
+            "doi={10.5281/zenodo.1342401}}"
+        ),
+        url="https://github.com/Jakobovski/free-spoken-digit-dataset",
+        seconds=1.0,
+        layout="files named like recordings/7_jackson_12.wav",
+        index=index_fsdd,
+    )
+)

@@ -1,0 +1,51 @@
+"""Settings of a machine: paths, port and device, from the environment and from `.env`."""
+
+from functools import cache
+from pathlib import Path
+
+import pydantic
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from distrack.errors import ConfigError
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def _named(*names: str) -> AliasChoices:
+    return AliasChoices(*names)
+
+
+class Settings(BaseSettings):
+    """What differs from machine to machine; `.env.example` lists every name."""
+
+    model_config = SettingsConfigDict(env_file=PROJECT / ".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    runs_path: Path = Field(PROJECT / "runs", validation_alias=_named("DISTRACK_RUNS_PATH"))
+    data_path: Path = Field(PROJECT / "data", validation_alias=_named("DISTRACK_DATA_PATH"))
+    audio_path: Path | None = Field(None, validation_alias=_named("AUDIO_PATH"))
+    impulse_response_path: Path | None = Field(None, validation_alias=_named("IMPULSE_RESPONSE_PATH"))
+    port: int = Field(8501, validation_alias=_named("PORT"), ge=1, le=65535)
+    s3_bucket: str | None = Field(None, validation_alias=_named("S3_BUCKET"))
+    device: str = Field("auto", validation_alias=_named("DISTRACK_DEVICE"))
+
+    @property
+    def cache_path(self) -> Path:
+        """Where prepared datasets are kept; everything below it can be made again."""
+        return self.data_path / "cache"
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        ConfigError: a variable holds an impossible value.
+    """
+    try:
+        return Settings()
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(
+            f"the environment (or .env) sets {first['loc'][0]} to {first['input']!r}: {first['msg']}"
+        ) from None
