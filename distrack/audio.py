@@ -1,6 +1,7 @@
 """Audio files: read, resample, fit to a length, write; and what a hostile file gets."""
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def read_clip(path: Path, *, seconds: float, sample_rate: int = SAMPLE_RATE) -> 
         with soundfile.SoundFile(path) as file:
             _refuse_hostile(file, path)
             # A little more than asked, so that the resampler's edge falls outside.
-            wanted = int(np.ceil(seconds * file.samplerate)) + file.samplerate // 50
+            wanted = math.ceil(seconds * file.samplerate) + file.samplerate // 50
             samples = file.read(min(wanted, file.frames), dtype="float32", always_2d=True)
             rate = file.samplerate
     except (soundfile.SoundFileError, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
@@ -50,13 +51,14 @@ def read_clip(path: Path, *, seconds: float, sample_rate: int = SAMPLE_RATE) -> 
         raise AudioError("empty: no samples in it")
     if not np.isfinite(samples).all():
         raise AudioError("holds values that are not numbers (NaN or infinite)")
-    mono = samples.mean(axis=1)
+    # A float file may hold any numbers; scaled it keeps its shape, clipped it would not.
+    mono = (samples / max(1.0, float(np.abs(samples).max()))).mean(axis=1)
+    # Before resampling and padding, which turn a constant into something else.
+    if np.ptp(mono[: math.ceil(seconds * rate)]) < SILENCE:
+        raise AudioError(f"silent: nothing but one constant value in its first {seconds:g} s")
     if rate != sample_rate:
         mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
-    wave = np.clip(fit_length(mono, length), -1.0, 1.0)
-    if np.ptp(wave) < SILENCE:
-        raise AudioError(f"silent: nothing but one constant value in its first {seconds:g} s")
-    return wave
+    return np.clip(fit_length(mono, length), -1.0, 1.0)
 
 
 def _refuse_hostile(file: soundfile.SoundFile, path: Path) -> None:

@@ -2,14 +2,17 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import pydantic
-from pydantic import AliasChoices, Field
+from pydantic import AfterValidator, AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from distrack.errors import ConfigError
 
 PROJECT = Path(__file__).resolve().parent.parent
+# No shell expands the ~ of a path in .env.
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 def _named(*names: str) -> AliasChoices:
@@ -21,10 +24,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=PROJECT / ".env", extra="ignore", frozen=True, env_ignore_empty=True)
 
-    runs_path: Path = Field(PROJECT / "runs", validation_alias=_named("DISTRACK_RUNS_PATH"))
-    data_path: Path = Field(PROJECT / "data", validation_alias=_named("DISTRACK_DATA_PATH"))
-    audio_path: Path | None = Field(None, validation_alias=_named("AUDIO_PATH"))
-    impulse_response_path: Path | None = Field(None, validation_alias=_named("IMPULSE_RESPONSE_PATH"))
+    runs_path: UserPath = Field(PROJECT / "runs", validation_alias=_named("DISTRACK_RUNS_PATH"))
+    data_path: UserPath = Field(PROJECT / "data", validation_alias=_named("DISTRACK_DATA_PATH"))
+    audio_path: UserPath | None = Field(None, validation_alias=_named("AUDIO_PATH"))
+    impulse_response_path: UserPath | None = Field(None, validation_alias=_named("IMPULSE_RESPONSE_PATH"))
     port: int = Field(8501, validation_alias=_named("PORT"), ge=1, le=65535)
     s3_bucket: str | None = Field(None, validation_alias=_named("S3_BUCKET"))
     device: str = Field("auto", validation_alias=_named("DISTRACK_DEVICE"))

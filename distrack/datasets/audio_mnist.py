@@ -34,8 +34,8 @@ AUDIO_MNIST = register(
         licence="MIT",
         citation=(
             '@article{becker2024audiomnist, author={Becker, S{\\"o}ren and Vielhaben, Johanna and Ackermann, Marcel '
-            'and M{\\"u}ller, Klaus-Robert and Lapuschkin, Sebastian and Samek, Wojciech}, title={AudioMNIST: Exploring '
-            "Explainable Artificial Intelligence for audio analysis on a simple benchmark}, "
+            'and M{\\"u}ller, Klaus-Robert and Lapuschkin, Sebastian and Samek, Wojciech}, title={AudioMNIST: '
+            "Exploring Explainable Artificial Intelligence for audio analysis on a simple benchmark}, "
             "journal={Journal of the Franklin Institute}, volume={361}, number={1}, pages={418--428}, year={2024}}"
         ),
         url="https://github.com/soerenab/AudioMNIST",

@@ -123,11 +123,15 @@ def fill_once(folder: Path, fill: Callable[[Path], None]) -> None:
         with FileLock(folder.with_name(folder.name + ".lock")):
             if folder.is_dir():
                 return
-            partial.mkdir(exist_ok=True)
-            fill(partial)
-            partial.replace(folder)
+            try:
+                partial.mkdir(exist_ok=True)
+                fill(partial)
+                partial.replace(folder)
+            except OSError:
+                # While the lock is held: whoever waits for it starts on a clean place.
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
     except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
         raise DatasetError(
             f"cannot write the cache at {folder.parent}: {error.strerror or error}. "
             f"Make room there, or set DISTRACK_DATA_PATH to another place"
@@ -147,7 +151,7 @@ def _decode_all(index: Index, seconds: float, partial: Path, progress: Progress 
             return error
 
     waiting = np.flatnonzero(done == 0)
-    with ThreadPoolExecutor(os.cpu_count()) as pool, reasons_file.open("a") as reasons:
+    with ThreadPoolExecutor(os.cpu_count()) as pool, reasons_file.open("a", buffering=1) as reasons:
         for start in range(0, len(waiting), _CHUNK):
             chunk = waiting[start : start + _CHUNK]
             for row, result in zip(chunk, pool.map(decode, chunk), strict=True):
@@ -155,17 +159,17 @@ def _decode_all(index: Index, seconds: float, partial: Path, progress: Progress 
                     reasons.write(json.dumps([str(index.clips[row].path), str(result)]) + "\n")
                 else:
                     waveforms[row] = result
-            # Samples reach the disk before the mark that says they are there.
+            # Samples and reasons (written line by line) reach the disk before the mark that says they are there.
             waveforms.flush()
-            reasons.flush()
             done[chunk] = 1
             done.flush()
             if progress is not None:
                 progress(count - len(waiting) + start + len(chunk), count)
     skipped = dict(json.loads(line) for line in reasons_file.read_text().splitlines())
     (partial / "skipped.json").write_text(json.dumps(list(skipped.items())))
-    reasons_file.unlink()
+    # In this order: without the marks an interrupted call decodes again, without the reasons it would know no bad file.
     (partial / "done.npy").unlink()
+    reasons_file.unlink()
 
 
 def _open_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np.memmap[tuple[int, ...], np.dtype]:

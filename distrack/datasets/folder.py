@@ -15,7 +15,8 @@ _GROUP = re.compile(r"(?:^|[_\-. ])(?:speaker|spk|group|singer|artist|player|ses
 
 
 def index_folder(root: Path) -> Index:
-    """Stratified split: a fifth of each class is the test side, by whole groups where every file name says one.
+    """Stratified split: a fifth of each class is the test side, by whole groups where every file name says one
+    and every class has several.
 
     A name says its group with a word such as ``speaker``, ``singer`` or ``group`` before it: ``speaker03_take1.wav``.
     """
@@ -33,8 +34,11 @@ def index_folder(root: Path) -> Index:
     if not by_class:
         raise FOLDER.not_found(root)
     groups = {path: _group(path) for files in by_class.values() for path in files}
-    grouped = all(groups.values()) and len(set(groups.values())) > 1
-    test = _test_groups(by_class, groups) if grouped else _test_files(by_class)
+    test = _test_groups(by_class, groups) if all(groups.values()) else set()
+    # A class of one group only (an instrument with one player) cannot be tested by whole groups.
+    grouped = all(not test.isdisjoint(files) for files in by_class.values())
+    if not grouped:
+        test = _test_files(by_class)
     clips = tuple(
         Clip(path, label, "test" if path in test else "train", groups[path] if grouped else "")
         for label, files in enumerate(by_class.values())

@@ -1,0 +1,317 @@
+"""The command: every job starts here, from a shell or from a page."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from distrack import datasets as registry
+from distrack import terminal
+from distrack.errors import ConfigError, DistrackError
+from distrack.settings import PROJECT, settings
+
+app = typer.Typer(
+    help="Distil audio datasets to a handful of synthetic tracks per class, hear them, measure them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"token_normalize_func": lambda word: word.replace("_", "-")},
+)
+
+RunsPath = Annotated[Path | None, typer.Option(help="Folder of the runs.")]
+DataPath = Annotated[Path | None, typer.Option(help="Folder that holds the dataset.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a live bar.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `runs` lists it.")]
+
+# Commands that compute; their process is started anew with what makes that fast.
+_WORKERS = frozenset({"prepare", "distill", "resume", "evaluate"})
+
+
+def main() -> None:
+    """Entry point: exit code 0, or 2 with one line that says what is wrong and what to do."""
+    _allocate_fast()
+    try:
+        result = app(standalone_mode=False)
+    except DistrackError as error:
+        _refuse(str(error))
+    except Exception as error:
+        # Typer's own errors (an unknown option, a missing argument) know how to say so in one line.
+        if not hasattr(error, "format_message"):
+            raise
+        _refuse(f"{error.format_message().rstrip('.')}. See: python -m distrack --help")
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _refuse(message: str) -> None:
+    sys.stderr.write(" ".join(f"distrack: {message}".split()) + "\n")
+    sys.exit(2)
+
+
+def _allocate_fast() -> None:
+    from distrack.runs.environment import FAST_ALLOCATION, worker_environment
+
+    wanted = len(sys.argv) > 1 and sys.argv[1] in _WORKERS and sys.platform == "linux"
+    if wanted and not FAST_ALLOCATION.keys() <= os.environ.keys():
+        sys.stdout.flush()
+        os.execve(sys.executable, [sys.executable, "-m", "distrack", *sys.argv[1:]], worker_environment())
+
+
+@app.command("datasets")
+def list_datasets(as_json: AsJson = False) -> None:
+    """Lists what is known, where it is, and how to get it."""
+    rows: list[dict[str, Any]] = []
+    for name in registry.DATASETS:
+        dataset = registry.DATASETS[name]
+        root = registry.home(dataset, None)
+        if root.is_dir():
+            how = "ready to prepare"
+        elif dataset.make is not None:
+            how = f"python -m distrack prepare --dataset {name}"
+        else:
+            how = f"--data-path FOLDER ({dataset.url})"
+        rows.append(
+            {
+                "name": name,
+                "title": dataset.title,
+                "task": dataset.task,
+                "licence": dataset.licence,
+                "present": root.is_dir(),
+                "path": str(root),
+                "how": how,
+            }
+        )
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("dataset", "task", "here", "how to get it")
+    for row in rows:
+        table.add_row(row["name"], row["task"], "yes" if row["present"] else "no", row["how"])
+    Console().print(table)
+
+
+@app.command()
+def prepare(
+    dataset: Annotated[str, typer.Option(help="Name of the dataset.")] = "SPOKEN_DIGITS",
+    data_path: DataPath = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds of a clip.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Makes or reads a dataset, decodes it once, and computes the default feature."""
+    from distrack.distill import real_images
+    from distrack.features import FeatureConfig
+
+    entry = registry.DATASETS[dataset]
+    with terminal.progress(quiet=quiet) as watch:
+        index = registry.index(
+            dataset, data_path, progress=lambda done, total: watch("making the dataset", done, total, "clips", None)
+        )
+        prepared = registry.prepare(
+            index,
+            seconds=duration or entry.seconds,
+            cache_path=settings().cache_path,
+            progress=lambda done, total: watch("decoding", done, total, "clips", None),
+        )
+        sides = real_images(
+            prepared,
+            FeatureConfig(),
+            progress=lambda done, total: watch("computing features", done, total, "clips", None),
+        )
+    typer.echo(
+        f"{entry.name}: {len(index.classes)} classes, {len(sides['train'])} training and {len(sides['test'])} test "
+        f"clips of {prepared.seconds:g} s, disjoint by {index.disjoint_by}"
+    )
+    for skip in prepared.skipped:
+        typer.echo(f"skipped {skip.path}: {skip.reason}")
+
+
+@app.command()
+def distill(
+    dataset: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
+    data_path: DataPath = None,
+    feature_type: Annotated[str | None, typer.Option(help="melspectrogram or logmelspectrogram.")] = None,
+    ipc: Annotated[int | None, typer.Option(help="Tracks per class.")] = None,
+    preset: Annotated[str | None, typer.Option(help="quick or paper.")] = None,
+    domain: Annotated[str | None, typer.Option(help="What is optimised: spectral.")] = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds of a track.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimisation steps.")] = None,
+    initialisation: Annotated[str | None, typer.Option(help="noise or real.")] = None,
+    objective: Annotated[str | None, typer.Option(help="Matching objective: mean.")] = None,
+    parameterisation: Annotated[str | None, typer.Option(help="How tracks are stored: identity.")] = None,
+    optimiser: Annotated[str | None, typer.Option("--optimiser", "--optimizer", help="sgd or adam.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of the tracks' parameters.")] = None,
+    momentum: Annotated[float | None, typer.Option(help="Of sgd.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="Learning rate over the steps: constant or cosine.")] = None,
+    balance: Annotated[str | None, typer.Option(help="Weight of a network's loss: none or spread.")] = None,
+    snapshots: Annotated[int | None, typer.Option(help="How many states of the tracks are kept.")] = None,
+    n_fft: Annotated[int | None, typer.Option(help="Samples of a window.")] = None,
+    hop_length: Annotated[int | None, typer.Option(help="Samples between two frames.")] = None,
+    n_mels: Annotated[int | None, typer.Option(help="Mel bands.")] = None,
+    network: Annotated[str | None, typer.Option(help="Embedding network: convnet.")] = None,
+    width: Annotated[int | None, typer.Option(help="Channels of the embedding network.")] = None,
+    depth: Annotated[int | None, typer.Option(help="Blocks of the embedding network.")] = None,
+    pool_size: Annotated[int | None, typer.Option(help="Networks in the pool; 0: a fresh one each step.")] = None,
+    pool_grow_every: Annotated[int | None, typer.Option(help="Steps between two networks joining the pool.")] = None,
+    clips_per_class: Annotated[int | None, typer.Option(help="Real clips a step, with fresh networks.")] = None,
+    evaluators: Annotated[str | None, typer.Option(help="Comma-separated: random-cnn,prototype.")] = None,
+    baselines: Annotated[str | None, typer.Option(help="Comma-separated: random-selection,class-mean,full.")] = None,
+    evaluation_seeds: Annotated[int | None, typer.Option(help="Networks a figure is the mean of.")] = None,
+    no_evaluate: Annotated[bool, typer.Option("--no-evaluate", help="Distil only.")] = False,
+    runs_path: RunsPath = None,
+    name: Annotated[str | None, typer.Option(help="Id of the run.")] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Distils a dataset and measures the result."""
+    from distrack import runs
+    from distrack.distill import from_preset
+
+    asked = {
+        "dataset": dataset,
+        "data_path": data_path,
+        "duration": duration,
+        "domain": domain,
+        "ipc": ipc,
+        "preset": preset,
+        "seed": seed,
+        "device": device,
+        "steps": steps,
+        "initialisation": initialisation,
+        "objective": objective,
+        "parameterisation": parameterisation,
+        "optimiser": optimiser,
+        "learning_rate": learning_rate,
+        "momentum": momentum,
+        "schedule": schedule,
+        "balance": balance,
+        "snapshots": snapshots,
+        "feature": {"name": feature_type, "n_fft": n_fft, "hop_length": hop_length, "n_mels": n_mels},
+        "network": {"name": network, "width": width, "depth": depth},
+        "pool": {"size": pool_size, "grow_every": pool_grow_every, "clips_per_class": clips_per_class},
+        "evaluation": _evaluation(evaluators, baselines, evaluation_seeds),
+    }
+    job = from_preset(runs.DistillJob, asked)
+    if no_evaluate:
+        job = job.model_copy(update={"evaluation": None})
+    job.check()
+    run = runs.create(_runs_path(runs_path), job, name)
+    try:
+        _finish(run, quiet=quiet, as_json=as_json)
+    except DistrackError:
+        if run.status().phase in ("", "prepare"):
+            # Nothing was made yet that would be worth keeping.
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
+
+
+@app.command()
+def resume(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
+    """Finishes a run that was stopped, failed, or whose process is gone."""
+    from distrack import runs
+
+    _finish(runs.find(_runs_path(runs_path), run), quiet=quiet, as_json=as_json)
+
+
+@app.command()
+def evaluate(
+    run: RunId,
+    evaluators: Annotated[str | None, typer.Option(help="Comma-separated: random-cnn,prototype.")] = None,
+    baselines: Annotated[str | None, typer.Option(help="Comma-separated: random-selection,class-mean,full.")] = None,
+    evaluation_seeds: Annotated[
+        int | None, typer.Option("--seeds", "--evaluation-seeds", help="Networks a figure is the mean of.")
+    ] = None,
+    runs_path: RunsPath = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measures a finished synthetic set again, with other evaluators, baselines or seeds."""
+    from distrack import runs
+    from distrack.distill import from_preset
+
+    found = runs.find(_runs_path(runs_path), run)
+    before = found.job().evaluation
+    asked = {
+        **({} if before is None else before.model_dump()),
+        **{k: v for k, v in _evaluation(evaluators, baselines, evaluation_seeds).items() if v is not None},
+    }
+    config = from_preset(runs.DistillJob, {"evaluation": asked}).evaluation
+    if config is None:
+        raise ConfigError("nothing to evaluate with")
+    with terminal.progress(quiet=quiet) as watch:
+        try:
+            report = runs.measure(found, config, watch=watch)
+        except runs.Stopped:
+            typer.echo(f"stopped: {run} keeps what it had")
+            return
+    terminal.show(report, found.id, as_json=as_json)
+
+
+@app.command()
+def stop(run: RunId, runs_path: RunsPath = None) -> None:
+    """Stops a run; what it has done is kept and `resume` goes on from there."""
+    from distrack import runs
+
+    status = runs.stop(runs.find(_runs_path(runs_path), run))
+    typer.echo(f"{run} is {status.state}")
+
+
+@app.command("runs")
+def list_runs(runs_path: RunsPath = None, as_json: AsJson = False) -> None:
+    """Lists the runs, newest first."""
+    from distrack import runs
+
+    rows = []
+    for run in runs.all_runs(_runs_path(runs_path)):
+        status, report = run.status(), run.report()
+        accuracy = report.accuracy("random-cnn", "synthetic") if report else None
+        rows.append({"id": run.id, **status.model_dump(include={"state", "phase", "step", "steps", "error"})})
+        rows[-1]["accuracy"] = accuracy
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("run", "state", "phase", "step", "accuracy")
+    for row in rows:
+        shown = "" if row["accuracy"] is None else f"{row['accuracy']:.3f}"
+        step = f"{row['step']} / {row['steps']}" if row["steps"] else ""
+        table.add_row(row["id"], row["state"], row["phase"], step, shown)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+@app.command("app")
+def start_app() -> None:
+    """Opens the app on PORT."""
+    os.chdir(PROJECT)
+    command = ["-m", "streamlit", "run", str(PROJECT / "app.py"), "--server.port", str(settings().port)]
+    os.execv(sys.executable, [sys.executable, *command])
+
+
+def _finish(run: Any, *, quiet: bool, as_json: bool) -> None:
+    from distrack import runs
+
+    with terminal.progress(quiet=quiet) as watch:
+        try:
+            report = runs.work(run, watch=watch)
+        except runs.Stopped:
+            typer.echo(f"stopped. Go on with: python -m distrack resume {run.id}", err=as_json)
+            return
+    terminal.show(report, run.id, as_json=as_json)
+
+
+def _runs_path(given: Path | None) -> Path:
+    return (given or settings().runs_path).expanduser().absolute()
+
+
+def _evaluation(evaluators: str | None, baselines: str | None, seeds: int | None) -> dict[str, Any]:
+    return {"evaluators": _listed(evaluators), "baselines": _listed(baselines), "seeds": seeds}
+
+
+def _listed(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(word.strip() for word in text.split(",") if word.strip())

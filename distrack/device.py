@@ -1,0 +1,24 @@
+"""The device: chosen by itself unless one is named."""
+
+import torch
+
+from distrack.errors import ConfigError
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of that name; `auto` is CUDA, else MPS, else the CPU.
+
+    Raises:
+        ConfigError: no such device here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    here = ["auto", "cpu"]
+    here += [f"cuda:{n}" for n in range(torch.cuda.device_count())]
+    here += ["cuda"] if torch.cuda.is_available() else []
+    here += ["mps"] if torch.backends.mps.is_available() else []
+    if name not in here:
+        raise ConfigError(f"device {name!r} is not on this machine: choose {', '.join(here)}")
+    return torch.device(name)

@@ -1,0 +1,17 @@
+"""Distillation: thousands of real clips become a few synthetic tracks per class."""
+
+from distrack.distill.config import PRESETS, DistillConfig, from_preset
+from distrack.distill.distiller import Distiller, StepRecord
+from distrack.distill.images import RealImages, real_images
+from distrack.distill.synthetic import SyntheticSet
+
+__all__ = [
+    "PRESETS",
+    "DistillConfig",
+    "Distiller",
+    "RealImages",
+    "StepRecord",
+    "SyntheticSet",
+    "from_preset",
+    "real_images",
+]

@@ -1,0 +1,105 @@
+"""The images of real clips: one side of a split, computed once, memory-mapped, normalised as they are read."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distrack.datasets import Prepared
+from distrack.datasets.cache import fill_once
+from distrack.datasets.contract import Progress, Split
+from distrack.features import FeatureConfig, Normalisation, build_feature
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class RealImages:
+    """Real clips of one side of a split, as a network sees them.
+
+    Attributes:
+        images: the feature of every clip of the dataset, not normalised, memory-mapped.
+        rows: the clips of this side.
+        labels: their classes.
+        classes: how many classes there are.
+        normalisation: of the training side, whichever side this is.
+
+    Shape:
+        - images: ``[clips, 1, bands, frames]`` float32
+        - rows, labels: ``[n]`` int64
+    """
+
+    images: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    classes: int
+    normalisation: Normalisation
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Bands and frames."""
+        return int(self.images.shape[2]), int(self.images.shape[3])
+
+    def batch(self, positions: NDArray[np.int64] | Tensor, device: torch.device) -> Tensor:
+        """Normalised images of the clips at these positions of this side, ``[n, 1, bands, frames]``."""
+        images = torch.from_numpy(np.asarray(self.images[self.rows[np.asarray(positions)]]))
+        return self.normalisation.apply(images.to(device))
+
+    def batches(self, device: torch.device, size: int = _BATCH) -> Iterator[tuple[Tensor, Tensor]]:
+        """All images in order with their labels, a batch at a time."""
+        for start in range(0, len(self), size):
+            positions = np.arange(start, min(start + size, len(self)))
+            yield self.batch(positions, device), torch.from_numpy(self.labels[positions]).to(device)
+
+    def of_class(self, label: int) -> NDArray[np.int64]:
+        """Positions of the clips of one class."""
+        return np.flatnonzero(self.labels == label)
+
+
+def real_images(
+    prepared: Prepared, config: FeatureConfig, *, progress: Progress | None = None
+) -> dict[Split, RealImages]:
+    """Both sides of a prepared dataset as images; instant when the feature was computed before.
+
+    Raises:
+        DatasetError: the disk is full.
+    """
+    digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
+    folder = prepared.folder / f"{config.name}-{digest}"
+    fill_once(folder, lambda partial: _compute(prepared, config, partial, progress))
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    normalisation = Normalisation.model_validate_json((folder / "normalisation.json").read_text())
+    sides: tuple[Split, ...] = ("train", "test")
+    rows = {side: prepared.split_rows(side) for side in sides}
+    return {
+        side: RealImages(images, rows[side], prepared.labels(rows[side]), len(prepared.index.classes), normalisation)
+        for side in sides
+    }
+
+
+def _compute(prepared: Prepared, config: FeatureConfig, partial: Path, progress: Progress | None) -> None:
+    feature = build_feature(config)
+    count, samples = prepared.waveforms.shape
+    images = np.lib.format.open_memmap(
+        partial / "images.npy", mode="w+", dtype=np.float32, shape=(count, 1, *config.shape(samples))
+    )
+    for start in range(0, count, _BATCH):
+        with torch.no_grad():
+            waves = torch.from_numpy(np.array(prepared.waveforms[start : start + _BATCH]))
+            images[start : start + _BATCH] = feature(waves).numpy()
+        if progress is not None:
+            progress(min(start + _BATCH, count), count)
+    images.flush()
+    train = prepared.split_rows("train")
+    normalisation = Normalisation.of(
+        torch.from_numpy(images[train[start : start + _BATCH]]) for start in range(0, len(train), _BATCH)
+    )
+    (partial / "normalisation.json").write_text(normalisation.model_dump_json())

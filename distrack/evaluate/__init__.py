@@ -1,0 +1,21 @@
+"""Evaluation: a training set is worth what is learnt from it, measured on real clips and beside baselines."""
+
+from distrack.evaluate import baselines, prototype, random_cnn  # noqa: F401
+from distrack.evaluate.config import EvaluationConfig
+from distrack.evaluate.contract import BASELINES, EVALUATORS
+from distrack.evaluate.evaluation import evaluate, planned
+from distrack.evaluate.report import Report, SplitReport
+from distrack.evaluate.scores import Accuracy, Evaluation, score
+
+__all__ = [
+    "BASELINES",
+    "EVALUATORS",
+    "Accuracy",
+    "Evaluation",
+    "EvaluationConfig",
+    "Report",
+    "SplitReport",
+    "evaluate",
+    "planned",
+    "score",
+]

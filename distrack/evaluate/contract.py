@@ -1,0 +1,93 @@
+"""What is measured and by what: training sets, evaluators and baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from distrack.datasets.contract import Progress
+from distrack.distill import RealImages, SyntheticSet
+from distrack.registry import Registry
+
+if TYPE_CHECKING:
+    from distrack.evaluate.config import EvaluationConfig
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Something to learn from: labelled images, in memory or on disk.
+
+    Attributes:
+        images: normalised images of the examples at some positions, on a device.
+        labels: ``[n]`` int64.
+        classes: how many classes there are.
+        averaged: the examples of a class stand for their mean, not for themselves.
+    """
+
+    images: Callable[[np.ndarray[tuple[int], np.dtype[np.int64]], torch.device], Tensor]
+    labels: Tensor
+    classes: int
+    averaged: bool = False
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @classmethod
+    def of_tracks(cls, synthetic: SyntheticSet) -> TrainingSet:
+        """The rendered tracks of a synthetic set."""
+        tracks = synthetic.tracks()
+        return cls(lambda positions, device: tracks[positions].to(device), synthetic.labels, len(synthetic.classes))
+
+    @classmethod
+    def of_clips(
+        cls,
+        clips: RealImages,
+        positions: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None,
+        *,
+        averaged: bool = False,
+    ) -> TrainingSet:
+        """Some or all clips of one side of a real dataset."""
+        chosen = np.arange(len(clips)) if positions is None else positions
+        return cls(
+            lambda wanted, device: clips.batch(chosen[wanted], device),
+            torch.from_numpy(clips.labels[chosen]),
+            clips.classes,
+            averaged,
+        )
+
+
+class Evaluator(Protocol):
+    """Learns from a training set and predicts the class of every real test clip."""
+
+    def __call__(
+        self,
+        training: TrainingSet,
+        test: RealImages,
+        config: EvaluationConfig,
+        *,
+        seed: int,
+        device: torch.device,
+        progress: Progress,
+    ) -> Tensor:
+        """Predicted classes, ``[test clips]`` int64; deterministic on the CPU in its arguments."""
+
+
+class Baseline(NamedTuple):
+    """Real clips that a synthetic set is compared with.
+
+    Attributes:
+        choose: from the training side, tracks per class and a seed to a training set.
+        evaluators: the evaluators for which it makes sense.
+    """
+
+    choose: Callable[[RealImages, int, int], TrainingSet]
+    evaluators: tuple[str, ...]
+
+
+EVALUATORS: Registry[Evaluator] = Registry("evaluator")
+BASELINES: Registry[Baseline] = Registry("baseline")

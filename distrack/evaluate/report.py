@@ -1,0 +1,46 @@
+"""The report of a run: what was measured, as `report.json` keeps it."""
+
+from pydantic import BaseModel, ConfigDict
+
+from distrack.evaluate.scores import Evaluation
+
+
+class SplitReport(BaseModel):
+    """Sizes of the two sides, and what never stands on both."""
+
+    model_config = ConfigDict(frozen=True)
+
+    train: int
+    test: int
+    disjoint_by: str
+
+
+class Report(BaseModel):
+    """`report.json`.
+
+    Attributes:
+        floats_per_class: the storage budget: numbers stored for one class, labels counted.
+        seconds: wall time of each phase.
+        skipped: files of the dataset that could not be used.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: str
+    split: SplitReport
+    feature: str
+    domain: str
+    tracks_per_class: int
+    seconds_per_track: float
+    floats_per_class: int
+    seconds: dict[str, float]
+    device: str
+    skipped: int
+    evaluations: tuple[Evaluation, ...]
+
+    def accuracy(self, evaluator: str, trained_on: str) -> float | None:
+        """Mean accuracy of one evaluation, or None where it was not made."""
+        for evaluation in self.evaluations:
+            if (evaluation.evaluator, evaluation.trained_on) == (evaluator, trained_on):
+                return evaluation.accuracy.mean
+        return None

@@ -1,0 +1,70 @@
+"""What a terminal shows: a live bar where there is one, plain lines in a pipe, and the table of a report."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from distrack.evaluate import Report
+
+Watch = Callable[[str, int, int, str, float | None], None]
+
+
+@contextlib.contextmanager
+def progress(*, quiet: bool) -> Iterator[Watch]:
+    """Yields what is to be told: phase, done, total, detail, loss. All of it goes to standard error."""
+    if quiet or not sys.stderr.isatty():
+        yield _plain_lines()
+        return
+    columns = (
+        TextColumn("{task.description:<20}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, int] = {}
+
+        def watch(phase: str, done: int, total: int, detail: str, loss: float | None) -> None:
+            if phase not in tasks:
+                tasks[phase] = bars.add_task(phase, total=total, detail="")
+            said = detail if loss is None else f"loss {loss:.4f}"
+            bars.update(bars.task_ids[tasks[phase]], completed=done, total=total, detail=said)
+
+        yield watch
+
+
+def _plain_lines() -> Watch:
+    tenths: dict[tuple[str, str], int] = {}
+
+    def watch(phase: str, done: int, total: int, detail: str, loss: float | None) -> None:
+        tenth = 10 * done // max(total, 1)
+        if tenths.get((phase, detail)) != tenth:
+            tenths[phase, detail] = tenth
+            said = detail if loss is None else f"loss {loss:.4f}"
+            sys.stderr.write(f"{phase} {done}/{total} {said}".rstrip() + "\n")
+
+    return watch
+
+
+def show(report: Report, run_id: str, *, as_json: bool) -> None:
+    """The report on standard output."""
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+        return
+    table = Table("evaluator", "trained on", "accuracy", "macro F1", title=f"{run_id}: {report.split.test} test clips")
+    for evaluation in report.evaluations:
+        accuracy = evaluation.accuracy
+        table.add_row(
+            evaluation.evaluator,
+            evaluation.trained_on,
+            f"{accuracy.mean:.3f} ± {accuracy.std:.3f} ({len(accuracy.runs)})",
+            f"{evaluation.macro_f1:.3f}",
+        )
+    Console().print(table)
