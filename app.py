@@ -1,0 +1,92 @@
+"""DisTrack's app: navigation, what stands on every page, and the home page."""
+
+import streamlit as st
+
+from distrack import runs
+from distrack.device import choose_device
+from distrack.distill import SyntheticSet
+from distrack.errors import DistrackError
+from distrack.settings import PROJECT, settings
+from distrack.ui.current import demo, runs_path
+from distrack.ui.status import sidebar
+from distrack.ui.tracks import pictures
+
+st.set_page_config(page_title="DisTrack", page_icon=str(PROJECT / "assets" / "logo.svg"), layout="wide")
+
+
+def home() -> None:
+    """What this is, in one screen."""
+    st.title("DisTrack")
+    st.markdown(
+        "### Thousands of recordings, distilled to a handful of tracks.\n"
+        "Hear what was kept, and see what a network still learns from it."
+    )
+    hear, distil, measure = st.columns(3)
+    with hear.container(border=True, height="stretch"):
+        st.page_link("pages/listen.py", label="**Hear** the tracks of a finished run", icon=":material/graphic_eq:")
+        st.caption("One synthetic track for each class, as a picture and as sound.")
+    with distil.container(border=True, height="stretch"):
+        st.page_link("pages/distill.py", label="**Distil** a dataset of your own choice", icon=":material/science:")
+        st.caption("Spoken digits are built in; a run takes about a minute on a laptop.")
+    with measure.container(border=True, height="stretch"):
+        st.page_link("pages/evaluate.py", label="**Measure** what was learnt", icon=":material/bar_chart:")
+        st.caption("Real test clips, several seeds, random clips of the same storage beside them.")
+    shipped = demo()
+    if shipped is not None:
+        _play(shipped)
+    _recent()
+
+
+def _play(run: runs.Run) -> None:
+    report = run.report()
+    synthetic = SyntheticSet.load(run.synthetic)
+    classes, shown = pictures(run.synthetic, run.synthetic.stat().st_mtime, 1)
+    learnt = report.accuracy("random-cnn", "synthetic") if report else None
+    chosen = report.accuracy("random-cnn", "random-selection") if report else None
+    st.subheader("Ten spoken digits, one track each")
+    if report and learnt is not None and chosen is not None:
+        st.markdown(
+            f"Distilled from {report.split.train:,} clips. A CNN that learnt from these ten tracks alone recognises "
+            f"**{learnt:.0%}** of digits by speakers it never heard; from ten random recordings, **{chosen:.0%}**."
+        )
+    names = synthetic.track_names()
+    for row in range(0, len(classes), 5):
+        for column, label in zip(st.columns(5), range(row, min(row + 5, len(classes))), strict=False):
+            with column:
+                st.image(
+                    shown[label][0], width="stretch", caption=classes[label], alt=f"track of class {classes[label]}"
+                )
+                st.audio(run.track(names[label * synthetic.config.ipc]).read_bytes(), format="audio/flac")
+
+
+def _recent() -> None:
+    recent = [run for run, _ in zip(runs.all_runs(runs_path()), range(5), strict=False)]
+    st.subheader("Recent runs")
+    if not recent:
+        st.caption("None yet. Press **Distil** above: the first one takes about a minute.")
+        return
+    for run in recent:
+        report, status = run.report(), run.status()
+        accuracy = report.accuracy("random-cnn", "synthetic") if report else None
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(status.state)
+            st.page_link("pages/distill.py", label=run.id, query_params={"run": run.id})
+            if accuracy is not None:
+                st.caption(f"accuracy {accuracy:.0%}")
+
+
+page = st.navigation(
+    [
+        st.Page(home, title="Home", icon=":material/home:", default=True),
+        st.Page("pages/distill.py", title="Distill", icon=":material/science:"),
+        st.Page("pages/listen.py", title="Listen", icon=":material/graphic_eq:"),
+        st.Page("pages/evaluate.py", title="Evaluate", icon=":material/bar_chart:"),
+    ]
+)
+st.logo(str(PROJECT / "assets" / "logo.svg"), size="large")
+try:
+    with st.sidebar:
+        sidebar(str(choose_device(settings().device)))
+    page.run()
+except DistrackError as error:
+    st.error(str(error))

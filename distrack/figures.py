@@ -1,0 +1,142 @@
+"""Figures from plain arrays: Altair for curves that grow, Plotly for figures that stand still, PNG for images."""
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+import plotly.colors
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from PIL import Image
+
+from distrack.evaluate import Evaluation
+
+_MOST_POINTS = 400
+_COLOURS = {"synthetic": "#c2407f", "random-selection": "#8d8299", "class-mean": "#5b8f8a", "full": "#e2793f"}
+_FONT = 17
+
+
+def _palette() -> NDArray[np.uint8]:
+    stops = plotly.colors.sample_colorscale("Magma", np.linspace(0, 1, 256).tolist(), colortype="tuple")
+    return (np.array(stops) * 255).astype(np.uint8)
+
+
+_MAGMA = _palette()
+
+
+def image_png(image: NDArray[np.float32], *, low: float, high: float, height: int = 128) -> bytes:
+    """A feature as a picture: time to the right, frequency upwards, `low` dark and `high` bright.
+
+    Shape:
+        - image: ``[bands, frames]``; values that are not numbers count as `low`
+    """
+    scaled = (np.nan_to_num(image, nan=low) - low) / max(high - low, 1e-9)
+    pixels = _MAGMA[(np.clip(scaled[::-1], 0, 1) * 255).astype(np.uint8)]
+    picture = Image.fromarray(pixels)
+    picture = picture.resize((height * 5 // 4, height), Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def colour_range(images: NDArray[np.float32]) -> tuple[float, float]:
+    """What dark and bright stand for in a set of pictures that are to be compared: all but the outermost values."""
+    finite = images[np.isfinite(images)]
+    if finite.size == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(finite, [1, 99.7])
+    return float(low), float(high)
+
+
+def data_uri(png: bytes) -> str:
+    """A PNG as text that stands in a page."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> alt.LayerChart:
+    """Loss against step, on a logarithmic axis: every network's own loss in the back, their running median in front."""
+    points = [(record["step"], record["loss"]) for record in metrics if "loss" in record]
+    thinned = points[:: max(1, len(points) // _MOST_POINTS)]
+    losses = np.array([loss for _, loss in points], dtype=np.float64)
+    window = max(1, len(points) // 25)
+    smooth = [
+        {"step": points[i][0], "loss": float(np.median(losses[max(0, i - window) : i + window + 1]))}
+        for i in range(0, len(points), max(1, len(points) // _MOST_POINTS))
+    ]
+    x = alt.X("step:Q", title="step", scale=alt.Scale(domain=[0, max(steps, 1)]), axis=alt.Axis(tickCount=6))
+    y = alt.Y("loss:Q", title="loss", scale=alt.Scale(type="log"), axis=alt.Axis(tickCount=5))
+    dots = alt.Chart(alt.Data(values=[{"step": s, "loss": v} for s, v in thinned])).mark_circle(
+        size=22, opacity=0.35, color=_COLOURS["random-selection"]
+    )
+    line = alt.Chart(alt.Data(values=smooth)).mark_line(strokeWidth=3, color=_COLOURS["synthetic"])
+    layers: alt.LayerChart = (dots.encode(x=x, y=y) + line.encode(x=x, y=y)).properties(height=300)
+    chart: alt.LayerChart = layers.configure_axis(labelFontSize=_FONT - 3, titleFontSize=_FONT - 2)
+    return chart
+
+
+def accuracy_bars(evaluations: Sequence[Evaluation], *, chance: float) -> go.Figure:
+    """Accuracy of each evaluator on each training set, with the deviation over seeds and the line of chance."""
+    figure = go.Figure()
+    evaluators = list(dict.fromkeys(evaluation.evaluator for evaluation in evaluations))
+    for trained_on in dict.fromkeys(evaluation.trained_on for evaluation in evaluations):
+        mine = {e.evaluator: e for e in evaluations if e.trained_on == trained_on}
+        shown = [name for name in evaluators if name in mine]
+        figure.add_bar(
+            name=_SPOKEN.get(trained_on, trained_on),
+            x=shown,
+            y=[mine[name].accuracy.mean for name in shown],
+            error_y={"type": "data", "array": [mine[name].accuracy.std for name in shown], "thickness": 2},
+            marker_color=_COLOURS.get(trained_on),
+            text=[f"{mine[name].accuracy.mean:.2f}" for name in shown],
+            textposition="inside",
+            insidetextanchor="start",
+            textfont={"size": _FONT, "color": "white"},
+        )
+    figure.add_hline(y=chance, line_dash="dot", annotation_text="chance", annotation_font_size=_FONT - 3)
+    figure.update_layout(barmode="group", height=420, legend={"orientation": "h", "y": 1.12})
+    figure.update_yaxes(range=[0, 1], title="accuracy on real test clips")
+    return _readable(figure)
+
+
+_SPOKEN = {
+    "synthetic": "synthetic tracks",
+    "random-selection": "as many random clips",
+    "class-mean": "mean of all clips",
+    "full": "all clips",
+}
+
+
+def confusion_matrix(evaluation: Evaluation, classes: Sequence[str]) -> go.Figure:
+    """Share of each true class (rows) that was given each predicted class (columns)."""
+    counts = np.array(evaluation.confusion, dtype=np.float64)
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    figure = go.Figure(
+        go.Heatmap(
+            z=share,
+            x=list(classes),
+            y=list(classes),
+            zmin=0,
+            zmax=1,
+            colorscale="Magma",
+            texttemplate="%{z:.0%}" if len(classes) <= 12 else None,
+            colorbar={"title": "share", "tickformat": ".0%"},
+        )
+    )
+    figure.update_xaxes(title="predicted", type="category")
+    figure.update_yaxes(title="true", type="category", autorange="reversed")
+    figure.update_layout(height=520)
+    return _readable(figure)
+
+
+def _readable(figure: go.Figure) -> go.Figure:
+    """Letters that can be read from the back row; the page's own colours behind them."""
+    figure.update_layout(
+        font={"size": _FONT},
+        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    return figure

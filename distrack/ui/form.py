@@ -1,0 +1,140 @@
+"""The form of a distillation: four choices in view, the rest under "Advanced"; a view of the config, nothing more."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from distrack import runs
+from distrack.datasets import DATASETS, home
+from distrack.distill import PRESETS, from_preset
+from distrack.distill.initialisation import INITIALISATIONS
+from distrack.errors import DistrackError
+from distrack.evaluate import BASELINES
+from distrack.features import FEATURES
+from distrack.ui.current import runs_path
+
+_PRESET_HELP = (
+    "quick: the best result in under a minute on a laptop. paper: the published recipe, for comparison (slow)."
+)
+_NAMES = {"logmelspectrogram": "log-mel-spectrogram", "melspectrogram": "mel-spectrogram"}
+
+
+def ask(before: runs.DistillJob | None) -> runs.DistillJob | None:
+    """The job that the widgets describe, starting from an earlier one; None where they describe none."""
+    plain = before or runs.DistillJob()
+    first, second, third, fourth = st.columns([1.2, 1.2, 1.4, 1])
+    names = list(DATASETS)
+    dataset = first.selectbox(
+        "Dataset", names, index=names.index(plain.dataset), format_func=lambda name: DATASETS[name].title
+    )
+    presets = list(PRESETS)
+    preset = fourth.selectbox("Preset", presets, index=presets.index(plain.preset), help=_PRESET_HELP)
+    kept = (
+        before if before is not None and before.preset == preset else from_preset(runs.DistillJob, {"preset": preset})
+    )
+    features = list(FEATURES)
+    feature = second.selectbox(
+        "Feature",
+        features,
+        index=features.index(kept.feature.name),
+        format_func=lambda name: _NAMES.get(name, name),
+        key=f"feature-{preset}",
+    )
+    ipc = third.slider("Tracks per class", 1, 50, min(plain.ipc, 50))
+    asked: dict[str, Any] = {"dataset": dataset, "preset": preset, "ipc": ipc, "feature": {"name": feature}}
+    asked |= _folder(dataset, plain)
+    with st.expander("Advanced"):
+        asked |= _advanced(kept, dataset, preset)
+    try:
+        return from_preset(runs.DistillJob, asked)
+    except DistrackError as error:
+        st.error(str(error))
+        return None
+
+
+def _folder(dataset: str, plain: runs.DistillJob) -> dict[str, Any]:
+    """Where the dataset is, asked only where it is not in its own place and cannot be made."""
+    if home(DATASETS[dataset], None).is_dir() or DATASETS[dataset].make is not None:
+        return {}
+    given = st.text_input(
+        "Folder of the dataset",
+        value=str(plain.data_path or ""),
+        help=f"Expected there: {DATASETS[dataset].layout}. Home page: {DATASETS[dataset].url}",
+        placeholder=f"a folder with {DATASETS[dataset].layout}",
+    )
+    return {"data_path": Path(given) if given.strip() else None}
+
+
+def _advanced(kept: runs.DistillJob, dataset: str, preset: str) -> dict[str, Any]:
+    first, second, third = st.columns(3)
+    key = f"{dataset}-{preset}"
+    initialisations = list(INITIALISATIONS)
+    evaluation = kept.evaluation or from_preset(runs.DistillJob, {}).evaluation
+    assert evaluation is not None
+    return {
+        "duration": first.number_input(
+            "Seconds of a track",
+            0.1,
+            30.0,
+            float(DATASETS[dataset].seconds),
+            0.1,
+            key=f"duration-{key}",
+            help="Longer clips are cut, shorter ones filled with silence.",
+        ),
+        "steps": second.number_input(
+            "Steps", 1, 100_000, kept.steps, key=f"steps-{key}", help="More steps, closer match."
+        ),
+        "seed": third.number_input("Seed", 0, 2**32 - 1, kept.seed, help="The same seed gives the same tracks."),
+        "initialisation": first.selectbox(
+            "Start from",
+            initialisations,
+            index=initialisations.index(kept.initialisation),
+            key=f"initialisation-{key}",
+            help="Random real clips, or noise.",
+        ),
+        "evaluation": {
+            "seeds": second.number_input(
+                "Evaluation seeds", 1, 20, evaluation.seeds, help="Networks that an accuracy is the mean of."
+            ),
+            "baselines": tuple(
+                third.multiselect(
+                    "Baselines",
+                    list(BASELINES),
+                    list(evaluation.baselines),
+                    help="What real clips do in the tracks' place. full trains on all of them and takes longest.",
+                )
+            ),
+        },
+    }
+
+
+def budget(job: runs.DistillJob) -> None:
+    """What the job will store and how long it may take, before it is launched."""
+    bands, frames = job.feature.shape(round(job.seconds * 16_000))
+    floats = job.ipc * (bands * frames + 1)
+    time = expected_seconds(job)
+    st.caption(
+        f"Stores **{floats:,} floats a class** ({job.ipc} x {bands} bands x {frames} frames, and a label each). "
+        + (
+            f"Expected: **about {time:.0f} s**, going by an earlier run."
+            if time
+            else "No earlier run to tell the time by."
+        )
+    )
+
+
+def expected_seconds(job: runs.DistillJob) -> float | None:
+    """Wall time of the newest finished run most like this one, scaled to its steps; None where there is none."""
+    for run in runs.all_runs(runs_path()):
+        report = run.report()
+        if report is None or run.status().state != "done":
+            continue
+        try:
+            other = run.job()
+        except DistrackError:
+            continue
+        if (other.dataset, other.preset, other.ipc) == (job.dataset, job.preset, job.ipc):
+            scaled = report.seconds.get("distill", 0.0) * job.steps / other.steps
+            return scaled + sum(spent for phase, spent in report.seconds.items() if phase != "distill")
+    return None

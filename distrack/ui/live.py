@@ -1,0 +1,125 @@
+"""A run as it happens: state, time left, loss curve, tracks, and the buttons that stop it or let it go on."""
+
+import streamlit as st
+
+from distrack import runs
+from distrack.errors import DistrackError, RunError
+from distrack.figures import loss_curve
+from distrack.ui import status as shown
+from distrack.ui import tracks
+
+_EVERY = 1.0
+
+
+def watch(run: runs.Run) -> None:
+    """The run in view; looks again every second while it is at work, and once more when it ends."""
+    alive = run.status().state in runs.ALIVE
+    st.fragment(_view, run_every=_EVERY if alive else None)(run, alive)
+
+
+def _view(run: runs.Run, was_alive: bool) -> None:
+    status = run.status()
+    if was_alive and status.state not in runs.ALIVE:
+        st.rerun()
+    head, buttons = st.columns([4, 1.4], vertical_alignment="center")
+    with head:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            shown.badge(status)
+            st.markdown(f"**{run.id}**")
+        if status.state in runs.ALIVE:
+            shown.bar(status)
+    with buttons:
+        _buttons(run, status)
+    if status.error:
+        st.error(status.error)
+    report = run.report()
+    if report is not None:
+        _accuracy(report)
+    _curve_and_tracks(run, status)
+    _details(run)
+
+
+def _buttons(run: runs.Run, status: runs.Status) -> None:
+    if status.state in runs.ALIVE:
+        if st.button("Stop", icon=":material/stop:", key=f"stop-{run.id}", width="stretch"):
+            with st.spinner("Stopping"):
+                _told(lambda: runs.stop(run))
+            st.rerun()
+    elif status.state in ("stopped", "failed", "stale"):
+        if st.button("Resume", icon=":material/play_arrow:", key=f"resume-{run.id}", width="stretch", type="primary"):
+            _told(lambda: runs.launch(run))
+            st.rerun()
+    elif status.state == "done":
+        st.page_link("pages/listen.py", label="Listen", icon=":material/graphic_eq:", query_params={"run": run.id})
+        st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/bar_chart:", query_params={"run": run.id})
+
+
+def _told(action: object) -> None:
+    try:
+        action()  # type: ignore[operator]
+    except DistrackError as error:
+        st.error(str(error))
+
+
+def _accuracy(report: object) -> None:
+    from distrack.evaluate import Report
+
+    if not isinstance(report, Report):
+        return
+    wanted = [("synthetic", "Synthetic tracks"), ("random-selection", "As many random clips"), ("full", "All clips")]
+    found = [
+        (label, evaluation.accuracy)
+        for name, label in wanted
+        for evaluation in report.evaluations
+        if (evaluation.evaluator, evaluation.trained_on) == ("random-cnn", name)
+    ]
+    if found:
+        st.subheader("What a CNN trained on them recognises")
+        for column, (label, accuracy) in zip(st.columns(3), found, strict=False):
+            column.metric(label, f"{accuracy.mean:.0%}", f"± {accuracy.std:.1%} over {len(accuracy.runs)} seeds", "off")
+
+
+def _curve_and_tracks(run: runs.Run, status: runs.Status) -> None:
+    metrics = run.metrics()
+    left, right = st.columns([1, 1.25], gap="large")
+    with left:
+        st.subheader("Loss")
+        if any("loss" in record for record in metrics):
+            st.altair_chart(loss_curve(metrics, _steps(run)), key=f"loss-{run.id}")
+            st.caption("Distance between real and synthetic class means, in units of the spread of the classes.")
+        elif status.state in runs.ALIVE:
+            st.caption("The first point comes with the first step.")
+    with right:
+        st.subheader("Tracks")
+        snapshots = run.snapshots()
+        if not snapshots:
+            st.caption("The first pictures come with the first step.")
+            return
+        steps = list(snapshots)
+        step = steps[-1]
+        if status.state not in runs.ALIVE and len(steps) > 1:
+            step = st.select_slider("Step", steps, value=steps[-1], key=f"step-{run.id}")
+        else:
+            st.caption(f"After step {step}")
+        try:
+            tracks.grid(snapshots[step])
+        except RunError as error:
+            st.warning(str(error))
+
+
+def _steps(run: runs.Run) -> int:
+    try:
+        return run.job().steps
+    except RunError:
+        return 0
+
+
+def _details(run: runs.Run) -> None:
+    with st.expander("Command, config and log"):
+        try:
+            st.code(run.job().command(), language="shell", wrap_lines=True)
+        except RunError as error:
+            st.warning(str(error))
+        log = runs.tail(run.path / "log.txt")
+        if log:
+            st.code(log, language=None, height=220)

@@ -1,0 +1,67 @@
+"""How a run's state is shown: a badge, a bar with the time that is left, and the sidebar's list of what is at work."""
+
+import time
+
+import streamlit as st
+
+from distrack import runs
+from distrack.ui.current import runs_path
+
+_COLOURS = {
+    "queued": "gray",
+    "running": "blue",
+    "stopping": "orange",
+    "done": "green",
+    "stopped": "orange",
+    "failed": "red",
+    "stale": "red",
+    "unreadable": "red",
+}
+PHASES = {
+    "prepare": "Preparing the dataset",
+    "distill": "Distilling",
+    "invert": "Making the tracks audible",
+    "evaluate": "Evaluating on real test clips",
+}
+
+
+def badge(status: runs.Status) -> None:
+    """The state in one word."""
+    st.badge(status.state, color=_COLOURS[status.state])  # type: ignore[arg-type]
+
+
+def time_left(status: runs.Status) -> float | None:
+    """Seconds until the phase ends, from its own pace so far; None before there is one."""
+    spent = time.time() - status.phase_started
+    if status.state != "running" or status.step < 2 or spent < 1:
+        return None
+    return spent / status.step * (status.steps - status.step)
+
+
+def bar(status: runs.Status) -> None:
+    """Phase, how much of it is done, and the estimate of the time left."""
+    if status.state == "queued":
+        st.progress(0.0, text="Starting, or waiting for the run before it on this device")
+        return
+    share = status.step / status.steps if status.steps else 0.0
+    text = PHASES.get(status.phase, status.phase)
+    if status.phase == "distill":
+        text += f": step {status.step} of {status.steps}"
+    elif status.detail:
+        text += f": {status.detail}"
+    left = time_left(status)
+    if left is not None:
+        text += f" · about {max(left, 1):.0f} s left in this phase"
+    st.progress(min(max(share, 0.0), 1.0), text=text)
+
+
+@st.fragment(run_every=3.0)
+def sidebar(device: str) -> None:
+    """Device, and what is at work on it."""
+    st.caption(f"Device: **{device}**")
+    busy = [(run, status) for run in runs.all_runs(runs_path()) if (status := run.status()).state in runs.ALIVE]
+    if not busy:
+        st.caption("No run at work.")
+    for run, status in busy:
+        share = f"{status.step / status.steps:.0%}" if status.steps else ""
+        st.markdown(f":blue-badge[{status.state}] {status.phase} {share}  \n[{run.id}](/distill?run={run.id})")
