@@ -23,10 +23,10 @@ def home() -> None:
     )
     hear, distil, measure = st.columns(3)
     with hear.container(border=True, height="stretch"):
-        st.page_link("pages/listen.py", label="**Hear** the tracks of a finished run", icon=":material/graphic_eq:")
+        st.page_link("pages/listen.py", label="**Hear** the tracks", icon=":material/graphic_eq:")
         st.caption("One synthetic track for each class, as a picture and as sound.")
     with distil.container(border=True, height="stretch"):
-        st.page_link("pages/distill.py", label="**Distil** a dataset of your own choice", icon=":material/science:")
+        st.page_link("pages/distill.py", label="**Distil** a dataset", icon=":material/science:")
         st.caption("Spoken digits are built in; a run takes about a minute on a laptop.")
     with measure.container(border=True, height="stretch"):
         st.page_link("pages/evaluate.py", label="**Measure** what was learnt", icon=":material/bar_chart:")

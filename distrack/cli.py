@@ -160,7 +160,9 @@ def distill(
     depth: Annotated[int | None, typer.Option(help="Blocks of the embedding network.")] = None,
     pool_size: Annotated[int | None, typer.Option(help="Networks in the pool; 0: a fresh one each step.")] = None,
     pool_grow_every: Annotated[int | None, typer.Option(help="Steps between two networks joining the pool.")] = None,
-    clips_per_class: Annotated[int | None, typer.Option(help="Real clips a step, with fresh networks.")] = None,
+    clips_per_class: Annotated[
+        int | None, typer.Option(help="Random real clips of a class that a network embeds.")
+    ] = None,
     evaluators: Annotated[str | None, typer.Option(help="Comma-separated: random-cnn,prototype.")] = None,
     baselines: Annotated[str | None, typer.Option(help="Comma-separated: random-selection,class-mean,full.")] = None,
     evaluation_seeds: Annotated[int | None, typer.Option(help="Networks a figure is the mean of.")] = None,

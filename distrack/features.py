@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 import torch
 import torchaudio
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from distrack.audio import SAMPLE_RATE
@@ -25,9 +25,13 @@ class FeatureConfig(BaseModel):
     hop_length: Annotated[int, Field(ge=16, le=4096)] = 512
     n_mels: Annotated[int, Field(ge=8, le=256)] = 64
 
+    @field_validator("name")
+    @classmethod
+    def _registered(cls, name: str) -> str:
+        return FEATURES.name(name)
+
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        FEATURES.name(self.name)
         if self.hop_length > self.n_fft:
             raise ValueError(
                 f"hop_length {self.hop_length} is longer than n_fft {self.n_fft}: samples would be skipped"
@@ -35,7 +39,16 @@ class FeatureConfig(BaseModel):
         return self
 
     def shape(self, samples: int) -> tuple[int, int]:
-        """Bands and frames of a waveform of that many samples."""
+        """Bands and frames of a waveform of that many samples.
+
+        Raises:
+            ValueError: the waveform is shorter than half a window, which has to be mirrored at its edges.
+        """
+        if samples <= self.n_fft // 2:
+            raise ValueError(
+                f"a clip of {samples} samples is too short for n_fft {self.n_fft}: "
+                f"choose a duration of more than {self.n_fft / 2 / SAMPLE_RATE:g} s or a shorter n_fft"
+            )
         return self.n_mels, 1 + samples // self.hop_length
 
 

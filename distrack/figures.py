@@ -67,7 +67,7 @@ def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> alt.LayerChart:
         for i in range(0, len(points), max(1, len(points) // _MOST_POINTS))
     ]
     x = alt.X("step:Q", title="step", scale=alt.Scale(domain=[0, max(steps, 1)]), axis=alt.Axis(tickCount=6))
-    y = alt.Y("loss:Q", title="loss", scale=alt.Scale(type="log"), axis=alt.Axis(tickCount=5))
+    y = alt.Y("loss:Q", title="loss", scale=alt.Scale(type="log", nice=False), axis=alt.Axis(tickCount=5))
     dots = alt.Chart(alt.Data(values=[{"step": s, "loss": v} for s, v in thinned])).mark_circle(
         size=22, opacity=0.35, color=_COLOURS["random-selection"]
     )
@@ -90,14 +90,19 @@ def accuracy_bars(evaluations: Sequence[Evaluation], *, chance: float) -> go.Fig
             y=[mine[name].accuracy.mean for name in shown],
             error_y={"type": "data", "array": [mine[name].accuracy.std for name in shown], "thickness": 2},
             marker_color=_COLOURS.get(trained_on),
-            text=[f"{mine[name].accuracy.mean:.2f}" for name in shown],
+            text=[f"{mine[name].accuracy.mean:.0%}" for name in shown],
             textposition="inside",
             insidetextanchor="start",
             textfont={"size": _FONT, "color": "white"},
         )
-    figure.add_hline(y=chance, line_dash="dot", annotation_text="chance", annotation_font_size=_FONT - 3)
-    figure.update_layout(barmode="group", height=420, legend={"orientation": "h", "y": 1.12})
-    figure.update_yaxes(range=[0, 1], title="accuracy on real test clips")
+    figure.add_hline(y=chance, line_dash="dot")
+    figure.add_annotation(
+        text=f"chance<br>{chance:.0%}", x=1.01, xref="paper", xanchor="left", y=chance, showarrow=False
+    )
+    figure.update_layout(barmode="group", bargroupgap=0.06, height=440)
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "font": {"size": _FONT - 1}})
+    figure.update_xaxes(tickfont={"size": _FONT})
+    figure.update_yaxes(range=[0, 1], tickformat=".0%", title="accuracy on real test clips")
     return _readable(figure)
 
 
@@ -120,7 +125,7 @@ def confusion_matrix(evaluation: Evaluation, classes: Sequence[str]) -> go.Figur
             y=list(classes),
             zmin=0,
             zmax=1,
-            colorscale="Magma",
+            colorscale=[[0.0, "rgba(194, 64, 127, 0.05)"], [1.0, _COLOURS["synthetic"]]],
             texttemplate="%{z:.0%}" if len(classes) <= 12 else None,
             colorbar={"title": "share", "tickformat": ".0%"},
         )
@@ -135,7 +140,7 @@ def _readable(figure: go.Figure) -> go.Figure:
     """Letters that can be read from the back row; the page's own colours behind them."""
     figure.update_layout(
         font={"size": _FONT},
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        margin={"l": 10, "r": 70, "t": 40, "b": 10},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
     )

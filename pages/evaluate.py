@@ -7,11 +7,9 @@ from distrack.distill import SyntheticSet
 from distrack.figures import accuracy_bars, confusion_matrix
 from distrack.ui import status as shown
 from distrack.ui.current import DEMO, choose
+from distrack.ui.page import begin
 
-st.title("Evaluate")
-st.markdown(
-    "A training set is worth what is learnt from it: networks learn from the tracks and are tested on real clips."
-)
+begin("Evaluate", "A training set is worth what is learnt from it: networks learn from the tracks and meet real clips.")
 
 run = choose("Run", lambda run: run.report() is not None)
 report = run.report() if run is not None else None
@@ -21,9 +19,10 @@ if run is None or report is None:
     st.stop()
 
 st.markdown(
-    f"**{report.dataset}**, {report.feature}, {report.tracks_per_class} tracks per class "
-    f"({report.floats_per_class:,} floats a class). Trained without, and tested on, **{report.split.test} test clips**; "
-    f"{report.split.train} training clips; the two sides are disjoint by {report.split.disjoint_by}."
+    f"**{report.dataset}**, {report.feature}, {report.tracks_per_class} per class "
+    f"({report.floats_per_class:,} floats a class), distilled from {report.split.train:,} training clips; tested on "
+    f"**{report.split.test:,} test clips** that neither distillation nor training saw. "
+    f"The two sides are disjoint by {report.split.disjoint_by}."
 )
 classes = SyntheticSet.load(run.synthetic).classes
 
@@ -40,29 +39,28 @@ def progress(run: runs.Run, was_alive: bool) -> None:
 
 progress(run, run.status().state in runs.ALIVE)
 
-left, right = st.columns([1.25, 1], gap="large")
-with left:
-    st.plotly_chart(accuracy_bars(report.evaluations, chance=1 / len(classes)), key=f"bars-{run.id}")
-with right:
-    st.dataframe(
-        [
-            {
-                "evaluator": e.evaluator,
-                "trained on": e.trained_on,
-                "accuracy": f"{e.accuracy.mean:.3f} ± {e.accuracy.std:.3f}",
-                "seeds": len(e.accuracy.runs),
-                "macro F1": round(e.macro_f1, 3),
-            }
-            for e in report.evaluations
-        ],
-        hide_index=True,
-    )
-    lacking = not any(e.trained_on == "full" for e in report.evaluations)
-    if lacking and run.path != DEMO and run.status().state not in runs.ALIVE:
-        st.markdown("How much is lost against training on **all** clips? That takes longest.")
+st.plotly_chart(accuracy_bars(report.evaluations, chance=1 / len(classes)), key=f"bars-{run.id}")
+st.dataframe(
+    [
+        {
+            "evaluator": e.evaluator,
+            "trained on": e.trained_on,
+            "accuracy": f"{e.accuracy.mean:.3f} ± {e.accuracy.std:.3f}",
+            "seeds": len(e.accuracy.runs),
+            "macro F1": f"{e.macro_f1:.3f}",
+            "network": e.network,
+        }
+        for e in report.evaluations
+    ],
+    hide_index=True,
+)
+lacking = not any(e.trained_on == "full" for e in report.evaluations)
+if lacking and run.path != DEMO and run.status().state not in runs.ALIVE:
+    with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Train on all clips too", icon=":material/dataset:", key="full"):
             runs.launch(run, "evaluate", "--evaluators", "random-cnn", "--baselines", "full")
             st.rerun()
+        st.caption("How much is lost against all clips? That takes longest.")
 
 trained = [e for e in report.evaluations if e.evaluator == "random-cnn"]
 if trained:

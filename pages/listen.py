@@ -4,10 +4,10 @@ import streamlit as st
 
 from distrack.distill import SyntheticSet
 from distrack.ui.current import choose
+from distrack.ui.page import begin
 from distrack.ui.tracks import pictures
 
-st.title("Listen")
-st.markdown("Each tile is one synthetic track: what is left of all the clips of its class, made audible.")
+begin("Listen", "Each tile is one synthetic track: what is left of all the clips of its class, made audible.")
 
 run = choose("Run", lambda run: run.synthetic.is_file())
 if run is None:
@@ -21,19 +21,19 @@ track = st.slider("Track of each class", 1, ipc, 1) - 1 if ipc > 1 else 0
 classes, shown = pictures(run.synthetic, run.synthetic.stat().st_mtime, ipc)
 names = synthetic.track_names()
 
-columns = st.columns(5)
-for label, name in enumerate(classes):
-    with columns[label % 5].container(border=True):
-        st.markdown(f"#### {name}")
-        st.image(shown[label][track], width="stretch", alt=f"track {track + 1} of class {name}")
-        audio = run.track(names[label * ipc + track])
-        if audio.is_file():
-            st.audio(audio.read_bytes(), format="audio/flac", alt=f"track {track + 1} of class {name}")
-        else:
-            st.caption("Not audible yet.")
+with st.container(horizontal=True):
+    for label, name in enumerate(classes):
+        with st.container(border=True, width=186):
+            st.markdown(f"#### {name}")
+            st.image(shown[label][track], width="stretch", alt=f"track {track + 1} of class {name}")
+            audio = run.track(names[label * ipc + track])
+            if audio.is_file():
+                st.audio(audio.read_bytes(), format="audio/flac", alt=f"track {track + 1} of class {name}")
+            else:
+                st.caption("Not audible yet.")
 
 config = synthetic.config
 st.caption(
     f"{config.dataset}, {config.feature.name}, {ipc} per class, {config.seconds:g} s. "
-    f"Made audible with {'non-negative least squares and Griffin-Lim'}, levelled to -20 dB RMS, never above -1 dB peak."
+    f"Made audible with non-negative least squares and Griffin-Lim, levelled to -20 dB RMS, never above -1 dB peak."
 )

@@ -23,14 +23,14 @@ class PoolConfig(BaseModel):
     Attributes:
         size: how many networks share the steps; 0 takes a fresh one at every step.
         grow_every: steps between two networks joining the pool, so that the first step need not wait for the last one.
-        clips_per_class: real clips embedded at a step with a fresh network; a pooled one embeds all of them, once.
+        clips_per_class: random real clips of each class that a network embeds, once for as long as it serves.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: Annotated[int, Field(ge=0, le=1000)] = 24
+    size: Annotated[int, Field(ge=0, le=1000)] = 32
     grow_every: Annotated[int, Field(ge=1)] = 10
-    clips_per_class: Annotated[int, Field(ge=1)] = 64
+    clips_per_class: Annotated[int, Field(ge=1)] = 100
 
 
 class DistillConfig(BaseModel):
@@ -68,7 +68,7 @@ class DistillConfig(BaseModel):
     @field_validator("data_path")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        return None if path is None else path.expanduser().absolute()
+        return None if path is None else path.expanduser().resolve()
 
     @field_validator("duration")
     @classmethod

@@ -125,6 +125,5 @@ class Distiller:
         memory = {
             name.removeprefix("optimiser."): value for name, value in state.items() if name.startswith("optimiser.")
         }
-        if memory:
-            groups = self._optimiser.state_dict()["param_groups"]
-            self._optimiser.load_state_dict({"state": {0: memory}, "param_groups": groups})
+        groups = self._optimiser.state_dict()["param_groups"]
+        self._optimiser.load_state_dict({"state": {0: memory} if memory else {}, "param_groups": groups})

@@ -1,7 +1,9 @@
 """The network pool: which network embeds both sides at a step, and the real side's embeddings in it."""
 
+from dataclasses import replace
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,24 +29,18 @@ class FreshNetworks:
     def at(self, step: int) -> tuple[Network, Tensor]:
         """See `NetworkSource`."""
         network = _frozen_network(self.config, self.train, step, self.device)
-        embeddings = []
-        for label in range(self.train.classes):
-            members = self.train.of_class(label)
-            draw = torch.randint(
-                len(members),
-                (self.config.pool.clips_per_class,),
-                generator=generator(self.config.seed, "clips", step, label),
-            )
-            with torch.no_grad():
-                embeddings.append(network.embed(self.train.batch(members[draw.numpy()], self.device)))
-        return network, torch.stack(embeddings)
+        clips = _some_of_each_class(self.train, self.config, step)
+        with torch.no_grad():
+            embeddings = torch.cat([network.embed(batch) for batch, _ in clips.batches(self.device)])
+        return network, embeddings.reshape(clips.classes, self.config.pool.clips_per_class, -1)
 
 
 class NetworkPool:
-    """Random networks shared by all steps, each with its real class means over the whole training side, computed once.
+    """Random networks shared by all steps, each with its real class means, computed once.
 
-    A real embedding is constant while its network is, so its cost is paid once a network and not once a step. The
-    pool grows as the steps go, and a network is made when a step first draws it: nothing of it belongs in a checkpoint.
+    A real embedding is constant while its network is, so its cost is paid once a network and not once a step; every
+    network takes other random clips, so that the pool sees more of them than any of its members. The pool grows as the
+    steps go, and a network is made when a step first draws it: nothing of it belongs in a checkpoint.
     """
 
     def __init__(self, config: DistillConfig, train: RealImages, device: torch.device) -> None:
@@ -58,7 +54,8 @@ class NetworkPool:
         drawn = int(torch.randint(joined, (), generator=generator(self.config.seed, "draw", step)))
         if drawn not in self._members:
             network = _frozen_network(self.config, self.train, drawn, self.device)
-            self._members[drawn] = network, class_means(network, self.train, self.device).unsqueeze(1)
+            clips = _some_of_each_class(self.train, self.config, drawn)
+            self._members[drawn] = network, class_means(network, clips, self.device).unsqueeze(1)
         return self._members[drawn]
 
 
@@ -80,6 +77,19 @@ def class_means(network: Network, images: RealImages, device: torch.device) -> T
     if sums is None:
         raise ValueError("no images to take the mean of")
     return sums / counts
+
+
+def _some_of_each_class(train: RealImages, config: DistillConfig, number: int) -> RealImages:
+    """Random clips for one network, as many of each class, class by class; drawn again where a class has too few."""
+    chosen = []
+    for label in range(train.classes):
+        members = train.of_class(label)
+        draw = generator(config.seed, "clips", number, label)
+        wanted = config.pool.clips_per_class
+        order = torch.cat([torch.randperm(len(members), generator=draw) for _ in range(-(-wanted // len(members)))])
+        chosen.append(members[order[:wanted].numpy()])
+    positions = np.concatenate(chosen)
+    return replace(train, rows=train.rows[positions], labels=train.labels[positions])
 
 
 def _frozen_network(config: DistillConfig, train: RealImages, number: int, device: torch.device) -> Network:

@@ -13,8 +13,11 @@ from torch import Tensor
 
 from distrack.distill.config import DistillConfig
 from distrack.distill.parameterisations import PARAMETERISATIONS
-from distrack.errors import RunError
+from distrack.errors import ConfigError, RunError
 from distrack.features import Normalisation
+
+# Letters of a class in a file's name: four bytes each at most, and file systems stop at 255.
+_LONGEST_NAME = 48
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,13 @@ class SyntheticSet:
 
     def track_names(self) -> list[str]:
         """A name for every track, `<class>_<k>`, that can be a file's on any system; no two are the same."""
-        slugs = [re.sub(r"[^\w.-]+", "-", name).strip("-.") for name in self.classes]
-        safe = [
-            slug if slug and slugs.count(slug) == 1 else f"{slug or 'class'}-{label}"
-            for label, slug in enumerate(slugs)
-        ]
+        safe: list[str] = []
+        for label, name in enumerate(self.classes):
+            slug = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:_LONGEST_NAME] or "class"
+            # Some file systems do not tell upper from lower case.
+            while slug.casefold() in map(str.casefold, safe):
+                slug += f"-{label}"
+            safe.append(slug)
         return [f"{safe[label]}_{number % self.config.ipc}" for number, label in enumerate(self.labels.tolist())]
 
     @property
@@ -62,7 +67,7 @@ class SyntheticSet:
             "normalisation": self.normalisation.model_dump_json(),
             "config": self.config.model_copy(update={"data_path": None}).model_dump_json(),
         }
-        return save({"parameters": self.parameters.contiguous(), "labels": self.labels}, metadata=header)
+        return _ordered(save({"parameters": self.parameters.contiguous(), "labels": self.labels}, metadata=header))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -81,8 +86,16 @@ class SyntheticSet:
                     normalisation=Normalisation.model_validate_json(header["normalisation"]),
                     config=DistillConfig.model_validate_json(header["config"]),
                 )
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError, ConfigError) as error:
             raise RunError(f"{path} is not a synthetic set that can be read: {error}") from None
+
+
+def _ordered(content: bytes) -> bytes:
+    """A safetensors file with its header in alphabetical order; the library writes the metadata in any."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[8 + size :]
 
 
 def ordered_labels(classes: int, ipc: int) -> Tensor:

@@ -10,7 +10,7 @@ from distrack.datasets import DATASETS, home
 from distrack.distill import PRESETS, from_preset
 from distrack.distill.initialisation import INITIALISATIONS
 from distrack.errors import DistrackError
-from distrack.evaluate import BASELINES
+from distrack.evaluate import BASELINES, EvaluationConfig
 from distrack.features import FEATURES
 from distrack.ui.current import runs_path
 
@@ -20,10 +20,18 @@ _PRESET_HELP = (
 _NAMES = {"logmelspectrogram": "log-mel-spectrogram", "melspectrogram": "mel-spectrogram"}
 
 
+def earlier(run: runs.Run) -> runs.DistillJob | None:
+    """The job of a run, to start from; None where its config cannot be read."""
+    try:
+        return run.job()
+    except DistrackError:
+        return None
+
+
 def ask(before: runs.DistillJob | None) -> runs.DistillJob | None:
     """The job that the widgets describe, starting from an earlier one; None where they describe none."""
     plain = before or runs.DistillJob()
-    first, second, third, fourth = st.columns([1.2, 1.2, 1.4, 1])
+    first, second, third, fourth = st.columns([1.5, 1.3, 1.3, 0.9])
     names = list(DATASETS)
     dataset = first.selectbox(
         "Dataset", names, index=names.index(plain.dataset), format_func=lambda name: DATASETS[name].title
@@ -70,8 +78,7 @@ def _advanced(kept: runs.DistillJob, dataset: str, preset: str) -> dict[str, Any
     first, second, third = st.columns(3)
     key = f"{dataset}-{preset}"
     initialisations = list(INITIALISATIONS)
-    evaluation = kept.evaluation or from_preset(runs.DistillJob, {}).evaluation
-    assert evaluation is not None
+    evaluation = kept.evaluation or EvaluationConfig()
     return {
         "duration": first.number_input(
             "Seconds of a track",

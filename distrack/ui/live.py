@@ -1,9 +1,12 @@
 """A run as it happens: state, time left, loss curve, tracks, and the buttons that stop it or let it go on."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from distrack import runs
 from distrack.errors import DistrackError, RunError
+from distrack.evaluate import Report
 from distrack.figures import loss_curve
 from distrack.ui import status as shown
 from distrack.ui import tracks
@@ -32,10 +35,14 @@ def _view(run: runs.Run, was_alive: bool) -> None:
         _buttons(run, status)
     if status.error:
         st.error(status.error)
-    report = run.report()
-    if report is not None:
-        _accuracy(report)
-    _curve_and_tracks(run, status)
+    _tracks(run, status)
+    left, right = st.columns([1.5, 1], gap="large")
+    with left:
+        _curve(run, status)
+    with right:
+        report = run.report()
+        if report is not None:
+            _accuracy(report)
     _details(run)
 
 
@@ -50,22 +57,20 @@ def _buttons(run: runs.Run, status: runs.Status) -> None:
             _told(lambda: runs.launch(run))
             st.rerun()
     elif status.state == "done":
-        st.page_link("pages/listen.py", label="Listen", icon=":material/graphic_eq:", query_params={"run": run.id})
-        st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/bar_chart:", query_params={"run": run.id})
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            here = {"run": run.id}
+            st.page_link("pages/listen.py", label="Listen", icon=":material/graphic_eq:", query_params=here)
+            st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/bar_chart:", query_params=here)
 
 
-def _told(action: object) -> None:
+def _told(action: Callable[[], object]) -> None:
     try:
-        action()  # type: ignore[operator]
+        action()
     except DistrackError as error:
         st.error(str(error))
 
 
-def _accuracy(report: object) -> None:
-    from distrack.evaluate import Report
-
-    if not isinstance(report, Report):
-        return
+def _accuracy(report: Report) -> None:
     wanted = [("synthetic", "Synthetic tracks"), ("random-selection", "As many random clips"), ("full", "All clips")]
     found = [
         (label, evaluation.accuracy)
@@ -74,37 +79,37 @@ def _accuracy(report: object) -> None:
         if (evaluation.evaluator, evaluation.trained_on) == ("random-cnn", name)
     ]
     if found:
-        st.subheader("What a CNN trained on them recognises")
-        for column, (label, accuracy) in zip(st.columns(3), found, strict=False):
-            column.metric(label, f"{accuracy.mean:.0%}", f"± {accuracy.std:.1%} over {len(accuracy.runs)} seeds", "off")
+        st.subheader("Accuracy")
+        st.caption("of a CNN that learnt from them, on real test clips")
+        for label, accuracy in found:
+            spread = f"± {accuracy.std:.1%} over {len(accuracy.runs)} seeds"
+            st.metric(label, f"{accuracy.mean:.0%}", spread, "off", delta_arrow="off")
 
 
-def _curve_and_tracks(run: runs.Run, status: runs.Status) -> None:
+def _curve(run: runs.Run, status: runs.Status) -> None:
     metrics = run.metrics()
-    left, right = st.columns([1, 1.25], gap="large")
-    with left:
-        st.subheader("Loss")
-        if any("loss" in record for record in metrics):
-            st.altair_chart(loss_curve(metrics, _steps(run)), key=f"loss-{run.id}")
-            st.caption("Distance between real and synthetic class means, in units of the spread of the classes.")
-        elif status.state in runs.ALIVE:
-            st.caption("The first point comes with the first step.")
-    with right:
-        st.subheader("Tracks")
-        snapshots = run.snapshots()
-        if not snapshots:
-            st.caption("The first pictures come with the first step.")
-            return
-        steps = list(snapshots)
-        step = steps[-1]
-        if status.state not in runs.ALIVE and len(steps) > 1:
-            step = st.select_slider("Step", steps, value=steps[-1], key=f"step-{run.id}")
-        else:
-            st.caption(f"After step {step}")
-        try:
-            tracks.grid(snapshots[step])
-        except RunError as error:
-            st.warning(str(error))
+    st.subheader("Loss")
+    if any("loss" in record for record in metrics):
+        st.altair_chart(loss_curve(metrics, _steps(run)), key=f"loss-{run.id}")
+        st.caption("Distance between real and synthetic class means, in units of the spread of the classes.")
+    elif status.state in runs.ALIVE:
+        st.caption("The first point comes with the first step.")
+
+
+def _tracks(run: runs.Run, status: runs.Status) -> None:
+    snapshots = run.snapshots()
+    if not snapshots:
+        return
+    steps = list(snapshots)
+    step = steps[-1]
+    if status.state not in runs.ALIVE and len(steps) > 1:
+        step = st.select_slider("Tracks after step", steps, value=step, key=f"step-{run.id}")
+    else:
+        st.caption(f"Tracks after step {step}")
+    try:
+        tracks.grid(snapshots[step])
+    except RunError as error:
+        st.warning(str(error))
 
 
 def _steps(run: runs.Run) -> int:

@@ -49,5 +49,5 @@ def grid(path: Path, *, most: int = 3) -> None:
     )
     st.html(
         '<div data-testid="track-grid" style="display:grid;gap:.6rem;'
-        f'grid-template-columns:repeat(auto-fill,minmax(7.2rem,1fr))">{tiles}</div>'
+        f'grid-template-columns:repeat(auto-fill,minmax(7rem,1fr))">{tiles}</div>'
     )

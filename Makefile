@@ -1,0 +1,56 @@
+# DisTrack: two commands do all the set-up. `make help` lists the rest.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help app test lint format bench demo clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+app: $(VENV)/.app ## set up, prepare the embedded dataset, open the app on PORT (8501)
+	$(PY) -m distrack prepare --dataset SPOKEN_DIGITS
+	$(PY) -m distrack app
+
+test: $(VENV)/.test ## set up what tests need, then lint, types, floors and all tests
+	$(MAKE) lint
+	@browser="$$($(PY) tests/chromium.py)" && echo "browser: $$browser" && \
+	DISTRACK_CHROMIUM="$$browser" $(PY) -m pytest
+
+lint: $(VENV)/.test ## ruff, mypy --strict, the floors
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(VENV)/.test ## ruff's own format and fixes
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+bench: $(VENV)/.app ## what the speed claims rest on: `quick` against `paper` (minutes)
+	$(PY) benchmarks/quick_against_paper.py
+
+demo: $(VENV)/.app ## make the demo run in assets/ anew
+	rm -rf assets/demo
+	$(PY) -m distrack distill --dataset SPOKEN_DIGITS --ipc 1 --preset quick --snapshots 6 --device cpu \
+		--baselines random-selection,class-mean,full --runs-path assets --name demo
+	rm -rf assets/.queue assets/demo/.lock
+
+clean: ## remove the environment and the caches; runs and data stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "DisTrack needs Python 3.11 or newer; name one: make app PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.app: requirements.txt | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.test: requirements-dev.txt requirements.txt | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $(VENV)/.app $@

@@ -1,0 +1,17 @@
+"""How every page begins: inside the app, with a title and one sentence of what it is for."""
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+
+def begin(title: str, purpose: str) -> None:
+    """Title and purpose; a page that was opened without the app around it starts over inside it.
+
+    Until `st.navigation` was called once in a server's life, Streamlit takes the folder `pages/` for its older way of
+    navigation and opens a page without `app.py`: a reload after a restart would show neither menu nor errors.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+    st.title(title)
+    st.markdown(purpose)

@@ -1,0 +1,45 @@
+"""A finished run for the pages to show: made once, by the engine, from a tiny dataset."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from distrack import runs
+from distrack.distill import from_preset
+from distrack.settings import settings
+
+
+@pytest.fixture(scope="session")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of twelve clips: low, middle and high tones."""
+    root = tmp_path_factory.mktemp("tones")
+    random = np.random.default_rng(0)
+    time = np.arange(8000) / 16_000
+    for name, frequency in (("low", 300), ("middle", 900), ("high", 2700)):
+        (root / name).mkdir()
+        for take in range(12):
+            pitch = frequency * random.uniform(0.9, 1.1)
+            wave = 0.3 * np.sin(2 * np.pi * pitch * time) + 0.01 * random.standard_normal(len(time))
+            soundfile.write(root / name / f"{take}.wav", wave, 16_000)
+    return root
+
+
+@pytest.fixture(scope="session")
+def finished(tones: Path) -> runs.Run:
+    """A run on the tones, two tracks a class, done."""
+    asked = {
+        "dataset": "FOLDER",
+        "data_path": tones,
+        "ipc": 2,
+        "duration": 0.5,
+        "steps": 6,
+        "snapshots": 3,
+        "network": {"width": 4},
+        "pool": {"size": 2, "clips_per_class": 4},
+        "evaluation": {"seeds": 2, "steps": 5, "network": {"width": 4}},
+    }
+    run = runs.create(settings().runs_path, from_preset(runs.DistillJob, asked), "finished")
+    runs.work(run)
+    return run

@@ -1,0 +1,148 @@
+"""The pages without a browser: what they show for a finished, a damaged and an absent run, and for bad input."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+
+from distrack import runs
+from distrack.distill import from_preset
+from distrack.settings import PROJECT, settings
+
+
+class WarmPagesManager(PagesManager):
+    """As in a server where `st.navigation` was called before; AppTest forgets that between two runs."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        PagesManager.uses_pages_directory = False
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The app on its home page."""
+    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", WarmPagesManager)
+    return AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60)
+
+
+def texts(app: AppTest) -> str:
+    """All that is written on the page."""
+    parts: list[Any] = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.info, *app.error, *app.warning]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def open_page(app: AppTest, page: str, run: str | None = None) -> AppTest:
+    """Goes to a page of the navigation, with a run in the URL."""
+    app.run()
+    app.switch_page(f"pages/{page}.py")
+    if run is not None:
+        app.query_params["run"] = run
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def test_home_offers_the_ways_in_and_recent_runs(app: AppTest, finished: runs.Run) -> None:
+    app.run()
+    assert not app.exception
+    assert "distilled to a handful of tracks" in texts(app)
+    assert any(finished.id == link.proto.label for link in app.get("page_link"))
+
+
+def test_distill_offers_every_registered_choice_and_says_the_budget(app: AppTest) -> None:
+    open_page(app, "distill")
+    dataset, feature, preset = app.selectbox[0], app.selectbox[1], app.selectbox[2]
+    assert "FSDD" in " ".join(dataset.options) or "Free Spoken Digit Dataset" in dataset.options
+    assert len(feature.options) == 2
+    assert preset.options == ["quick", "paper"]
+    assert "2,049 floats a class" in texts(app)
+    app.slider[0].set_value(10).run()
+    assert "20,490 floats a class" in texts(app)
+
+
+def test_a_preset_changes_what_the_form_starts_from(app: AppTest) -> None:
+    open_page(app, "distill")
+    app.selectbox[2].select("paper").run()
+    assert not app.exception
+    assert app.selectbox[1].value == "melspectrogram"
+    assert "128 bands" in texts(app)
+
+
+def test_a_dataset_that_is_not_here_is_said_on_the_page_and_no_run_is_left(app: AppTest, tmp_path: Path) -> None:
+    open_page(app, "distill")
+    before = {run.id for run in runs.all_runs(settings().runs_path)}
+    app.selectbox[0].select("FSDD").run()
+    app.text_input[0].set_value(str(tmp_path / "nothing")).run()
+    app.button(key="distill").click().run()
+    assert any("no audio found for FSDD" in error.value for error in app.error)
+    assert {run.id for run in runs.all_runs(settings().runs_path)} == before
+
+
+def test_more_tracks_than_clips_is_said_on_the_page(app: AppTest, tones: Path) -> None:
+    open_page(app, "distill")
+    app.selectbox[0].select("FOLDER").run()
+    app.text_input[0].set_value(str(tones)).run()
+    app.slider[0].set_value(40).run()
+    app.button(key="distill").click().run()
+    assert any("ask for at most" in error.value for error in app.error)
+
+
+def test_a_finished_run_shows_its_curve_tracks_and_accuracy(app: AppTest, finished: runs.Run) -> None:
+    open_page(app, "distill", finished.id)
+    assert [metric.label for metric in app.metric] == ["Synthetic tracks", "As many random clips"]
+    assert app.get("arrow_vega_lite_chart") or app.get("vega_lite_chart")
+    assert app.select_slider[0].options == ["0", "3", "6"]
+    assert "low" in app.get("html")[0].proto.body
+    command = next(code.value for code in app.code if code.value.startswith("python -m distrack distill"))
+    assert "--dataset FOLDER" in command
+
+
+def test_listen_plays_every_class_of_the_chosen_track(app: AppTest, finished: runs.Run) -> None:
+    open_page(app, "listen", finished.id)
+    assert len(app.get("audio")) == 3
+    assert app.slider[0].max == 2
+    first = [player.proto.url for player in app.get("audio")]
+    app.slider[0].set_value(2).run()
+    assert [player.proto.url for player in app.get("audio")] != first
+
+
+def test_evaluate_states_the_split_and_shows_baselines(app: AppTest, finished: runs.Run) -> None:
+    open_page(app, "evaluate", finished.id)
+    assert "disjoint by" in texts(app)
+    table = app.dataframe[0].value
+    assert set(table["trained on"]) == {"synthetic", "random-selection", "class-mean"}
+    assert len(app.get("plotly_chart")) == 2
+
+
+@pytest.mark.parametrize("page", ["distill", "listen", "evaluate"])
+def test_a_run_that_is_not_there_is_said(app: AppTest, finished: runs.Run, page: str) -> None:  # noqa: ARG001
+    open_page(app, page, "no-such-run")
+    assert any("no run 'no-such-run'" in warning.value for warning in app.warning)
+
+
+def test_a_damaged_run_does_not_hide_the_others(app: AppTest, finished: runs.Run) -> None:
+    broken = settings().runs_path / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text("{")
+    (broken / "status.json").write_text("not json")
+    try:
+        app.run()
+        assert not app.exception
+        labels = [link.proto.label for link in app.get("page_link")]
+        assert {"broken", finished.id} <= set(labels)
+        open_page(app, "distill", "broken")
+        assert "missing or damaged" in texts(app)
+    finally:
+        for path in broken.iterdir():
+            path.unlink()
+        broken.rmdir()
+
+
+def test_a_run_whose_process_is_gone_can_be_resumed_from_the_page(app: AppTest, tones: Path) -> None:
+    job = from_preset(runs.DistillJob, {"dataset": "FOLDER", "data_path": tones, "duration": 0.5})
+    run = runs.create(settings().runs_path, job, "gone")
+    run.write("status.json", runs.Status(state="running", phase="distill", pid=2**22 - 1).model_dump_json())
+    open_page(app, "distill", run.id)
+    assert app.button(key=f"resume-{run.id}").label == "Resume"
