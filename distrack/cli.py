@@ -18,7 +18,6 @@ from distrack.settings import PROJECT, settings
 
 app = typer.Typer(
     help="Distil audio datasets to a handful of synthetic tracks per class, hear them, measure them.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"token_normalize_func": lambda word: word.replace("_", "-")},
@@ -36,11 +35,14 @@ _WORKERS = frozenset({"prepare", "distill", "resume", "evaluate"})
 
 def main() -> None:
     """Entry point: exit code 0, or 2 with one line that says what is wrong and what to do."""
-    _allocate_fast()
+    _compute_fast()
     try:
-        result = app(standalone_mode=False)
+        result = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except DistrackError as error:
         _refuse(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("distrack: interrupted\n")
+        sys.exit(130)
     except Exception as error:
         # Typer's own errors (an unknown option, a missing argument) know how to say so in one line.
         if not hasattr(error, "format_message"):
@@ -54,11 +56,11 @@ def _refuse(message: str) -> None:
     sys.exit(2)
 
 
-def _allocate_fast() -> None:
-    from distrack.runs.environment import FAST_ALLOCATION, worker_environment
+def _compute_fast() -> None:
+    from distrack.runs.environment import FAST_ON_CPU, worker_environment
 
     wanted = len(sys.argv) > 1 and sys.argv[1] in _WORKERS and sys.platform == "linux"
-    if wanted and not FAST_ALLOCATION.keys() <= os.environ.keys():
+    if wanted and not FAST_ON_CPU.keys() <= os.environ.keys():
         sys.stdout.flush()
         os.execve(sys.executable, [sys.executable, "-m", "distrack", *sys.argv[1:]], worker_environment())
 
@@ -104,27 +106,28 @@ def prepare(
     quiet: Quiet = False,
 ) -> None:
     """Makes or reads a dataset, decodes it once, and computes the default feature."""
-    from distrack.distill import real_images
-    from distrack.features import FeatureConfig
+    from distrack.distill import DistillConfig, from_preset, real_images
 
-    entry = registry.DATASETS[dataset]
+    asked = from_preset(DistillConfig, {"dataset": dataset, "data_path": data_path, "duration": duration})
     with terminal.progress(quiet=quiet) as watch:
         index = registry.index(
-            dataset, data_path, progress=lambda done, total: watch("making the dataset", done, total, "clips", None)
+            asked.dataset,
+            asked.data_path,
+            progress=lambda done, total: watch("making the dataset", done, total, "clips", None),
         )
         prepared = registry.prepare(
             index,
-            seconds=duration or entry.seconds,
+            seconds=asked.seconds,
             cache_path=settings().cache_path,
             progress=lambda done, total: watch("decoding", done, total, "clips", None),
         )
         sides = real_images(
             prepared,
-            FeatureConfig(),
+            asked.feature,
             progress=lambda done, total: watch("computing features", done, total, "clips", None),
         )
     typer.echo(
-        f"{entry.name}: {len(index.classes)} classes, {len(sides['train'])} training and {len(sides['test'])} test "
+        f"{asked.dataset}: {len(index.classes)} classes, {len(sides['train'])} training and {len(sides['test'])} test "
         f"clips of {prepared.seconds:g} s, disjoint by {index.disjoint_by}"
     )
     for skip in prepared.skipped:
@@ -247,12 +250,12 @@ def evaluate(
     config = from_preset(runs.DistillJob, {"evaluation": asked}).evaluation
     if config is None:
         raise ConfigError("nothing to evaluate with")
-    with terminal.progress(quiet=quiet) as watch:
-        try:
+    try:
+        with terminal.progress(quiet=quiet) as watch:
             report = runs.measure(found, config, watch=watch)
-        except runs.Stopped:
-            typer.echo(f"stopped: {run} keeps what it had")
-            return
+    except runs.Stopped:
+        typer.echo(f"stopped: {run} keeps what it had", err=as_json)
+        return
     terminal.show(report, found.id, as_json=as_json)
 
 
@@ -298,12 +301,12 @@ def start_app() -> None:
 def _finish(run: Any, *, quiet: bool, as_json: bool) -> None:
     from distrack import runs
 
-    with terminal.progress(quiet=quiet) as watch:
-        try:
+    try:
+        with terminal.progress(quiet=quiet) as watch:
             report = runs.work(run, watch=watch)
-        except runs.Stopped:
-            typer.echo(f"stopped. Go on with: python -m distrack resume {run.id}", err=as_json)
-            return
+    except runs.Stopped:
+        typer.echo(f"stopped. Go on with: python -m distrack resume {run.id}", err=as_json)
+        return
     terminal.show(report, run.id, as_json=as_json)
 
 

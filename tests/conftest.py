@@ -1,11 +1,23 @@
 """What all tests share: a place of their own for runs and data, and the way to the real recordings."""
 
 import os
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+import torch
 
+from distrack.audio import SAMPLE_RATE, Wave
+from distrack.datasets import Prepared, index, prepare
+from distrack.datasets.contract import Split
+from distrack.distill import DistillConfig, RealImages, from_preset, real_images
+from distrack.distill.config import merged
+from distrack.runs import DistillJob
+from distrack.runs.environment import FAST_ON_CPU
 from distrack.settings import PROJECT, settings
 
 REQUIRED = "DISTRACK_REQUIRE_TEST_DATA"
@@ -34,3 +46,130 @@ def real_data() -> Path:
             pytest.fail(missing)
         pytest.skip(missing)
     return folder
+
+
+# The tiny dataset: three kinds of sound that are easily told apart, none twice the same.
+
+
+def _sound(kind: str, draw: np.random.Generator) -> Wave:
+    time = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
+    pitch = draw.uniform(200, 500)
+    if kind == "tone":
+        wave = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 6)) * np.exp(-draw.uniform(2, 6) * time)
+    elif kind == "chirp":
+        wave = np.sin(2 * np.pi * (pitch * time + draw.uniform(4_000, 8_000) * time**2))
+    else:
+        onset = draw.uniform(0, 0.2)
+        wave = draw.standard_normal(len(time)) * np.exp(-20 * np.abs(time - onset))
+    samples: Wave = (draw.uniform(0.1, 0.5) * wave / np.abs(wave).max()).astype(np.float32)
+    return samples
+
+
+def _write_tiny(root: Path, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    for kind in ("chirp", "noise", "tone"):
+        (root / kind).mkdir(parents=True)
+        for number in range(40):
+            soundfile.write(root / kind / f"{number:02}.wav", _sound(kind, draw), SAMPLE_RATE, subtype="FLOAT")
+
+
+@pytest.fixture(scope="session")
+def tiny_folder() -> Callable[[Path, int], None]:
+    """Writes three classes of 40 clips of half a second: rising chirps, noise bursts, harmonic tones."""
+    return _write_tiny
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> DistillConfig:
+    """A distillation of the tiny dataset that takes milliseconds a step; half-second clips become 16 x 32 images."""
+    return DistillConfig.model_validate(
+        {
+            "dataset": "FOLDER",
+            "duration": 0.5,
+            "feature": {"n_fft": 512, "hop_length": 256, "n_mels": 16},
+            "network": {"width": 4, "depth": 2},
+            "pool": {"size": 3, "grow_every": 2, "clips_per_class": 4},
+            "steps": 8,
+            "device": "cpu",
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """The tiny dataset, read by FOLDER: 32 clips a class to train on and 8 to test on."""
+    place = tmp_path_factory.mktemp("tiny")
+    _write_tiny(place / "sounds", 0)
+    return prepare(index("FOLDER", place / "sounds"), seconds=0.5, cache_path=place / "cache")
+
+
+@pytest.fixture(scope="session")
+def tiny_images(tiny_prepared: Prepared, tiny_config: DistillConfig) -> dict[Split, RealImages]:
+    """Both sides of the tiny dataset as images."""
+    return real_images(tiny_prepared, tiny_config.feature)
+
+
+@pytest.fixture(scope="session")
+def cpu() -> torch.device:
+    """Where results are the same from run to run."""
+    return torch.device("cpu")
+
+
+# Runs and the command.
+
+
+@pytest.fixture(scope="session")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny dataset on disk, for those who read it themselves."""
+    root = tmp_path_factory.mktemp("runs") / "sounds"
+    _write_tiny(root, 0)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_job(sounds: Path) -> Callable[..., DistillJob]:
+    """A job of a few steps on the tiny dataset, measured by the quick evaluator alone, with changes."""
+    plain = {
+        "dataset": "FOLDER",
+        "data_path": sounds,
+        "duration": 0.5,
+        "feature": {"n_fft": 512, "hop_length": 256, "n_mels": 16},
+        "network": {"width": 4, "depth": 2},
+        "pool": {"size": 3, "grow_every": 2, "clips_per_class": 4},
+        "evaluation": {"evaluators": ("prototype",), "baselines": (), "seeds": 1},
+        "steps": 4,
+        "snapshots": 3,
+    }
+    return lambda **changes: from_preset(DistillJob, merged(plain, changes))
+
+
+@pytest.fixture
+def typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int | str | None, str, str]]:
+    """The command as if typed, in this process: exit code, standard output and standard error."""
+    from distrack import cli
+
+    def call(*words: str) -> tuple[int | str | None, str, str]:
+        for name, value in FAST_ON_CPU.items():  # else it starts itself anew
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["distrack", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., None]:
+    """Polls until something is true; fails where it is not within the deadline."""
+
+    def wait(condition: Callable[[], object], seconds: float = 60.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                pytest.fail(f"not within {seconds:g} s")
+            time.sleep(0.01)
+
+    return wait

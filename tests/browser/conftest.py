@@ -1,0 +1,91 @@
+"""The real app, served by its own command, and a real Chromium."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from distrack import runs
+from distrack.settings import PROJECT, settings
+from tests.chromium import of_playwright, on_path
+
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
+
+
+class Server:
+    """The app as `python -m distrack app` starts it."""
+
+    def __init__(self, log: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+        self.url = f"http://localhost:{self.port}"
+        self._log = log
+        self.start()
+
+    def start(self) -> None:
+        """Starts the server and waits until it answers."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "distrack", "app"],
+                cwd=PROJECT,
+                env={**os.environ, "PORT": str(self.port)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + 60
+        while not self._answers():
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise RuntimeError(f"the app did not start:\n{runs.tail(self._log)}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Ends the server as a closed terminal would."""
+        self._process.terminate()
+        self._process.wait(20)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+@pytest.fixture(scope="session")
+def server(own_place: Path) -> Iterator[Server]:
+    """A running app on runs and data of the tests' own."""
+    app = Server(own_place / "app.log")
+    yield app
+    app.stop()
+    for run in runs.all_runs(settings().runs_path):
+        if run.status().state in runs.ALIVE:
+            runs.stop(run)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; without one the test fails and says how to get it."""
+    path = on_path() or of_playwright()
+    if path is None:
+        pytest.fail("no Chromium: run `make test`, or name one with DISTRACK_CHROMIUM")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A tab of a laptop's size."""
+    tab = browser.new_page(viewport={"width": 1280, "height": 1000})
+    tab.set_default_timeout(30_000)
+    yield tab
+    tab.close()

@@ -1,0 +1,162 @@
+"""The whole way in a real browser: press Distill, watch, reload, restart the server, hear, see the accuracy."""
+
+import io
+import re
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Browser, Page, expect
+
+from distrack import runs
+from distrack.datasets import index, prepare
+from distrack.distill import real_images
+from distrack.features import FeatureConfig
+from distrack.settings import settings
+from tests.browser.conftest import Server
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)
+
+
+def until(true: Callable[[], object], seconds: float, what: str) -> None:
+    """Waits for something, looking again and again."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def launched(server: Server, browser: Browser) -> runs.Run:
+    """A run with the page's defaults, launched by its button; the first loss point was seen on the page."""
+    clips = prepare(index("SPOKEN_DIGITS"), seconds=1.0, cache_path=settings().cache_path)
+    real_images(clips, FeatureConfig())
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.goto(f"{server.url}/distill")
+    page.get_by_role("button", name="Distill", exact=True).click()
+    page.wait_for_url(re.compile(r"run="), timeout=30_000)
+    run = runs.find(settings().runs_path, page.url.split("run=")[1])
+    expect(page.get_by_text(run.id, exact=True).first).to_be_visible(timeout=30_000)
+    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=60_000)
+    page.close()
+    return run
+
+
+def losses(run: runs.Run) -> int:
+    """Loss points so far."""
+    return sum("loss" in record for record in run.metrics())
+
+
+def test_the_curve_grows_and_the_pictures_change(server: Server, page: Page, launched: runs.Run) -> None:
+    page.goto(f"{server.url}/distill?run={launched.id}")
+    chart = page.get_by_test_id("stVegaLiteChart")
+    expect(chart).to_be_visible()
+    tile = page.get_by_test_id("track-grid").locator("img").first
+    expect(tile).to_be_visible()
+    before, picture, points = chart.screenshot(), tile.get_attribute("src"), losses(launched)
+    until(lambda: losses(launched) > points + 40, 60, "more loss points")
+    until(lambda: chart.screenshot() != before, 20, "the curve moves")
+    until(lambda: tile.get_attribute("src") != picture, 60, "the pictures change")
+
+
+def test_reload_second_tab_and_restarted_server_keep_the_run_in_view(
+    server: Server, page: Page, browser: Browser, launched: runs.Run
+) -> None:
+    page.goto(f"{server.url}/distill?run={launched.id}")
+    name = page.get_by_text(launched.id, exact=True).first
+    expect(name).to_be_visible()
+    page.reload()
+    expect(name).to_be_visible()
+    second = browser.new_page()
+    second.goto(page.url)
+    expect(second.get_by_text(launched.id, exact=True).first).to_be_visible()
+    second.close()
+    pid = launched.status().pid
+    server.stop()
+    server.start()
+    page.goto(page.url)
+    expect(name).to_be_visible()
+    expect(page.get_by_role("link", name="Home")).to_be_visible()
+    assert launched.status().pid == pid, "the run went on in its own process"
+    assert launched.status().state in {"running", "done"}
+
+
+def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
+    server: Server, page: Page, launched: runs.Run
+) -> None:
+    page.goto(f"{server.url}/distill?run={launched.id}")
+    until(lambda: launched.status().state not in runs.ALIVE, 180, "the run ends")
+    assert launched.status().state == "done", launched.status().error
+    expect(page.get_by_text("Synthetic tracks")).to_be_visible()
+    expect(page.get_by_text("As many random clips")).to_be_visible()
+    report = launched.report()
+    assert report is not None
+    learnt, chosen = report.accuracy("random-cnn", "synthetic"), report.accuracy("random-cnn", "random-selection")
+    assert learnt is not None
+    assert chosen is not None
+    assert learnt > chosen + 0.1
+    expect(page.get_by_text(f"{learnt:.0%}", exact=True)).to_be_visible()
+
+    page.get_by_role("link", name="Listen").last.click()
+    page.wait_for_url(re.compile(r"/listen\?run="))
+    players = page.locator("audio")
+    expect(players).to_have_count(10)
+    source = players.nth(7).get_attribute("src")
+    assert source is not None
+    answer = page.request.get(source if source.startswith("http") else server.url + source)
+    assert answer.ok
+    wave, rate = soundfile.read(io.BytesIO(answer.body()))
+    assert (rate, len(wave)) == (16_000, 16_000)
+    assert np.sqrt(np.mean(wave**2)) > 0.02, "not silent"
+    assert 0.1 < np.abs(wave).max() <= 10 ** (-1 / 20) + 1e-3, "not clipped"
+    played = players.nth(7).evaluate(
+        """async player => {
+            await player.play();
+            await new Promise(done => player.addEventListener("ended", done, {once: true}));
+            return [player.error, player.currentTime, player.duration];
+        }"""
+    )
+    assert played[0] is None
+    assert played[1] == pytest.approx(1.0, abs=0.05)
+
+    page.get_by_role("link", name="Evaluate").first.click()
+    expect(page.get_by_text("test clips", exact=False).first).to_be_visible()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+
+
+def test_stop_and_resume_from_the_page(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/distill")
+    page.get_by_text("Advanced").click()
+    steps = page.get_by_label("Steps", exact=True)
+    steps.fill("5000")
+    steps.press("Enter")
+    page.get_by_role("button", name="Distill", exact=True).click()
+    page.wait_for_url(re.compile(r"run="))
+    run = runs.find(settings().runs_path, page.url.split("run=")[1])
+    until(lambda: losses(run) > 5, 60, "the first steps")
+    page.get_by_role("button", name="Stop").click()
+    until(lambda: run.status().state == "stopped", 10, "the run stops")
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    reached = max(record.get("step", 0) for record in run.metrics())
+    page.get_by_role("button", name="Resume").click()
+    until(lambda: max(record.get("step", 0) for record in run.metrics()) > reached, 60, "the run goes on")
+    runs.stop(run)
+
+
+def test_a_forged_host_does_not_open_the_websocket(server: Server) -> None:
+    import socket
+
+    def asked(host: str) -> bytes:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(
+                f"GET /_stcore/stream HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nUpgrade: websocket\r\n"
+                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                "\r\n".encode()
+            )
+            return connection.recv(64)
+
+    assert b" 101 " in asked(f"localhost:{server.port}")
+    assert b" 101 " not in asked(f"evil.example:{server.port}")

@@ -1,0 +1,206 @@
+"""A run's folder: read in whatever state it is, never half written, and whose process counts as alive."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from distrack import runs
+from distrack.errors import RunError
+from distrack.runs import DistillJob, Run, Status
+
+MakeJob = Callable[..., DistillJob]
+Typed = Callable[..., tuple[int | str | None, str, str]]
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_job: MakeJob, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run."""
+    run = runs.create(tmp_path_factory.mktemp("whole"), tiny_job(), "whole")
+    runs.work(run)
+    return run
+
+
+@pytest.fixture
+def run(whole: Run, tmp_path: Path) -> Run:
+    """A copy of it, to be damaged."""
+    return Run(shutil.copytree(whole.path, tmp_path / "run"))
+
+
+def everything(run: Run) -> tuple[object, ...]:
+    """All that a reader of a run asks for; a damaged config is the one thing that is said by an error."""
+    with contextlib.suppress(RunError):
+        run.job()
+    return run.status(), run.report(), run.metrics(), run.snapshots(), run.track("tone_0")
+
+
+GARBAGE = [b"", b"{", b"null", b"[]", b'"text"', b"\xff\xfe\x00garbage", b"{}", b"1e999", b"[" * 500]
+
+
+@pytest.mark.parametrize("name", ["status.json", "config.json", "report.json", "metrics.jsonl"])
+@pytest.mark.parametrize("content", GARBAGE)
+def test_a_damaged_file_is_no_error_for_a_reader_nor_for_the_list(
+    run: Run, name: str, content: bytes, typed: Typed
+) -> None:
+    (run.path / name).write_bytes(content)
+    everything(run)
+    assert run.status().state == ("unreadable" if name == "status.json" else "done")
+    code, out, err = typed("runs", "--runs-path", str(run.path.parent))
+    assert (code, err) == (0, "")
+    assert run.id in out
+
+
+@pytest.mark.parametrize("name", ["status.json", "config.json", "report.json", "metrics.jsonl", "snapshots", "audio"])
+def test_a_missing_part_or_a_folder_in_its_place_is_no_error_for_a_reader(run: Run, name: str) -> None:
+    target = run.path / name
+    shutil.rmtree(target) if target.is_dir() else target.unlink()
+    everything(run)
+    target.mkdir()
+    everything(run)
+    assert [found.id for found in runs.all_runs(run.path.parent)] == ["run"]
+
+
+@pytest.mark.parametrize("cut", [1, 40, 200])
+def test_a_truncated_file_is_no_error_for_a_reader(run: Run, cut: int) -> None:
+    for name in ("status.json", "config.json", "report.json"):
+        path = run.path / name
+        path.write_bytes(path.read_bytes()[:-cut])
+    assert run.status().state == "unreadable"
+    assert run.report() is None
+    with pytest.raises(RunError, match=r"config\.json is missing or damaged") as refused:
+        run.job()
+    assert "\n" not in str(refused.value)
+
+
+def test_half_a_line_of_metrics_is_left_out(run: Run) -> None:
+    whole = run.metrics()
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write('{"t": 1.5, "step": 5, "lo')
+    assert run.metrics() == whole
+    assert [record["step"] for record in whole if "step" in record] == [1, 2, 3, 4]
+
+
+def test_what_is_no_run_is_not_listed_and_an_empty_folder_is_unreadable(run: Run, typed: Typed) -> None:
+    runs_path = run.path.parent
+    (runs_path / "file.txt").write_text("not a run")
+    (runs_path / ".queue").mkdir(exist_ok=True)
+    (runs_path / "empty").mkdir()
+    (runs_path / "dangling").symlink_to(runs_path / "nowhere")
+    found = {run.id: run.status().state for run in runs.all_runs(runs_path)}
+    assert found == {"run": "done", "empty": "unreadable"}
+    code, out, _ = typed("runs", "--runs-path", str(runs_path))
+    assert code == 0
+    assert "empty" in out
+
+
+def test_no_runs_path_is_an_empty_list(tmp_path: Path, typed: Typed) -> None:
+    assert list(runs.all_runs(tmp_path / "nowhere")) == []
+    assert typed("runs", "--runs-path", str(tmp_path / "nowhere"), "--json") == (0, "[]\n", "")
+
+
+def test_the_newest_run_is_listed_first(tmp_path: Path, tiny_job: MakeJob) -> None:
+    for age, name in enumerate(["newest", "middle", "oldest"]):
+        run = runs.create(tmp_path, tiny_job(), name)
+        moment = time.time() - 10 * age
+        os.utime(run.path / "config.json", (moment, moment))
+    assert [run.id for run in runs.all_runs(tmp_path)] == ["newest", "middle", "oldest"]
+
+
+def test_damaged_runs_can_be_neither_resumed_nor_launched(run: Run) -> None:
+    (run.path / "config.json").write_text("{")
+    for attempt in (runs.work, runs.launch):
+        with pytest.raises(RunError, match=r"config\.json is missing or damaged"):
+            attempt(run)
+    assert run.status().state == "done"
+
+
+# Whose process counts
+
+
+def said_by(pid: int, process_started: float, **other: object) -> Status:
+    plain = Status(
+        state="running", pid=pid, process_started=process_started, host=socket.gethostname(), heartbeat=time.time()
+    )
+    return plain.model_copy(update=other)
+
+
+def seen(run: Run, status: Status) -> str:
+    run.write("status.json", status.model_dump_json())
+    return run.status().state
+
+
+def test_a_number_that_another_process_got_since_is_not_taken_for_the_worker(run: Run) -> None:
+    started = psutil.Process().create_time()
+    assert seen(run, said_by(os.getpid(), started)) == "running"
+    assert seen(run, said_by(os.getpid(), started - 100)) == "stale"
+
+
+@pytest.mark.parametrize("pid", [0, -1, 2**31 - 2, 2**63, 2**70])
+def test_a_number_that_no_process_has_is_a_process_that_is_gone(run: Run, pid: int) -> None:
+    assert seen(run, said_by(pid, 0.0)) == "stale"
+
+
+def test_a_zombie_counts_as_gone(run: Run, until: Callable[..., None]) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        child = psutil.Process(process.pid)
+        started = child.create_time()
+        until(lambda: child.status() == psutil.STATUS_ZOMBIE)
+        assert seen(run, said_by(process.pid, started)) == "stale"
+
+
+def test_on_another_machine_the_heartbeat_tells(run: Run) -> None:
+    there = said_by(os.getpid(), 0.0, host="another-machine")
+    assert seen(run, there) == "running"
+    assert seen(run, there.model_copy(update={"heartbeat": time.time() - 60})) == "stale"
+
+
+@pytest.mark.parametrize("state", ["done", "stopped", "failed"])
+def test_a_run_that_ended_is_never_stale(run: Run, state: str) -> None:
+    assert seen(run, said_by(2**31 - 2, 0.0, state=state)) == state
+
+
+# Writing
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(run: Run) -> None:
+    run.write("report.json", "first")
+    (run.path / "snapshots" / "9.safetensors").mkdir()
+    with pytest.raises(RunError, match=r"cannot write .*9\.safetensors.*python -m distrack resume run"):
+        run.write("snapshots/9.safetensors", b"content")
+    assert (run.path / "report.json").read_text() == "first"
+    assert list(run.path.rglob("*.part")) == []
+
+
+def test_a_run_that_was_deleted_does_not_come_back(run: Run) -> None:
+    shutil.rmtree(run.path)
+    for name in ("status.json", "snapshots/1.safetensors"):
+        with pytest.raises(RunError, match="cannot write"):
+            run.write(name, "{}")
+    assert not run.path.exists()
+
+
+def test_what_a_killed_process_left_half_written_is_removed_by_the_next(run: Run) -> None:
+    gone = 2**31 - 2
+    (run.path / f".status.json.{gone}.1.part").write_text("{")
+    (run.path / "snapshots" / f".3.safetensors.{gone}.1.part").write_text("half")
+    in_the_making = run.path / f".stop.{os.getppid()}.1.part"
+    in_the_making.write_text("1")
+    runs.work(run)
+    assert list(run.path.rglob("*.part")) == [in_the_making]
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", ".hidden", "-x", "a b", "", "é", "x" * 101, "a\n"])
+def test_a_name_that_no_folder_should_have_is_refused(tmp_path: Path, tiny_job: MakeJob, name: str) -> None:
+    with pytest.raises(RunError, match="use letters"):
+        runs.create(tmp_path / "runs", tiny_job(), name)
+    with pytest.raises(RunError, match="no run"):
+        runs.find(tmp_path, name)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,119 @@
+"""The queue: runs on one device take turns in the order they came, whatever becomes of the one before."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from distrack import runs
+from distrack.errors import ConfigError
+from distrack.runs import DistillJob, Run
+from distrack.runs.environment import worker_environment
+from distrack.settings import PROJECT
+
+MakeJob = Callable[..., DistillJob]
+Until = Callable[..., None]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Here and in the processes that are launched."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def workers() -> Iterator[None]:
+    """Ends what a failed test left at work."""
+    yield
+    for child in psutil.Process().children(recursive=True):
+        if "distrack" in child.cmdline():
+            child.kill()
+
+
+def at_work(run: Run) -> bool:
+    return any("step" in record for record in run.metrics())
+
+
+def speaks_for_itself(run: Run) -> bool:
+    """Whether the process has started and says where it stands: only then a queued run waits for its turn."""
+    status = run.status()
+    return status.state == "queued" and (run.path / ".lock").exists()
+
+
+def test_runs_take_turns_in_the_order_they_came(tiny_job: MakeJob, until: Until, tmp_path: Path) -> None:
+    # Names and ages in another order than the queue's: the last one is the oldest, and was stopped before its end.
+    last = runs.create(tmp_path, tiny_job(steps=1), "a")
+    runs.work(last)
+    last.synthetic.unlink()
+    endless = tiny_job(steps=1_000_000)
+    first, second, third = (
+        runs.create(tmp_path, job, name) for job, name in ((endless, "d"), (tiny_job(steps=1), "c"), (endless, "b"))
+    )
+    runs.launch(first)
+    until(lambda: at_work(first))
+    for run in (second, third, last):
+        runs.launch(run)
+    assert last.status().started < second.status().started
+    for run in (second, third, last):
+        until(lambda run=run: speaks_for_itself(run))
+        assert run.status().device == "cpu"
+    assert [run.status().state for run in (first, second, third, last)] == ["running", *["queued"] * 3]
+
+    # One that waits can be stopped, and is passed over.
+    assert runs.stop(third).state == "stopped"
+    assert not at_work(third)
+
+    # The device is free when the one that has it is killed.
+    os.kill(first.status().pid, signal.SIGKILL)
+    until(lambda: last.status().state == "done")
+    assert [run.status().state for run in (first, second, third)] == ["stale", "done", "stopped"]
+    began = (last.path / "environment.json").stat().st_mtime
+    assert began >= (second.path / "status.json").stat().st_mtime
+
+
+def test_of_two_that_resume_a_run_one_works_and_the_other_says_so(
+    tiny_job: MakeJob, until: Until, tmp_path: Path
+) -> None:
+    run = runs.create(tmp_path, tiny_job(steps=1_000_000), "wanted")
+    words = [sys.executable, "-m", "distrack", "resume", "wanted", "--runs-path", str(tmp_path), "--quiet"]
+    both = [
+        subprocess.Popen(
+            words,
+            cwd=PROJECT,
+            env=worker_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    until(lambda: any(process.poll() is not None for process in both))
+    refused, working = sorted(both, key=lambda process: process.poll() is None)
+    out, err = refused.communicate(timeout=30)
+    assert (refused.returncode, out) == (2, "")
+    assert err == "distrack: run wanted is at work in another process: stop it first\n"
+    until(lambda: at_work(run))
+    assert run.status().pid == working.pid
+    working.send_signal(signal.SIGTERM)
+    out, err = working.communicate(timeout=30)
+    assert working.returncode == 0
+    assert "stopped. Go on with" in out
+    assert run.status().state == "stopped"
+
+
+def test_a_device_that_is_not_here_is_refused_before_a_process_starts(tiny_job: MakeJob, tmp_path: Path) -> None:
+    run = runs.create(tmp_path, tiny_job(device="cuda:99"), "elsewhere")
+    with pytest.raises(ConfigError, match="cuda:99"):
+        runs.launch(run)
+    assert not (run.path / "log.txt").exists()
