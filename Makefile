@@ -33,7 +33,7 @@ format: $(VENV)/.test ## ruff's own format and fixes
 	$(VENV)/bin/ruff check --fix .
 
 bench: $(VENV)/.app ## what the speed claims rest on: `quick` against `paper` (minutes)
-	$(PY) benchmarks/quick_against_paper.py
+	$(PY) -m benchmarks.quick_against_paper
 
 demo: $(VENV)/.app ## make the demo run in assets/ anew
 	rm -rf assets/demo

@@ -165,7 +165,7 @@ def typed(
 def until() -> Callable[..., None]:
     """Polls until something is true; fails where it is not within the deadline."""
 
-    def wait(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    def wait(condition: Callable[[], object], seconds: float = 120.0) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:

@@ -90,8 +90,8 @@ def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
     page.goto(f"{server.url}/distill?run={launched.id}")
     until(lambda: launched.status().state not in runs.ALIVE, 180, "the run ends")
     assert launched.status().state == "done", launched.status().error
-    expect(page.get_by_text("Synthetic tracks")).to_be_visible()
-    expect(page.get_by_text("As many random clips")).to_be_visible()
+    expect(page.get_by_text("Synthetic tracks", exact=True)).to_be_visible()
+    expect(page.get_by_text("As many random clips", exact=True)).to_be_visible()
     report = launched.report()
     assert report is not None
     learnt, chosen = report.accuracy("random-cnn", "synthetic"), report.accuracy("random-cnn", "random-selection")

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
 
@@ -33,12 +32,12 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def workers() -> Iterator[None]:
+def workers(tmp_path: Path) -> Iterator[None]:
     """Ends what a failed test left at work."""
     yield
-    for child in psutil.Process().children(recursive=True):
-        if "distrack" in child.cmdline():
-            child.kill()
+    for run in runs.all_runs(tmp_path):
+        if run.status().state in runs.ALIVE:
+            os.kill(run.status().pid, signal.SIGKILL)
 
 
 def at_work(run: Run) -> bool:
