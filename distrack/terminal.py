@@ -58,6 +58,9 @@ def show(report: Report, run_id: str, *, as_json: bool) -> None:
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
         return
+    if not report.evaluations:
+        typer.echo(f"{run_id} is done, not evaluated. Measure it with: python -m distrack evaluate {run_id}")
+        return
     table = Table("evaluator", "trained on", "accuracy", "macro F1", title=f"{run_id}: {report.split.test} test clips")
     for evaluation in report.evaluations:
         accuracy = evaluation.accuracy

@@ -143,6 +143,17 @@ def tiny_job(sounds: Path) -> Callable[..., DistillJob]:
     return lambda **changes: from_preset(DistillJob, merged(plain, changes))
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Here and in the processes that are started: tiny networks are slower on several, and the cores are not ours."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def typed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

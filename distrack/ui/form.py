@@ -38,9 +38,8 @@ def ask(before: runs.DistillJob | None) -> runs.DistillJob | None:
     )
     presets = list(PRESETS)
     preset = fourth.selectbox("Preset", presets, index=presets.index(plain.preset), help=_PRESET_HELP)
-    kept = (
-        before if before is not None and before.preset == preset else from_preset(runs.DistillJob, {"preset": preset})
-    )
+    ipc = third.slider("Tracks per class", 1, 50, min(plain.ipc, 50))
+    kept = _start(before, preset, ipc)
     features = list(FEATURES)
     feature = second.selectbox(
         "Feature",
@@ -49,16 +48,22 @@ def ask(before: runs.DistillJob | None) -> runs.DistillJob | None:
         format_func=lambda name: _NAMES.get(name, name),
         key=f"feature-{preset}",
     )
-    ipc = third.slider("Tracks per class", 1, 50, min(plain.ipc, 50))
     asked: dict[str, Any] = {"dataset": dataset, "preset": preset, "ipc": ipc, "feature": {"name": feature}}
     asked |= _folder(dataset, plain)
     with st.expander("Advanced"):
-        asked |= _advanced(kept, dataset, preset)
+        asked |= _advanced(kept, dataset)
     try:
         return from_preset(runs.DistillJob, asked)
     except DistrackError as error:
         st.error(str(error))
         return None
+
+
+def _start(before: runs.DistillJob | None, preset: str, ipc: int) -> runs.DistillJob:
+    """What the widgets start from: the earlier job while preset and budget are its own, else the preset."""
+    if before is not None and (before.preset, before.ipc) == (preset, ipc):
+        return before
+    return from_preset(runs.DistillJob, {"preset": preset, "ipc": ipc})
 
 
 def _folder(dataset: str, plain: runs.DistillJob) -> dict[str, Any]:
@@ -74,9 +79,9 @@ def _folder(dataset: str, plain: runs.DistillJob) -> dict[str, Any]:
     return {"data_path": Path(given) if given.strip() else None}
 
 
-def _advanced(kept: runs.DistillJob, dataset: str, preset: str) -> dict[str, Any]:
+def _advanced(kept: runs.DistillJob, dataset: str) -> dict[str, Any]:
     first, second, third = st.columns(3)
-    key = f"{dataset}-{preset}"
+    key = f"{dataset}-{kept.preset}-{kept.ipc}"
     initialisations = list(INITIALISATIONS)
     evaluation = kept.evaluation or EvaluationConfig()
     return {

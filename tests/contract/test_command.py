@@ -30,6 +30,8 @@ from distrack.settings import PROJECT
 Typed = Callable[..., tuple[int | str | None, str, str]]
 MakeJob = Callable[..., DistillJob]
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def words_of(job: DistillJob) -> list[str]:
     """What follows `python -m distrack`."""
@@ -211,6 +213,10 @@ def test_evaluating_again_adds_to_the_report_and_keeps_what_was_there(
     finished: Finished, typed: Typed, tmp_path: Path
 ) -> None:
     shutil.copytree(finished.run.path, tmp_path / "copy")
+    job = finished.run.job()
+    assert job.evaluation is not None
+    quick = job.evaluation.model_copy(update={"steps": 20})
+    Run(tmp_path / "copy").write("config.json", job.model_copy(update={"evaluation": quick}).model_dump_json())
     code, out, _ = typed(
         *("evaluate", "copy", "--baselines", "full", "--evaluators", "random-cnn", "--seeds", "1"),
         *("--runs-path", str(tmp_path), "--json"),

@@ -20,6 +20,8 @@ from distrack.runs import DistillJob, Run, Status
 MakeJob = Callable[..., DistillJob]
 Typed = Callable[..., tuple[int | str | None, str, str]]
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(scope="module")
 def whole(tiny_job: MakeJob, tmp_path_factory: pytest.TempPathFactory) -> Run:

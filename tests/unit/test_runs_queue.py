@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from distrack import runs
 from distrack.errors import ConfigError
@@ -20,18 +19,10 @@ MakeJob = Callable[..., DistillJob]
 Until = Callable[..., None]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Here and in the processes that are launched."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
-        yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread", "workers")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def workers(tmp_path: Path) -> Iterator[None]:
     """Ends what a failed test left at work."""
     yield

@@ -16,7 +16,6 @@ from typing import Any
 
 import psutil
 import pytest
-import torch
 from safetensors.torch import load_file
 
 from distrack import runs
@@ -31,15 +30,7 @@ MakeJob = Callable[..., DistillJob]
 Until = Callable[..., None]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Here and in the processes that are launched: the networks are too small to share, the cores are not ours."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
-        yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread", "workers")
 
 
 @pytest.fixture
@@ -81,7 +72,6 @@ def losses(run: Run) -> dict[int, float]:
 
 
 @pytest.mark.parametrize("changes", [POOLED, FRESH], ids=["adam-and-pool", "sgd-and-fresh-networks"])
-@pytest.mark.usefixtures("workers")
 def test_stopped_then_killed_then_resumed_equals_never_cut_off(
     changes: dict[str, Any], tiny_job: MakeJob, until: Until, tmp_path: Path
 ) -> None:
@@ -116,7 +106,6 @@ def test_stopped_then_killed_then_resumed_equals_never_cut_off(
     assert report.seconds["distill"] > at_first
 
 
-@pytest.mark.usefixtures("workers")
 def test_a_disk_without_room_fails_the_run_in_words_and_room_finishes_it(
     tiny_job: MakeJob, until: Until, tmp_path: Path
 ) -> None:
@@ -166,7 +155,6 @@ def long_run(tiny_job: MakeJob, tmp_path: Path, name: str = "long", **changes: A
     return runs.create(tmp_path, tiny_job(steps=1_000_000, **changes), name)
 
 
-@pytest.mark.usefixtures("workers")
 def test_a_request_to_stop_is_heard_by_a_process_that_is_still_starting(
     tiny_job: MakeJob, until: Until, tmp_path: Path
 ) -> None:
@@ -180,7 +168,6 @@ def test_a_request_to_stop_is_heard_by_a_process_that_is_still_starting(
     until(lambda: not psutil.pid_exists(pid), 10)
 
 
-@pytest.mark.usefixtures("workers")
 def test_a_step_that_takes_long_does_not_keep_a_run_from_stopping(
     tiny_job: MakeJob, until: Until, tmp_path: Path
 ) -> None:
@@ -199,7 +186,6 @@ def test_a_step_that_takes_long_does_not_keep_a_run_from_stopping(
     assert list(run.path.rglob("*.part")) == []
 
 
-@pytest.mark.usefixtures("workers")
 def test_ctrl_c_stops_while_the_dataset_is_made_and_says_how_to_go_on(until: Until, tmp_path: Path) -> None:
     words = ["distill", "--dataset", "SPOKEN_DIGITS", "--runs-path", str(tmp_path / "runs"), "--name", "early"]
     run = Run(tmp_path / "runs" / "early")
@@ -221,7 +207,6 @@ def test_ctrl_c_stops_while_the_dataset_is_made_and_says_how_to_go_on(until: Unt
     assert not list((tmp_path / "data").glob("spoken_digits"))
 
 
-@pytest.mark.usefixtures("workers")
 def test_a_run_stops_while_it_is_evaluated_and_goes_on_there(tiny_job: MakeJob, until: Until, tmp_path: Path) -> None:
     evaluation = {"evaluators": ("prototype", "random-cnn"), "baselines": (), "seeds": 100}
     run = runs.create(tmp_path, tiny_job(evaluation=evaluation), "measured")
@@ -241,7 +226,6 @@ def test_a_run_stops_while_it_is_evaluated_and_goes_on_there(tiny_job: MakeJob, 
     assert run.synthetic.stat().st_mtime_ns == made
 
 
-@pytest.mark.usefixtures("workers")
 def test_stopping_what_is_gone_marks_it_stopped(tiny_job: MakeJob, until: Until, tmp_path: Path) -> None:
     run = long_run(tiny_job, tmp_path)
     runs.launch(run)
@@ -279,7 +263,6 @@ def test_a_failure_is_in_the_status_and_in_the_log(tiny_job: MakeJob, tmp_path: 
     assert (run.status().state, run.status().error) == ("done", "")
 
 
-@pytest.mark.usefixtures("workers")
 def test_a_launched_run_outlives_whoever_launched_it_until_the_command_stops_it(
     tiny_job: MakeJob, until: Until, typed: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
