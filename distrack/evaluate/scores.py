@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from sklearn.metrics import confusion_matrix, f1_score
 
 
 class Accuracy(BaseModel):
@@ -51,6 +50,9 @@ def score(
         - truth: ``[n]``
         - predictions: ``[n]`` for each run
     """
+    # Imported here: it takes as long as a worker's first steps, which need none of it.
+    from sklearn.metrics import confusion_matrix, f1_score
+
     labels = np.arange(classes)
     runs = tuple(float((truth == predicted).mean()) for predicted in predictions)
     f1 = [f1_score(truth, predicted, labels=labels, average="macro", zero_division=0.0) for predicted in predictions]

@@ -115,6 +115,21 @@ def test_at_a_step_size_of_nearly_nothing_a_real_start_stays_those_clips(
     torch.testing.assert_close(parameters, train.batch(chosen, cpu), atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize(("schedule", "last"), [("cosine", 0.038), ("constant", 1.0)])
+def test_steps_shrink_to_almost_nothing_as_the_schedule_says(start: Start, schedule: str, last: float) -> None:
+    # Adam moves every number by about the learning rate, by exactly that in the first step.
+    distiller = start(schedule=schedule, pool={"size": 1})
+    drive, before = iter(distiller), distiller.synthetic_set().parameters
+    next(drive)
+    assert float((distiller.synthetic_set().parameters - before).abs().max()) == pytest.approx(0.05, rel=1e-3)
+    for _ in range(6):
+        next(drive)
+    before = distiller.synthetic_set().parameters
+    next(drive)
+    moved = float((distiller.synthetic_set().parameters - before).abs().median())
+    assert moved == pytest.approx(0.05 * last, rel=0.5)
+
+
 # It repeats itself
 
 

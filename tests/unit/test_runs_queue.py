@@ -27,7 +27,7 @@ def workers(tmp_path: Path) -> Iterator[None]:
     """Ends what a failed test left at work."""
     yield
     for run in runs.all_runs(tmp_path):
-        if run.status().state in runs.ALIVE:
+        if run.status().state in runs.ALIVE and run.status().pid != os.getpid():
             os.kill(run.status().pid, signal.SIGKILL)
 
 
