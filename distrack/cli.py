@@ -293,9 +293,11 @@ def list_runs(runs_path: RunsPath = None, as_json: AsJson = False) -> None:
 @app.command("app")
 def start_app() -> None:
     """Opens the app on PORT."""
+    from distrack.runs.environment import worker_environment
+
     os.chdir(PROJECT)
     command = ["-m", "streamlit", "run", str(PROJECT / "app.py"), "--server.port", str(settings().port)]
-    os.execv(sys.executable, [sys.executable, *command])
+    os.execve(sys.executable, [sys.executable, *command], worker_environment())
 
 
 def _finish(run: Any, *, quiet: bool, as_json: bool) -> None:

@@ -32,9 +32,10 @@ class FeatureConfig(BaseModel):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.hop_length > self.n_fft:
+        if 2 * self.hop_length > self.n_fft:
             raise ValueError(
-                f"hop_length {self.hop_length} is longer than n_fft {self.n_fft}: samples would be skipped"
+                f"hop_length {self.hop_length} is more than half of n_fft {self.n_fft}: frames must overlap by half "
+                f"to be made audible again"
             )
         return self
 

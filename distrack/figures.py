@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 import numpy as np
+import pandas as pd
 import plotly.colors
 import plotly.graph_objects as go
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from PIL import Image
 
 from distrack.evaluate import Evaluation
 
-_MOST_POINTS = 400
+_MOST_POINTS = 250
 _COLOURS = {"synthetic": "#c2407f", "random-selection": "#8d8299", "class-mean": "#5b8f8a", "full": "#e2793f"}
 _FONT = 17
 
@@ -58,20 +59,15 @@ def data_uri(png: bytes) -> str:
 
 def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> alt.LayerChart:
     """Loss against step, on a logarithmic axis: every network's own loss in the back, their running median in front."""
-    points = [(record["step"], record["loss"]) for record in metrics if "loss" in record]
-    thinned = points[:: max(1, len(points) // _MOST_POINTS)]
-    losses = np.array([loss for _, loss in points], dtype=np.float64)
-    window = max(1, len(points) // 25)
-    smooth = [
-        {"step": points[i][0], "loss": float(np.median(losses[max(0, i - window) : i + window + 1]))}
-        for i in range(0, len(points), max(1, len(points) // _MOST_POINTS))
-    ]
+    points = pd.DataFrame(
+        [(record["step"], record["loss"]) for record in metrics if "loss" in record], columns=["step", "loss"]
+    )
+    every = max(1, len(points) // _MOST_POINTS)
+    smooth = points.assign(loss=points["loss"].rolling(len(points) // 12 + 1, center=True, min_periods=1).median())
     x = alt.X("step:Q", title="step", scale=alt.Scale(domain=[0, max(steps, 1)]), axis=alt.Axis(tickCount=6))
     y = alt.Y("loss:Q", title="loss", scale=alt.Scale(type="log", nice=False), axis=alt.Axis(tickCount=5))
-    dots = alt.Chart(alt.Data(values=[{"step": s, "loss": v} for s, v in thinned])).mark_circle(
-        size=22, opacity=0.35, color=_COLOURS["random-selection"]
-    )
-    line = alt.Chart(alt.Data(values=smooth)).mark_line(strokeWidth=3, color=_COLOURS["synthetic"])
+    dots = alt.Chart(points[::every]).mark_circle(size=22, opacity=0.35, color=_COLOURS["random-selection"])
+    line = alt.Chart(smooth[::every]).mark_line(strokeWidth=3, color=_COLOURS["synthetic"])
     layers: alt.LayerChart = (dots.encode(x=x, y=y) + line.encode(x=x, y=y)).properties(height=300)
     chart: alt.LayerChart = layers.configure_axis(labelFontSize=_FONT - 3, titleFontSize=_FONT - 2)
     return chart

@@ -115,7 +115,12 @@ def make_spoken_digits(root: Path, progress: Progress | None = None, *, speakers
     with tempfile.TemporaryFile() as complaints:
         # Leaving the inner block closes the pipe, and a voice that nobody listens to ends.
         with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for us; the voice ends when its pipe does
         ) as voice:
             spoken = _write_clips(root, plan, cast(BinaryIO, voice.stdout), progress)
         if spoken < len(plan) or voice.returncode != 0:

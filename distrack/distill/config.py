@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from distrack.datasets import DATASETS
 from distrack.distill.initialisation import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
+from distrack.distill.optimisers import OPTIMISERS
 from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.errors import ConfigError
 from distrack.features import FeatureConfig
@@ -59,7 +60,7 @@ class DistillConfig(BaseModel):
     objective: str = "mean"
     network: NetworkConfig = NetworkConfig()
     pool: PoolConfig = PoolConfig()
-    optimiser: Literal["sgd", "adam"] = "adam"
+    optimiser: str = "adam"
     learning_rate: Annotated[float, Field(gt=0, le=1000)] = 0.05
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.5
     schedule: Literal["constant", "cosine"] = "cosine"
@@ -86,13 +87,14 @@ class DistillConfig(BaseModel):
         name = info.data.get("dataset")
         return DATASETS[name].seconds if seconds is None and name else seconds
 
-    @field_validator("parameterisation", "initialisation", "objective")
+    @field_validator("parameterisation", "initialisation", "objective", "optimiser")
     @classmethod
     def _registered(cls, name: str, info: ValidationInfo) -> str:
         registries: dict[str, Registry[Any]] = {
             "parameterisation": PARAMETERISATIONS,
             "initialisation": INITIALISATIONS,
             "objective": OBJECTIVES,
+            "optimiser": OPTIMISERS,
         }
         return registries[str(info.field_name)].name(name)
 

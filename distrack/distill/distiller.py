@@ -11,6 +11,7 @@ from distrack.distill.config import DistillConfig
 from distrack.distill.images import RealImages
 from distrack.distill.initialisation import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
+from distrack.distill.optimisers import OPTIMISERS
 from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.distill.pool import network_source
 from distrack.distill.synthetic import SyntheticSet, ordered_labels
@@ -57,11 +58,8 @@ class Distiller:
         self._networks = network_source(config, train, device)
         start = INITIALISATIONS[config.initialisation](train, config.ipc, config.seed)
         self._parameters = PARAMETERISATIONS[config.parameterisation].store(start).to(device).requires_grad_()
-        self._optimiser: torch.optim.Optimizer = (
-            torch.optim.Adam([self._parameters], lr=config.learning_rate)
-            if config.optimiser == "adam"
-            else torch.optim.SGD([self._parameters], lr=config.learning_rate, momentum=config.momentum)
-        )
+        self._update = OPTIMISERS[config.optimiser]
+        self._memory: dict[str, Tensor] = {}
 
     def __iter__(self) -> Iterator[StepRecord]:
         """The steps that are left.
@@ -83,17 +81,16 @@ class Distiller:
         distance = self._objective(real, synthetic).sum()
         means = real.mean(1)
         spread = (means - means.mean(0)).square().sum()
-        for group in self._optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * self._rate()
-        self._optimiser.zero_grad()
-        (distance / spread if self.config.balance == "spread" else distance).backward()
-        self._optimiser.step()
+        matched = distance / spread if self.config.balance == "spread" else distance
+        (gradient,) = torch.autograd.grad(matched, self._parameters)
+        with torch.no_grad():
+            self._update(self._parameters, gradient, self._memory, self._learning_rate(), self.config.momentum)
         return float((distance / spread).detach())
 
-    def _rate(self) -> float:
+    def _learning_rate(self) -> float:
         if self.config.schedule == "constant":
-            return 1.0
-        return 0.5 * (1 + math.cos(math.pi * self.step / self.config.steps))
+            return self.config.learning_rate
+        return self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * self.step / self.config.steps))
 
     def synthetic_set(self) -> SyntheticSet:
         """The tracks as they are now, on the CPU."""
@@ -103,12 +100,10 @@ class Distiller:
 
     def state(self) -> dict[str, Tensor]:
         """What `resume` needs: step, parameters and the optimiser's memory. Random draws belong to the step."""
-        memory = self._optimiser.state_dict()["state"].get(0, {})
-        state = {f"optimiser.{name}": torch.as_tensor(value) for name, value in memory.items() if value is not None}
         return {
             "step": torch.tensor(self.step),
             "parameters": self._parameters.detach().cpu().clone(),
-            **{name: value.cpu().clone() for name, value in state.items()},
+            **{f"optimiser.{name}": value.cpu().clone() for name, value in self._memory.items()},
         }
 
     def resume(self, state: dict[str, Tensor]) -> None:
@@ -122,8 +117,8 @@ class Distiller:
         with torch.no_grad():
             self._parameters.copy_(state["parameters"])
         self.step = int(state["step"])
-        memory = {
-            name.removeprefix("optimiser."): value for name, value in state.items() if name.startswith("optimiser.")
+        self._memory = {
+            name.removeprefix("optimiser."): value.clone() if value.dim() == 0 else value.to(self.device)
+            for name, value in state.items()
+            if name.startswith("optimiser.")
         }
-        groups = self._optimiser.state_dict()["param_groups"]
-        self._optimiser.load_state_dict({"state": {0: memory} if memory else {}, "param_groups": groups})

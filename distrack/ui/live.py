@@ -11,11 +11,11 @@ from distrack.figures import loss_curve
 from distrack.ui import status as shown
 from distrack.ui import tracks
 
-_EVERY = 1.0
+_EVERY = 0.7
 
 
 def watch(run: runs.Run) -> None:
-    """The run in view; looks again every second while it is at work, and once more when it ends."""
+    """The run in view; looks again and again while it is at work, and once more when it ends."""
     alive = run.status().state in runs.ALIVE
     st.fragment(_view, run_every=_EVERY if alive else None)(run, alive)
 

@@ -1,0 +1,24 @@
+"""Runs: one execution of one job is one folder. Written by a worker, read by anyone, launched, stopped and resumed."""
+
+from distrack.runs.control import launch, stop, tail
+from distrack.runs.folder import ALIVE, Run, State, Status, all_runs, create, find
+from distrack.runs.job import DistillJob
+from distrack.runs.session import Stopped
+from distrack.runs.worker import measure, work
+
+__all__ = [
+    "ALIVE",
+    "DistillJob",
+    "Run",
+    "State",
+    "Status",
+    "Stopped",
+    "all_runs",
+    "create",
+    "find",
+    "launch",
+    "measure",
+    "stop",
+    "tail",
+    "work",
+]

@@ -1,0 +1,250 @@
+"""The worker: takes a run from wherever it stands to its end, phase by phase."""
+
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from distrack import datasets
+from distrack.audio import SAMPLE_RATE, flac_bytes, level
+from distrack.distill import Distiller, RealImages, SyntheticSet, real_images
+from distrack.errors import DistrackError, RunError
+from distrack.evaluate import Evaluation, EvaluationConfig, Report, SplitReport, evaluate, planned
+from distrack.inversion import invert
+from distrack.runs.environment import describe
+from distrack.runs.folder import Run
+from distrack.runs.job import DistillJob
+from distrack.runs.session import Session, Stopped
+from distrack.settings import settings
+
+log = logging.getLogger(__name__)
+
+_CHECKPOINT_SECONDS = 2.0
+# A curve has no more points than this; a longer run writes every n-th.
+_METRICS = 5000
+_INVERTED_AT_ONCE = 32
+# The evaluation's progress is a share; `status.json` counts in whole steps.
+_PARTS = 1000
+_PREPARE_PARTS = ("making the dataset", "decoding", "computing features")
+
+# Told the phase, what is done of it, how much there is, what exactly, and the loss where there is one.
+Watch = Callable[[str, int, int, str, float | None], None]
+
+
+class Material(NamedTuple):
+    """What the phases after `prepare` work on."""
+
+    prepared: datasets.Prepared
+    train: RealImages
+    test: RealImages
+
+
+def work(run: Run, *, watch: Watch | None = None) -> Report:
+    """Finishes a run: new, stopped, failed or left by a process that is gone. What is done is not done again.
+
+    On the CPU the synthetic set is the same, bit for bit, however often the run was cut off.
+
+    Raises:
+        DistrackError: the run failed; its status says so too.
+        Stopped: the run was asked to stop.
+    """
+    job = run.job()
+    device = job.chosen_device()
+    with Session(run, str(device)).working() as session, _logged(run):
+        return _Worker(run, job, device, session, watch).finish()
+
+
+def measure(run: Run, evaluation: EvaluationConfig, *, watch: Watch | None = None) -> Report:
+    """Evaluates a finished synthetic set again; other evaluations in its report stay.
+
+    Raises:
+        DistrackError: the run has no synthetic set, or the evaluation failed.
+        Stopped: the run was asked to stop.
+    """
+    if not run.synthetic.is_file():
+        raise RunError(f"run {run.id} has no synthetic set yet: python -m distrack resume {run.id}")
+    job = run.job()
+    device = job.chosen_device()
+    with Session(run, str(device)).working() as session, _logged(run):
+        worker = _Worker(run, job, device, session, watch)
+        return worker.evaluate(worker.prepare(), evaluation, again=True)
+
+
+@contextlib.contextmanager
+def _logged(run: Run) -> Iterator[None]:
+    """What happens meanwhile, and what ends it, goes to `log.txt`; a file that cannot be used becomes a RunError."""
+    try:
+        handler = logging.FileHandler(run.path / "log.txt", encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"run {run.id}: cannot write log.txt: {error.strerror or error}") from None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("distrack")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    except Stopped:
+        log.info("stopped")
+        raise
+    except DistrackError as error:
+        log.error("%s", error)
+        raise
+    except Exception as error:
+        log.exception("the run failed")
+        if isinstance(error, OSError):
+            raise RunError(f"run {run.id}: {error}") from error
+        raise
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+class _Worker:
+    def __init__(self, run: Run, job: DistillJob, device: torch.device, session: Session, watch: Watch | None) -> None:
+        self.run, self.job, self.device, self.session = run, job, device, session
+        self._watch = watch or (lambda *_: None)
+        self._phase = ""
+
+    def finish(self) -> Report:
+        self.run.write("environment.json", json.dumps(describe(self.device), indent=2))
+        material = self.prepare()
+        if not self.run.synthetic.is_file():
+            self.distill(material)
+        synthetic = SyntheticSet.load(self.run.synthetic)
+        if not all(self.run.track(name).is_file() for name in synthetic.track_names()):
+            self.invert()
+        if self.job.evaluation is None:
+            return self._report(material, synthetic, ())
+        return self.evaluate(material, self.job.evaluation, again=False)
+
+    def _begin(self, phase: str, steps: int = 0) -> None:
+        self._phase = phase
+        self.session.phase(phase, steps)
+        log.info("phase %s", phase)
+
+    def _progress(self, done: int, total: int, detail: str = "", loss: float | None = None) -> None:
+        self._watch(self._phase, done, total, detail, loss)
+        self.session.progress(done, total, detail)
+
+    def prepare(self) -> Material:
+        """The dataset as waveforms and images, made, decoded and computed where that was not done before."""
+        job = self.job
+        self._begin("prepare")
+
+        def part(number: int) -> Callable[[int, int], None]:
+            return lambda done, total: self._progress(done, total, _PREPARE_PARTS[number])
+
+        job.check()
+        index = datasets.index(job.dataset, job.data_path, progress=part(0))
+        prepared = datasets.prepare(index, seconds=job.seconds, cache_path=settings().cache_path, progress=part(1))
+        for skip in prepared.skipped:
+            log.warning("skipped %s: %s", skip.path, skip.reason)
+        sides = real_images(prepared, job.feature, progress=part(2))
+        return Material(prepared, sides["train"], sides["test"])
+
+    def distill(self, material: Material) -> None:
+        """The steps that are left, with a snapshot now and then and a checkpoint every few seconds."""
+        distiller = Distiller(
+            self.job.distillation(), material.train, classes=material.prepared.index.classes, device=self.device
+        )
+        self._restore(distiller)
+        self._begin("distill", self.job.steps)
+        snapshots = self.job.snapshot_steps
+        every = max(1, self.job.steps // _METRICS)
+        if distiller.step == 0:
+            self._snapshot(distiller)
+        saved = time.monotonic()
+        for record in distiller:
+            if record.step % every == 0 or record.step in (1, self.job.steps):
+                self.run.append_metrics(t=round(self.session.elapsed(), 3), step=record.step, loss=record.loss)
+            if record.step in snapshots:
+                self._snapshot(distiller)
+            if self.session.stop_asked or time.monotonic() - saved > _CHECKPOINT_SECONDS:
+                self.run.write("checkpoint.safetensors", save(distiller.state()))
+                saved = time.monotonic()
+            self._progress(record.step, self.job.steps, loss=record.loss)
+        self.run.write("synthetic.safetensors", distiller.synthetic_set().to_bytes())
+        self.run.checkpoint.unlink(missing_ok=True)
+
+    def _snapshot(self, distiller: Distiller) -> None:
+        self.run.write(f"snapshots/{distiller.step}.safetensors", distiller.synthetic_set().to_bytes())
+
+    def _restore(self, distiller: Distiller) -> None:
+        if self.run.checkpoint.is_file():
+            try:
+                distiller.resume(load_file(self.run.checkpoint))
+                log.info("goes on after step %d", distiller.step)
+            except (SafetensorError, OSError, KeyError, ValueError) as error:
+                # The same steps from the start give the same result; only time is lost.
+                log.warning("the checkpoint cannot be read (%s): starts again from step 0", error)
+        kept = [record for record in self.run.metrics() if record.get("step", 0) <= distiller.step]
+        self.run.write("metrics.jsonl", "".join(json.dumps(record) + "\n" for record in kept))
+        for step, path in self.run.snapshots().items():
+            if step > distiller.step:
+                path.unlink()
+
+    def invert(self) -> None:
+        """Every track made audible, at one level, written as `audio/<class>_<k>.flac`."""
+        synthetic = SyntheticSet.load(self.run.synthetic)
+        names, images = synthetic.track_names(), synthetic.images()
+        samples = round(self.job.seconds * SAMPLE_RATE)
+        self._begin("invert", len(names))
+        for start in range(0, len(names), _INVERTED_AT_ONCE):
+            waves = invert(images[start : start + _INVERTED_AT_ONCE], self.job.feature, samples=samples).numpy()
+            for name, wave in zip(names[start:], waves, strict=False):
+                self.run.write(f"audio/{name}.flac", flac_bytes(level(wave)))
+            self._progress(start + len(waves), len(names))
+
+    def evaluate(self, material: Material, config: EvaluationConfig, *, again: bool) -> Report:
+        """Every evaluation that the config asks for; the report grows as they come, and keeps what it had."""
+        synthetic = SyntheticSet.load(self.run.synthetic)
+        earlier = self.run.report()
+        done = {} if earlier is None else {(e.evaluator, e.trained_on): e for e in earlier.evaluations}
+        plan = [pair for pair in planned(config) if again or pair not in done]
+        self._begin("evaluate", _PARTS)
+        for evaluation in evaluate(
+            synthetic,
+            material.train,
+            material.test,
+            config,
+            plan=plan,
+            device=self.device,
+            watch=lambda what, share: self._progress(round(_PARTS * share), _PARTS, what),
+        ):
+            done[evaluation.evaluator, evaluation.trained_on] = evaluation
+            self._report(material, synthetic, tuple(done.values()))
+            accuracy = evaluation.accuracy
+            log.info(
+                "%s on %s: accuracy %.3f +- %.3f",
+                evaluation.evaluator,
+                evaluation.trained_on,
+                accuracy.mean,
+                accuracy.std,
+            )
+        return self._report(material, synthetic, tuple(done.values()))
+
+    def _report(self, material: Material, synthetic: SyntheticSet, evaluations: tuple[Evaluation, ...]) -> Report:
+        prepared = material.prepared
+        report = Report(
+            dataset=self.job.dataset,
+            split=SplitReport(
+                train=len(material.train), test=len(material.test), disjoint_by=prepared.index.disjoint_by
+            ),
+            feature=self.job.feature.name,
+            domain=self.job.domain,
+            tracks_per_class=self.job.ipc,
+            seconds_per_track=self.job.seconds,
+            floats_per_class=synthetic.floats_per_class,
+            seconds={phase: round(spent, 3) for phase, spent in self.session.seconds().items()},
+            device=str(self.device),
+            skipped=len(prepared.skipped),
+            evaluations=evaluations,
+        )
+        self.run.write("report.json", report.model_dump_json(indent=2))
+        return report
