@@ -1,5 +1,7 @@
 """DisTrack's app: navigation, what stands on every page, and the home page."""
 
+import gc
+
 import streamlit as st
 
 from distrack import runs
@@ -12,6 +14,13 @@ from distrack.ui.status import sidebar
 from distrack.ui.tracks import pictures
 
 st.set_page_config(page_title="DisTrack", page_icon=str(PROJECT / "assets" / "logo.svg"), layout="wide")
+
+
+@st.cache_resource
+def leave_imports_alone() -> None:
+    """Streamlit collects garbage after every rerun; walking through all of torch took most of the server's time."""
+    gc.collect()
+    gc.freeze()
 
 
 def home() -> None:
@@ -84,6 +93,7 @@ page = st.navigation(
     ]
 )
 st.logo(str(PROJECT / "assets" / "logo.svg"), size="large")
+leave_imports_alone()
 try:
     with st.sidebar:
         sidebar(str(choose_device(settings().device)))

@@ -32,7 +32,7 @@ class EvaluationConfig(BaseModel):
     steps: Annotated[int, Field(ge=1, le=100_000)] = 200
     epochs: Annotated[int, Field(ge=1, le=1000)] = 12
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 64
-    smallest_batch: Annotated[int, Field(ge=1, le=4096)] = 20
+    smallest_batch: Annotated[int, Field(ge=1, le=4096)] = 10
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 6e-3
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-2
     mixup: Annotated[float, Field(ge=0, le=10)] = 1.0
