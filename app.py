@@ -10,7 +10,7 @@ from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError
 from distrack.settings import PROJECT, settings
 from distrack.ui.current import demo, runs_path
-from distrack.ui.status import sidebar
+from distrack.ui.status import badge, sidebar
 from distrack.ui.tracks import pictures
 
 st.set_page_config(page_title="DisTrack", page_icon=str(PROJECT / "assets" / "logo.svg"), layout="wide")
@@ -78,7 +78,7 @@ def _recent() -> None:
         report, status = run.report(), run.status()
         accuracy = report.accuracy("random-cnn", "synthetic") if report else None
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.badge(status.state)
+            badge(status)
             st.page_link("pages/distill.py", label=run.id, query_params={"run": run.id})
             if accuracy is not None:
                 st.caption(f"accuracy {accuracy:.0%}")

@@ -73,8 +73,11 @@ def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> alt.LayerChart:
     return chart
 
 
-def accuracy_bars(evaluations: Sequence[Evaluation], *, chance: float) -> go.Figure:
-    """Accuracy of each evaluator on each training set, with the deviation over seeds and the line of chance."""
+def accuracy_bars(evaluations: Sequence[Evaluation], *, chance: float, ink: str) -> go.Figure:
+    """Accuracy of each evaluator on each training set, with the deviation over seeds and the line of chance.
+
+    `ink` is the colour of the page's own text.
+    """
     figure = go.Figure()
     evaluators = list(dict.fromkeys(evaluation.evaluator for evaluation in evaluations))
     for trained_on in dict.fromkeys(evaluation.trained_on for evaluation in evaluations):
@@ -84,14 +87,19 @@ def accuracy_bars(evaluations: Sequence[Evaluation], *, chance: float) -> go.Fig
             name=_SPOKEN.get(trained_on, trained_on),
             x=shown,
             y=[mine[name].accuracy.mean for name in shown],
-            error_y={"type": "data", "array": [mine[name].accuracy.std for name in shown], "thickness": 2},
+            error_y={
+                "type": "data",
+                "array": [mine[name].accuracy.std for name in shown],
+                "thickness": 2,
+                "color": ink,
+            },
             marker_color=_COLOURS.get(trained_on),
-            text=[f"{mine[name].accuracy.mean:.0%}" for name in shown],
+            text=[f"{mine[name].accuracy.mean:.1%}" for name in shown],
             textposition="inside",
             insidetextanchor="start",
             textfont={"size": _FONT, "color": "white"},
         )
-    figure.add_hline(y=chance, line_dash="dot")
+    figure.add_hline(y=chance, line_dash="dot", line_color=ink)
     figure.add_annotation(
         text=f"chance<br>{chance:.0%}", x=1.01, xref="paper", xanchor="left", y=chance, showarrow=False
     )
@@ -110,8 +118,11 @@ _SPOKEN = {
 }
 
 
-def confusion_matrix(evaluation: Evaluation, classes: Sequence[str]) -> go.Figure:
-    """Share of each true class (rows) that was given each predicted class (columns)."""
+def confusion_matrix(evaluation: Evaluation, classes: Sequence[str], *, ink: str) -> go.Figure:
+    """Share of each true class (rows) that was given each predicted class (columns).
+
+    `ink` is the colour of the page's own text.
+    """
     counts = np.array(evaluation.confusion, dtype=np.float64)
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     figure = go.Figure(
@@ -123,6 +134,7 @@ def confusion_matrix(evaluation: Evaluation, classes: Sequence[str]) -> go.Figur
             zmax=1,
             colorscale=[[0.0, "rgba(194, 64, 127, 0.05)"], [1.0, _COLOURS["synthetic"]]],
             texttemplate="%{z:.0%}" if len(classes) <= 12 else None,
+            textfont={"color": ink},
             colorbar={"title": "share", "tickformat": ".0%"},
         )
     )

@@ -7,7 +7,7 @@ from distrack.distill import SyntheticSet
 from distrack.figures import accuracy_bars, confusion_matrix
 from distrack.ui import status as shown
 from distrack.ui.current import DEMO, choose
-from distrack.ui.page import begin
+from distrack.ui.page import begin, ink
 
 begin("Evaluate", "A training set is worth what is learnt from it: networks learn from the tracks and meet real clips.")
 
@@ -39,7 +39,7 @@ def progress(run: runs.Run, was_alive: bool) -> None:
 
 progress(run, run.status().state in runs.ALIVE)
 
-st.plotly_chart(accuracy_bars(report.evaluations, chance=1 / len(classes)), key=f"bars-{run.id}")
+st.plotly_chart(accuracy_bars(report.evaluations, chance=1 / len(classes), ink=ink()), key=f"bars-{run.id}")
 st.dataframe(
     [
         {
@@ -67,5 +67,6 @@ if trained:
     st.subheader("What is taken for what")
     picked = st.selectbox("Trained on", [e.trained_on for e in trained], key=f"confusion-{run.id}")
     st.plotly_chart(
-        confusion_matrix(next(e for e in trained if e.trained_on == picked), classes), key=f"matrix-{run.id}-{picked}"
+        confusion_matrix(next(e for e in trained if e.trained_on == picked), classes, ink=ink()),
+        key=f"matrix-{run.id}-{picked}",
     )

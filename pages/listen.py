@@ -23,7 +23,7 @@ names = synthetic.track_names()
 
 with st.container(horizontal=True):
     for label, name in enumerate(classes):
-        with st.container(border=True, width=186):
+        with st.container(border=True, width=180):
             st.markdown(f"#### {name}")
             st.image(shown[label][track], width="stretch", alt=f"track {track + 1} of class {name}")
             audio = run.track(names[label * ipc + track])

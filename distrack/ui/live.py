@@ -83,7 +83,7 @@ def _accuracy(report: Report) -> None:
         st.caption("of a CNN that learnt from them, on real test clips")
         for label, accuracy in found:
             spread = f"± {accuracy.std:.1%} over {len(accuracy.runs)} seeds"
-            st.metric(label, f"{accuracy.mean:.0%}", spread, "off", delta_arrow="off")
+            st.metric(label, f"{accuracy.mean:.1%}", spread, "off", delta_arrow="off")
 
 
 def _curve(run: runs.Run, status: runs.Status) -> None:

@@ -15,3 +15,8 @@ def begin(title: str, purpose: str) -> None:
         st.rerun()
     st.title(title)
     st.markdown(purpose)
+
+
+def ink() -> str:
+    """The colour of text in the viewer's theme, for figures that stand on the page's own background."""
+    return "#f3ecf2" if st.context.theme.type == "dark" else "#231b2e"

@@ -64,4 +64,5 @@ def sidebar(device: str) -> None:
         st.caption("No run at work.")
     for run, status in busy:
         share = f"{status.step / status.steps:.0%}" if status.steps else ""
-        st.markdown(f":blue-badge[{status.state}] {status.phase} {share}  \n[{run.id}](/distill?run={run.id})")
+        st.markdown(f":blue-badge[{status.state}] {status.phase} {share}")
+        st.page_link("pages/distill.py", label=run.id, query_params={"run": run.id})

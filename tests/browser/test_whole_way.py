@@ -98,7 +98,7 @@ def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
     assert learnt is not None
     assert chosen is not None
     assert learnt > chosen + 0.1
-    expect(page.get_by_text(f"{learnt:.0%}", exact=True)).to_be_visible()
+    expect(page.get_by_text(f"{learnt:.1%}", exact=True)).to_be_visible()
 
     page.get_by_role("link", name="Listen").last.click()
     page.wait_for_url(re.compile(r"/listen\?run="))
