@@ -13,10 +13,10 @@ from types import FrameType
 from typing import Any
 
 import psutil
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from distrack.errors import RunError
-from distrack.runs.folder import Run, Status, all_runs
+from distrack.runs.folder import ALIVE, Run, Status, all_runs
 
 _BEAT = 0.5
 # After this long without reaching a place to stop, the work is interrupted where it is: files are whole at any moment.
@@ -24,6 +24,8 @@ _PATIENCE = 1.0
 # After this long in one call that cannot be interrupted, the process ends.
 _LAST_PATIENCE = 2.0
 _POLL = 0.3
+# How long the threads of a killed process may take to let go of its files.
+_LAST_BREATH = 10.0
 
 
 class Stopped(Exception):  # noqa: N818
@@ -68,13 +70,7 @@ class Session:
         Raises:
             RunError: another process works on the run, or the block raised it.
         """
-        try:
-            own = FileLock(self.run.path / ".lock").acquire(timeout=0)
-        except Timeout:
-            raise RunError(f"run {self.run.id} is at work in another process: stop it first") from None
-        except OSError as error:
-            raise RunError(f"cannot work in {self.run.path}: {error.strerror or error}") from None
-        with own, self._hearing_signals():
+        with self._own_lock(), self._hearing_signals():
             self.run.clear_parts()
             self._publish()
             self._thread.start()
@@ -90,6 +86,18 @@ class Session:
                 raise
             finally:
                 self._ended.set()
+
+    def _own_lock(self) -> AcquireReturnProxy:
+        """The run's lock; waits a moment for a killed process, whose threads may outlive it and hold it still."""
+        deadline = time.monotonic() + _LAST_BREATH
+        while True:
+            try:
+                return FileLock(self.run.path / ".lock").acquire(timeout=_POLL)
+            except Timeout:
+                if self.run.status().state in ALIVE or time.monotonic() > deadline:
+                    raise RunError(f"run {self.run.id} is at work in another process: stop it first") from None
+            except OSError as error:
+                raise RunError(f"cannot work in {self.run.path}: {error.strerror or error}") from None
 
     @property
     def stop_asked(self) -> bool:
