@@ -1,6 +1,7 @@
 """What all tests share: a place of their own for runs and data, and the way to the real recordings."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 import soundfile
 import torch
 
+from distrack import runs
 from distrack.audio import SAMPLE_RATE, Wave
 from distrack.datasets import Prepared, index, prepare
 from distrack.datasets.contract import Split
@@ -184,3 +186,12 @@ def until() -> Callable[..., None]:
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[None]:
+    """Ends what a failed test left at work."""
+    yield
+    for run in runs.all_runs(tmp_path):
+        if run.status().state in runs.ALIVE and run.status().pid != os.getpid():
+            os.kill(run.status().pid, signal.SIGKILL)

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,15 +20,6 @@ Until = Callable[..., None]
 
 
 pytestmark = pytest.mark.usefixtures("one_thread", "workers")
-
-
-@pytest.fixture
-def workers(tmp_path: Path) -> Iterator[None]:
-    """Ends what a failed test left at work."""
-    yield
-    for run in runs.all_runs(tmp_path):
-        if run.status().state in runs.ALIVE and run.status().pid != os.getpid():
-            os.kill(run.status().pid, signal.SIGKILL)
 
 
 def at_work(run: Run) -> bool:

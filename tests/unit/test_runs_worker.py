@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,6 @@ Until = Callable[..., None]
 
 
 pytestmark = pytest.mark.usefixtures("one_thread", "workers")
-
-
-@pytest.fixture
-def workers(tmp_path: Path) -> Iterator[None]:
-    """Ends what a failed test left at work."""
-    yield
-    for run in runs.all_runs(tmp_path):
-        if run.status().state in runs.ALIVE and run.status().pid != os.getpid():
-            os.kill(run.status().pid, signal.SIGKILL)
 
 
 # Long enough to be cut off in the middle, whatever the machine.
