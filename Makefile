@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-# Threads that spin while they wait slow each other down beside a browser and other processes.
+# Threads that spin for long while they wait slow each other down beside a browser and other processes.
 export OMP_WAIT_POLICY ?= PASSIVE
+export GOMP_SPINCOUNT ?= 2000
 
 .DEFAULT_GOAL := help
 .PHONY: help app test lint format bench demo clean

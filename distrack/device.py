@@ -1,4 +1,7 @@
-"""The device: chosen by itself unless one is named."""
+"""The device: chosen by itself unless one is named, and how independent work shares it."""
+
+import contextlib
+from collections.abc import Iterator
 
 import torch
 
@@ -22,3 +25,17 @@ def choose_device(name: str = "auto") -> torch.device:
     if name not in here:
         raise ConfigError(f"device {name!r} is not on this machine: choose {', '.join(here)}")
     return torch.device(name)
+
+
+@contextlib.contextmanager
+def one_thread_each(device: torch.device) -> Iterator[int]:
+    """How many pieces of independent work run side by side on a device; each has one of the CPU's threads meanwhile."""
+    threads = torch.get_num_threads()
+    if device.type != "cpu":
+        yield 1
+        return
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)

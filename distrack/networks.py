@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from threading import Lock
 from typing import Annotated, Self
 
 import torch
@@ -68,6 +69,8 @@ class AveragePool(nn.Module):
 
 Builder = Callable[[NetworkConfig, tuple[int, int], int], Network]
 NETWORKS: Registry[Builder] = Registry("network")
+# Initial weights are drawn from the process's one random state.
+_RANDOM_STATE = Lock()
 
 
 @NETWORKS.register("convnet")
@@ -101,8 +104,8 @@ def convnet(config: NetworkConfig, shape: tuple[int, int], classes: int) -> Netw
 def build_network(config: NetworkConfig, *, shape: tuple[int, int], classes: int, seed: int) -> Network:
     """The network that a config describes, with the initial weights that belong to `seed`.
 
-    The process's own random state is left as it was.
+    The process's own random state is left as it was; threads take turns.
     """
-    with torch.random.fork_rng(devices=[]):
+    with _RANDOM_STATE, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return NETWORKS[config.name](config, shape, classes)

@@ -32,7 +32,7 @@ class PoolConfig(BaseModel):
 
     size: Annotated[int, Field(ge=0, le=1000)] = 32
     grow_every: Annotated[int, Field(ge=1)] = 10
-    clips_per_class: Annotated[int, Field(ge=1)] = 100
+    clips_per_class: Annotated[int, Field(ge=1)] = 50
 
 
 def quick_steps(ipc: int) -> int:

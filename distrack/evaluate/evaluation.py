@@ -1,10 +1,14 @@
 """The evaluation of a synthetic set: every evaluator on the tracks and on its baselines, over several seeds."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Lock
 
 import torch
+from torch import Tensor
 
+from distrack.device import one_thread_each
 from distrack.distill import RealImages, SyntheticSet
 from distrack.evaluate.config import EvaluationConfig
 from distrack.evaluate.contract import BASELINES, EVALUATORS, TrainingSet
@@ -46,36 +50,49 @@ def evaluate(
         watch: told of the progress; what it raises ends the evaluation.
     """
     network = f"{config.network.name} {config.network.width} x {config.network.depth}"
-    for number, (evaluator, trained_on) in enumerate(plan):
-        predictions = []
-        for seed in range(config.seeds):
-            predicted = EVALUATORS[evaluator](
-                _training_set(trained_on, synthetic, train, seed),
-                test,
-                config,
-                seed=seed,
-                device=device,
-                progress=partial(
-                    _watch_part,
-                    watch,
-                    f"{evaluator} on {trained_on}, {seed + 1} of {config.seeds}",
-                    number * config.seeds + seed,
-                    len(plan) * config.seeds,
-                ),
-            )
-            predictions.append(predicted.numpy())
-        yield score(
-            test.labels,
-            predictions,
-            classes=test.classes,
-            evaluator=evaluator,
-            trained_on=trained_on,
-            network=network,
+    share = _Share(watch, len(plan) * config.seeds)
+
+    def predict(evaluator: str, trained_on: str, seed: int) -> Tensor:
+        return EVALUATORS[evaluator](
+            _training_set(trained_on, synthetic, train, seed),
+            test,
+            config,
+            seed=seed,
+            device=device,
+            progress=partial(share.tell, (evaluator, trained_on, seed)),
         )
 
+    # Small networks gain little from a second thread inside each operation, and all of it from one that trains another.
+    with one_thread_each(device) as workers, ThreadPoolExecutor(workers) as pool:
+        seeds = range(config.seeds)
+        asked = [(*pair, [pool.submit(predict, *pair, seed) for seed in seeds]) for pair in plan]
+        try:
+            for evaluator, trained_on, predictions in asked:
+                yield score(
+                    test.labels,
+                    [prediction.result().numpy() for prediction in predictions],
+                    classes=test.classes,
+                    evaluator=evaluator,
+                    trained_on=trained_on,
+                    network=network,
+                )
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
-def _watch_part(watch: Watch, what: str, before: int, parts: int, done: int, total: int) -> None:
-    watch(what, (before + done / total) / parts)
+
+class _Share:
+    """How much of all evaluations is done, told by several threads."""
+
+    def __init__(self, watch: Watch, parts: int) -> None:
+        self._watch, self._parts, self._lock = watch, parts, Lock()
+        self._done: dict[tuple[str, str, int], float] = {}
+
+    def tell(self, part: tuple[str, str, int], done: int, total: int) -> None:
+        """So much of one part is done."""
+        evaluator, trained_on, seed = part
+        with self._lock:
+            self._done[part] = done / total
+            self._watch(f"{evaluator} on {trained_on}, seed {seed}", sum(self._done.values()) / self._parts)
 
 
 def _training_set(trained_on: str, synthetic: SyntheticSet, train: RealImages, seed: int) -> TrainingSet:

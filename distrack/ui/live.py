@@ -11,18 +11,28 @@ from distrack.figures import loss_curve
 from distrack.ui import status as shown
 from distrack.ui import tracks
 
-_EVERY = 0.7
+# Seconds between two looks at a run that is at work. The first loss should not wait for the page; later on the page
+# should not take from the run what it needs to compute.
+_FIRST, _DISTILLING, _AFTER = 0.4, 1.0, 2.0
 
 
 def watch(run: runs.Run) -> None:
     """The run in view; looks again and again while it is at work, and once more when it ends."""
-    alive = run.status().state in runs.ALIVE
-    st.fragment(_view, run_every=_EVERY if alive else None)(run, alive)
+    pace = _pace(run.status())
+    st.fragment(_view, run_every=pace)(run, pace)
 
 
-def _view(run: runs.Run, was_alive: bool) -> None:
+def _pace(status: runs.Status) -> float | None:
+    if status.state not in runs.ALIVE:
+        return None
+    if status.phase == "distill":
+        return _DISTILLING if status.step else _FIRST
+    return _FIRST if status.phase in ("", "prepare") else _AFTER
+
+
+def _view(run: runs.Run, pace: float | None) -> None:
     status = run.status()
-    if was_alive and status.state not in runs.ALIVE:
+    if pace is not None and _pace(status) != pace:
         st.rerun()
     head, buttons = st.columns([4, 1.4], vertical_alignment="center")
     with head:
@@ -90,10 +100,14 @@ def _curve(run: runs.Run, status: runs.Status) -> None:
     metrics = run.metrics()
     st.subheader("Loss")
     if any("loss" in record for record in metrics):
-        st.altair_chart(loss_curve(metrics, _steps(run)), key=f"loss-{run.id}")
-        st.caption("Distance between real and synthetic class means, in units of the spread of the classes.")
+        caption = "Distance between real and synthetic class means, in units of the spread of the classes."
     elif status.state in runs.ALIVE:
-        st.caption("The first point comes with the first step.")
+        caption = "The first point comes with the first step."
+    else:
+        return
+    # An empty frame at first: the browser loads what draws it while the process of the run starts.
+    st.altair_chart(loss_curve(metrics, _steps(run)), key=f"loss-{run.id}")
+    st.caption(caption)
 
 
 def _tracks(run: runs.Run, status: runs.Status) -> None:

@@ -40,7 +40,8 @@ def launched(server: Server, browser: Browser) -> runs.Run:
     page.wait_for_url(re.compile(r"run="), timeout=30_000)
     run = runs.find(settings().runs_path, page.url.split("run=")[1])
     expect(page.get_by_text(run.id, exact=True).first).to_be_visible(timeout=30_000)
-    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Distance between real and synthetic")).to_be_visible(timeout=60_000)
     page.close()
     return run
 
