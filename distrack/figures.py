@@ -66,8 +66,9 @@ def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> alt.LayerChart:
     smooth = points.assign(loss=points["loss"].rolling(len(points) // 12 + 1, center=True, min_periods=1).median())
     x = alt.X("step:Q", title="step", scale=alt.Scale(domain=[0, max(steps, 1)]), axis=alt.Axis(tickCount=6))
     # A logarithmic axis without points has no extent of its own.
-    extent = {} if len(points) else {"domain": [0.1, 10]}
-    y = alt.Y("loss:Q", title="loss", scale=alt.Scale(type="log", nice=False, **extent), axis=alt.Axis(tickCount=5))
+    domain = alt.Undefined if len(points) else [0.1, 10]
+    y_scale = alt.Scale(type="log", nice=False, domain=domain)
+    y = alt.Y("loss:Q", title="loss", scale=y_scale, axis=alt.Axis(tickCount=5))
     dots = alt.Chart(points[::every]).mark_circle(size=22, opacity=0.35, color=_COLOURS["random-selection"])
     line = alt.Chart(smooth[::every]).mark_line(strokeWidth=3, color=_COLOURS["synthetic"])
     layers: alt.LayerChart = (dots.encode(x=x, y=y) + line.encode(x=x, y=y)).properties(height=300)

@@ -59,7 +59,7 @@ def evaluate(
             config,
             seed=seed,
             device=device,
-            progress=partial(share.tell, (evaluator, trained_on, seed)),
+            progress=partial(share.tell, f"{evaluator} on {trained_on}, {seed + 1} of {config.seeds}"),
         )
 
     # Small networks gain little from a second thread inside each operation, and all of it from one that trains another.
@@ -85,14 +85,13 @@ class _Share:
 
     def __init__(self, watch: Watch, parts: int) -> None:
         self._watch, self._parts, self._lock = watch, parts, Lock()
-        self._done: dict[tuple[str, str, int], float] = {}
+        self._done: dict[str, float] = {}
 
-    def tell(self, part: tuple[str, str, int], done: int, total: int) -> None:
+    def tell(self, part: str, done: int, total: int) -> None:
         """So much of one part is done."""
-        evaluator, trained_on, seed = part
         with self._lock:
             self._done[part] = done / total
-            self._watch(f"{evaluator} on {trained_on}, seed {seed}", sum(self._done.values()) / self._parts)
+            self._watch(part, sum(self._done.values()) / self._parts)
 
 
 def _training_set(trained_on: str, synthetic: SyntheticSet, train: RealImages, seed: int) -> TrainingSet:
