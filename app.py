@@ -87,6 +87,7 @@ def _recent() -> None:
 page = st.navigation(
     [
         st.Page(home, title="Home", icon=":material/home:", default=True),
+        st.Page("pages/datasets.py", title="Datasets", icon=":material/library_music:"),
         st.Page("pages/distill.py", title="Distill", icon=":material/science:"),
         st.Page("pages/listen.py", title="Listen", icon=":material/graphic_eq:"),
         st.Page("pages/evaluate.py", title="Evaluate", icon=":material/bar_chart:"),

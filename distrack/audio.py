@@ -3,6 +3,7 @@
 import io
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -23,16 +24,28 @@ SILENCE = 1e-5
 Wave = NDArray[np.float32]
 
 
+class Decoded(NamedTuple):
+    """A clip as it is used, and how long its file is, in seconds."""
+
+    wave: Wave
+    seconds: float
+
+
 def read_clip(path: Path, *, seconds: float, sample_rate: int = SAMPLE_RATE) -> Wave:
+    """The samples of `decode_clip` alone."""
+    return decode_clip(path, seconds=seconds, sample_rate=sample_rate).wave
+
+
+def decode_clip(path: Path, *, seconds: float, sample_rate: int = SAMPLE_RATE) -> Decoded:
     """The first `seconds` of a file: mono, resampled, exactly that long (zeros at the end).
 
     Never decodes more than it returns, whatever the header claims.
 
     Returns:
-        samples in [-1, 1]
+        samples in [-1, 1], and the length of the whole file
 
     Shape:
-        - returns: ``[round(seconds * sample_rate)]``
+        - wave: ``[round(seconds * sample_rate)]``
 
     Raises:
         AudioError: the file is unreadable, empty, silent, too long to be a clip, or holds values that are not numbers.
@@ -44,7 +57,7 @@ def read_clip(path: Path, *, seconds: float, sample_rate: int = SAMPLE_RATE) -> 
             # A little more than asked, so that the resampler's edge falls outside.
             wanted = math.ceil(seconds * file.samplerate) + file.samplerate // 50
             samples = file.read(min(wanted, file.frames), dtype="float32", always_2d=True)
-            rate = file.samplerate
+            rate, whole = file.samplerate, file.frames / file.samplerate
     except (soundfile.SoundFileError, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
         raise AudioError(f"unreadable: {_reason(error)}") from None
     if len(samples) == 0:
@@ -58,7 +71,7 @@ def read_clip(path: Path, *, seconds: float, sample_rate: int = SAMPLE_RATE) -> 
         raise AudioError(f"silent: nothing but one constant value in its first {seconds:g} s")
     if rate != sample_rate:
         mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
-    return np.clip(fit_length(mono, length), -1.0, 1.0)
+    return Decoded(np.clip(fit_length(mono, length), -1.0, 1.0), whole)
 
 
 def _refuse_hostile(file: soundfile.SoundFile, path: Path) -> None:
@@ -86,6 +99,15 @@ def fit_length(wave: Wave, length: int) -> Wave:
     if len(wave) >= length:
         return np.ascontiguousarray(wave[:length], dtype=np.float32)
     return np.pad(wave, (0, length - len(wave))).astype(np.float32, copy=False)
+
+
+def decibels(wave: Wave) -> float:
+    """RMS level in dBFS, -120 at the least.
+
+    >>> round(decibels(np.full(4, 0.5, dtype=np.float32)), 2)
+    -6.02
+    """
+    return max(20 * math.log10(max(float(np.sqrt(np.mean(np.square(wave)))), 1e-6)), -120.0)
 
 
 def level(wave: Wave, *, rms_db: float = -20.0, peak_db: float = -1.0) -> Wave:

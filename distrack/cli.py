@@ -72,30 +72,39 @@ def list_datasets(as_json: AsJson = False) -> None:
     for name in registry.DATASETS:
         dataset = registry.DATASETS[name]
         root = registry.home(dataset, None)
-        if root.is_dir():
-            how = "ready to prepare"
-        elif dataset.make is not None:
-            how = f"python -m distrack prepare --dataset {name}"
-        else:
-            how = f"--data-path FOLDER ({dataset.url})"
+        here = root.is_dir()
+        how = "ready to prepare" if here else dataset.how_to_get()
+        short = (
+            "prepare" if here or dataset.make else "prepare --download" if dataset.downloads else "--data-path FOLDER"
+        )
         rows.append(
             {
                 "name": name,
                 "title": dataset.title,
                 "task": dataset.task,
+                "stands_for": dataset.stands_for,
+                "clips": dataset.clips,
+                "size": dataset.size,
                 "licence": dataset.licence,
+                "citation": dataset.citation,
+                "url": dataset.url,
+                "layout": dataset.layout,
+                "folds": list(dataset.folds),
                 "present": root.is_dir(),
                 "path": str(root),
                 "how": how,
+                "short": short,
             }
         )
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    table = Table("dataset", "task", "here", "how to get it")
+    table = Table("dataset", "task", "clips", "GB", "here", "have it with")
     for row in rows:
-        table.add_row(row["name"], row["task"], "yes" if row["present"] else "no", row["how"])
-    Console().print(table)
+        clips, size = f"{row['clips']:,}" * bool(row["clips"]), f"{row['size'] / 1e9:.2f}" * bool(row["size"])
+        table.add_row(row["name"], row["task"], clips, size, "yes" if row["present"] else "no", row["short"])
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    typer.echo("`python -m distrack datasets --json` tells the rest: licences, citations, home pages, expected layout.")
 
 
 @app.command()
@@ -103,42 +112,53 @@ def prepare(
     dataset: Annotated[str, typer.Option(help="Name of the dataset.")] = "SPOKEN_DIGITS",
     data_path: DataPath = None,
     duration: Annotated[float | None, typer.Option(help="Seconds of a clip.")] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch it first, where it can be had.")] = False,
     quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Makes or reads a dataset, decodes it once, and computes the default feature."""
-    from distrack.distill import DistillConfig, from_preset, real_images
+    """Downloads, makes or reads a dataset, decodes it once, and computes the default feature."""
+    from distrack import runs
+    from distrack.distill import from_preset
 
-    asked = from_preset(DistillConfig, {"dataset": dataset, "data_path": data_path, "duration": duration})
-    with terminal.progress(quiet=quiet) as watch:
-        index = registry.index(
-            asked.dataset,
-            asked.data_path,
-            progress=lambda done, total: watch("making the dataset", done, total, "clips", None),
-        )
-        prepared = registry.prepare(
-            index,
-            seconds=asked.seconds,
-            cache_path=settings().cache_path,
-            progress=lambda done, total: watch("decoding", done, total, "clips", None),
-        )
-        sides = real_images(
-            prepared,
-            asked.feature,
-            progress=lambda done, total: watch("computing features", done, total, "clips", None),
-        )
+    asked = {"dataset": dataset, "data_path": data_path, "duration": duration, "download": download}
+    job = from_preset(runs.Preparation, asked)
+    try:
+        with terminal.progress(quiet=quiet) as watch:
+            material = runs.work_on_preparation(job, watch=watch)
+    except runs.Stopped:
+        typer.echo(f"stopped. Go on with: {job.command()}", err=as_json)
+        return
+    result = runs.found(runs.place(job.dataset, job.data_path))
+    if as_json and result is not None:
+        typer.echo(result.model_dump_json(indent=2))
+        return
+    index = material.prepared.index
+    sides = f"{len(material.train)} training and {len(material.test)} test"
+    if validation := len(material.prepared.split_rows("validation")):
+        sides = f"{len(material.train)} training, {validation} validation and {len(material.test)} test"
     typer.echo(
-        f"{asked.dataset}: {len(index.classes)} classes, {len(sides['train'])} training and {len(sides['test'])} test "
-        f"clips of {prepared.seconds:g} s, disjoint by {index.disjoint_by}"
+        f"{job.dataset}: {len(index.classes)} classes, {sides} clips of {material.prepared.seconds:g} s, "
+        f"disjoint by {index.disjoint_by}"
     )
-    for skip in prepared.skipped:
+    for note in index.notes:
+        typer.echo(f"note: {note}")
+    for skip in material.prepared.skipped:
         typer.echo(f"skipped {skip.path}: {skip.reason}")
+    if index.unlisted:
+        typer.echo(f"left alone {len(index.unlisted)} audio files that the dataset's list does not name")
 
 
 @app.command()
 def distill(
     dataset: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
     data_path: DataPath = None,
-    feature_type: Annotated[str | None, typer.Option(help="melspectrogram or logmelspectrogram.")] = None,
+    test_fold: Annotated[int | None, typer.Option(help="Official fold to test on.")] = None,
+    cross_validate: Annotated[
+        bool, typer.Option("--cross-validate", help="A run for each official fold, and their mean.")
+    ] = False,
+    feature_type: Annotated[
+        str | None, typer.Option(help="melspectrogram, logmelspectrogram, chromagram or mfcc.")
+    ] = None,
     ipc: Annotated[int | None, typer.Option(help="Tracks per class.")] = None,
     preset: Annotated[str | None, typer.Option(help="quick or paper.")] = None,
     domain: Annotated[str | None, typer.Option(help="What is optimised: spectral.")] = None,
@@ -158,6 +178,7 @@ def distill(
     n_fft: Annotated[int | None, typer.Option(help="Samples of a window.")] = None,
     hop_length: Annotated[int | None, typer.Option(help="Samples between two frames.")] = None,
     n_mels: Annotated[int | None, typer.Option(help="Mel bands.")] = None,
+    n_mfcc: Annotated[int | None, typer.Option(help="Cepstral coefficients.")] = None,
     network: Annotated[str | None, typer.Option(help="Embedding network: convnet.")] = None,
     width: Annotated[int | None, typer.Option(help="Channels of the embedding network.")] = None,
     depth: Annotated[int | None, typer.Option(help="Blocks of the embedding network.")] = None,
@@ -182,6 +203,7 @@ def distill(
     asked = {
         "dataset": dataset,
         "data_path": data_path,
+        "test_fold": test_fold,
         "duration": duration,
         "domain": domain,
         "ipc": ipc,
@@ -198,7 +220,7 @@ def distill(
         "schedule": schedule,
         "balance": balance,
         "snapshots": snapshots,
-        "feature": {"name": feature_type, "n_fft": n_fft, "hop_length": hop_length, "n_mels": n_mels},
+        "feature": {"name": feature_type, "n_fft": n_fft, "hop_length": hop_length, "n_mels": n_mels, "n_mfcc": n_mfcc},
         "network": {"name": network, "width": width, "depth": depth},
         "pool": {"size": pool_size, "grow_every": pool_grow_every, "clips_per_class": clips_per_class},
         "evaluation": _evaluation(evaluators, baselines, evaluation_seeds),
@@ -206,10 +228,22 @@ def distill(
     job = from_preset(runs.DistillJob, asked)
     if no_evaluate:
         job = job.model_copy(update={"evaluation": None})
+    if cross_validate:
+        _every_fold(job, _runs_path(runs_path), name, quiet=quiet, as_json=as_json)
+        return
+    report = _new_run(job, _runs_path(runs_path), name, quiet=quiet)
+    if report is not None:
+        terminal.show(report[1], report[0], as_json=as_json)
+
+
+def _new_run(job: Any, runs_path: Path, name: str | None, *, quiet: bool) -> tuple[str, Any] | None:
+    """Id and report of a run from its beginning to its end; None where it was stopped."""
+    from distrack import runs
+
     job.check()
-    run = runs.create(_runs_path(runs_path), job, name)
+    run = runs.create(runs_path, job, name)
     try:
-        _finish(run, quiet=quiet, as_json=as_json)
+        return _finished(run, quiet=quiet)
     except DistrackError:
         if run.status().phase in ("", "prepare"):
             # Nothing was made yet that would be worth keeping.
@@ -217,12 +251,32 @@ def distill(
         raise
 
 
+def _every_fold(job: Any, runs_path: Path, name: str | None, *, quiet: bool, as_json: bool) -> None:
+    folds = registry.DATASETS[job.dataset].folds
+    if not folds:
+        raise ConfigError(f"--cross-validate: {job.dataset} has no official folds")
+    if job.test_fold is not None:
+        raise ConfigError(f"--cross-validate takes every fold in turn: leave --test-fold {job.test_fold} away")
+    reports = {}
+    for fold in folds:
+        if not quiet:
+            typer.echo(f"test fold {fold} of {len(folds)}", err=True)
+        named = None if name is None else f"{name}-fold{fold}"
+        done = _new_run(job.model_copy(update={"test_fold": fold}), runs_path, named, quiet=quiet)
+        if done is None:
+            return
+        reports[fold] = done
+    terminal.show_folds(reports, as_json=as_json)
+
+
 @app.command()
 def resume(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Finishes a run that was stopped, failed, or whose process is gone."""
     from distrack import runs
 
-    _finish(runs.find(_runs_path(runs_path), run), quiet=quiet, as_json=as_json)
+    finished = _finished(runs.find(_runs_path(runs_path), run), quiet=quiet)
+    if finished is not None:
+        terminal.show(finished[1], finished[0], as_json=as_json)
 
 
 @app.command()
@@ -300,16 +354,16 @@ def start_app() -> None:
     os.execve(sys.executable, [sys.executable, *command], worker_environment())
 
 
-def _finish(run: Any, *, quiet: bool, as_json: bool) -> None:
+def _finished(run: Any, *, quiet: bool) -> tuple[str, Any] | None:
+    """Id and report of a run taken to its end; None where it was stopped."""
     from distrack import runs
 
     try:
         with terminal.progress(quiet=quiet) as watch:
-            report = runs.work(run, watch=watch)
+            return run.id, runs.work(run, watch=watch)
     except runs.Stopped:
-        typer.echo(f"stopped. Go on with: python -m distrack resume {run.id}", err=as_json)
-        return
-    terminal.show(report, run.id, as_json=as_json)
+        typer.echo(f"stopped. Go on with: python -m distrack resume {run.id}", err=True)
+        return None
 
 
 def _runs_path(given: Path | None) -> Path:

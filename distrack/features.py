@@ -1,7 +1,8 @@
 """Features: waveform -> image, differentiable, and the normalisation that the training split gives it."""
 
+import math
 from collections.abc import Iterable
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 import torch
 import torchaudio
@@ -13,17 +14,33 @@ from distrack.registry import Registry
 
 # Power below which a mel band counts as silent: about 70 dB below speech at full scale.
 LOG_FLOOR = 1e-4
+# Chroma power below which a frame counts as silent, as a share of n_fft ** 2: a tone at -89 dB of full scale.
+CHROMA_FLOOR = 1e-10
+PITCH_CLASSES = 12
+# Of a natural logarithm of power.
+DECIBELS = 10 / math.log(10)
 
 
 class FeatureConfig(BaseModel):
-    """How a waveform becomes an image."""
+    """How a waveform becomes an image.
+
+    Attributes:
+        name: the feature, in any spelling.
+        n_fft: samples of a window; what the feature needs where it is not given.
+        hop_length: samples between two frames.
+        n_mels: mel bands; a chromagram has none.
+        n_mfcc: cepstral coefficients of an mfcc image, at most as many as mel bands; other features have none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = "logmelspectrogram"
-    n_fft: Annotated[int, Field(ge=64, le=8192)] = 1024
+    n_fft: Annotated[int, Field(ge=64, le=8192)] = Field(
+        default_factory=lambda data: FEATURES[data["name"]].default_n_fft
+    )
     hop_length: Annotated[int, Field(ge=16, le=4096)] = 512
     n_mels: Annotated[int, Field(ge=8, le=256)] = 64
+    n_mfcc: Annotated[int, Field(ge=2, le=256)] = 13
 
     @field_validator("name")
     @classmethod
@@ -36,6 +53,11 @@ class FeatureConfig(BaseModel):
             raise ValueError(
                 f"hop_length {self.hop_length} is more than half of n_fft {self.n_fft}: frames must overlap by half "
                 f"to be made audible again"
+            )
+        if self.name == "mfcc" and self.n_mfcc > self.n_mels:
+            raise ValueError(
+                f"n_mfcc {self.n_mfcc} is more than n_mels {self.n_mels}: "
+                f"a spectrum of {self.n_mels} bands has no more than {self.n_mels} cepstral coefficients"
             )
         return self
 
@@ -50,7 +72,7 @@ class FeatureConfig(BaseModel):
                 f"a clip of {samples} samples is too short for n_fft {self.n_fft}: "
                 f"choose a duration of more than {self.n_fft / 2 / SAMPLE_RATE:g} s or a shorter n_fft"
             )
-        return self.n_mels, 1 + samples // self.hop_length
+        return FEATURES[self.name].bands(self), 1 + samples // self.hop_length
 
 
 class Feature(nn.Module):
@@ -59,11 +81,25 @@ class Feature(nn.Module):
     Shape:
         - input: ``[n, samples]`` in [-1, 1] at 16 kHz
         - output: ``[n, 1, bands, frames]``
+
+    Attributes:
+        default_n_fft: samples of a window where the config names none.
+        per_band_normalisation: bands differ so much in scale that each needs a mean and deviation of its own.
+        bands_are_pitch: the same sound a little higher is the same image some bands further up.
     """
+
+    default_n_fft: ClassVar[int] = 1024
+    per_band_normalisation: ClassVar[bool] = False
+    bands_are_pitch: ClassVar[bool] = True
 
     def __init__(self, config: FeatureConfig) -> None:
         super().__init__()
         self.config = config
+
+    @classmethod
+    def bands(cls, config: FeatureConfig, /) -> int:
+        """Rows of an image."""
+        return config.n_mels
 
 
 FEATURES: Registry[type[Feature]] = Registry("feature")
@@ -94,38 +130,149 @@ class LogMelSpectrogram(MelSpectrogram):
         return (super().forward(waveforms) + LOG_FLOOR).log()
 
 
+@FEATURES.register("mfcc")
+class MelCepstrum(LogMelSpectrogram):
+    """Mel-frequency cepstral coefficients: the first rows of the orthonormal DCT-II of the mel power in decibels.
+
+    What `librosa.feature.mfcc` computes with ``htk=True``, ``mel_norm=None`` and ``pad_mode="reflect"``, within 0.01 dB
+    where every band is well above the floor. Quiet bands end smoothly at -40 dB (`LOG_FLOOR`, added) and not at
+    librosa's ``top_db`` below the loudest frame, which would make a clip's image depend on its loudest moment and take
+    the gradient from all below.
+
+    Source:
+        Davis and Mermelstein, "Comparison of Parametric Representations for Monosyllabic Word Recognition in
+        Continuously Spoken Sentences", IEEE TASSP 28(4), 1980.
+    """
+
+    per_band_normalisation = True
+    bands_are_pitch = False
+
+    def __init__(self, config: FeatureConfig) -> None:
+        super().__init__(config)
+        self.register_buffer("basis", cepstral_basis(config))
+
+    @classmethod
+    def bands(cls, config: FeatureConfig, /) -> int:
+        """Cepstral coefficients, coefficient 0 (the level) first."""
+        return config.n_mfcc
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Cepstral coefficients of each frame in dB."""
+        return self.get_buffer("basis") @ (super().forward(waveforms) * DECIBELS)
+
+
+def cepstral_basis(config: FeatureConfig) -> Tensor:
+    """The first rows of the orthonormal DCT-II: its transpose is its pseudo-inverse.
+
+    Shape:
+        - returns: ``[n_mfcc, n_mels]``
+    """
+    basis: Tensor = torchaudio.functional.create_dct(config.n_mfcc, config.n_mels, "ortho")
+    return basis.T
+
+
+@FEATURES.register("chromagram", aliases=("chroma",))
+class Chromagram(Feature):
+    """Strength of the twelve pitch classes, C first, at A4 = 440 Hz, each frame divided by its largest.
+
+    The filters are `librosa.filters.chroma`'s, and taken is what `librosa.feature.chroma_stft` computes with
+    ``tuning=0.0`` from the square root of the magnitudes. Of their square, its own choice, one strong overtone outshines
+    a note: three of twelve TinySOL notes came out as another pitch class. Frames near silence fade to zero
+    (`CHROMA_FLOOR`) where librosa would blow up rounding noise. Values are in [0, 1]. The default window is four times
+    as long as that of the other features, so that semitones come apart down to C3.
+
+    Source:
+        Ellis, "Chroma Feature Analysis and Synthesis", 2007, https://www.ee.columbia.edu/~dpwe/resources/matlab/chroma-ansyn/
+    """
+
+    default_n_fft = 4096
+    # They are, but a class of pitch that is moved is another one.
+    bands_are_pitch = False
+
+    def __init__(self, config: FeatureConfig) -> None:
+        super().__init__(config)
+        # Seconds of import that the other features need not wait for.
+        from librosa import filters
+
+        self.power = torchaudio.transforms.Spectrogram(config.n_fft, hop_length=config.hop_length, power=2.0)
+        bank = filters.chroma(sr=SAMPLE_RATE, n_fft=config.n_fft, n_chroma=PITCH_CLASSES, tuning=0.0)
+        self.register_buffer("bank", torch.from_numpy(bank))
+
+    @classmethod
+    def bands(cls, _: FeatureConfig, /) -> int:
+        """The pitch classes, whatever the config."""
+        return PITCH_CLASSES
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Share of each pitch class in each frame, in units of the largest."""
+        floor = CHROMA_FLOOR * self.config.n_fft**2
+        # Without the floor the slope at silence would be infinite.
+        strength = (self.power(waveforms) + floor) ** 0.25 - floor**0.25
+        chroma: Tensor = self.get_buffer("bank") @ strength
+        return (chroma / (chroma.amax(1, keepdim=True) + floor**0.25)).unsqueeze(1)
+
+
 def build_feature(config: FeatureConfig) -> Feature:
     """The feature that a config describes."""
     return FEATURES[config.name](config)
 
 
 class Normalisation(BaseModel):
-    """Mean and deviation over all bands and frames of the training clips: images become (image - mean) / std."""
+    """Mean and deviation over all frames of the training clips: images become (image - mean) / std.
+
+    Attributes:
+        mean: of all bands together, or of each band.
+        std: likewise.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    mean: float
-    std: float
+    mean: float | tuple[float, ...]
+    std: float | tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _alike(self) -> Self:
+        if torch.tensor(self.mean).shape != torch.tensor(self.std).shape:
+            raise ValueError("mean and std must be two numbers, or as many numbers as there are bands each")
+        return self
 
     @classmethod
-    def of(cls, batches: Iterable[Tensor]) -> Self:
+    def of(cls, batches: Iterable[Tensor], *, per_band: bool = False) -> Self:
         """Measured in one pass over batches of images of any size.
+
+        Args:
+            batches: images in the feature's own unit.
+            per_band: one mean and deviation for each band, not for all together.
+
+        Shape:
+            - batches: each ``[n, 1, bands, frames]``, or of any shape where not `per_band`
 
         >>> Normalisation.of([torch.tensor([1.0, 3.0])])
         Normalisation(mean=2.0, std=1.0)
+        >>> Normalisation.of([torch.tensor([[1.0, 3.0], [0.0, 10.0]])[None, None]], per_band=True)
+        Normalisation(mean=(2.0, 5.0), std=(1.0, 5.0))
         """
-        count, total, squares = 0, 0.0, 0.0
+        count, total, squares = 0, torch.zeros(1), torch.zeros(1)
         for batch in batches:
-            count += batch.numel()
-            total += float(batch.sum(dtype=torch.float64))
-            squares += float(batch.double().square().sum())
+            values = (batch.transpose(0, 2).flatten(1) if per_band else batch.reshape(1, -1)).double()
+            count += values.shape[1]
+            total = total + values.sum(1)
+            squares = squares + values.square().sum(1)
         mean = total / count
-        return cls(mean=mean, std=max(squares / count - mean**2, 1e-12) ** 0.5)
+        std = (squares / count - mean**2).clamp(min=1e-12).sqrt()
+        if per_band:
+            return cls(mean=tuple(mean.tolist()), std=tuple(std.tolist()))
+        return cls(mean=mean.item(), std=std.item())
 
     def apply(self, images: Tensor) -> Tensor:
         """Images as a network sees them."""
-        return (images - self.mean) / self.std
+        return (images - _column(self.mean, images)) / _column(self.std, images)
 
     def undo(self, images: Tensor) -> Tensor:
         """Images in the feature's own unit."""
-        return images * self.std + self.mean
+        return images * _column(self.std, images) + _column(self.mean, images)
+
+
+def _column(values: float | tuple[float, ...], images: Tensor) -> float | Tensor:
+    """A number, or one number for each row of images ``[n, 1, bands, frames]``."""
+    return images.new_tensor(values)[:, None] if isinstance(values, tuple) else values

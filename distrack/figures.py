@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -12,6 +12,7 @@ import plotly.colors
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from PIL import Image
+from plotly.subplots import make_subplots
 
 from distrack.evaluate import Evaluation
 
@@ -26,6 +27,8 @@ def _palette() -> NDArray[np.uint8]:
 
 
 _MAGMA = _palette()
+# As rgb(): Streamlit takes some of the palette's hexadecimal names for places where colours of its theme belong.
+_MAGMA_SCALE = [[k / 15, "rgb({}, {}, {})".format(*_MAGMA[k * 17])] for k in range(16)]
 
 
 def image_png(image: NDArray[np.float32], *, low: float, high: float, height: int = 128) -> bytes:
@@ -144,6 +147,70 @@ def confusion_matrix(evaluation: Evaluation, classes: Sequence[str], *, ink: str
     figure.update_xaxes(title="predicted", type="category")
     figure.update_yaxes(title="true", type="category", autorange="reversed")
     figure.update_layout(height=520)
+    return _readable(figure)
+
+
+def class_balance(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> go.Figure:
+    """How many clips each class has on each side of the split.
+
+    Args:
+        classes: their names.
+        counts: for each side, a number for each class.
+    """
+    figure = go.Figure()
+    for side, colour in (("train", "synthetic"), ("validation", "class-mean"), ("test", "full")):
+        if any(counts.get(side, ())):
+            figure.add_bar(name=side, x=list(classes), y=list(counts[side]), marker_color=_COLOURS[colour])
+    figure.update_layout(barmode="stack", height=360)
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(title="clips")
+    return _readable(figure)
+
+
+def distribution(values: NDArray[np.float32], *, title: str, colour: str = "synthetic") -> go.Figure:
+    """A histogram of one number of each clip; `title` says what it is and in what unit."""
+    heights, edges = np.histogram(values, bins=40)
+    figure = go.Figure(
+        go.Bar(x=(edges[:-1] + edges[1:]) / 2, y=heights, width=np.diff(edges), marker_color=_COLOURS[colour])
+    )
+    figure.update_xaxes(title=title)
+    figure.update_yaxes(title="clips")
+    figure.update_layout(height=320, bargap=0)
+    return _readable(figure)
+
+
+def clip_views(
+    wave: NDArray[np.float32], sample_rate: int, features: Mapping[str, tuple[NDArray[np.float32], float]], *, ink: str
+) -> go.Figure:
+    """One clip's waveform and its features, one below the other under a common time axis.
+
+    Args:
+        wave: ``[samples]``.
+        sample_rate: its rate in Hz.
+        features: by title, an image ``[bands, frames]`` and the seconds between two frames.
+        ink: colour of the page's own text.
+    """
+    figure = make_subplots(
+        rows=1 + len(features),
+        shared_xaxes=True,
+        vertical_spacing=0.045,
+        row_heights=[0.7, *[1.0] * len(features)],
+        subplot_titles=["waveform", *features],
+    )
+    # A screen has fewer columns than a clip has samples: the outermost values of each column look the same.
+    columns = np.array_split(wave, min(len(wave), 1500))
+    outline = np.array([value for column in columns for value in (column.min(), column.max())])
+    time = np.repeat(np.linspace(0, len(wave) / sample_rate, len(columns), endpoint=False), 2)
+    figure.add_scatter(x=time, y=outline, mode="lines", line={"width": 1, "color": _COLOURS["synthetic"]}, row=1, col=1)
+    for row, (image, hop) in enumerate(features.values(), start=2):
+        heat = go.Heatmap(z=image, x=np.arange(image.shape[1]) * hop, colorscale=_MAGMA_SCALE, showscale=False)
+        figure.add_trace(heat, row=row, col=1)
+    figure.update_xaxes(range=[0, len(wave) / sample_rate])
+    figure.update_xaxes(title="seconds", row=1 + len(features), col=1)
+    figure.update_yaxes(showgrid=False)
+    figure.update_layout(height=190 * (1 + len(features)), showlegend=False)
+    figure.update_annotations(font={"size": _FONT, "color": ink})
     return _readable(figure)
 
 

@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     audio_path: UserPath | None = Field(None, validation_alias=_named("AUDIO_PATH"))
     impulse_response_path: UserPath | None = Field(None, validation_alias=_named("IMPULSE_RESPONSE_PATH"))
     port: int = Field(8501, validation_alias=_named("PORT"), ge=1, le=65535)
+    mirror: str | None = Field(None, validation_alias=_named("DISTRACK_MIRROR"))
     s3_bucket: str | None = Field(None, validation_alias=_named("S3_BUCKET"))
     device: str = Field("auto", validation_alias=_named("DISTRACK_DEVICE"))
 

@@ -1,8 +1,10 @@
 """What a terminal shows: a live bar where there is one, plain lines in a pipe, and the table of a report."""
 
 import contextlib
+import json
+import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import typer
 from rich.console import Console
@@ -51,6 +53,31 @@ def _plain_lines() -> Watch:
             sys.stderr.write(f"{phase} {done}/{total} {said}".rstrip() + "\n")
 
     return watch
+
+
+def show_folds(reports: Mapping[int, tuple[str, Report]], *, as_json: bool) -> None:
+    """One run for each official fold: every accuracy, their mean and their deviation over the folds."""
+    rows: dict[tuple[str, str], list[float]] = {}
+    for _, report in reports.values():
+        for evaluation in report.evaluations:
+            rows.setdefault((evaluation.evaluator, evaluation.trained_on), []).append(evaluation.accuracy.mean)
+    summary = [
+        {
+            "evaluator": evaluator,
+            "trained_on": trained_on,
+            "accuracy": {"mean": statistics.fmean(found), "std": statistics.pstdev(found), "folds": found},
+        }
+        for (evaluator, trained_on), found in rows.items()
+    ]
+    if as_json:
+        runs = {fold: run_id for fold, (run_id, _) in reports.items()}
+        typer.echo(json.dumps({"runs": runs, "evaluations": summary}, indent=2))
+        return
+    table = Table("evaluator", "trained on", "accuracy over folds", *(f"fold {fold}" for fold in reports))
+    for (evaluator, trained_on), found in rows.items():
+        spread = f"{statistics.fmean(found):.3f} ± {statistics.pstdev(found):.3f}"
+        table.add_row(evaluator, trained_on, spread, *(f"{accuracy:.3f}" for accuracy in found))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def show(report: Report, run_id: str, *, as_json: bool) -> None:

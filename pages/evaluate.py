@@ -22,7 +22,7 @@ st.markdown(
     f"**{report.dataset}**, {report.feature}, {report.tracks_per_class} per class "
     f"({report.floats_per_class:,} floats a class), distilled from {report.split.train:,} training clips; tested on "
     f"**{report.split.test:,} test clips** that neither distillation nor training saw. "
-    f"The two sides are disjoint by {report.split.disjoint_by}."
+    f"The two sides are disjoint by {report.split.disjoint_by}. " + " · ".join(report.split.notes)
 )
 classes = SyntheticSet.load(run.synthetic).classes
 

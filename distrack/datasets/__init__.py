@@ -2,29 +2,85 @@
 
 import importlib
 import pkgutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from distrack.datasets.cache import Prepared, Skipped, fill_once, prepare
-from distrack.datasets.contract import DATASETS, Clip, Dataset, Index, Progress
+from distrack.datasets.cache import Prepared, fill_once, prepare, prepared
+from distrack.datasets.contract import DATASETS, Clip, Dataset, Index, Progress, Skipped
+from distrack.datasets.download import Remote, download
+from distrack.errors import ConfigError, DatasetError
 from distrack.settings import settings
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["DATASETS", "Clip", "Dataset", "Index", "Prepared", "Skipped", "home", "index", "prepare"]
+__all__ = [
+    "DATASETS",
+    "Clip",
+    "Dataset",
+    "Index",
+    "Prepared",
+    "Skipped",
+    "fetch",
+    "home",
+    "index",
+    "look",
+    "prepare",
+    "prepared",
+]
 
 
 def home(dataset: Dataset, data_path: Path | None) -> Path:
-    """The folder of a dataset: the one given, or its own below the data path."""
-    return data_path if data_path is not None else settings().data_path / dataset.name.lower()
+    """The folder of a dataset: the one given, that of its setting, or its own below the data path."""
+    if data_path is not None:
+        return data_path
+    if dataset.setting and (named := getattr(settings(), dataset.setting)) is not None:
+        return Path(named)
+    places = [settings().data_path / folder for folder in dataset.folders or (dataset.name.lower(),)]
+    return next((place for place in places if place.is_dir()), places[0])
 
 
-def index(name: str, data_path: Path | None = None, *, progress: Progress | None = None) -> Index:
+def index(
+    name: str, data_path: Path | None = None, *, test_fold: int | None = None, progress: Progress | None = None
+) -> Index:
     """The valid index of a dataset on this disk; one that needs no download is made first where it is absent.
+
+    Args:
+        name: as registered, in any case.
+        data_path: its folder, where it is not in its own place.
+        test_fold: the official fold to test on, where it has folds and not the usual one is wanted.
+        progress: told how much of it is made.
+
+    Raises:
+        ConfigError: unknown name or fold.
+        DatasetError: the folder is absent, does not hold the dataset, or cannot be used.
+    """
+    dataset = DATASETS[name]
+    dataset.check_fold(test_fold)
+    if not dataset.labelled:
+        raise DatasetError(
+            f"{dataset.name} has pieces to take apart, not classes to tell apart: it cannot be distilled"
+        )
+    found = look(name, data_path, progress=progress)
+    fold = dataset.test_fold if test_fold is None else test_fold
+    if fold is not None and found.has_folds:
+        found = found.with_test_fold(fold)
+    elif test_fold is not None:
+        raise ConfigError(
+            f"test fold {test_fold}: what is under {found.root} is not split by folds: {found.disjoint_by}"
+        )
+    found.validate()
+    return found
+
+
+def look(name: str, data_path: Path | None = None, *, progress: Progress | None = None) -> Index:
+    """What is on this disk of a dataset, whether it can be used or not.
 
     Raises:
         ConfigError: unknown name.
-        DatasetError: the folder is absent, does not hold the dataset, or cannot be used.
+        DatasetError: the folder is absent or does not hold the dataset.
     """
     dataset = DATASETS[name]
     root = home(dataset, data_path)
@@ -33,6 +89,40 @@ def index(name: str, data_path: Path | None = None, *, progress: Progress | None
             raise dataset.not_found(root)
         make = dataset.make
         fill_once(root, lambda partial: make(partial, progress))
-    found = dataset.index(root)
-    found.validate()
+    found = dataset.index(root).within(root)
+    count = len(found.clips) + len(found.skipped)
+    if count < dataset.clips:
+        found = replace(found, notes=(f"a subset: {count:,} of {dataset.clips:,} clips", *found.notes))
     return found
+
+
+def fetch(name: str, *, progress: Callable[[str, int, int], None] | None = None) -> Path:
+    """Fetches a dataset into its own place below the data path; nothing is to be seen there until it is whole.
+
+    Args:
+        name: as registered, in any case.
+        progress: told "downloading" or "unpacking", what is done and how much there is, in bytes.
+
+    Raises:
+        ConfigError: unknown name.
+        DatasetError: it asks for a form, is there already, or cannot be fetched.
+    """
+    dataset = DATASETS[name]
+    if not dataset.downloads:
+        raise DatasetError(f"{dataset.name} cannot be downloaded from here: {dataset.how_to_get()}")
+    root = settings().data_path / (dataset.folders or (dataset.name.lower(),))[0]
+    download(
+        _mirrored(dataset.downloads, root.name), root, downloads=settings().data_path / "downloads", progress=progress
+    )
+    return root
+
+
+def _mirrored(remotes: tuple[Remote, ...], folder: str) -> tuple[Remote, ...]:
+    """The same files, from a folder of the settings' mirror where there is one; checksums stay: they must be equal."""
+    mirror = settings().mirror
+    if mirror is None:
+        return remotes
+    return tuple(
+        remote._replace(url=f"{mirror.rstrip('/')}/{folder}/{urlsplit(remote.url).path.rsplit('/', 1)[-1]}", size=None)
+        for remote in remotes
+    )

@@ -20,21 +20,13 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from distrack.audio import SAMPLE_RATE, Wave, read_clip
-from distrack.datasets.contract import Index, Progress
+from distrack.audio import SAMPLE_RATE, Decoded, decibels, decode_clip
+from distrack.datasets.contract import Index, Progress, Skipped
 from distrack.errors import AudioError, DatasetError
 
-_VERSION = 1
+_VERSION = 2
 _CHUNK = 256
 WORST_SHARE = 0.05
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file that could not be used, and why."""
-
-    path: Path
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +36,7 @@ class Prepared:
     Attributes:
         index: the clips on disk, the unusable ones included.
         waveforms: memory-mapped samples in [-1, 1], a row for every clip of the index (zeros where unusable).
+        facts: of every clip of the index, the seconds of its whole file and its RMS level in dBFS as it is used.
         rows: the usable clips, as rows of `waveforms`.
         skipped: the unusable ones.
         key: digest of what this was made from.
@@ -51,11 +44,13 @@ class Prepared:
 
     Shape:
         - waveforms: ``[clips, samples]`` float32
+        - facts: ``[clips, 2]`` float32
         - rows: ``[usable clips]`` int64
     """
 
     index: Index
     waveforms: NDArray[np.float32]
+    facts: NDArray[np.float32]
     rows: NDArray[np.int64]
     skipped: tuple[Skipped, ...]
     key: str
@@ -65,6 +60,10 @@ class Prepared:
     def seconds(self) -> float:
         """Length of every clip."""
         return int(self.waveforms.shape[1]) / SAMPLE_RATE
+
+    def read(self, rows: slice) -> NDArray[np.float32]:
+        """Some waveforms, in memory that does not grow with what was read before, ``[n, samples]``."""
+        return np.array(np.load(self.folder / "waveforms.npy", mmap_mode="r")[rows])
 
     def split_rows(self, split: str) -> NDArray[np.int64]:
         """Rows of the usable clips on one side of the split."""
@@ -96,15 +95,25 @@ def prepare(index: Index, *, seconds: float, cache_path: Path, progress: Progres
         DatasetError: more than 5 % of the files cannot be used, a class is left without clips, or the disk is full.
     """
     index.validate()
-    key = _key(index, seconds)
-    folder = cache_path / key
+    folder = cache_path / _key(index, seconds)
     fill_once(folder, lambda partial: _decode_all(index, seconds, partial, progress))
+    return _read(index, folder)
+
+
+def prepared(index: Index, *, seconds: float, cache_path: Path) -> Prepared | None:
+    """What `prepare` made of an index before, or None where it did not."""
+    folder = cache_path / _key(index, seconds)
+    return _read(index, folder) if folder.is_dir() else None
+
+
+def _read(index: Index, folder: Path) -> Prepared:
     skipped = [Skipped(Path(path), reason) for path, reason in json.loads((folder / "skipped.json").read_text())]
-    _refuse_bad(index, skipped)
+    _refuse_bad(index, [*index.skipped, *skipped])
     unusable = {skip.path for skip in skipped}
     rows = np.array([row for row, clip in enumerate(index.clips) if clip.path not in unusable], dtype=np.int64)
     waveforms = np.load(folder / "waveforms.npy", mmap_mode="r")
-    return Prepared(index, waveforms, rows, tuple(skipped), key, folder)
+    facts = np.load(folder / "facts.npy", mmap_mode="r")
+    return Prepared(index, waveforms, facts, rows, (*index.skipped, *skipped), folder.name, folder)
 
 
 def fill_once(folder: Path, fill: Callable[[Path], None]) -> None:
@@ -140,53 +149,72 @@ def fill_once(folder: Path, fill: Callable[[Path], None]) -> None:
 
 def _decode_all(index: Index, seconds: float, partial: Path, progress: Progress | None) -> None:
     count, samples = len(index.clips), round(seconds * SAMPLE_RATE)
-    waveforms = _open_array(partial / "waveforms.npy", (count, samples), np.float32)
-    done = _open_array(partial / "done.npy", (count,), np.uint8)
+    waveforms, facts, marks = (partial / name for name in ("waveforms.npy", "facts.npy", "done.npy"))
+    _reserve(waveforms, (count, samples), np.float32)
+    _reserve(facts, (count, 2), np.float32)
+    _reserve(marks, (count,), np.uint8)
     reasons_file = partial / "reasons.jsonl"
 
-    def decode(row: int) -> Wave | AudioError:
+    def decode(row: int) -> Decoded | AudioError:
         try:
-            return read_clip(index.clips[row].path, seconds=seconds)
+            return decode_clip(index.clips[row].path, seconds=seconds)
         except AudioError as error:
             return error
 
-    waiting = np.flatnonzero(done == 0)
+    waiting = np.flatnonzero(np.load(marks) == 0)
+    chunks = [waiting[start : start + _CHUNK] for start in range(0, len(waiting), _CHUNK)]
+    done = count - len(waiting)
     with ThreadPoolExecutor(os.cpu_count()) as pool, reasons_file.open("a", buffering=1) as reasons:
-        for start in range(0, len(waiting), _CHUNK):
-            chunk = waiting[start : start + _CHUNK]
-            for row, result in zip(chunk, pool.map(decode, chunk), strict=True):
+        # The next chunk is decoded while one is written.
+        ahead = pool.map(decode, chunks[0]) if chunks else iter(())
+        for number, chunk in enumerate(chunks):
+            results = ahead
+            ahead = pool.map(decode, chunks[number + 1]) if number + 1 < len(chunks) else iter(())
+            samples_of, facts_of = np.zeros((len(chunk), samples), np.float32), np.zeros((len(chunk), 2), np.float32)
+            for position, (row, result) in enumerate(zip(chunk, results, strict=True)):
                 if isinstance(result, AudioError):
                     reasons.write(json.dumps([str(index.clips[row].path), str(result)]) + "\n")
                 else:
-                    waveforms[row] = result
+                    samples_of[position] = result.wave
+                    facts_of[position] = result.seconds, decibels(result.wave)
             # Samples and reasons (written line by line) reach the disk before the mark that says they are there.
-            waveforms.flush()
-            done[chunk] = 1
-            done.flush()
+            write_rows(waveforms, chunk, samples_of)
+            write_rows(facts, chunk, facts_of)
+            write_rows(marks, chunk, np.ones(len(chunk), np.uint8))
+            done += len(chunk)
             if progress is not None:
-                progress(count - len(waiting) + start + len(chunk), count)
+                progress(done, count)
     skipped = dict(json.loads(line) for line in reasons_file.read_text().splitlines())
     (partial / "skipped.json").write_text(json.dumps(list(skipped.items())))
     # In this order: without the marks an interrupted call decodes again, without the reasons it would know no bad file.
-    (partial / "done.npy").unlink()
+    marks.unlink()
     reasons_file.unlink()
 
 
-def _open_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np.memmap[tuple[int, ...], np.dtype]:
-    """What an interrupted call left at `path`, or a new array of zeros whose room on the disk is taken now.
+def write_rows(path: Path, rows: NDArray[np.int64] | slice, values: NDArray[np.generic]) -> None:
+    """Puts values into rows of an array on disk, in memory that does not grow with the array.
+
+    A memory map that stays open keeps every page that was touched.
+    """
+    array = np.lib.format.open_memmap(path, mode="r+")
+    array[rows] = values
+    array.flush()
+
+
+def _reserve(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
+    """Leaves what an interrupted call left at `path`, or makes an array of zeros; its room on the disk is taken now.
 
     A memory map that finds the disk full later is killed by the system instead of told.
     """
     try:
-        return np.lib.format.open_memmap(path, mode="r+")
+        np.lib.format.open_memmap(path, mode="r+")
     except (FileNotFoundError, ValueError):
         if shutil.disk_usage(path.parent).free < math.prod(shape) * np.dtype(dtype).itemsize:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
-        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return array
 
 
 def _refuse_bad(index: Index, skipped: list[Skipped]) -> None:
@@ -194,9 +222,10 @@ def _refuse_bad(index: Index, skipped: list[Skipped]) -> None:
         return
     listed = "; ".join(f"{skip.path.name}: {skip.reason}" for skip in skipped[:3])
     more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
-    if len(skipped) > WORST_SHARE * len(index.clips):
+    count = len(index.clips) + len(index.skipped)
+    if len(skipped) > WORST_SHARE * count:
         raise DatasetError(
-            f"{len(skipped)} of {len(index.clips)} files under {index.root} cannot be used, more than "
+            f"{len(skipped)} of {count} files under {index.root} cannot be used, more than "
             f"{WORST_SHARE:.0%}: {listed}{more}. Mend or remove them"
         )
     unusable = {skip.path for skip in skipped}

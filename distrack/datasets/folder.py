@@ -6,7 +6,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from distrack.audio import EXTENSIONS
-from distrack.datasets.contract import Clip, Dataset, Index, register
+from distrack.datasets.contract import Clip, Dataset, Index, Skipped, register
+from distrack.datasets.layout import usable
 from distrack.errors import DatasetError
 
 _TEST_FRACTION = 0.2
@@ -23,28 +24,38 @@ def index_folder(root: Path) -> Index:
     if not root.is_dir():
         raise DatasetError(f"no such folder: {root}. Pass --data-path with a folder that has one subfolder a class")
     by_class: dict[str, list[Path]] = {}
+    skipped: list[Skipped] = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        files = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
-        )
+        if _leaves(folder, root):
+            raise DatasetError(
+                f"the class {folder.name} is a symbolic link that leaves {root}: copy that folder there, "
+                f"or pass --data-path with the folder that really holds the classes"
+            )
+        paths = sorted(path for path in folder.rglob("*") if not path.name.startswith("."))
+        files, broken = usable(path for path in paths if path.suffix.lower() in EXTENSIONS)
+        links = [path for path in paths if path.is_symlink() and path.is_dir() and _leaves(path, root)]
+        skipped += [*broken, *(Skipped(link, "a symbolic link that leaves the dataset's folder") for link in links)]
         if files:
             by_class[folder.name] = files
-    if not by_class:
+    if not by_class and not skipped:
         raise FOLDER.not_found(root)
     groups = {path: _group(path) for files in by_class.values() for path in files}
     test = _test_groups(by_class, groups) if all(groups.values()) else set()
     # A class of one group only (an instrument with one player) cannot be tested by whole groups.
     grouped = all(not test.isdisjoint(files) for files in by_class.values())
     if not grouped:
-        test = _test_files(by_class)
+        test = a_fifth_of_each(by_class)
     clips = tuple(
         Clip(path, label, "test" if path in test else "train", groups[path] if grouped else "")
         for label, files in enumerate(by_class.values())
         for path in files
     )
-    return Index(root, tuple(by_class), clips, disjoint_by="group in the file name" if grouped else "clip")
+    disjoint_by = "group in the file name" if grouped else "clip"
+    return Index(root, tuple(by_class), clips, disjoint_by, skipped=tuple(skipped))
+
+
+def _leaves(path: Path, root: Path) -> bool:
+    return path.is_symlink() and not path.resolve().is_relative_to(root.resolve())
 
 
 def _group(path: Path) -> str:
@@ -52,7 +63,8 @@ def _group(path: Path) -> str:
     return match[1].lower() if match else ""
 
 
-def _test_files(by_class: dict[str, list[Path]]) -> set[Path]:
+def a_fifth_of_each(by_class: dict[str, list[Path]]) -> set[Path]:
+    """The test files where nothing says which: a fixed choice that depends on the names of class and files alone."""
     test: set[Path] = set()
     for name, files in by_class.items():
         # A class of one clip keeps it for training; the index then says that there is nothing to test on.
@@ -93,5 +105,6 @@ FOLDER = register(
         seconds=1.0,
         layout="a subfolder for each class with wav, flac, ogg or mp3 files",
         index=index_folder,
+        stands_for="what you want to hear",
     )
 )

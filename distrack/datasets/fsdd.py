@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 from distrack.datasets.contract import Clip, Dataset, Index, Split, nearest_folder, register
+from distrack.datasets.download import Remote
+from distrack.datasets.layout import places, usable
 
 _NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[^_]+)_(?P<take>\d+)\.wav")
 _TEST_TAKES = range(5)
@@ -11,15 +13,18 @@ _TEST_TAKES = range(5)
 
 def index_fsdd(root: Path) -> Index:
     """The official split: takes 0-4 of every speaker and digit are the test clips."""
-    folder = nearest_folder(root, ["recordings"])
-    clips = []
-    for path in sorted(folder.glob("*.wav")):
-        if match := _NAME.fullmatch(path.name):
-            split: Split = "test" if int(match["take"]) in _TEST_TAKES else "train"
-            clips.append(Clip(path, int(match["digit"]), split, group=path.stem))
-    if not clips:
+    for place in places(root):
+        files, skipped = usable(sorted(nearest_folder(place, ["recordings"]).glob("*.wav")))
+        found = [(path, match) for path in files if (match := _NAME.fullmatch(path.name))]
+        if found:
+            break
+    else:
         raise FSDD.not_found(root)
-    return Index(root, tuple("0123456789"), tuple(clips), disjoint_by="recording")
+    clips = []
+    for path, match in found:
+        split: Split = "test" if int(match["take"]) in _TEST_TAKES else "train"
+        clips.append(Clip(path, int(match["digit"]), split, group=path.stem))
+    return Index(root, tuple("0123456789"), tuple(clips), disjoint_by="recording", skipped=skipped)
 
 
 FSDD = register(
@@ -27,6 +32,7 @@ FSDD = register(
         name="FSDD",
         title="Free Spoken Digit Dataset",
         task="spoken digits",
+        stands_for="phonetic structure",
         licence="CC BY-SA 4.0",
         citation=(
             "@misc{fsdd, author={Jackson, Zohar and Souza, C{\\'e}sar and Flaks, Jason and Pan, Yuxin and "
@@ -37,5 +43,14 @@ FSDD = register(
         seconds=1.0,
         layout="files named like recordings/7_jackson_12.wav",
         index=index_fsdd,
+        clips=3_000,
+        size=21_128_848,
+        downloads=(
+            # The tag with all 3,000 of them: v1.0.9 has 2,500. No checksum is published.
+            Remote(
+                "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip",
+                size=16_419_872,
+            ),
+        ),
     )
 )

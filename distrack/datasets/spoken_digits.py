@@ -230,6 +230,7 @@ SPOKEN_DIGITS = register(
         name="SPOKEN_DIGITS",
         title="Spoken digits by eSpeak NG (embedded)",
         task="spoken digits",
+        stands_for="phonetic structure",
         licence=(
             "none needed: made on this machine by eSpeak NG, whose GPL-3.0-or-later covers the program and its voices, "
             "not the speech they produce"
@@ -242,6 +243,8 @@ SPOKEN_DIGITS = register(
         seconds=1.0,
         layout="files named like speaker_00/7_speaker_00_2.flac",
         index=index_spoken_digits,
+        clips=len(VOICES) * TAKES * len(WORDS),
+        size=29_000_000,
         make=make_spoken_digits,
     )
 )

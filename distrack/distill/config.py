@@ -51,6 +51,7 @@ class DistillConfig(BaseModel):
 
     dataset: str = "SPOKEN_DIGITS"
     data_path: Path | None = None
+    test_fold: int | None = None
     duration: Annotated[float, Field(ge=0.1, le=30.0)] | None = Field(None, validate_default=True)
     feature: FeatureConfig = FeatureConfig()
     domain: Literal["spectral"] = "spectral"
@@ -80,6 +81,13 @@ class DistillConfig(BaseModel):
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().resolve()
+
+    @field_validator("test_fold")
+    @classmethod
+    def _official_fold(cls, fold: int | None, info: ValidationInfo) -> int | None:
+        if "dataset" in info.data:
+            DATASETS[info.data["dataset"]].check_fold(fold)
+        return fold
 
     @field_validator("duration")
     @classmethod

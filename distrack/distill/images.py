@@ -1,6 +1,7 @@
 """The images of real clips: one side of a split, computed once, memory-mapped, normalised as they are read."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distrack.datasets import Prepared
-from distrack.datasets.cache import fill_once
+from distrack.datasets.cache import fill_once, write_rows
 from distrack.datasets.contract import Progress, Split
-from distrack.features import FeatureConfig, Normalisation, build_feature
+from distrack.errors import DatasetError
+from distrack.features import FEATURES, FeatureConfig, Normalisation, build_feature
 
 _BATCH = 256
 
@@ -28,6 +30,7 @@ class RealImages:
         labels: their classes.
         classes: how many classes there are.
         normalisation: of the training side, whichever side this is.
+        bands_are_pitch: as its feature says: whether an image may be shifted in frequency.
 
     Shape:
         - images: ``[clips, 1, bands, frames]`` float32
@@ -39,6 +42,7 @@ class RealImages:
     labels: NDArray[np.int64]
     classes: int
     normalisation: Normalisation
+    bands_are_pitch: bool = True
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -67,7 +71,7 @@ class RealImages:
 def real_images(
     prepared: Prepared, config: FeatureConfig, *, progress: Progress | None = None
 ) -> dict[Split, RealImages]:
-    """Both sides of a prepared dataset as images; instant when the feature was computed before.
+    """Every side of a prepared dataset as images; instant when the feature was computed before.
 
     Raises:
         DatasetError: the disk is full.
@@ -76,30 +80,44 @@ def real_images(
     folder = prepared.folder / f"{config.name}-{digest}"
     fill_once(folder, lambda partial: _compute(prepared, config, partial, progress))
     images = np.load(folder / "images.npy", mmap_mode="r")
-    normalisation = Normalisation.model_validate_json((folder / "normalisation.json").read_text())
-    sides: tuple[Split, ...] = ("train", "test")
+    sides: tuple[Split, ...] = ("train", "validation", "test")
     rows = {side: prepared.split_rows(side) for side in sides}
+    feature, classes = FEATURES[config.name], len(prepared.index.classes)
+    normalisation = _normalisation(folder, images, rows["train"], per_band=feature.per_band_normalisation)
     return {
-        side: RealImages(images, rows[side], prepared.labels(rows[side]), len(prepared.index.classes), normalisation)
-        for side in sides
+        side: RealImages(images, of, prepared.labels(of), classes, normalisation, feature.bands_are_pitch)
+        for side, of in rows.items()
     }
 
 
 def _compute(prepared: Prepared, config: FeatureConfig, partial: Path, progress: Progress | None) -> None:
     feature = build_feature(config)
     count, samples = prepared.waveforms.shape
-    images = np.lib.format.open_memmap(
-        partial / "images.npy", mode="w+", dtype=np.float32, shape=(count, 1, *config.shape(samples))
-    )
+    path = partial / "images.npy"
+    np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(count, 1, *config.shape(samples)))
     for start in range(0, count, _BATCH):
+        rows = slice(start, min(start + _BATCH, count))
         with torch.no_grad():
-            waves = torch.from_numpy(np.array(prepared.waveforms[start : start + _BATCH]))
-            images[start : start + _BATCH] = feature(waves).numpy()
+            write_rows(path, rows, feature(torch.from_numpy(prepared.read(rows))).numpy())
         if progress is not None:
-            progress(min(start + _BATCH, count), count)
-    images.flush()
-    train = prepared.split_rows("train")
-    normalisation = Normalisation.of(
-        torch.from_numpy(images[train[start : start + _BATCH]]) for start in range(0, len(train), _BATCH)
-    )
-    (partial / "normalisation.json").write_text(normalisation.model_dump_json())
+            progress(rows.stop, count)
+
+
+def _normalisation(
+    folder: Path, images: NDArray[np.float32], train: NDArray[np.int64], *, per_band: bool
+) -> Normalisation:
+    """Of these training clips: another test fold has others, and its own mean and deviation."""
+    path = folder / f"normalisation-{hashlib.sha256(train.tobytes()).hexdigest()[:16]}.json"
+    try:
+        return Normalisation.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        pass
+    batches = (torch.from_numpy(images[train[start : start + _BATCH]]) for start in range(0, len(train), _BATCH))
+    normalisation = Normalisation.of(batches, per_band=per_band)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_text(normalisation.model_dump_json())
+        part.replace(path)
+    except OSError as error:
+        raise DatasetError(f"cannot write the cache at {folder}: {error.strerror or error}. Make room there") from None
+    return normalisation

@@ -9,14 +9,21 @@ _GAIN = 0.3
 _NOISE = 0.1
 
 
-def augment(images: Tensor, draw: torch.Generator) -> Tensor:
+def augment(images: Tensor, draw: torch.Generator, *, shift_bands: bool = True) -> Tensor:
     """Each image shifted in time and frequency (the edge repeated), made louder or softer, and a little noisy.
 
+    Args:
+        images: normalised.
+        draw: what the random numbers come from.
+        shift_bands: whether to shift in frequency: not where bands are no pitches, or where another pitch is another
+            class.
+
     Shape:
-        - images, returns: ``[n, 1, bands, frames]``, normalised
+        - images, returns: ``[n, 1, bands, frames]``
     """
     images = _shifted(images, 3, round(_TIME_SHIFT * images.shape[3]), draw)
-    images = _shifted(images, 2, round(_BAND_SHIFT * images.shape[2]), draw)
+    if shift_bands:
+        images = _shifted(images, 2, round(_BAND_SHIFT * images.shape[2]), draw)
     gain = torch.randn(len(images), 1, 1, 1, generator=draw).to(images.device)
     noise = torch.randn(images.shape, generator=draw).to(images.device)
     return images + _GAIN * gain + _NOISE * noise

@@ -6,13 +6,17 @@ from distrack.evaluate.scores import Evaluation
 
 
 class SplitReport(BaseModel):
-    """Sizes of the two sides, and what never stands on both."""
+    """Sizes of the sides, what never stands on two of them, the official fold tested on where there are
+    folds, and what else a reader should know: that it is a subset, what was left out."""
 
     model_config = ConfigDict(frozen=True)
 
     train: int
     test: int
     disjoint_by: str
+    validation: int = 0
+    test_fold: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Report(BaseModel):

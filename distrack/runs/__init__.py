@@ -3,12 +3,22 @@
 from distrack.runs.control import launch, stop, tail
 from distrack.runs.folder import ALIVE, Run, State, Status, all_runs, create, find
 from distrack.runs.job import DistillJob
+from distrack.runs.preparation import (
+    Found,
+    Preparation,
+    found,
+    launch_preparation,
+    place,
+    work_on_preparation,
+)
 from distrack.runs.session import Stopped
 from distrack.runs.worker import measure, work
 
 __all__ = [
     "ALIVE",
     "DistillJob",
+    "Found",
+    "Preparation",
     "Run",
     "State",
     "Status",
@@ -16,9 +26,13 @@ __all__ = [
     "all_runs",
     "create",
     "find",
+    "found",
     "launch",
+    "launch_preparation",
     "measure",
+    "place",
     "stop",
     "tail",
     "work",
+    "work_on_preparation",
 ]

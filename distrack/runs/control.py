@@ -26,8 +26,17 @@ def launch(run: Run, *command: str) -> None:
         raise RunError(f"run {run.id} is at work: stop it first")
     # Known from the start, so that runs launched together take the device in that order.
     device = str(run.job().chosen_device())
-    words = [sys.executable, "-m", "distrack", *(command or ("resume",)), run.id]
-    words += ["--runs-path", str(run.path.parent.absolute()), "--quiet"]
+    words = [*(command or ("resume",)), run.id, "--runs-path", str(run.path.parent.absolute())]
+    start(run, *words, device=device)
+
+
+def start(run: Run, *command: str, device: str) -> None:
+    """Starts `python -m distrack <command>`, which works on a run, in a session of its own.
+
+    Raises:
+        RunError: none could be started.
+    """
+    words = [sys.executable, "-m", "distrack", *command, "--quiet"]
     try:
         run.stop_request.unlink(missing_ok=True)  # it was for an earlier process
         with (run.path / "log.txt").open("ab") as log:

@@ -36,7 +36,8 @@ class DistillJob(DistillConfig):
 
     def command(self) -> str:
         """What a person types for the same job: the preset, and only what differs from it."""
-        asked = {"dataset": self.dataset, "preset": self.preset, "ipc": self.ipc}
+        feature = {"name": self.feature.name}
+        asked = {"dataset": self.dataset, "preset": self.preset, "ipc": self.ipc, "feature": feature}
         plain = dict(_flat(type(self).model_validate(merged(PRESETS[self.preset], asked))))
         words = ["python", "-m", "distrack", "distill", "--dataset", self.dataset]
         words += ["--feature-type", self.feature.name, "--ipc", str(self.ipc), "--preset", self.preset]
@@ -59,7 +60,7 @@ class DistillJob(DistillConfig):
         root = datasets.home(datasets.DATASETS[self.dataset], self.data_path)
         if not root.is_dir() and datasets.DATASETS[self.dataset].make is not None and self.data_path is None:
             return  # it will be made
-        index = datasets.index(self.dataset, self.data_path)
+        index = datasets.index(self.dataset, self.data_path, test_fold=self.test_fold)
         counts = Counter(clip.label for clip in index.clips if clip.split == "train")
         label, fewest = min(counts.items(), key=lambda item: item[1])
         if self.ipc > fewest:
@@ -91,6 +92,7 @@ OPTIONS = {
     "feature.n_fft": "n-fft",
     "feature.hop_length": "hop-length",
     "feature.n_mels": "n-mels",
+    "feature.n_mfcc": "n-mfcc",
     "network.name": "network",
     "network.width": "width",
     "network.depth": "depth",

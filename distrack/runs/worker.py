@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save
 
 from distrack import datasets
 from distrack.audio import SAMPLE_RATE, flac_bytes, level
-from distrack.distill import Distiller, RealImages, SyntheticSet, real_images
+from distrack.distill import DistillConfig, Distiller, RealImages, SyntheticSet, real_images
 from distrack.errors import DistrackError, RunError
 from distrack.evaluate import Evaluation, EvaluationConfig, Report, SplitReport, evaluate, planned
 from distrack.inversion import invert
@@ -31,7 +31,6 @@ _METRICS = 5000
 _INVERTED_AT_ONCE = 32
 # The evaluation's progress is a share; `status.json` counts in whole steps.
 _PARTS = 1000
-_PREPARE_PARTS = ("making the dataset", "decoding", "computing features")
 
 # Told the phase, what is done of it, how much there is, what exactly, and the loss where there is one.
 Watch = Callable[[str, int, int, str, float | None], None]
@@ -45,6 +44,36 @@ class Material(NamedTuple):
     test: RealImages
 
 
+def gather(config: DistillConfig, progress: Callable[[int, int, str], None]) -> Material:
+    """A dataset as waveforms and images: made, decoded and computed where that was not done before.
+
+    Args:
+        config: names dataset, folder, test fold, length of a clip and feature.
+        progress: told what is done, how much there is, and of what.
+
+    Raises:
+        DatasetError: it is not there or cannot be used.
+    """
+    index = datasets.index(
+        config.dataset,
+        config.data_path,
+        test_fold=config.test_fold,
+        progress=lambda done, total: progress(done, total, "making the dataset"),
+    )
+    prepared = datasets.prepare(
+        index,
+        seconds=config.seconds,
+        cache_path=settings().cache_path,
+        progress=lambda done, total: progress(done, total, "decoding"),
+    )
+    for skip in prepared.skipped:
+        log.warning("skipped %s: %s", skip.path, skip.reason)
+    sides = real_images(
+        prepared, config.feature, progress=lambda done, total: progress(done, total, "computing features")
+    )
+    return Material(prepared, sides["train"], sides["test"])
+
+
 def work(run: Run, *, watch: Watch | None = None) -> Report:
     """Finishes a run: new, stopped, failed or left by a process that is gone. What is done is not done again.
 
@@ -56,7 +85,7 @@ def work(run: Run, *, watch: Watch | None = None) -> Report:
     """
     job = run.job()
     device = job.chosen_device()
-    with Session(run, str(device)).working() as session, _logged(run):
+    with Session(run, str(device)).working() as session, logged(run):
         return _Worker(run, job, device, session, watch).finish()
 
 
@@ -71,13 +100,13 @@ def measure(run: Run, evaluation: EvaluationConfig, *, watch: Watch | None = Non
         raise RunError(f"run {run.id} has no synthetic set yet: python -m distrack resume {run.id}")
     job = run.job()
     device = job.chosen_device()
-    with Session(run, str(device)).working() as session, _logged(run):
+    with Session(run, str(device)).working() as session, logged(run):
         worker = _Worker(run, job, device, session, watch)
         return worker.evaluate(worker.prepare(), evaluation, again=True)
 
 
 @contextlib.contextmanager
-def _logged(run: Run) -> Iterator[None]:
+def logged(run: Run) -> Iterator[None]:
     """What happens meanwhile, and what ends it, goes to `log.txt`; a file that cannot be used becomes a RunError."""
     try:
         handler = logging.FileHandler(run.path / "log.txt", encoding="utf-8")
@@ -103,6 +132,12 @@ def _logged(run: Run) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         handler.close()
+
+
+def _fold(config: DistillConfig, index: datasets.Index) -> int | None:
+    if not index.has_folds:
+        return None
+    return datasets.DATASETS[config.dataset].test_fold if config.test_fold is None else config.test_fold
 
 
 class _Worker:
@@ -134,19 +169,9 @@ class _Worker:
 
     def prepare(self) -> Material:
         """The dataset as waveforms and images, made, decoded and computed where that was not done before."""
-        job = self.job
         self._begin("prepare")
-
-        def part(number: int) -> Callable[[int, int], None]:
-            return lambda done, total: self._progress(done, total, _PREPARE_PARTS[number])
-
-        job.check()
-        index = datasets.index(job.dataset, job.data_path, progress=part(0))
-        prepared = datasets.prepare(index, seconds=job.seconds, cache_path=settings().cache_path, progress=part(1))
-        for skip in prepared.skipped:
-            log.warning("skipped %s: %s", skip.path, skip.reason)
-        sides = real_images(prepared, job.feature, progress=part(2))
-        return Material(prepared, sides["train"], sides["test"])
+        self.job.check()
+        return gather(self.job, self._progress)
 
     def distill(self, material: Material) -> None:
         """The steps that are left, with a snapshot now and then and a checkpoint every few seconds."""
@@ -234,7 +259,12 @@ class _Worker:
         report = Report(
             dataset=self.job.dataset,
             split=SplitReport(
-                train=len(material.train), test=len(material.test), disjoint_by=prepared.index.disjoint_by
+                train=len(material.train),
+                test=len(material.test),
+                disjoint_by=prepared.index.disjoint_by,
+                validation=len(prepared.split_rows("validation")),
+                test_fold=_fold(self.job, prepared.index),
+                notes=prepared.index.notes,
             ),
             feature=self.job.feature.name,
             domain=self.job.domain,

@@ -17,7 +17,12 @@ from distrack.ui.current import runs_path
 _PRESET_HELP = (
     "quick: the best result in under a minute on a laptop. paper: the published recipe, for comparison (slow)."
 )
-_NAMES = {"logmelspectrogram": "log-mel-spectrogram", "melspectrogram": "mel-spectrogram"}
+_NAMES = {
+    "logmelspectrogram": "log-mel-spectrogram",
+    "melspectrogram": "mel-spectrogram",
+    "chromagram": "chromagram",
+    "mfcc": "MFCC",
+}
 
 
 def earlier(run: runs.Run) -> runs.DistillJob | None:
@@ -32,7 +37,7 @@ def ask(before: runs.DistillJob | None) -> runs.DistillJob | None:
     """The job that the widgets describe, starting from an earlier one; None where they describe none."""
     plain = before or runs.DistillJob()
     first, second, third, fourth = st.columns([1.5, 1.3, 1.3, 0.9])
-    names = list(DATASETS)
+    names = [name for name in DATASETS if DATASETS[name].labelled]
     dataset = first.selectbox(
         "Dataset", names, index=names.index(plain.dataset), format_func=lambda name: DATASETS[name].title
     )
@@ -84,7 +89,7 @@ def _advanced(kept: runs.DistillJob, dataset: str) -> dict[str, Any]:
     key = f"{dataset}-{kept.preset}-{kept.ipc}"
     initialisations = list(INITIALISATIONS)
     evaluation = kept.evaluation or EvaluationConfig()
-    return {
+    return _fold(kept, dataset) | {
         "duration": first.number_input(
             "Seconds of a track",
             0.1,
@@ -119,6 +124,16 @@ def _advanced(kept: runs.DistillJob, dataset: str) -> dict[str, Any]:
             ),
         },
     }
+
+
+def _fold(kept: runs.DistillJob, dataset: str) -> dict[str, Any]:
+    """The official fold to test on, asked only where there are some."""
+    folds = DATASETS[dataset].folds
+    if not folds:
+        return {}
+    usual = kept.test_fold if kept.test_fold in folds else DATASETS[dataset].test_fold
+    index = len(folds) - 1 if usual is None else folds.index(usual)
+    return {"test_fold": st.selectbox("Test fold", folds, index=index, key=f"fold-{dataset}")}
 
 
 def budget(job: runs.DistillJob) -> None:

@@ -18,6 +18,7 @@ _COLOURS = {
     "unreadable": "red",
 }
 PHASES = {
+    "download": "Fetching the dataset",
     "prepare": "Preparing the dataset",
     "distill": "Distilling",
     "invert": "Making the tracks audible",

@@ -1,5 +1,6 @@
 """The pages without a browser: what they show for a finished, a damaged and an absent run, and for bad input."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,10 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from distrack import runs
+from distrack.datasets import DATASETS
 from distrack.distill import from_preset
+from distrack.errors import DatasetError
+from distrack.features import FEATURES
 from distrack.settings import PROJECT, settings
 
 
@@ -55,7 +59,8 @@ def test_distill_offers_every_registered_choice_and_says_the_budget(app: AppTest
     open_page(app, "distill")
     dataset, feature, preset = app.selectbox[0], app.selectbox[1], app.selectbox[2]
     assert "FSDD" in " ".join(dataset.options) or "Free Spoken Digit Dataset" in dataset.options
-    assert len(feature.options) == 2
+    assert len(feature.options) == len(FEATURES)
+    assert not any("MusicNet" in option for option in dataset.options), "it has no classes"
     assert preset.options == ["quick", "paper"]
     assert "2,049 floats a class" in texts(app)
     app.slider[0].set_value(10).run()
@@ -146,3 +151,72 @@ def test_a_run_whose_process_is_gone_can_be_resumed_from_the_page(app: AppTest, 
     run.write("status.json", runs.Status(state="running", phase="distill", pid=2**22 - 1).model_dump_json())
     open_page(app, "distill", run.id)
     assert app.button(key=f"resume-{run.id}").label == "Resume"
+
+
+def open_dataset(app: AppTest, name: str, path: Path | None = None) -> AppTest:
+    """One dataset of the Datasets page, in a folder of the user's own where one is given."""
+    app.run()
+    app.switch_page("pages/datasets.py")
+    app.query_params["dataset"] = name
+    if path is not None:
+        app.query_params["path"] = str(path)
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def test_datasets_has_a_card_for_each(app: AppTest) -> None:
+    open_page(app, "datasets")
+    shown = texts(app)
+    for name in DATASETS:
+        assert DATASETS[name].title in shown
+    assert "not here" in shown
+
+
+def test_an_absent_dataset_says_how_to_have_it(app: AppTest) -> None:
+    open_dataset(app, "ESC50")
+    assert any(button.label == "Download and prepare" for button in app.button)
+    assert "Not on this disk" in texts(app)
+    assert "meta/esc50.csv" in texts(app)
+    open_dataset(app, "GTZAN")
+    assert not any("Download" in button.label for button in app.button)
+    assert "does not answer any more" in texts(app)
+
+
+def test_an_unknown_dataset_in_the_url_is_said(app: AppTest) -> None:
+    open_dataset(app, "ESC51")
+    assert "unknown dataset" in texts(app)
+
+
+def test_a_prepared_dataset_is_explored(app: AppTest, tones: Path) -> None:
+    runs.work_on_preparation(from_preset(runs.Preparation, {"dataset": "FOLDER", "data_path": tones}))
+    open_dataset(app, "FOLDER", tones)
+    numbers = {metric.label: metric.value for metric in app.metric}
+    assert (numbers["Classes"], numbers["Training clips"], numbers["Test clips"]) == ("3", "30", "6")
+    assert "No two sides of the split share a **clip**" in texts(app)
+    assert len(app.get("plotly_chart")) == 4
+    # A page of ten clips, and the one that is taken apart.
+    assert len(app.get("audio")) == 11
+    app.selectbox(key="class").select("middle")
+    app.selectbox(key="side").select("test")
+    app.run()
+    assert not app.exception
+    assert len(app.get("audio")) == 3
+
+
+def test_a_dataset_whose_preparation_failed_says_why(app: AppTest, tmp_path: Path) -> None:
+    (tmp_path / "one" / "only").mkdir(parents=True)
+    (tmp_path / "one" / "only" / "a.wav").write_text("nothing")
+    with pytest.raises(DatasetError):
+        runs.work_on_preparation(from_preset(runs.Preparation, {"dataset": "FOLDER", "data_path": tmp_path / "one"}))
+    open_dataset(app, "FOLDER", tmp_path / "one")
+    assert "only one class" in texts(app)
+    assert any(button.label == "Prepare" for button in app.button)
+
+
+def test_files_that_changed_since_are_said(app: AppTest, tones: Path, tmp_path: Path) -> None:
+    shutil.copytree(tones, tmp_path / "copy")
+    runs.work_on_preparation(from_preset(runs.Preparation, {"dataset": "FOLDER", "data_path": tmp_path / "copy"}))
+    (tmp_path / "copy" / "low" / "0.wav").unlink()
+    open_dataset(app, "FOLDER", tmp_path / "copy")
+    assert "have changed since" in texts(app)

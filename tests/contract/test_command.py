@@ -121,7 +121,13 @@ def test_the_config_has_every_default_written_out(finished: Finished) -> None:
     written = json.loads((finished.run.path / "config.json").read_text())
     check(written, DistillJob().model_dump(mode="json"))
     assert (written["dataset"], written["ipc"], written["seed"], written["steps"]) == ("FOLDER", 2, 5, 20)
-    assert written["feature"] == {"name": "melspectrogram", "n_fft": 512, "hop_length": 256, "n_mels": 16}
+    assert written["feature"] == {
+        "name": "melspectrogram",
+        "n_fft": 512,
+        "hop_length": 256,
+        "n_mels": 16,
+        "n_mfcc": 13,
+    }
     assert written["evaluation"]["evaluators"] == ["prototype"]
 
 
@@ -167,7 +173,8 @@ def test_every_track_can_be_heard(finished: Finished) -> None:
 def test_the_report_has_the_contract_s_fields(finished: Finished) -> None:
     report = json.loads((finished.run.path / "report.json").read_text())
     assert report["dataset"] == "FOLDER"
-    assert report["split"] == {"train": 96, "test": 24, "disjoint_by": "clip"}
+    sides = {"train": 96, "test": 24, "disjoint_by": "clip", "validation": 0, "test_fold": None, "notes": []}
+    assert report["split"] == sides
     assert (report["feature"], report["domain"], report["device"]) == ("melspectrogram", "spectral", "cpu")
     assert (report["tracks_per_class"], report["seconds_per_track"], report["skipped"]) == (2, 0.5, 0)
     assert report["floats_per_class"] == 2 * (16 * 32 + 1)
@@ -256,7 +263,7 @@ def other_than_default(sounds: Path) -> dict[str, Any]:
         "dataset": "FOLDER",
         "data_path": sounds,
         "duration": 0.75,
-        "feature": {"name": "melspectrogram", "n_fft": 600, "hop_length": 300, "n_mels": 20},
+        "feature": {"name": "melspectrogram", "n_fft": 600, "hop_length": 300, "n_mels": 20, "n_mfcc": 14},
         "parameterisation": "identity",
         "ipc": 3,
         "initialisation": "noise",
@@ -281,10 +288,11 @@ def test_other_than_default_leaves_no_option_out(sounds: Path) -> None:
     options = set(inspect.signature(cli.distill).parameters)
     other = other_than_default(sounds)
     given = set(other) - {"feature", "network", "pool", "evaluation"}
-    given |= {"feature_type", "n_fft", "hop_length", "n_mels", "network", "width", "depth"}
+    given |= {"feature_type", "n_fft", "hop_length", "n_mels", "n_mfcc", "network", "width", "depth"}
     given |= {"pool_size", "pool_grow_every", "clips_per_class", "evaluators", "baselines", "evaluation_seeds"}
     about_the_run = {"runs_path", "name", "quiet", "as_json"}
-    assert options - about_the_run == given | {"preset", "domain", "no_evaluate"}
+    # A folder has no folds: the command of a run on one is in the test of folds.
+    assert options - about_the_run == given | {"preset", "domain", "no_evaluate", "test_fold", "cross_validate"}
 
 
 @pytest.mark.parametrize("case", ["plain", "every-option", "paper", "no-evaluation", "no-baselines"])
@@ -302,6 +310,33 @@ def test_typing_a_run_s_command_gives_the_same_config(
     code, _, err = typed(*words_of(job), "--runs-path", str(tmp_path), "--name", "again", "--quiet")
     assert code == 0, err
     assert find(tmp_path, "again").job() == job
+
+
+def test_folds_are_typed_and_every_one_in_turn_is_one_command(typed: Typed, real_data: Path, tmp_path: Path) -> None:
+    words = ["distill", "--dataset", "esc10", "--data-path", str(real_data / "esc10"), "--steps", "2", "--width", "2"]
+    words += ["--duration", "0.5", "--clips-per-class", "2", "--evaluators", "prototype", "--evaluation-seeds", "1"]
+    words += ["--baselines", "random-selection", "--runs-path", str(tmp_path), "--quiet"]
+    code, _, err = typed(*words, "--test-fold", "2", "--name", "two")
+    assert code == 0, err
+    report = find(tmp_path, "two").report()
+    assert report is not None
+    assert report.split.test_fold == 2
+    assert report.split.train + report.split.test + report.skipped == 400
+    assert "--test-fold 2" in find(tmp_path, "two").job().command()
+    code, out, err = typed(*words, "--cross-validate", "--name", "all", "--json")
+    assert code == 0, err
+    summary = json.loads(out)
+    assert list(summary["runs"]) == ["1", "2", "3", "4", "5"]
+    synthetic = next(row for row in summary["evaluations"] if row["trained_on"] == "synthetic")
+    single = report.accuracy("prototype", "synthetic")
+    assert synthetic["accuracy"]["folds"][1] == single, "the second fold's run is the same as on its own"
+    assert synthetic["accuracy"]["mean"] == pytest.approx(np.mean(synthetic["accuracy"]["folds"]))
+    code, _, err = typed(*words, "--test-fold", "6")
+    assert code == 2
+    assert "choose one of 1, 2, 3, 4, 5" in err
+    code, _, err = typed("distill", "--dataset", "FSDD", "--cross-validate")
+    assert code == 2
+    assert "has no official folds" in err
 
 
 def test_a_folder_with_spaces_and_quotes_survives_the_command(tiny_job: MakeJob, sounds: Path, tmp_path: Path) -> None:

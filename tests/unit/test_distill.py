@@ -360,7 +360,8 @@ def test_a_side_is_the_feature_of_its_own_clips_and_no_clip_stands_on_both(
     assert np.bincount(train.labels).tolist() == [32, 32, 32]
     assert np.bincount(test.labels).tolist() == [8, 8, 8]
     feature = build_feature(tiny_config.feature)
-    for split, side in tiny_images.items():
+    assert len(tiny_images["validation"]) == 0
+    for split, side in (("train", train), ("test", test)):
         for position in (0, 5, len(side) - 1):
             clip = tiny_prepared.index.clips[side.rows[position]]
             samples, rate = soundfile.read(clip.path, dtype="float32")

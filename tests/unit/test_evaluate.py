@@ -246,6 +246,14 @@ def test_augmentation_shifts_by_an_eighth_in_time_and_a_twentieth_in_frequency_a
     assert (int(frames.min()), int(frames.max())) == (12, 20)
 
 
+def test_bands_that_are_no_pitches_stay_where_they_are() -> None:
+    images = torch.zeros(100, 1, 40, 32)
+    images[:, :, 20, 16] = 100.0
+    peaks = augment(images, generator(0, "draw"), shift_bands=False).flatten(1).argmax(1)
+    assert set((peaks // 32).tolist()) == {20}
+    assert len(set((peaks % 32).tolist())) > 1
+
+
 def test_a_shift_repeats_the_edge_and_brings_nothing_round_from_the_other_side() -> None:
     images = torch.zeros(100, 1, 40, 32)
     images[..., -1] = 100.0
@@ -382,7 +390,7 @@ def test_a_report_has_the_agreed_fields_and_survives_its_file() -> None:
         "evaluations",
         "skipped",
     }
-    assert set(fields["split"]) == {"train", "test", "disjoint_by"}
+    assert set(fields["split"]) == {"train", "test", "disjoint_by", "validation", "test_fold", "notes"}
     (evaluation,) = fields["evaluations"]
     assert set(evaluation) == {"evaluator", "trained_on", "network", "accuracy", "macro_f1", "confusion"}
     assert evaluation["accuracy"] == {"mean": 0.5, "std": 0.0, "runs": [0.5]}

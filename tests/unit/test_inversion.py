@@ -12,9 +12,10 @@ from torch import Tensor
 from distrack import datasets
 from distrack.audio import SAMPLE_RATE, level, read_clip
 from distrack.features import LOG_FLOOR, FeatureConfig, build_feature
-from distrack.inversion import INVERSIONS, invert, spectrum_of_mel
+from distrack.inversion import INVERSIONS, invert, shepard_tones, spectrum_of_mel
 
 every_feature = pytest.mark.parametrize("name", list(INVERSIONS))
+CHROMA = FeatureConfig(name="chromagram")
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +39,117 @@ def error_db(sound: Tensor, again: Tensor) -> Tensor:
     return distance
 
 
-@every_feature
-def test_the_sound_of_an_image_has_that_image_within_1_db(plucked: Tensor, name: str) -> None:
-    config = FeatureConfig(name=name)
+@pytest.mark.parametrize(
+    "config",
+    [
+        FeatureConfig(name="melspectrogram"),
+        FeatureConfig(name="logmelspectrogram"),
+        # As many coefficients as bands: nothing is left out.
+        FeatureConfig(name="mfcc", n_mfcc=64),
+    ],
+    ids=lambda config: config.name,
+)
+def test_the_sound_of_an_image_has_that_image_within_1_db(plucked: Tensor, config: FeatureConfig) -> None:
     sound = invert(build_feature(config)(plucked), config, samples=SAMPLE_RATE)
     assert sound.shape == plucked.shape
     assert error_db(plucked, sound) < 1
     # The measure tells a wrong sound: the two swapped are tens of dB apart.
     assert error_db(plucked, sound.flip(0)) > 10
+
+
+@pytest.mark.parametrize(("n_mfcc", "decibels"), [(13, 3.0), (40, 5.0)])
+def test_the_sound_of_coefficients_has_those_within_a_few_db_on_average(
+    plucked: Tensor, n_mfcc: int, decibels: float
+) -> None:
+    """Coefficients range over hundreds of dB, and count the silence between partials and before the onset alike."""
+    config = FeatureConfig(name="mfcc", n_mfcc=n_mfcc)
+    feature = build_feature(config)
+    images = feature(plucked)
+    again = feature(invert(images, config, samples=SAMPLE_RATE))
+    assert (again - images).abs().mean() < decibels
+    assert torch.corrcoef(torch.stack([images.flatten(), again.flatten()]))[0, 1] > 0.97
+    assert (again.flip(0) - images).abs().mean() > 2 * decibels
+
+
+# Chroma: a sound is made of Shepard tones, which share nothing with the first one but its pitch classes.
+
+
+@pytest.mark.parametrize("n_fft", [2048, 4096])
+def test_the_sound_of_a_chromagram_has_that_chromagram_within_two_hundredths_on_average(
+    plucked: Tensor, n_fft: int
+) -> None:
+    config = FeatureConfig(name="chromagram", n_fft=n_fft)
+    feature = build_feature(config)
+    images = feature(plucked)
+    again = feature(invert(images, config, samples=SAMPLE_RATE))
+    assert (again - images).abs().mean() < 0.02
+    assert torch.corrcoef(torch.stack([images.flatten(), again.flatten()]))[0, 1] > 0.95
+    assert (again.flip(0) - images).abs().mean() > 0.1
+
+
+@pytest.mark.real_data
+def test_the_chroma_of_spoken_digits_comes_back_within_a_twentieth_on_average(real_data: Path) -> None:
+    paths = sorted((real_data / "fsdd").rglob("*_0.wav"))[::6]
+    assert len(paths) == 10
+    speech = torch.from_numpy(np.stack([read_clip(path, seconds=1.0) for path in paths]))
+    feature = build_feature(CHROMA)
+    images = feature(speech)
+    again = feature(invert(images, CHROMA, samples=SAMPLE_RATE))
+    assert (again - images).abs().mean() < 0.05
+    assert torch.corrcoef(torch.stack([images.flatten(), again.flatten()]))[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("pitch_class", range(12))
+def test_a_pitch_class_sounds_in_many_octaves_and_in_no_other_class(pitch_class: int) -> None:
+    image = torch.zeros(1, 1, 12, 32)
+    image[:, :, pitch_class] = 1.0
+    sound = invert(image, CHROMA, samples=SAMPLE_RATE)
+    again = build_feature(CHROMA)(sound)[0, 0]
+    assert (again.argmax(0) == pitch_class).all()
+    assert again.roll(-pitch_class, 0)[1:].max() < 0.25
+    power = torch.fft.rfft(sound[0] * torch.hann_window(SAMPLE_RATE)).abs().square()
+    octaves = [440 * 2 ** ((pitch_class - 9) / 12 + octave) for octave in range(-4, 5)]
+    heard = [power[round(f) - 2 : round(f) + 3].sum() for f in octaves if f < 7_000]
+    assert sum(value > 0.01 * max(heard) for value in heard) >= 3
+    assert sum(heard) > 0.98 * power.sum()
+
+
+def test_shepard_tones_are_equally_loud_and_neither_start_nor_end_with_a_click() -> None:
+    tones = shepard_tones(CHROMA, SAMPLE_RATE)
+    torch.testing.assert_close(tones.square().mean(1).sqrt(), torch.full((12,), 0.1), atol=0.002, rtol=0)
+    assert tones.abs().max() < 0.5
+    assert tones[:, [0, -1]].abs().max() < 1e-6
+    assert tones[:, [8, -9]].abs().max() < 0.03
+
+
+def test_a_change_of_pitch_class_is_no_click() -> None:
+    image = torch.zeros(1, 1, 12, 32)
+    image[:, :, 0, :16] = image[:, :, 6, 16:] = 1.0
+    sound = invert(image, CHROMA, samples=SAMPLE_RATE)[0]
+    # Above the highest tone there is nothing but what a click would leave.
+    spectra = torch.stft(sound, 512, 128, window=torch.hann_window(512), return_complex=True).abs().square()
+    above = spectra[7_200 * 512 // SAMPLE_RATE :, 8:-8]
+    assert above.max() < 1e-6 * spectra.max()
+
+
+def test_where_a_sound_is_silent_its_chroma_stays_silent() -> None:
+    wave = torch.zeros(1, 2 * SAMPLE_RATE)
+    time = torch.arange(SAMPLE_RATE) / SAMPLE_RATE
+    wave[:, :SAMPLE_RATE] = 0.3 * torch.sin(2 * math.pi * 440 * time)
+    sound = invert(build_feature(CHROMA)(wave), CHROMA, samples=2 * SAMPLE_RATE)
+    # The window is a quarter of a second long: nothing can end more sharply than a few of its frames.
+    assert sound[:, : SAMPLE_RATE - 2_048].abs().max() > 0.05
+    assert not sound[:, SAMPLE_RATE + 1_024 :].any()
+
+
+def test_frames_of_one_loudness_sound_so_however_many_pitch_classes_there_are() -> None:
+    image = torch.zeros(2, 1, 12, 32)
+    image[0, :, 9] = image[1, :, ::3] = 1.0
+    one, four = invert(image, CHROMA, samples=SAMPLE_RATE).square().mean(1).sqrt()
+    assert one == pytest.approx(0.1, rel=0.05)
+    assert four == pytest.approx(0.1, rel=0.05)
+    faint = invert(0.5 * image[:1], CHROMA, samples=SAMPLE_RATE).square().mean().sqrt()
+    assert faint == pytest.approx(0.05, rel=0.05)
 
 
 @pytest.mark.real_data
@@ -99,7 +203,7 @@ def test_silence_gives_silence(name: str) -> None:
 @pytest.mark.parametrize("spread", [1.0, 6.0])
 def test_what_no_sound_can_have_still_gives_numbers(name: str, spread: float) -> None:
     config = FeatureConfig(name=name)
-    images = spread * torch.randn(2, 1, *config.shape(4_000), generator=torch.Generator().manual_seed(0)) - 3
+    images = spread * torch.randn(2, 1, *config.shape(4_000), generator=torch.Generator().manual_seed(0)) - spread / 2
     sound = invert(images, config, samples=4_000)
     assert sound.isfinite().all()
     assert sound.abs().max() > 0

@@ -1,0 +1,78 @@
+"""Medley-solos-DB: 21,571 excerpts of eight instruments playing alone."""
+
+from pathlib import Path
+
+from distrack.datasets.contract import Clip, Dataset, Index, Split, register
+from distrack.datasets.download import Remote
+from distrack.datasets.layout import find_file, places
+from distrack.datasets.listing import Listed, classes_of, listed_index, read_list
+from distrack.errors import DatasetError
+
+_LIST = "annotation/Medley-solos-DB_metadata.csv"
+_SIDES: dict[str, Split] = {"training": "train", "validation": "validation", "test": "test"}
+
+
+def index_medley_solos_db(root: Path) -> Index:
+    """The official split: training and validation from MedleyDB, test from solosDb; no track is on two sides."""
+    source = find_file(root, _LIST)
+    if source is None:
+        raise MEDLEY_SOLOS_DB.not_found(root)
+    rows = read_list(source, ("subset", "instrument", "instrument_id", "track_id", "uuid4"))
+    classes = classes_of(rows, "instrument", order="instrument_id")
+    label = {name: number for number, name in enumerate(classes)}
+    audio = source.parent.parent / "audio"
+    # The archive may have made a folder of its own there.
+    audio = next((place for place in places(audio) if any(place.glob("Medley-solos-DB_*.wav"))), audio)
+    listed = []
+    for row in rows:
+        subset = row.text("subset")
+        if subset not in _SIDES:
+            raise DatasetError(f"line {row.line} of {source} has {subset[:40]!r} as subset, not one of {[*_SIDES]}")
+        name = f"Medley-solos-DB_{subset}-{row.text('instrument_id')}_{row.text('uuid4')}.wav"
+        clip = Clip(audio / name, label[row.text("instrument")], _SIDES[subset], row.text("track_id"))
+        listed.append(Listed(name, clip))
+    return listed_index(root, source=source, audio=audio, classes=classes, listed=listed, disjoint_by="track")
+
+
+MEDLEY_SOLOS_DB = register(
+    Dataset(
+        name="MEDLEY_SOLOS_DB",
+        title="Medley-solos-DB",
+        task="eight instruments playing alone",
+        stands_for="timbre",
+        licence="CC BY 4.0",
+        citation=(
+            "@inproceedings{lostanlen2016pitchspiral, author={Lostanlen, Vincent and Cella, Carmine-Emanuele}, "
+            "title={Deep Convolutional Networks on the Pitch Spiral for Music Instrument Recognition}, booktitle="
+            "{Proceedings of the International Society for Music Information Retrieval Conference (ISMIR)}, "
+            "pages={612--618}, year={2016}, note={dataset: doi 10.5281/zenodo.1344102}}"
+        ),
+        url="https://zenodo.org/records/3464194",
+        # 131,072 samples at 44.1 kHz, every one of them.
+        seconds=2.972,
+        layout=(
+            "annotation/Medley-solos-DB_metadata.csv and files named like "
+            "audio/Medley-solos-DB_test-0_0e4371ac-1c6a-51ab-fdb7-f8abd5fbf1a3.wav"
+        ),
+        index=index_medley_solos_db,
+        clips=21_571,
+        size=11_300_000_000,
+        downloads=(
+            Remote(
+                "https://zenodo.org/records/3464194/files/Medley-solos-DB_metadata.csv?download=1",
+                checksum="md5:fda6a589c56785f2195c9227809c521a",
+                size=1_300_000,
+                archive=False,
+                path="annotation",
+            ),
+            Remote(
+                "https://zenodo.org/records/3464194/files/Medley-solos-DB.tar.gz?download=1",
+                checksum="md5:f5facf398793ef5c1f80c013afdf3e5f",
+                size=7_900_000_000,
+                unpacked=16_000_000_000,
+                path="audio",
+            ),
+        ),
+    ),
+    aliases=("MedleySolos",),
+)

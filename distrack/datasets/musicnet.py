@@ -1,0 +1,56 @@
+"""MusicNet: 330 recordings of classical music, whole pieces to take apart; it has no classes."""
+
+import re
+from pathlib import Path
+
+from distrack.datasets.contract import Clip, Dataset, Index, register
+from distrack.datasets.download import Remote
+from distrack.datasets.layout import places
+
+_PIECE = re.compile(r"\d{4}\.wav")
+
+
+def index_musicnet(root: Path) -> Index:
+    """Every piece as the one class, all on one side: there is nothing to tell apart.
+
+    ``root`` is the folder of the pieces, such as ``train_data``, or one above it.
+    """
+    for place in places(root):
+        folders = [place / "train_data", place / "test_data", place]
+        pieces = [path for folder in folders for path in sorted(folder.glob("*.wav")) if _PIECE.fullmatch(path.name)]
+        if pieces:
+            return Index(root, ("piece",), tuple(Clip(path, 0, "train") for path in pieces), disjoint_by="piece")
+    raise MUSICNET.not_found(root)
+
+
+MUSICNET = register(
+    Dataset(
+        name="MUSICNET",
+        title="MusicNet",
+        task="pieces of classical music to take apart",
+        stands_for="whole pieces of music",
+        licence="CC BY 4.0",
+        citation=(
+            "@inproceedings{thickstun2017musicnet, author={Thickstun, John and Harchaoui, Zaid and Kakade, Sham M.}, "
+            "title={Learning Features of Music from Scratch}, booktitle={International Conference on Learning "
+            "Representations (ICLR)}, year={2017}}"
+        ),
+        url="https://zenodo.org/records/5120004",
+        # Of minutes: as long an excerpt as can be looked at in one picture.
+        seconds=30.0,
+        layout="files named like train_data/1727.wav; AUDIO_PATH may name that folder",
+        index=index_musicnet,
+        clips=330,
+        size=22_000_000_000,
+        downloads=(
+            Remote(
+                "https://zenodo.org/records/5120004/files/musicnet.tar.gz?download=1",
+                checksum="md5:844764911fa0d5b97c97da944a057590",
+                size=11_097_394_998,
+                unpacked=30_000_000_000,
+            ),
+        ),
+        setting="audio_path",
+        labelled=False,
+    )
+)

@@ -1,0 +1,94 @@
+"""Datasets: what there is, how to have it, and what it looks and sounds like."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from distrack import runs
+from distrack.datasets import DATASETS, Dataset, home, look
+from distrack.errors import ConfigError
+from distrack.ui import explore, prepare
+from distrack.ui.page import begin
+
+
+def cards() -> None:
+    """One card for each dataset."""
+    names = list(DATASETS)
+    for row in range(0, len(names), 3):
+        for column, name in zip(st.columns(3), names[row : row + 3], strict=False):
+            with column.container(border=True, height="stretch"):
+                _card(DATASETS[name])
+
+
+def _card(dataset: Dataset) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"### {dataset.title}")
+        _badge(dataset)
+    st.markdown(
+        f"{dataset.task[:1].upper()}{dataset.task[1:]}" + (f" · {dataset.stands_for}" * bool(dataset.stands_for))
+    )
+    facts = [f"{dataset.clips:,} clips"] * bool(dataset.clips) + [prepare.size(dataset.size)] * bool(dataset.size)
+    st.caption(" · ".join([*facts, f"{dataset.seconds:g} s each", dataset.licence]))
+    st.page_link(
+        "pages/datasets.py", label="Open", icon=":material/folder_open:", query_params={"dataset": dataset.name}
+    )
+
+
+def _badge(dataset: Dataset) -> None:
+    if runs.found(runs.place(dataset.name)) is not None:
+        st.badge("ready", color="green")
+    elif home(dataset, None).is_dir():
+        st.badge("present", color="blue")
+    elif dataset.make is not None:
+        st.badge("built in", color="blue")
+    else:
+        st.badge("not here", color="gray")
+
+
+def one(dataset: Dataset) -> None:
+    """One dataset: facts, preparation, exploration."""
+    st.page_link("pages/datasets.py", label="All datasets", icon=":material/arrow_back:")
+    st.header(dataset.title)
+    st.markdown(f"{dataset.task[:1].upper()}{dataset.task[1:]} · licence {dataset.licence}")
+    with st.expander("Home page, licence, citation"):
+        st.markdown(f"{dataset.url}\n\nLicence of the recordings: {dataset.licence}")
+        if dataset.citation:
+            st.code(dataset.citation, language="bibtex", wrap_lines=True)
+    path = _folder(dataset)
+    if dataset.labelled:
+        prepare.panel(dataset, path)
+        explore.explore(dataset, path)
+    elif home(dataset, path).is_dir():
+        explore.pieces(look(dataset.name, path))
+    else:
+        st.info(f"Not on this disk. {dataset.how_to_get()}")
+
+
+def _folder(dataset: Dataset) -> Path | None:
+    """Where the dataset lies, if not in its own place: kept in the URL."""
+    if dataset.name == "FOLDER":
+        prepare.upload()
+    before = st.query_params.get("path", "")
+    given = st.text_input(
+        "Folder",
+        value=before,
+        placeholder=f"{home(dataset, None)}",
+        help=f"Expected there: {dataset.layout}",
+        key=f"folder-{dataset.name}-{before}",
+    ).strip()
+    if given != before:
+        st.query_params.from_dict({"dataset": dataset.name} | ({"path": given} if given else {}))
+        st.rerun()
+    return Path(given).expanduser() if given else None
+
+
+begin("Datasets", "Real recordings to distil from: how to have them, what they look like, and what they sound like.")
+name = st.query_params.get("dataset")
+if name is None:
+    cards()
+else:
+    try:
+        one(DATASETS[name])
+    except ConfigError as error:
+        st.warning(str(error))
+        st.page_link("pages/datasets.py", label="All datasets", icon=":material/arrow_back:")

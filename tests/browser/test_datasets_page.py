@@ -1,0 +1,99 @@
+"""The Datasets page in a real browser: prepare, hear, look; upload; download from a server that is not theirs."""
+
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import FilePayload, Page, expect
+
+from distrack.settings import settings
+from tests.browser.conftest import Server
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes of tones, ten each, and a file that is none."""
+    root = tmp_path_factory.mktemp("recordings")
+    draw = np.random.default_rng(0)
+    for name, pitch in (("high", 1760), ("low", 220)):
+        (root / name).mkdir()
+        for take in range(20):
+            time = np.arange(16_000) / 16_000
+            wave = 0.3 * np.sin(2 * np.pi * pitch * draw.uniform(0.95, 1.05) * time)
+            soundfile.write(root / name / f"take {take}.wav", wave, 16_000)
+    (root / "low" / "broken.wav").write_text("this is no sound")
+    return root
+
+
+def test_a_folder_is_prepared_seen_and_heard(server: Server, page: Page, recordings: Path) -> None:
+    page.goto(f"{server.url}/datasets")
+    expect(page.get_by_role("heading", name="Medley-solos-DB")).to_be_visible()
+    page.goto(f"{server.url}/datasets?dataset=FOLDER")
+    folder = page.get_by_label("Folder", exact=True)
+    folder.fill(str(recordings))
+    folder.press("Enter")
+    page.wait_for_url(re.compile(r"path="))
+    page.get_by_role("button", name="Prepare", exact=True).click()
+    expect(page.get_by_role("heading", name="Class balance")).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Files left out")).to_contain_text("1")
+    expect(page.get_by_role("heading", name="Files that could not be used")).to_be_attached()
+    expect(page.locator(".js-plotly-plot")).to_have_count(4, timeout=30_000)
+    players = page.locator("audio")
+    expect(players).to_have_count(13)
+    source = players.first.get_attribute("src")
+    assert source is not None
+    answer = page.request.get(source if source.startswith("http") else server.url + source)
+    wave, rate = soundfile.read(io.BytesIO(answer.body()))
+    spectrum = np.abs(np.fft.rfft(wave))
+    heard = float(np.argmax(spectrum)) * rate / len(wave)
+    assert 1600 < heard < 1900, "a clip of the first class"
+    page.reload()
+    expect(page.get_by_role("heading", name="Class balance")).to_be_visible(timeout=30_000)
+
+
+def zipped(root: Path) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in sorted(root.rglob("*.wav")):
+            archive.write(path, Path("mine") / path.relative_to(root))
+    return buffer.getvalue()
+
+
+def test_a_zip_becomes_a_dataset(server: Server, page: Page, recordings: Path) -> None:
+    page.goto(f"{server.url}/datasets?dataset=FOLDER")
+    page.get_by_text("Upload recordings").click()
+    page.get_by_label("Name", exact=True).fill("from-a-zip")
+    page.get_by_label("Name", exact=True).press("Enter")
+    chosen = FilePayload(name="mine.zip", mimeType="application/zip", buffer=zipped(recordings))
+    page.locator("input[type=file]").first.set_input_files(chosen)
+    button = page.get_by_role("button", name="Make a dataset of it")
+    expect(button).to_be_enabled(timeout=30_000)
+    button.click()
+    page.wait_for_url(re.compile(r"from-a-zip"), timeout=30_000)
+    stored = settings().data_path / "uploads" / "from-a-zip"
+    assert len(list((stored / "high").glob("*.wav"))) == 20
+    page.get_by_role("button", name="Prepare", exact=True).click()
+    expect(page.get_by_role("heading", name="Class balance")).to_be_visible(timeout=60_000)
+
+
+def test_a_zip_that_climbs_out_is_refused_and_leaves_nothing(server: Server, page: Page) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("../../climbed/1.wav", b"RIFF")
+    page.goto(f"{server.url}/datasets?dataset=FOLDER")
+    page.get_by_text("Upload recordings").click()
+    page.get_by_label("Name", exact=True).fill("climber")
+    page.get_by_label("Name", exact=True).press("Enter")
+    chosen = FilePayload(name="bad.zip", mimeType="application/zip", buffer=buffer.getvalue())
+    page.locator("input[type=file]").first.set_input_files(chosen)
+    button = page.get_by_role("button", name="Make a dataset of it")
+    expect(button).to_be_enabled(timeout=30_000)
+    button.click()
+    expect(page.get_by_test_id("stAlert").filter(has_text="climbed")).to_be_visible(timeout=30_000)
+    assert not (settings().data_path / "uploads" / "climber").exists()
