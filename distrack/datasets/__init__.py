@@ -90,17 +90,18 @@ def look(name: str, data_path: Path | None = None, *, progress: Progress | None 
         make = dataset.make
         fill_once(root, lambda partial: make(partial, progress))
     found = dataset.index(root).within(root)
-    count = len(found.clips) + len(found.skipped)
+    count = len(found.clips) + len(found.skipped) + len(found.unlisted)
     if count < dataset.clips:
         found = replace(found, notes=(f"a subset: {count:,} of {dataset.clips:,} clips", *found.notes))
     return found
 
 
-def fetch(name: str, *, progress: Callable[[str, int, int], None] | None = None) -> Path:
-    """Fetches a dataset into its own place below the data path; nothing is to be seen there until it is whole.
+def fetch(name: str, data_path: Path | None = None, *, progress: Callable[[str, int, int], None] | None = None) -> Path:
+    """Fetches a dataset into a folder, its own below the data path by default, seen there only when it is whole.
 
     Args:
         name: as registered, in any case.
+        data_path: the folder to make.
         progress: told "downloading" or "unpacking", what is done and how much there is, in bytes.
 
     Raises:
@@ -110,10 +111,9 @@ def fetch(name: str, *, progress: Callable[[str, int, int], None] | None = None)
     dataset = DATASETS[name]
     if not dataset.downloads:
         raise DatasetError(f"{dataset.name} cannot be downloaded from here: {dataset.how_to_get()}")
-    root = settings().data_path / (dataset.folders or (dataset.name.lower(),))[0]
-    download(
-        _mirrored(dataset.downloads, root.name), root, downloads=settings().data_path / "downloads", progress=progress
-    )
+    own = (dataset.folders or (dataset.name.lower(),))[0]
+    root = data_path or settings().data_path / own
+    download(_mirrored(dataset.downloads, own), root, downloads=settings().data_path / "downloads", progress=progress)
     return root
 
 

@@ -95,6 +95,7 @@ def prepare(index: Index, *, seconds: float, cache_path: Path, progress: Progres
         DatasetError: more than 5 % of the files cannot be used, a class is left without clips, or the disk is full.
     """
     index.validate()
+    _refuse_bad(index, list(index.skipped))
     folder = cache_path / _key(index, seconds)
     fill_once(folder, lambda partial: _decode_all(index, seconds, partial, progress))
     return _read(index, folder)

@@ -26,6 +26,7 @@ _QUEUE = "preparation"
 class Preparation(DistillConfig):
     """What is prepared: of a distillation's config the dataset, folder, fold, length and feature matter."""
 
+    # Where it is not here yet.
     download: bool = False
 
     def words(self) -> list[str]:
@@ -119,9 +120,9 @@ def work_on_preparation(job: Preparation, *, watch: Watch | None = None) -> Mate
             rate = done / max(time.monotonic() - begun, 0.1)
             session.progress(done, total, f"{what} {done / 1e6:.1f} of {total / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s")
 
-        if job.download:
+        if job.download and not datasets.home(datasets.DATASETS[job.dataset], job.data_path).is_dir():
             session.phase("download")
-            datasets.fetch(job.dataset, progress=fetching)
+            datasets.fetch(job.dataset, job.data_path, progress=fetching)
         session.phase("prepare")
         material = gather(job, progress)
         prepared = material.prepared

@@ -1,15 +1,14 @@
 """A run as it happens: state, time left, loss curve, tracks, and the buttons that stop it or let it go on."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from distrack import runs
-from distrack.errors import DistrackError, RunError
+from distrack.errors import RunError
 from distrack.evaluate import Report
 from distrack.figures import loss_curve
 from distrack.ui import status as shown
 from distrack.ui import tracks
+from distrack.ui.page import told
 
 # Seconds between two looks at a run that is at work. The first loss should not wait for the page; later on the page
 # should not take from the run what it needs to compute.
@@ -60,24 +59,20 @@ def _buttons(run: runs.Run, status: runs.Status) -> None:
     if status.state in runs.ALIVE:
         if st.button("Stop", icon=":material/stop:", key=f"stop-{run.id}", width="stretch"):
             with st.spinner("Stopping"):
-                _told(lambda: runs.stop(run))
-            st.rerun()
+                stopped = told(lambda: runs.stop(run))
+            if stopped:
+                st.rerun()
     elif status.state in ("stopped", "failed", "stale"):
-        if st.button("Resume", icon=":material/play_arrow:", key=f"resume-{run.id}", width="stretch", type="primary"):
-            _told(lambda: runs.launch(run))
+        asked = st.button(
+            "Resume", icon=":material/play_arrow:", key=f"resume-{run.id}", width="stretch", type="primary"
+        )
+        if asked and told(lambda: runs.launch(run)):
             st.rerun()
     elif status.state == "done":
         with st.container(horizontal=True, horizontal_alignment="right"):
             here = {"run": run.id}
             st.page_link("pages/listen.py", label="Listen", icon=":material/graphic_eq:", query_params=here)
             st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/bar_chart:", query_params=here)
-
-
-def _told(action: Callable[[], object]) -> None:
-    try:
-        action()
-    except DistrackError as error:
-        st.error(str(error))
 
 
 def _accuracy(report: Report) -> None:

@@ -1,7 +1,11 @@
-"""How every page begins: inside the app, with a title and one sentence of what it is for."""
+"""What every page does alike: begins inside the app, with a title and its purpose; says what went wrong."""
+
+from collections.abc import Callable
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+
+from distrack.errors import DistrackError
 
 
 def begin(title: str, purpose: str) -> None:
@@ -20,3 +24,13 @@ def begin(title: str, purpose: str) -> None:
 def ink() -> str:
     """The colour of text in the viewer's theme, for figures that stand on the page's own background."""
     return "#f3ecf2" if st.context.theme.type == "dark" else "#231b2e"
+
+
+def told(action: Callable[[], object]) -> bool:
+    """Does something that a person asked for; what went wrong is said. Whether it went well."""
+    try:
+        action()
+    except DistrackError as error:
+        st.error(str(error))
+        return False
+    return True

@@ -1,6 +1,5 @@
 """A dataset's way onto this disk: download, preparation, upload, and how far they are."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -10,9 +9,9 @@ from distrack.audio import EXTENSIONS
 from distrack.datasets import Dataset, home
 from distrack.datasets.upload import store_upload
 from distrack.distill import from_preset
-from distrack.errors import DistrackError
 from distrack.settings import settings
 from distrack.ui import status as shown
+from distrack.ui.page import told
 
 _EVERY = 0.5
 
@@ -48,8 +47,8 @@ def panel(dataset: Dataset, data_path: Path | None) -> None:
 
 def _start(dataset: Dataset, data_path: Path | None, *, download: bool) -> None:
     asked = {"dataset": dataset.name, "data_path": data_path, "download": download}
-    _told(lambda: runs.launch_preparation(from_preset(runs.Preparation, asked)))
-    st.rerun()
+    if told(lambda: runs.launch_preparation(from_preset(runs.Preparation, asked))):
+        st.rerun()
 
 
 def _progress(run: runs.Run, was_alive: bool) -> None:
@@ -62,8 +61,9 @@ def _progress(run: runs.Run, was_alive: bool) -> None:
             shown.bar(status)
         if button.button("Stop", icon=":material/stop:", key="stop-preparation", width="stretch"):
             with st.spinner("Stopping"):
-                _told(lambda: runs.stop(run))
-            st.rerun()
+                stopped = told(lambda: runs.stop(run))
+            if stopped:
+                st.rerun()
     elif status.error and status.state != "unreadable":
         st.error(status.error)
     elif status.state in ("stopped", "stale"):
@@ -85,7 +85,7 @@ def upload() -> None:
         if st.button("Make a dataset of it", type="primary", disabled=not (name and files), key="upload"):
             with st.spinner("Storing"):
                 path: list[Path] = []
-                _told(
+                told(
                     lambda: path.append(
                         store_upload(name, ((file.name, file) for file in files), data_path=settings().data_path)
                     )
@@ -93,10 +93,3 @@ def upload() -> None:
             if path:
                 st.query_params.from_dict({"dataset": "FOLDER", "path": str(path[0])})
                 st.rerun()
-
-
-def _told(action: Callable[[], object]) -> None:
-    try:
-        action()
-    except DistrackError as error:
-        st.error(str(error))

@@ -14,7 +14,7 @@ import pytest
 from distrack.audio import SAMPLE_RATE, read_clip
 from distrack.datasets import DATASETS, Index, index, look, prepare
 from distrack.datasets.tinysol import PITCH_CLASSES
-from distrack.errors import DatasetError
+from distrack.errors import ConfigError, DatasetError
 
 pytestmark = pytest.mark.real_data
 
@@ -83,16 +83,18 @@ def test_the_part_of_medley_solos_db_has_the_official_sides(real_data: Path) -> 
     assert np.abs(wave[-1_600:]).max() > 0, "a clip fills its length"
 
 
-def test_the_part_of_tinysol_is_found_but_is_too_small_to_be_split(real_data: Path) -> None:
-    found = look("TINYSOL", real_data / "tinysol")
-    assert len(found.clips) == 12
-    assert set(found.classes) <= {"C", "A", "A#"}
-    assert (found.skipped, found.unlisted) == ((), ())
-    assert per_class(look("TINYSOL_INSTRUMENTS", real_data / "tinysol")) == {
-        "Accordion": 4, "Bass Tuba": 1, "Bassoon": 2, "Contrabass": 1, "Flute": 1, "Violin": 3
-    }  # fmt: skip
-    with pytest.raises(DatasetError, match="no train clip of A under"):
-        index("TINYSOL", real_data / "tinysol")
+def test_the_part_of_tinysol_is_split_without_its_folds_and_says_so(real_data: Path) -> None:
+    pitches = index("TINYSOL", real_data / "tinysol")
+    assert pitches.classes == ("C", "A#")
+    assert len(pitches.clips) == 11
+    assert not pitches.has_folds
+    assert any("left out for having one note only: A" in note for note in pitches.notes)
+    assert any("too few notes for the official folds" in note for note in pitches.notes)
+    assert (pitches.skipped, pitches.unlisted) == ((), ())
+    instruments = index("TINYSOL_INSTRUMENTS", real_data / "tinysol")
+    assert per_class(instruments) == {"Accordion": 4, "Bassoon": 2, "Violin": 3}
+    with pytest.raises(ConfigError, match="is not split by folds"):
+        index("TINYSOL", real_data / "tinysol", test_fold=0)
 
 
 def test_a_note_sounds_at_the_pitch_that_it_is_listed_by(real_data: Path) -> None:

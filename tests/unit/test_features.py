@@ -143,20 +143,30 @@ def test_loudness_is_coefficient_0_alone_and_pitch_class_knows_none() -> None:
 
 
 @pytest.mark.parametrize(("n_fft", "hop_length"), [(4096, 512), (2048, 512), (1024, 512), (512, 200)])
-def test_a_chromagram_agrees_with_librosa_within_a_ten_thousandth(n_fft: int, hop_length: int) -> None:
+@pytest.mark.parametrize("sound", ["noise", "chord"])
+def test_a_chromagram_agrees_with_librosa_within_a_thousandth(n_fft: int, hop_length: int, sound: str) -> None:
+    """At -20 and at -40 dB of full scale; without noise, between the partials of a chord, the floor of a bin shows."""
     wave = np.float32(1 / 3) * noise()
+    if sound == "chord":
+        chord = sum(tone(pitch * k, samples=len(wave))[0] / k for pitch in (262, 330, 392) for k in range(1, 8))
+        wave = 0.1 * wave + 0.01 * torch.as_tensor(chord).numpy()
     ours = build_feature(FeatureConfig(name="chroma", n_fft=n_fft, hop_length=hop_length))(torch.from_numpy(wave)[None])
     magnitude = np.abs(librosa.stft(wave, n_fft=n_fft, hop_length=hop_length, pad_mode="reflect"))
     theirs = librosa.feature.chroma_stft(S=np.sqrt(magnitude), sr=SAMPLE_RATE, n_fft=n_fft, tuning=0.0)
-    np.testing.assert_allclose(ours[0, 0].numpy(), theirs, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(ours[0, 0].numpy(), theirs, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("midi", PITCHES)
 def test_a_tone_lights_up_its_pitch_class(midi: int) -> None:
     image = build_feature(CHROMA)(tone(440 * 2 ** ((midi - 69) / 12)))[0, 0]
-    assert (image.argmax(0) == midi % 12).all(), "A is 9, as C is 0"
+    assert image.mean(1).argmax() == midi % 12, "A is 9, as C is 0"
     assert (image.amax(0) > 0.999).all()
-    far = image.roll(6 - midi % 12, 0)[[0, 1, 2, 3, 9, 10, 11]]
+    # The window stays within the clip: mirrored at its edge, a tone has a kink there, which lights up all classes.
+    steady = image[:, 4:-4]
+    assert (steady.argmax(0) == midi % 12).all()
+    beside = steady.roll(6 - midi % 12, 0)[[4, 5, 7, 8]]
+    assert beside.max() < 0.55, "C3 and its neighbours are but two bins apart"
+    far = steady.roll(6 - midi % 12, 0)[[0, 1, 2, 3, 9, 10, 11]]
     assert far.max() < 0.1, "three semitones away there is little of it"
 
 
@@ -170,8 +180,8 @@ def test_silence_has_no_pitch_and_the_lowest_bit_has_little() -> None:
 
 
 @pytest.mark.real_data
-def test_a_real_note_lights_up_its_own_pitch_class_or_that_of_its_loudest_overtones(real_data: Path) -> None:
-    """In three of the twelve recordings the third, fifth or ninth partial is the loudest: there librosa errs alike."""
+def test_a_real_note_lights_up_its_own_pitch_class(real_data: Path) -> None:
+    """Eleven of twelve: of a trombone's A#1 the third partial, F, is a hundredth ahead over the whole clip."""
     with (real_data / "tinysol/annotation/TinySOL_metadata.csv").open() as table:
         notes = list(csv.DictReader(table))
     assert len(notes) == 12
@@ -184,11 +194,12 @@ def test_a_real_note_lights_up_its_own_pitch_class_or_that_of_its_loudest_overto
     assert right >= 11
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-4])
 @pytest.mark.parametrize("name", list(FEATURES))
-def test_the_gradient_is_the_slope_of_the_feature(name: str) -> None:
+def test_the_gradient_is_the_slope_of_the_feature(name: str, scale: float) -> None:
     feature = build_feature(FeatureConfig(name=name, n_fft=256, hop_length=128, n_mels=16)).double()
     draw = torch.Generator().manual_seed(0)
-    wave = torch.randn(1, 1_000, generator=draw, dtype=torch.float64).requires_grad_()
+    wave = (scale * torch.randn(1, 1_000, generator=draw, dtype=torch.float64)).requires_grad_()
     weights = torch.randn(1, 1, *feature.config.shape(1_000), generator=draw, dtype=torch.float64)
 
     def value(samples: Tensor) -> Tensor:
@@ -196,12 +207,12 @@ def test_the_gradient_is_the_slope_of_the_feature(name: str) -> None:
         return total
 
     (gradient,) = torch.autograd.grad(value(wave), wave)
-    direction = torch.randn(wave.shape, generator=draw, dtype=torch.float64)
+    direction = scale * torch.randn(wave.shape, generator=draw, dtype=torch.float64)
     with torch.no_grad():
         slope = (value(wave + 1e-6 * direction) - value(wave - 1e-6 * direction)) / 2e-6
     assert gradient.isfinite().all()
     assert gradient.count_nonzero() > 990
-    torch.testing.assert_close((gradient * direction).sum(), slope, rtol=1e-5, atol=1e-8)
+    torch.testing.assert_close((gradient * direction).sum(), slope, rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("samples", [1_600, 8_000, 12_345, 16_000, 16_383, 16_384, 40_000])

@@ -75,38 +75,53 @@ def test_the_sound_of_coefficients_has_those_within_a_few_db_on_average(
 
 
 @pytest.mark.parametrize("n_fft", [2048, 4096])
-def test_the_sound_of_a_chromagram_has_that_chromagram_within_two_hundredths_on_average(
+def test_the_sound_of_a_chromagram_has_that_chromagram_within_a_fortieth_on_average(
     plucked: Tensor, n_fft: int
 ) -> None:
     config = FeatureConfig(name="chromagram", n_fft=n_fft)
     feature = build_feature(config)
     images = feature(plucked)
     again = feature(invert(images, config, samples=SAMPLE_RATE))
-    assert (again - images).abs().mean() < 0.02
-    assert torch.corrcoef(torch.stack([images.flatten(), again.flatten()]))[0, 1] > 0.95
-    assert (again.flip(0) - images).abs().mean() > 0.1
+    assert (again - images).abs().mean() < 0.025
+    assert torch.corrcoef(torch.stack([images.flatten(), again.flatten()]))[0, 1] > 0.98
+    assert (again.flip(0) - images).abs().mean() > 0.25
+
+
+@pytest.mark.parametrize("n_fft", [2048, 4096])
+def test_the_sound_of_the_chroma_of_noise_has_that_within_a_hundredth_on_average(n_fft: int) -> None:
+    config = FeatureConfig(name="chromagram", n_fft=n_fft)
+    feature = build_feature(config)
+    images = feature(0.1 * torch.randn(2, SAMPLE_RATE, generator=torch.Generator().manual_seed(0)))
+    again = feature(invert(images, config, samples=SAMPLE_RATE))
+    assert (again - images).abs().mean() < 0.01
+    assert torch.corrcoef(torch.stack([images.flatten(), again.flatten()]))[0, 1] > 0.98
+    assert (again.flip(0) - images).abs().mean() > 0.02
 
 
 @pytest.mark.real_data
-def test_the_chroma_of_spoken_digits_comes_back_within_a_twentieth_on_average(real_data: Path) -> None:
+def test_the_chroma_of_spoken_digits_comes_back_within_a_fortieth_on_average(real_data: Path) -> None:
     paths = sorted((real_data / "fsdd").rglob("*_0.wav"))[::6]
     assert len(paths) == 10
     speech = torch.from_numpy(np.stack([read_clip(path, seconds=1.0) for path in paths]))
     feature = build_feature(CHROMA)
     images = feature(speech)
     again = feature(invert(images, CHROMA, samples=SAMPLE_RATE))
-    assert (again - images).abs().mean() < 0.05
-    assert torch.corrcoef(torch.stack([images.flatten(), again.flatten()]))[0, 1] > 0.9
+    assert (again - images).abs().mean() < 0.025
+    assert torch.corrcoef(torch.stack([images.flatten(), again.flatten()]))[0, 1] > 0.97
 
 
 @pytest.mark.parametrize("pitch_class", range(12))
-def test_a_pitch_class_sounds_in_many_octaves_and_in_no_other_class(pitch_class: int) -> None:
+def test_a_pitch_class_sounds_in_many_octaves_and_far_more_than_any_other_class(pitch_class: int) -> None:
     image = torch.zeros(1, 1, 12, 32)
     image[:, :, pitch_class] = 1.0
     sound = invert(image, CHROMA, samples=SAMPLE_RATE)
     again = build_feature(CHROMA)(sound)[0, 0]
     assert (again.argmax(0) == pitch_class).all()
-    assert again.roll(-pitch_class, 0)[1:].max() < 0.25
+    # While it fades in or out it lights up others too, and the classes beside it always.
+    others = again.roll(-pitch_class, 0)[1:]
+    assert others.max() < 0.75
+    assert others[:, 4:-4].max() < 0.25
+    assert others[1:-1, 4:-4].max() < 0.05
     power = torch.fft.rfft(sound[0] * torch.hann_window(SAMPLE_RATE)).abs().square()
     octaves = [440 * 2 ** ((pitch_class - 9) / 12 + octave) for octave in range(-4, 5)]
     heard = [power[round(f) - 2 : round(f) + 3].sum() for f in octaves if f < 7_000]
@@ -140,6 +155,15 @@ def test_where_a_sound_is_silent_its_chroma_stays_silent() -> None:
     # The window is a quarter of a second long: nothing can end more sharply than a few of its frames.
     assert sound[:, : SAMPLE_RATE - 2_048].abs().max() > 0.05
     assert not sound[:, SAMPLE_RATE + 1_024 :].any()
+
+
+def test_a_click_is_not_too_short_to_be_heard_and_sounds_where_it_was() -> None:
+    wave = torch.zeros(1, SAMPLE_RATE)
+    wave[:, 8_000:8_032] = 0.5
+    sound = invert(build_feature(CHROMA)(wave), CHROMA, samples=SAMPLE_RATE)[0]
+    assert sound[7_500:8_500].abs().max() > 0.05
+    assert not sound[:6_900].any()
+    assert not sound[9_100:].any()
 
 
 def test_frames_of_one_loudness_sound_so_however_many_pitch_classes_there_are() -> None:

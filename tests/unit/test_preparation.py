@@ -175,8 +175,16 @@ def test_a_dataset_is_downloaded_and_prepared_in_one_go(own_data: Path, mirror: 
     assert (own_data / "fsdd").is_dir()
     assert any("a subset: 80 of 3,000" in note for note in material.prepared.index.notes)
     assert runs.place("FSDD").status().state == "done"
-    with pytest.raises(DatasetError, match="is there already"):
-        runs.work_on_preparation(preparation(dataset="FSDD", download=True))
+    mirror.clear()
+    again = runs.work_on_preparation(preparation(dataset="FSDD", download=True))
+    assert len(again.train) == 30, "what is here is not fetched again"
+
+
+def test_a_download_goes_where_it_is_asked_to(own_data: Path, mirror: dict[str, bytes], tmp_path: Path) -> None:
+    mirror["fsdd/v1.0.10.zip"] = fsdd_zip()
+    runs.work_on_preparation(preparation(dataset="FSDD", data_path=tmp_path / "here", download=True))
+    assert len([*(tmp_path / "here").rglob("*.wav")]) == 80
+    assert not (own_data / "fsdd").exists()
 
 
 def test_a_download_that_is_not_what_its_authors_published_is_refused(own_data: Path, mirror: dict[str, bytes]) -> None:
