@@ -15,7 +15,7 @@ def launch(job: runs.DistillJob) -> None:
     job.check()
     run = runs.create(runs_path(), job)
     runs.launch(run)
-    st.query_params["run"] = run.id
+    st.query_params.from_dict({"run": run.id})
     st.rerun()
 
 

@@ -55,6 +55,8 @@ def explore(dataset: Dataset, data_path: Path | None) -> None:
         st.info("The files have changed since they were prepared, or another length was: prepare them again.")
         return
     prepared, sides = opened
+    here = {"dataset": dataset.name} | ({"path": str(data_path)} if data_path else {})
+    st.page_link("pages/distill.py", label="Distil it", icon=":material/science:", query_params=here)
     _numbers(prepared)
     _balance(prepared)
     _class_means(prepared, sides["train"])

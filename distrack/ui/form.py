@@ -35,7 +35,7 @@ def earlier(run: runs.Run) -> runs.DistillJob | None:
 
 def ask(before: runs.DistillJob | None) -> runs.DistillJob | None:
     """The job that the widgets describe, starting from an earlier one; None where they describe none."""
-    plain = before or runs.DistillJob()
+    plain = before or _from_the_url()
     first, second, third, fourth = st.columns([1.5, 1.3, 1.3, 0.9])
     names = [name for name in DATASETS if DATASETS[name].labelled]
     dataset = first.selectbox(
@@ -64,6 +64,15 @@ def ask(before: runs.DistillJob | None) -> runs.DistillJob | None:
         return None
 
 
+def _from_the_url() -> runs.DistillJob:
+    """The recommended job, on the dataset that the URL names where it names one."""
+    asked = {"dataset": st.query_params.get("dataset"), "data_path": st.query_params.get("path")}
+    try:
+        return from_preset(runs.DistillJob, asked)
+    except DistrackError:
+        return runs.DistillJob()
+
+
 def _start(before: runs.DistillJob | None, preset: str, ipc: int) -> runs.DistillJob:
     """What the widgets start from: the earlier job while preset and budget are its own, else the preset."""
     if before is not None and (before.preset, before.ipc) == (preset, ipc):
@@ -73,7 +82,8 @@ def _start(before: runs.DistillJob | None, preset: str, ipc: int) -> runs.Distil
 
 def _folder(dataset: str, plain: runs.DistillJob) -> dict[str, Any]:
     """Where the dataset is, asked only where it is not in its own place and cannot be made."""
-    if home(DATASETS[dataset], None).is_dir() or DATASETS[dataset].make is not None:
+    here = home(DATASETS[dataset], None).is_dir() or DATASETS[dataset].make is not None
+    if here and (plain.dataset != dataset or plain.data_path is None):
         return {}
     given = st.text_input(
         "Folder of the dataset",

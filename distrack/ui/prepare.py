@@ -71,7 +71,12 @@ def _progress(run: runs.Run, was_alive: bool) -> None:
 
 
 def upload() -> None:
-    """Recordings of a person's own become a dataset."""
+    """Recordings of a person's own become a dataset; those that became one before."""
+    before = sorted(path for path in (settings().data_path / "uploads").glob("[!.]*") if path.is_dir())
+    with st.container(horizontal=True):
+        for path in before:
+            here = {"dataset": "FOLDER", "path": str(path)}
+            st.page_link("pages/datasets.py", label=path.name, icon=":material/folder_open:", query_params=here)
     with st.expander("Upload recordings", icon=":material/upload:"):
         st.markdown(
             f"One **zip**, or a whole **folder**, with a subfolder for each class: `dogs/1.wav`, `rain/1.flac` …; "
@@ -83,13 +88,10 @@ def upload() -> None:
         folder = second.file_uploader("A folder", accept_multiple_files="directory", type=sorted(EXTENSIONS))
         files = [archive] if archive is not None else list(folder or [])
         if st.button("Make a dataset of it", type="primary", disabled=not (name and files), key="upload"):
+            given = ((file.name, file) for file in files)
+            stored: list[Path] = []
             with st.spinner("Storing"):
-                path: list[Path] = []
-                told(
-                    lambda: path.append(
-                        store_upload(name, ((file.name, file) for file in files), data_path=settings().data_path)
-                    )
-                )
-            if path:
-                st.query_params.from_dict({"dataset": "FOLDER", "path": str(path[0])})
+                told(lambda: stored.append(store_upload(name, given, data_path=settings().data_path)))
+            if stored:
+                st.query_params.from_dict({"dataset": "FOLDER", "path": str(stored[0])})
                 st.rerun()

@@ -220,3 +220,14 @@ def test_files_that_changed_since_are_said(app: AppTest, tones: Path, tmp_path: 
     (tmp_path / "copy" / "low" / "0.wav").unlink()
     open_dataset(app, "FOLDER", tmp_path / "copy")
     assert "have changed since" in texts(app)
+
+
+def test_the_way_from_a_dataset_to_its_distillation(app: AppTest, tones: Path) -> None:
+    app.run()
+    app.switch_page("pages/distill.py")
+    app.query_params["dataset"] = "FOLDER"
+    app.query_params["path"] = str(tones)
+    app.run()
+    assert not app.exception
+    assert app.selectbox[0].value == "FOLDER"
+    assert app.text_input[0].value == str(tones)
