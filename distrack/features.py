@@ -214,11 +214,12 @@ class Chromagram(Feature):
         power, bank = self.power(waveforms), self.get_buffer("bank")
         # Above the floor it is power ** 0.25, whose slope at silence would be infinite.
         strength = power * (power + CHROMA_BIN_FLOOR * full_scale) ** -0.75
-        chroma: Tensor = bank @ strength
+        chroma = bank @ strength
         # The root brings noise near: how loud a frame is, its power says.
         loudness = (bank @ power).amax(1, keepdim=True)
         fade = loudness / (loudness + CHROMA_FLOOR * full_scale)
-        return (fade * chroma / chroma.amax(1, keepdim=True).clamp(min=1e-10)).unsqueeze(1)
+        image: Tensor = fade * chroma / chroma.amax(1, keepdim=True).clamp(min=1e-10)
+        return image.unsqueeze(1)
 
 
 def build_feature(config: FeatureConfig) -> Feature:

@@ -107,8 +107,8 @@ def invert_chroma(images: Tensor, config: FeatureConfig, samples: int) -> Tensor
 def _loudness(lit: Tensor, config: FeatureConfig) -> Tensor:
     """How loud each frame itself is ``[n, 1, frames]``, where a sound lights up all whose window it touches.
 
-    A frame sounds where those around it, half a window to either side, are lit too. The narrower half is for what is so
-    short that nothing would be left of it.
+    A frame sounds where those around it, half a window to either side, are lit too. Where nothing would be left of a
+    short sound, one frame less to either side is enough.
     """
     reach = config.n_fft // (2 * config.hop_length)
     sounding, nearly = (-_widened(-lit, frames) for frames in (reach, reach - 1))

@@ -83,7 +83,7 @@ def real_images(
     sides: tuple[Split, ...] = ("train", "validation", "test")
     rows = {side: prepared.split_rows(side) for side in sides}
     feature, classes = FEATURES[config.name], len(prepared.index.classes)
-    normalisation = _normalisation(folder, images, rows["train"], per_band=feature.per_band_normalisation)
+    normalisation = _normalisation(folder, rows["train"], per_band=feature.per_band_normalisation)
     return {
         side: RealImages(images, of, prepared.labels(of), classes, normalisation, feature.bands_are_pitch)
         for side, of in rows.items()
@@ -103,16 +103,18 @@ def _compute(prepared: Prepared, config: FeatureConfig, partial: Path, progress:
             progress(rows.stop, count)
 
 
-def _normalisation(
-    folder: Path, images: NDArray[np.float32], train: NDArray[np.int64], *, per_band: bool
-) -> Normalisation:
+def _normalisation(folder: Path, train: NDArray[np.int64], *, per_band: bool) -> Normalisation:
     """Of these training clips: another test fold has others, and its own mean and deviation."""
     path = folder / f"normalisation-{hashlib.sha256(train.tobytes()).hexdigest()[:16]}.json"
     try:
         return Normalisation.model_validate_json(path.read_bytes())
     except (FileNotFoundError, ValueError):
         pass
-    batches = (torch.from_numpy(images[train[start : start + _BATCH]]) for start in range(0, len(train), _BATCH))
+    # Opened anew for every batch: a memory map that stays open keeps every page that was touched.
+    batches = (
+        torch.from_numpy(np.load(folder / "images.npy", mmap_mode="r")[train[start : start + _BATCH]])
+        for start in range(0, len(train), _BATCH)
+    )
     normalisation = Normalisation.of(batches, per_band=per_band)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
