@@ -128,6 +128,10 @@ def prepare(
     except runs.Stopped:
         typer.echo(f"stopped. Go on with: {job.command()}", err=as_json)
         return
+    if material is None:
+        there = registry.look(job.dataset, job.data_path)
+        typer.echo(f"{job.dataset}: {len(there.clips)} pieces to take apart under {there.root}")
+        return
     result = runs.found(runs.place(job.dataset, job.data_path))
     if as_json and result is not None:
         typer.echo(result.model_dump_json(indent=2))
@@ -142,8 +146,8 @@ def prepare(
     )
     for note in index.notes:
         typer.echo(f"note: {note}")
-    for skip in material.prepared.skipped:
-        typer.echo(f"skipped {skip.path}: {skip.reason}")
+    for path, reason in result.skipped if result else ():
+        typer.echo(f"skipped {path}: {reason}")
     if index.unlisted:
         typer.echo(f"left alone {len(index.unlisted)} audio files that the dataset's list does not name")
 
@@ -257,16 +261,33 @@ def _every_fold(job: Any, runs_path: Path, name: str | None, *, quiet: bool, as_
         raise ConfigError(f"--cross-validate: {job.dataset} has no official folds")
     if job.test_fold is not None:
         raise ConfigError(f"--cross-validate takes every fold in turn: leave --test-fold {job.test_fold} away")
-    reports = {}
-    for fold in folds:
-        if not quiet:
-            typer.echo(f"test fold {fold} of {len(folds)}", err=True)
-        named = None if name is None else f"{name}-fold{fold}"
-        done = _new_run(job.model_copy(update={"test_fold": fold}), runs_path, named, quiet=quiet)
-        if done is None:
-            return
-        reports[fold] = done
+    jobs = {fold: job.model_copy(update={"test_fold": fold}) for fold in folds}
+    for asked in jobs.values():
+        asked.check()  # before the first of them has cost anything
+    reports: dict[int, tuple[str, Any]] = {}
+    try:
+        for number, (fold, asked) in enumerate(jobs.items(), start=1):
+            if not quiet:
+                typer.echo(f"test fold {fold}, {number} of {len(folds)}", err=True)
+            done = _fold_run(asked, runs_path, None if name is None else f"{name}-fold{fold}", quiet=quiet)
+            if done is None:
+                break
+            reports[fold] = done
+    finally:
+        if 0 < len(reports) < len(folds):
+            typer.echo(f"only {len(reports)} of {len(folds)} folds; the same command with --name goes on", err=True)
     terminal.show_folds(reports, as_json=as_json)
+
+
+def _fold_run(job: Any, runs_path: Path, name: str | None, *, quiet: bool) -> tuple[str, Any] | None:
+    """A new run of one fold; where one of that name was begun with the same config, that one is finished."""
+    from distrack import runs
+
+    if name is not None and (runs_path / name).is_dir():
+        run = runs.find(runs_path, name)
+        if run.job() == job:
+            return _finished(run, quiet=quiet)
+    return _new_run(job, runs_path, name, quiet=quiet)
 
 
 @app.command()

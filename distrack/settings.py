@@ -15,6 +15,18 @@ PROJECT = Path(__file__).resolve().parent.parent
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
+def user_path(text: str | Path) -> Path:
+    """A path as a person typed it, absolute and without links.
+
+    Raises:
+        ConfigError: the system cannot follow it.
+    """
+    try:
+        return Path(text).expanduser().resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"path {str(text)[:200]!r} cannot be followed: {error}") from None
+
+
 def _named(*names: str) -> AliasChoices:
     return AliasChoices(*names)
 

@@ -7,6 +7,7 @@ import streamlit as st
 from distrack import runs
 from distrack.datasets import DATASETS, Dataset, home, look
 from distrack.errors import ConfigError
+from distrack.settings import user_path
 from distrack.ui import explore, prepare
 from distrack.ui.page import begin
 
@@ -35,10 +36,9 @@ def _card(dataset: Dataset) -> None:
 
 
 def _badge(dataset: Dataset) -> None:
-    if runs.found(runs.place(dataset.name)) is not None:
-        st.badge("ready", color="green")
-    elif home(dataset, None).is_dir():
-        st.badge("present", color="blue")
+    if home(dataset, None).is_dir():
+        ready = runs.found(runs.place(dataset.name)) is not None
+        st.badge("ready" if ready else "present", color="green" if ready else "blue")
     elif dataset.make is not None:
         st.badge("built in", color="blue")
     else:
@@ -55,13 +55,11 @@ def one(dataset: Dataset) -> None:
         if dataset.citation:
             st.code(dataset.citation, language="bibtex", wrap_lines=True)
     path = _folder(dataset)
+    prepare.panel(dataset, path)
     if dataset.labelled:
-        prepare.panel(dataset, path)
         explore.explore(dataset, path)
     elif home(dataset, path).is_dir():
         explore.pieces(look(dataset.name, path))
-    else:
-        st.info(f"Not on this disk. {dataset.how_to_get()}")
 
 
 def _folder(dataset: Dataset) -> Path | None:
@@ -79,7 +77,7 @@ def _folder(dataset: Dataset) -> Path | None:
     if given != before:
         st.query_params.from_dict({"dataset": dataset.name} | ({"path": given} if given else {}))
         st.rerun()
-    return Path(given).expanduser() if given else None
+    return user_path(given) if given else None
 
 
 begin("Datasets", "Real recordings to distil from: how to have them, what they look like, and what they sound like.")

@@ -36,7 +36,7 @@ def home(dataset: Dataset, data_path: Path | None) -> Path:
     """The folder of a dataset: the one given, that of its setting, or its own below the data path."""
     if data_path is not None:
         return data_path
-    if dataset.setting and (named := getattr(settings(), dataset.setting)) is not None:
+    if dataset.setting and (named := getattr(settings(), dataset.setting)) is not None and Path(named).is_dir():
         return Path(named)
     places = [settings().data_path / folder for folder in dataset.folders or (dataset.name.lower(),)]
     return next((place for place in places if place.is_dir()), places[0])
@@ -67,7 +67,7 @@ def index(
     fold = dataset.test_fold if test_fold is None else test_fold
     if fold is not None and found.has_folds:
         found = found.with_test_fold(fold)
-    elif test_fold is not None:
+    elif test_fold not in (None, dataset.test_fold):
         raise ConfigError(
             f"test fold {test_fold}: what is under {found.root} is not split by folds: {found.disjoint_by}"
         )

@@ -151,9 +151,9 @@ def fill_once(folder: Path, fill: Callable[[Path], None]) -> None:
 def _decode_all(index: Index, seconds: float, partial: Path, progress: Progress | None) -> None:
     count, samples = len(index.clips), round(seconds * SAMPLE_RATE)
     waveforms, facts, marks = (partial / name for name in ("waveforms.npy", "facts.npy", "done.npy"))
-    _reserve(waveforms, (count, samples), np.float32)
-    _reserve(facts, (count, 2), np.float32)
-    _reserve(marks, (count,), np.uint8)
+    reserve(waveforms, (count, samples), np.float32)
+    reserve(facts, (count, 2), np.float32)
+    reserve(marks, (count,), np.uint8)
     reasons_file = partial / "reasons.jsonl"
 
     def decode(row: int) -> Decoded | AudioError:
@@ -202,7 +202,7 @@ def write_rows(path: Path, rows: NDArray[np.int64] | slice, values: NDArray[np.g
     array.flush()
 
 
-def _reserve(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
+def reserve(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
     """Leaves what an interrupted call left at `path`, or makes an array of zeros; its room on the disk is taken now.
 
     A memory map that finds the disk full later is killed by the system instead of told.

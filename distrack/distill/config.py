@@ -17,6 +17,7 @@ from distrack.errors import ConfigError
 from distrack.features import FeatureConfig
 from distrack.networks import NetworkConfig
 from distrack.registry import Registry
+from distrack.settings import user_path
 
 
 class PoolConfig(BaseModel):
@@ -80,7 +81,7 @@ class DistillConfig(BaseModel):
     @field_validator("data_path")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        return None if path is None else path.expanduser().resolve()
+        return None if path is None else user_path(path)
 
     @field_validator("test_fold")
     @classmethod

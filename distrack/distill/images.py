@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distrack.datasets import Prepared
-from distrack.datasets.cache import fill_once, write_rows
+from distrack.datasets.cache import fill_once, reserve, write_rows
 from distrack.datasets.contract import Progress, Split
 from distrack.errors import DatasetError
 from distrack.features import FEATURES, FeatureConfig, Normalisation, build_feature
@@ -94,7 +94,7 @@ def _compute(prepared: Prepared, config: FeatureConfig, partial: Path, progress:
     feature = build_feature(config)
     count, samples = prepared.waveforms.shape
     path = partial / "images.npy"
-    np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(count, 1, *config.shape(samples)))
+    reserve(path, (count, 1, *config.shape(samples)), np.float32)
     for start in range(0, count, _BATCH):
         rows = slice(start, min(start + _BATCH, count))
         with torch.no_grad():

@@ -12,12 +12,13 @@ from distrack.runs.preparation import (
     work_on_preparation,
 )
 from distrack.runs.session import Stopped
-from distrack.runs.worker import measure, work
+from distrack.runs.worker import Material, measure, work
 
 __all__ = [
     "ALIVE",
     "DistillJob",
     "Found",
+    "Material",
     "Preparation",
     "Run",
     "State",

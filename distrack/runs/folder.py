@@ -37,6 +37,8 @@ class Status(BaseModel):
         detail: what exactly, for a person.
         started, heartbeat: seconds since the epoch.
         phase_started: the same, when the phase or the wait in the queue began.
+        counted_from: the same, when this count of steps began, and the step that it began with: a phase may count
+            several things one after the other, and goes on where an earlier process was.
         seconds: wall time of each phase, over all resumptions, up to the heartbeat.
         pid, process_started, host: the process that works on it.
     """
@@ -50,6 +52,7 @@ class Status(BaseModel):
     detail: str = ""
     started: float = 0.0
     phase_started: float = 0.0
+    counted_from: tuple[float, int] = (0.0, 0)
     heartbeat: float = 0.0
     seconds: dict[str, float] = {}
     device: str = ""

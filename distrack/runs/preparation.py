@@ -1,6 +1,8 @@
 """A preparation: a dataset downloaded, decoded and seen as images, as a job with a folder that tells how far it is."""
 
+import hashlib
 import logging
+import os
 import re
 import shlex
 import time
@@ -15,7 +17,7 @@ from distrack.runs.control import start
 from distrack.runs.folder import ALIVE, Run
 from distrack.runs.session import Session
 from distrack.runs.worker import Material, Watch, gather, logged
-from distrack.settings import settings
+from distrack.settings import settings, user_path
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +26,7 @@ _QUEUE = "preparation"
 
 
 class Preparation(DistillConfig):
-    """What is prepared: of a distillation's config the dataset, folder, fold, length and feature matter."""
+    """What is prepared: of a distillation's config the dataset, its folder and the length of a clip."""
 
     # Where it is not here yet.
     download: bool = False
@@ -73,7 +75,8 @@ def place(dataset: str, data_path: Path | None = None) -> Run:
     """The folder that tells of the preparation of a dataset: one for each dataset and folder of a user's own."""
     name = dataset.lower()
     if data_path is not None:
-        name += "-" + re.sub(r"[^A-Za-z0-9]+", "-", str(data_path.expanduser().resolve()))[-80:].strip("-")
+        whole = os.fsencode(user_path(data_path))
+        name += f"-{re.sub(r'[^A-Za-z0-9]+', '-', data_path.name)[:40]}-{hashlib.sha256(whole).hexdigest()[:8]}"
     return Run(settings().data_path / "preparations" / name)
 
 
@@ -98,8 +101,11 @@ def launch_preparation(job: Preparation) -> Run:
     return run
 
 
-def work_on_preparation(job: Preparation, *, watch: Watch | None = None) -> Material:
+def work_on_preparation(job: Preparation, *, watch: Watch | None = None) -> Material | None:
     """Does the preparation here; what an interrupted one has done is not done again.
+
+    Returns:
+        the clips; None where the dataset has pieces to be taken apart instead.
 
     Raises:
         DistrackError: the dataset cannot be had or used; the folder of the preparation says so too.
@@ -117,23 +123,30 @@ def work_on_preparation(job: Preparation, *, watch: Watch | None = None) -> Mate
 
         def fetching(what: str, done: int, total: int) -> None:
             told(what, done, total, "", None)
-            rate = done / max(time.monotonic() - begun, 0.1)
-            session.progress(done, total, f"{what} {done / 1e6:.1f} of {total / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s")
+            said = f"{what} {done / 1e6:.1f} of {total / 1e6:.1f} MB, {rate.of(what, done) / 1e6:.1f} MB/s"
+            session.progress(done, total, said)
+
+        rate = _Rate()
 
         if job.download and not datasets.home(datasets.DATASETS[job.dataset], job.data_path).is_dir():
             session.phase("download")
             datasets.fetch(job.dataset, job.data_path, progress=fetching)
         session.phase("prepare")
+        if not datasets.DATASETS[job.dataset].labelled:
+            # Pieces are taken apart as they are: to be there is all.
+            count = len(datasets.look(job.dataset, job.data_path).clips)
+            log.info("%d pieces", count)
+            return None
         material = gather(job, progress)
         prepared = material.prepared
         result = Found(
-            classes=prepared.index.classes,
+            classes=tuple(map(_readable, prepared.index.classes)),
             train=len(material.train),
             validation=len(prepared.split_rows("validation")),
             test=len(material.test),
             disjoint_by=prepared.index.disjoint_by,
             seconds=prepared.seconds,
-            skipped=tuple((str(skip.path), skip.reason) for skip in prepared.skipped),
+            skipped=tuple((_readable(skip.path), _readable(skip.reason)) for skip in prepared.skipped),
             unlisted=len(prepared.index.unlisted),
             notes=prepared.index.notes,
             took=round(time.monotonic() - begun, 3),
@@ -141,6 +154,23 @@ def work_on_preparation(job: Preparation, *, watch: Watch | None = None) -> Mate
         run.write("report.json", result.model_dump_json(indent=2))
         log.info("%d training and %d test clips, %d skipped", result.train, result.test, len(result.skipped))
     return material
+
+
+class _Rate:
+    """Bytes a second since the first word of what is being done: what was there before does not count."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, tuple[float, int]] = {}
+
+    def of(self, what: str, done: int) -> float:
+        """The rate so far."""
+        began, first = self._since.setdefault(what, (time.monotonic(), done))
+        return (done - first) / max(time.monotonic() - began, 0.1)
+
+
+def _readable(name: str | Path) -> str:
+    """A name that is no text, as a file's may be, with its odd bytes replaced."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _begin(job: Preparation) -> Run:

@@ -123,7 +123,11 @@ class Session:
         Raises:
             Stopped: the run was asked to stop.
         """
-        self._change(step=step, steps=steps, detail=detail)
+        before = self._status
+        counted = before.counted_from
+        if steps != before.steps or step < before.step or not before.step:
+            counted = (time.time(), step)
+        self._change(step=step, steps=steps, detail=detail, counted_from=counted)
         if self._stop_asked:
             raise Stopped
 

@@ -29,7 +29,8 @@ _NAMES = {
 }
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading the index")
+# Not for long: files may change while they are looked at.
+@st.cache_resource(max_entries=8, ttl=30, show_spinner="Reading the index")
 def _opened(
     name: str,
     data_path: Path | None,
@@ -37,7 +38,7 @@ def _opened(
     changed: float,  # noqa: ARG001
 ) -> tuple[Prepared, dict[Split, RealImages]] | None:
     config = DistillConfig(dataset=name, data_path=data_path, test_fold=fold)
-    index = datasets.index(name, data_path, test_fold=fold)
+    index = datasets.index(name, config.data_path, test_fold=fold)
     prepared = datasets.prepared(index, seconds=config.seconds, cache_path=settings().cache_path)
     return None if prepared is None else (prepared, real_images(prepared, config.feature))
 
@@ -45,13 +46,14 @@ def _opened(
 def explore(dataset: Dataset, data_path: Path | None) -> None:
     """Everything that is known of a prepared dataset; nothing where it is not prepared."""
     run = runs.place(dataset.name, data_path)
-    if runs.found(run) is None or run.status().state in runs.ALIVE:
+    if runs.found(run) is None or run.status().state in runs.ALIVE or not datasets.home(dataset, data_path).is_dir():
         return
     fold = None
     if dataset.folds:
-        fold = st.segmented_control("Test fold", dataset.folds, default=dataset.test_fold, required=True)
+        fold = st.segmented_control("Test fold", dataset.folds, default=dataset.test_fold, required=True, key="fold")
     opened = _opened(dataset.name, data_path, fold, (run.path / "report.json").stat().st_mtime)
     if opened is None:
+        _opened.clear()
         st.info("The files have changed since they were prepared, or another length was: prepare them again.")
         return
     prepared, sides = opened
@@ -96,7 +98,7 @@ def _balance(prepared: Prepared) -> None:
 def _class_means(prepared: Prepared, train: RealImages) -> None:
     st.subheader("Mean of each class")
     st.caption("Mean log-mel-spectrogram of the training clips: time to the right, frequency upwards.")
-    means = _means(prepared.key, str(train.rows[:1]), len(train), train)
+    means = _means(hash((prepared.key, train.rows.tobytes(), train.labels.tobytes())), train)
     low, high = colour_range(means)
     with st.container(horizontal=True):
         for name, image in zip(prepared.index.classes, means, strict=True):
@@ -105,7 +107,7 @@ def _class_means(prepared: Prepared, train: RealImages) -> None:
 
 
 @st.cache_data(max_entries=8, show_spinner="Taking the mean of each class")
-def _means(key: str, first: str, count: int, _train: RealImages) -> NDArray[np.float32]:  # noqa: ARG001
+def _means(what: int, _train: RealImages) -> NDArray[np.float32]:  # noqa: ARG001
     sums = np.zeros((_train.classes, *_train.shape))
     for batch, labels in _train.batches(torch.device("cpu")):
         np.add.at(sums, labels.numpy(), batch.squeeze(1).numpy())

@@ -68,9 +68,10 @@ def _from_the_url() -> runs.DistillJob:
     """The recommended job, on the dataset that the URL names where it names one."""
     asked = {"dataset": st.query_params.get("dataset"), "data_path": st.query_params.get("path")}
     try:
-        return from_preset(runs.DistillJob, asked)
+        job = from_preset(runs.DistillJob, asked)
     except DistrackError:
         return runs.DistillJob()
+    return job if DATASETS[job.dataset].labelled else runs.DistillJob()
 
 
 def _start(before: runs.DistillJob | None, preset: str, ipc: int) -> runs.DistillJob:

@@ -68,6 +68,9 @@ def _progress(run: runs.Run, was_alive: bool) -> None:
         st.error(status.error)
     elif status.state in ("stopped", "stale"):
         st.warning("The preparation was cut off. Press the button: it goes on where it was.")
+    if status.state in ("failed", "stale") and (log := runs.tail(run.path / "log.txt")):
+        with st.expander("Log"):
+            st.code(log, language=None, height=220)
 
 
 def upload() -> None:

@@ -32,17 +32,18 @@ def badge(status: runs.Status) -> None:
 
 
 def time_left(status: runs.Status) -> float | None:
-    """Seconds until the phase ends, from its own pace so far; None before there is one."""
-    spent = time.time() - status.phase_started
-    if status.state != "running" or status.step < 2 or spent < 1:
+    """Seconds until what is counted is done, from its own pace so far; None before there is one."""
+    began, first = status.counted_from
+    spent, done = time.time() - began, status.step - first
+    if status.state != "running" or done < 1 or spent < 1:
         return None
-    return spent / status.step * (status.steps - status.step)
+    return spent / done * (status.steps - status.step)
 
 
 def bar(status: runs.Status) -> None:
     """Phase, how much of it is done, and the estimate of the time left."""
     if status.state == "queued":
-        st.progress(0.0, text="Starting, or waiting for the run before it on this device")
+        st.progress(0.0, text="Starting, or waiting for what was asked for before")
         return
     share = status.step / status.steps if status.steps else 0.0
     text = PHASES.get(status.phase, status.phase)
@@ -52,7 +53,7 @@ def bar(status: runs.Status) -> None:
         text += f": {status.detail}"
     left = time_left(status)
     if left is not None:
-        text += f" · about {max(left, 1):.0f} s left in this phase"
+        text += f" · about {max(left, 1):.0f} s left"
     st.progress(min(max(share, 0.0), 1.0), text=text)
 
 

@@ -231,3 +231,36 @@ def test_the_way_from_a_dataset_to_its_distillation(app: AppTest, tones: Path) -
     assert not app.exception
     assert app.selectbox[0].value == "FOLDER"
     assert app.text_input[0].value == str(tones)
+
+
+def test_the_means_belong_to_the_fold_in_view(app: AppTest, real_data: Path) -> None:
+    runs.work_on_preparation(from_preset(runs.Preparation, {"dataset": "ESC10", "data_path": real_data / "esc10"}))
+
+    def means() -> list[str]:
+        return [image.proto.imgs[0].url for image in app.get("imgs") if "mean of class" in image.proto.imgs[0].alt]
+
+    open_dataset(app, "ESC10", real_data / "esc10")
+    before = means()
+    app.session_state["fold"] = 1
+    app.run()
+    assert not app.exception
+    assert len(before) == len(means()) == 10
+    assert before != means()
+
+
+def test_a_path_that_cannot_be_followed_is_said(app: AppTest) -> None:
+    app.run()
+    app.switch_page("pages/datasets.py")
+    app.query_params["dataset"] = "FOLDER"
+    app.query_params["path"] = "~nobody-of-that-name/x"
+    app.run()
+    assert not app.exception
+    assert "cannot be followed" in texts(app)
+
+
+def test_a_few_notes_of_tinysol_are_explored_and_offered(app: AppTest, real_data: Path) -> None:
+    folder = real_data / "tinysol"
+    runs.work_on_preparation(from_preset(runs.Preparation, {"dataset": "TINYSOL", "data_path": folder}))
+    open_dataset(app, "TINYSOL", folder)
+    assert {metric.label: metric.value for metric in app.metric}["Classes"] == "2"
+    assert "too few notes for the official folds" in texts(app)

@@ -29,6 +29,13 @@ def preparation(**asked: object) -> runs.Preparation:
     return from_preset(runs.Preparation, asked)
 
 
+def worked(**asked: object) -> runs.Material:
+    """The clips of a preparation done here."""
+    material = runs.work_on_preparation(preparation(**asked))
+    assert material is not None
+    return material
+
+
 @pytest.fixture
 def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A data path of this test's own."""
@@ -45,7 +52,7 @@ def test_it_tells_what_it_found_and_shows_the_command(own_data: Path, sounds: Pa
     job = preparation(dataset="folder", data_path=sounds, duration=0.5)
     (sounds / "tone" / "broken.wav").write_text("not a sound")
     try:
-        material = runs.work_on_preparation(job)
+        done = runs.work_on_preparation(job)
     finally:
         (sounds / "tone" / "broken.wav").unlink()
     run = runs.place("FOLDER", sounds)
@@ -53,14 +60,20 @@ def test_it_tells_what_it_found_and_shows_the_command(own_data: Path, sounds: Pa
     assert run.status().state == "done"
     found = runs.found(run)
     assert found is not None
-    assert (found.train, found.validation, found.test) == (len(material.train), 0, len(material.test))
+    assert done is not None
+    assert (found.train, found.validation, found.test) == (len(done.train), 0, len(done.test))
     assert found.train + found.test == 120
     assert [Path(path).name for path, _ in found.skipped] == ["broken.wav"]
     assert job.command() == f"python -m distrack prepare --dataset FOLDER --data-path {sounds} --duration 0.5"
 
 
 def test_two_folders_of_one_name_do_not_share_a_place(own_data: Path, tmp_path: Path) -> None:
-    assert runs.place("FOLDER", tmp_path / "a").path != runs.place("FOLDER", tmp_path / "b").path
+    places = [
+        tmp_path / name
+        for name in ("a", "b", "日本", "中国", "my sounds", "my-sounds", "x" * 120 + "a", "x" * 120 + "b")
+    ]
+    assert len({runs.place("FOLDER", place).path for place in places}) == len(places)
+    assert runs.place("FOLDER", tmp_path / "a" / ".." / "b").path == runs.place("FOLDER", tmp_path / "b").path
     assert runs.place("FSDD").path.parent == own_data / "preparations"
 
 
@@ -170,13 +183,13 @@ def fsdd_zip(takes: int = 8) -> bytes:
 
 def test_a_dataset_is_downloaded_and_prepared_in_one_go(own_data: Path, mirror: dict[str, bytes]) -> None:
     mirror["fsdd/v1.0.10.zip"] = fsdd_zip()
-    material = runs.work_on_preparation(preparation(dataset="FSDD", download=True))
+    material = worked(dataset="FSDD", download=True)
     assert (len(material.train), len(material.test)) == (30, 50)
     assert (own_data / "fsdd").is_dir()
     assert any("a subset: 80 of 3,000" in note for note in material.prepared.index.notes)
     assert runs.place("FSDD").status().state == "done"
     mirror.clear()
-    again = runs.work_on_preparation(preparation(dataset="FSDD", download=True))
+    again = worked(dataset="FSDD", download=True)
     assert len(again.train) == 30, "what is here is not fetched again"
 
 
@@ -223,3 +236,25 @@ def test_the_report_is_json_that_outside_tools_can_read(own_data: Path, sounds: 
     report = json.loads((runs.place("FOLDER", sounds).path / "report.json").read_text())
     assert report["classes"] == ["chirp", "noise", "tone"]
     shutil.rmtree(own_data)
+
+
+def test_pieces_are_ready_when_they_are_there(own_data: Path, tmp_path: Path) -> None:
+    many(tmp_path / "pieces" / "train_data", 3)
+    for number, path in enumerate(sorted((tmp_path / "pieces").rglob("*.wav"))):
+        path.rename(tmp_path / "pieces" / "train_data" / f"{1700 + number}.wav")
+    assert runs.work_on_preparation(preparation(dataset="MUSICNET", data_path=tmp_path / "pieces")) is None
+    assert runs.place("MUSICNET", tmp_path / "pieces").status().state == "done"
+    assert own_data.is_dir()
+
+
+@pytest.mark.usefixtures("own_data")
+def test_a_name_that_is_no_text_does_not_spoil_the_report(sounds: Path, tmp_path: Path) -> None:
+    shutil.copytree(sounds, tmp_path / "odd")
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path / "odd" / "tone") + b"/caf\xe9.wav")).write_bytes(b"no sound")
+    except OSError:
+        pytest.skip("this disk takes no such names")
+    worked(dataset="FOLDER", data_path=tmp_path / "odd", duration=0.5)
+    found = runs.found(runs.place("FOLDER", tmp_path / "odd"))
+    assert found is not None
+    assert [Path(path).name for path, _ in found.skipped] == ["caf\ufffd.wav"]
