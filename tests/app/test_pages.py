@@ -237,11 +237,11 @@ def test_the_means_belong_to_the_fold_in_view(app: AppTest, real_data: Path) -> 
     runs.work_on_preparation(from_preset(runs.Preparation, {"dataset": "ESC10", "data_path": real_data / "esc10"}))
 
     def means() -> list[str]:
-        return [image.proto.imgs[0].url for image in app.get("imgs") if "mean of class" in image.proto.imgs[0].alt]
+        return [image.proto.imgs[0].url for image in app.get("image") if "mean of class" in image.proto.imgs[0].alt]
 
     open_dataset(app, "ESC10", real_data / "esc10")
     before = means()
-    app.session_state["fold"] = 1
+    app.session_state["fold"] = 4
     app.run()
     assert not app.exception
     assert len(before) == len(means()) == 10
