@@ -85,11 +85,13 @@ class Feature(nn.Module):
         - output: ``[n, 1, bands, frames]``
 
     Attributes:
+        title: its name on the screen.
         default_n_fft: samples of a window where the config names none.
         per_band_normalisation: bands differ so much in scale that each needs a mean and deviation of its own.
         bands_are_pitch: the same sound a little higher is the same image some bands further up.
     """
 
+    title: ClassVar[str]
     default_n_fft: ClassVar[int] = 1024
     per_band_normalisation: ClassVar[bool] = False
     bands_are_pitch: ClassVar[bool] = True
@@ -111,6 +113,8 @@ FEATURES: Registry[type[Feature]] = Registry("feature")
 class MelSpectrogram(Feature):
     """Power mel-spectrogram with HTK mel bands and a Hann window, frames centred (torchaudio's defaults)."""
 
+    title = "mel-spectrogram"
+
     def __init__(self, config: FeatureConfig) -> None:
         super().__init__(config)
         self.mel = torchaudio.transforms.MelSpectrogram(
@@ -126,6 +130,8 @@ class MelSpectrogram(Feature):
 @FEATURES.register("logmelspectrogram", aliases=("logmel",))
 class LogMelSpectrogram(MelSpectrogram):
     """Natural logarithm of the power mel-spectrogram, above a floor."""
+
+    title = "log-mel-spectrogram"
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Log mel power of each band and frame."""
@@ -146,6 +152,7 @@ class MelCepstrum(LogMelSpectrogram):
         Continuously Spoken Sentences", IEEE TASSP 28(4), 1980.
     """
 
+    title = "MFCC"
     per_band_normalisation = True
     bands_are_pitch = False
 
@@ -190,6 +197,7 @@ class Chromagram(Feature):
         Ellis, "Chroma Feature Analysis and Synthesis", 2007, https://www.ee.columbia.edu/~dpwe/resources/matlab/chroma-ansyn/
     """
 
+    title = "chromagram"
     default_n_fft = 4096
     # They are, but a class of pitch that is moved is another one.
     bands_are_pitch = False

@@ -158,6 +158,7 @@ class Dataset:
         folders: names below the data path where it may lie; the first is where it is put. Its own name by default.
         setting: the setting that names its folder, where it has one.
         labelled: whether it has classes to tell apart; pieces to be taken apart have none.
+        pitch_is_class: a sound at another pitch is of another class: no training may shift it there.
     """
 
     name: str
@@ -180,6 +181,7 @@ class Dataset:
     folders: tuple[str, ...] = ()
     setting: str = ""
     labelled: bool = True
+    pitch_is_class: bool = False
 
     def how_to_get(self) -> str:
         """What a person does to have it, in one sentence."""

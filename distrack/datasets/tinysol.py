@@ -112,6 +112,7 @@ TINYSOL = register(
         name="TINYSOL",
         title="TinySOL, by pitch class",
         task="twelve pitch classes",
+        pitch_is_class=True,
         stands_for="pitch and harmonic content",
         licence="CC BY 4.0",
         citation=_CITATION,

@@ -30,7 +30,7 @@ class RealImages:
         labels: their classes.
         classes: how many classes there are.
         normalisation: of the training side, whichever side this is.
-        bands_are_pitch: as its feature says: whether an image may be shifted in frequency.
+        shift_bands: whether an image shifted in frequency is still one of its class.
 
     Shape:
         - images: ``[clips, 1, bands, frames]`` float32
@@ -42,7 +42,7 @@ class RealImages:
     labels: NDArray[np.int64]
     classes: int
     normalisation: Normalisation
-    bands_are_pitch: bool = True
+    shift_bands: bool = True
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -40,7 +40,7 @@ def random_cnn(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=steps)
     for step in range(steps):
         chosen = _positions(len(training), config, draw)
-        images = augment(training.images(chosen.numpy(), device), draw, shift_bands=test.bands_are_pitch)
+        images = augment(training.images(chosen.numpy(), device), draw, shift_bands=test.shift_bands)
         targets = one_hot(training.labels[chosen], training.classes).float().to(device)
         if config.mixup:
             images, targets = mixup(images, targets, config.mixup, draw)

@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -71,6 +72,8 @@ def gather(config: DistillConfig, progress: Callable[[int, int, str], None]) -> 
     sides = real_images(
         prepared, config.feature, progress=lambda done, total: progress(done, total, "computing features")
     )
+    if datasets.DATASETS[config.dataset].pitch_is_class:
+        sides = {side: replace(images, shift_bands=False) for side, images in sides.items()}
     return Material(prepared, sides["train"], sides["test"])
 
 

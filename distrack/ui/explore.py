@@ -21,12 +21,6 @@ from distrack.ui.page import ink
 
 _TILES = 12
 _SIDES: tuple[Split, ...] = ("train", "validation", "test")
-_NAMES = {
-    "melspectrogram": "mel-spectrogram (dB)",
-    "logmelspectrogram": "log-mel-spectrogram",
-    "chromagram": "chromagram",
-    "mfcc": "MFCC",
-}
 
 
 # Not for long: files may change while they are looked at.
@@ -164,9 +158,10 @@ def _views(wave: Wave) -> dict[str, tuple[NDArray[np.float32], float]]:
         config = FeatureConfig(name=name)
         with torch.no_grad():
             image = build_feature(config)(torch.from_numpy(wave)[None])[0, 0].numpy()
+        title = FEATURES[name].title
         if name == "melspectrogram":
-            image = 10 * np.log10(np.maximum(image, 1e-10))
-        views[_NAMES.get(name, name)] = (image, config.hop_length / SAMPLE_RATE)
+            title, image = f"{title} (dB)", 10 * np.log10(np.maximum(image, 1e-10))
+        views[title] = (image, config.hop_length / SAMPLE_RATE)
     return views
 
 

@@ -17,12 +17,6 @@ from distrack.ui.current import runs_path
 _PRESET_HELP = (
     "quick: the best result in under a minute on a laptop. paper: the published recipe, for comparison (slow)."
 )
-_NAMES = {
-    "logmelspectrogram": "log-mel-spectrogram",
-    "melspectrogram": "mel-spectrogram",
-    "chromagram": "chromagram",
-    "mfcc": "MFCC",
-}
 
 
 def earlier(run: runs.Run) -> runs.DistillJob | None:
@@ -50,7 +44,7 @@ def ask(before: runs.DistillJob | None) -> runs.DistillJob | None:
         "Feature",
         features,
         index=features.index(kept.feature.name),
-        format_func=lambda name: _NAMES.get(name, name),
+        format_func=lambda name: FEATURES[name].title,
         key=f"feature-{preset}",
     )
     asked: dict[str, Any] = {"dataset": dataset, "preset": preset, "ipc": ipc, "feature": {"name": feature}}
