@@ -235,19 +235,19 @@ def distill(
     if cross_validate:
         _every_fold(job, _runs_path(runs_path), name, quiet=quiet, as_json=as_json)
         return
-    report = _new_run(job, _runs_path(runs_path), name, quiet=quiet)
+    report = _new_run(job, _runs_path(runs_path), name, quiet=quiet, as_json=as_json)
     if report is not None:
         terminal.show(report[1], report[0], as_json=as_json)
 
 
-def _new_run(job: Any, runs_path: Path, name: str | None, *, quiet: bool) -> tuple[str, Any] | None:
+def _new_run(job: Any, runs_path: Path, name: str | None, *, quiet: bool, as_json: bool) -> tuple[str, Any] | None:
     """Id and report of a run from its beginning to its end; None where it was stopped."""
     from distrack import runs
 
     job.check()
     run = runs.create(runs_path, job, name)
     try:
-        return _finished(run, quiet=quiet)
+        return _finished(run, quiet=quiet, as_json=as_json)
     except DistrackError:
         if run.status().phase in ("", "prepare"):
             # Nothing was made yet that would be worth keeping.
@@ -269,7 +269,9 @@ def _every_fold(job: Any, runs_path: Path, name: str | None, *, quiet: bool, as_
         for number, (fold, asked) in enumerate(jobs.items(), start=1):
             if not quiet:
                 typer.echo(f"test fold {fold}, {number} of {len(folds)}", err=True)
-            done = _fold_run(asked, runs_path, None if name is None else f"{name}-fold{fold}", quiet=quiet)
+            done = _fold_run(
+                asked, runs_path, None if name is None else f"{name}-fold{fold}", quiet=quiet, as_json=as_json
+            )
             if done is None:
                 break
             reports[fold] = done
@@ -279,15 +281,15 @@ def _every_fold(job: Any, runs_path: Path, name: str | None, *, quiet: bool, as_
     terminal.show_folds(reports, as_json=as_json)
 
 
-def _fold_run(job: Any, runs_path: Path, name: str | None, *, quiet: bool) -> tuple[str, Any] | None:
+def _fold_run(job: Any, runs_path: Path, name: str | None, *, quiet: bool, as_json: bool) -> tuple[str, Any] | None:
     """A new run of one fold; where one of that name was begun with the same config, that one is finished."""
     from distrack import runs
 
     if name is not None and (runs_path / name).is_dir():
         run = runs.find(runs_path, name)
         if run.job() == job:
-            return _finished(run, quiet=quiet)
-    return _new_run(job, runs_path, name, quiet=quiet)
+            return _finished(run, quiet=quiet, as_json=as_json)
+    return _new_run(job, runs_path, name, quiet=quiet, as_json=as_json)
 
 
 @app.command()
@@ -295,7 +297,7 @@ def resume(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_json
     """Finishes a run that was stopped, failed, or whose process is gone."""
     from distrack import runs
 
-    finished = _finished(runs.find(_runs_path(runs_path), run), quiet=quiet)
+    finished = _finished(runs.find(_runs_path(runs_path), run), quiet=quiet, as_json=as_json)
     if finished is not None:
         terminal.show(finished[1], finished[0], as_json=as_json)
 
@@ -375,7 +377,7 @@ def start_app() -> None:
     os.execve(sys.executable, [sys.executable, *command], worker_environment())
 
 
-def _finished(run: Any, *, quiet: bool) -> tuple[str, Any] | None:
+def _finished(run: Any, *, quiet: bool, as_json: bool) -> tuple[str, Any] | None:
     """Id and report of a run taken to its end; None where it was stopped."""
     from distrack import runs
 
@@ -383,7 +385,7 @@ def _finished(run: Any, *, quiet: bool) -> tuple[str, Any] | None:
         with terminal.progress(quiet=quiet) as watch:
             return run.id, runs.work(run, watch=watch)
     except runs.Stopped:
-        typer.echo(f"stopped. Go on with: python -m distrack resume {run.id}", err=True)
+        typer.echo(f"stopped. Go on with: python -m distrack resume {run.id}", err=as_json)
         return None
 
 

@@ -113,7 +113,6 @@ def make_spoken_digits(root: Path, progress: Progress | None = None, *, speakers
     command = [sys.executable, "-c", f"from {__name__} import _speak; _speak({speakers})"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with tempfile.TemporaryFile() as complaints:
-        # Leaving the inner block closes the pipe, and a voice that nobody listens to ends.
         with subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -122,7 +121,13 @@ def make_spoken_digits(root: Path, progress: Progress | None = None, *, speakers
             env=environment,
             start_new_session=True,  # Ctrl-C is for us; the voice ends when its pipe does
         ) as voice:
-            spoken = _write_clips(root, plan, cast(BinaryIO, voice.stdout), progress)
+            try:
+                spoken = _write_clips(root, plan, cast(BinaryIO, voice.stdout), progress)
+            except BaseException:
+                # Closing the pipe would end it too, but Ctrl-C does not wait for that.
+                voice.kill()
+                voice.wait()
+                raise
         if spoken < len(plan) or voice.returncode != 0:
             complaints.seek(0)
             said = complaints.read().decode(errors="replace").strip().splitlines()

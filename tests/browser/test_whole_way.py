@@ -139,7 +139,7 @@ def test_stop_and_resume_from_the_page(server: Server, page: Page) -> None:
     run = runs.find(settings().runs_path, page.url.split("run=")[1])
     until(lambda: losses(run) > 5, 60, "the first steps")
     page.get_by_role("button", name="Stop").click()
-    until(lambda: run.status().state == "stopped", 10, "the run stops")
+    until(lambda: run.status().state == "stopped", 30, "the run stops")
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     reached = max(record.get("step", 0) for record in run.metrics())
     page.get_by_role("button", name="Resume").click()

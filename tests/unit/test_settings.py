@@ -51,7 +51,7 @@ def test_the_example_file_changes_nothing(tmp_path: Path) -> None:
 
 def test_the_example_file_lists_every_name() -> None:
     text = (PROJECT / ".env.example").read_text()
-    assert {line.split("=")[0] for line in text.splitlines() if "=" in line} == {*NAMES, "S3_BUCKET"}
+    assert {line.split("=")[0] for line in text.splitlines() if "=" in line} == {*NAMES, "S3_BUCKET", "DISTRACK_MIRROR"}
 
 
 @pytest.mark.parametrize("port", ["http", "0", "65536", "-1"])
