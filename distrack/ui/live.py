@@ -31,8 +31,6 @@ def _pace(status: runs.Status) -> float | None:
 
 def _view(run: runs.Run, pace: float | None) -> None:
     status = run.status()
-    if pace is not None and _pace(status) != pace:
-        st.rerun()
     head, buttons = st.columns([4, 1.4], vertical_alignment="center")
     with head:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -53,6 +51,9 @@ def _view(run: runs.Run, pace: float | None) -> None:
         if report is not None:
             _accuracy(report)
     _details(run)
+    # Only now: before the buttons it would swallow a click that came with this look.
+    if pace is not None and _pace(status) != pace:
+        st.rerun()
 
 
 def _buttons(run: runs.Run, status: runs.Status) -> None:
