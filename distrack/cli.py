@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from distrack import datasets as registry
@@ -90,7 +89,7 @@ def list_datasets(as_json: AsJson = False) -> None:
                 "url": dataset.url,
                 "layout": dataset.layout,
                 "folds": list(dataset.folds),
-                "present": root.is_dir(),
+                "present": here,
                 "path": str(root),
                 "how": how,
                 "short": short,
@@ -103,7 +102,7 @@ def list_datasets(as_json: AsJson = False) -> None:
     for row in rows:
         clips, size = f"{row['clips']:,}" * bool(row["clips"]), f"{row['size'] / 1e9:.2f}" * bool(row["size"])
         table.add_row(row["name"], row["task"], clips, size, "yes" if row["present"] else "no", row["short"])
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    terminal.show_table(table)
     typer.echo("`python -m distrack datasets --json` tells the rest: licences, citations, home pages, expected layout.")
 
 
@@ -364,7 +363,7 @@ def list_runs(runs_path: RunsPath = None, as_json: AsJson = False) -> None:
         shown = "" if row["accuracy"] is None else f"{row['accuracy']:.3f}"
         step = f"{row['step']} / {row['steps']}" if row["steps"] else ""
         table.add_row(row["id"], row["state"], row["phase"], step, shown)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    terminal.show_table(table)
 
 
 @app.command("app")

@@ -55,6 +55,11 @@ def _plain_lines() -> Watch:
     return watch
 
 
+def show_table(table: Table) -> None:
+    """A table that a pipe does not squeeze."""
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
 def show_folds(reports: Mapping[int, tuple[str, Report]], *, as_json: bool) -> None:
     """One run for each official fold: every accuracy, their mean and their deviation over the folds."""
     rows: dict[tuple[str, str], list[float]] = {}
@@ -77,7 +82,7 @@ def show_folds(reports: Mapping[int, tuple[str, Report]], *, as_json: bool) -> N
     for (evaluator, trained_on), found in rows.items():
         spread = f"{statistics.fmean(found):.3f} ± {statistics.pstdev(found):.3f}"
         table.add_row(evaluator, trained_on, spread, *(f"{accuracy:.3f}" for accuracy in found))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    show_table(table)
 
 
 def show(report: Report, run_id: str, *, as_json: bool) -> None:

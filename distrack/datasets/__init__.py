@@ -38,7 +38,7 @@ def home(dataset: Dataset, data_path: Path | None) -> Path:
         return data_path
     if dataset.setting and (named := getattr(settings(), dataset.setting)) is not None and Path(named).is_dir():
         return Path(named)
-    places = [settings().data_path / folder for folder in dataset.folders or (dataset.name.lower(),)]
+    places = dataset.places(settings().data_path)
     return next((place for place in places if place.is_dir()), places[0])
 
 
@@ -111,9 +111,11 @@ def fetch(name: str, data_path: Path | None = None, *, progress: Callable[[str, 
     dataset = DATASETS[name]
     if not dataset.downloads:
         raise DatasetError(f"{dataset.name} cannot be downloaded from here: {dataset.how_to_get()}")
-    own = (dataset.folders or (dataset.name.lower(),))[0]
-    root = data_path or settings().data_path / own
-    download(_mirrored(dataset.downloads, own), root, downloads=settings().data_path / "downloads", progress=progress)
+    own = dataset.places(settings().data_path)[0]
+    root = data_path or own
+    download(
+        _mirrored(dataset.downloads, own.name), root, downloads=settings().data_path / "downloads", progress=progress
+    )
     return root
 
 

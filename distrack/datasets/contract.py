@@ -155,7 +155,7 @@ class Dataset:
         form: where to ask for it or why it cannot be downloaded, for a person.
         folds: the numbers of its official folds.
         test_fold: the fold that is the test side unless another is asked for.
-        folders: names below the data path where it may lie; the first is where it is put. Its own name by default.
+        folders: names below the data path where it may lie, where these are not its own name (see `places`).
         setting: the setting that names its folder, where it has one.
         labelled: whether it has classes to tell apart; pieces to be taken apart have none.
         pitch_is_class: a sound at another pitch is of another class: no training may shift it there.
@@ -182,6 +182,10 @@ class Dataset:
     setting: str = ""
     labelled: bool = True
     pitch_is_class: bool = False
+
+    def places(self, data_path: Path) -> list[Path]:
+        """Where it may lie below the data path; the first is where it is put."""
+        return [data_path / folder for folder in self.folders or (self.name.lower(),)]
 
     def how_to_get(self) -> str:
         """What a person does to have it, in one sentence."""

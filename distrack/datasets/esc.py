@@ -4,11 +4,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from distrack.audio import EXTENSIONS
 from distrack.datasets.contract import Clip, Dataset, Index, register
 from distrack.datasets.download import Remote
 from distrack.datasets.layout import find_file, places
-from distrack.datasets.listing import Listed, Row, classes_of, disjoint_groups, listed_index, read_list
+from distrack.datasets.listing import Listed, Row, audible, classes_of, disjoint_groups, listed_index, read_list
 
 _LIST = "meta/esc50.csv"
 _COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file")
@@ -55,7 +54,7 @@ def _from_rows(root: Path, source: Path, rows: Sequence[Row], *, others: Sequenc
 def _from_folders(root: Path) -> Index:
     for place in places(root):
         named = {folder: match["name"] for folder in places(place)[1:] if (match := _CLASS.fullmatch(folder.name))}
-        files = [path for folder in named for path in sorted(folder.iterdir()) if _audible(path)]
+        files = [path for folder in named for path in sorted(folder.iterdir()) if audible(path.name) and path.is_file()]
         found = [(path, match) for path in files if (match := _CLIP.fullmatch(path.name))]
         if found:
             break
@@ -71,10 +70,6 @@ def _from_folders(root: Path) -> Index:
     return Index(
         root, tuple(named.values()), tuple(clip for _, clip in clips), disjoint_by, unlisted=unlisted
     ).with_test_fold(_TEST_FOLD)
-
-
-def _audible(path: Path) -> bool:
-    return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
 
 
 _CITATION = (

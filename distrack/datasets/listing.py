@@ -142,7 +142,7 @@ def listed_index(
     for name in wanted.keys() - there:
         skipped[name] = Skipped(wanted[name].path, f"listed in {source.name}, but missing")
     clips = tuple(wanted[name] for name in sorted(wanted.keys() & there))
-    unlisted = sorted(name for name in there - wanted.keys() - set(others) if _audible(name))
+    unlisted = sorted(name for name in there - wanted.keys() - set(others) if audible(name))
     return Index(
         root,
         classes,
@@ -158,7 +158,8 @@ def _leaves(name: str) -> bool:
     return not path.name or path.is_absolute() or ".." in path.parts or "\0" in name
 
 
-def _audible(name: str) -> bool:
+def audible(name: str) -> bool:
+    """Whether a file of this name is meant as a recording."""
     path = PurePosixPath(name)
     return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
 
