@@ -65,7 +65,7 @@ def _play(run: runs.Run) -> None:
                 st.image(
                     shown[label][0], width="stretch", caption=classes[label], alt=f"track of class {classes[label]}"
                 )
-                st.audio(run.track(names[label * synthetic.config.ipc]).read_bytes(), format="audio/flac")
+                st.audio(run.track(names[label * synthetic.tracks_per_class]).read_bytes(), format="audio/flac")
 
 
 def _recent() -> None:
@@ -91,6 +91,7 @@ page = st.navigation(
         st.Page("pages/distill.py", title="Distill", icon=":material/science:"),
         st.Page("pages/listen.py", title="Listen", icon=":material/graphic_eq:"),
         st.Page("pages/evaluate.py", title="Evaluate", icon=":material/bar_chart:"),
+        st.Page("pages/condense.py", title="Condense", icon=":material/compress:"),
     ]
 )
 st.logo(str(PROJECT / "assets" / "logo.svg"), size="large")

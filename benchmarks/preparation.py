@@ -24,14 +24,14 @@ _RATE = 48_000
 _TABLE = Path(__file__).with_suffix(".md")
 
 
-def write_clips(root: Path, count: int) -> None:
+def write_clips(root: Path, count: int, *, rate: int = _RATE) -> None:
     """Ten classes of noise bursts, 16 bit, mono."""
     draw = np.random.default_rng(0)
     for number in range(count):
         folder = root / f"class{number % 10}"
         folder.mkdir(parents=True, exist_ok=True)
-        wave = 0.3 * draw.standard_normal(_RATE).astype(np.float32) * np.exp(-np.arange(_RATE) / draw.uniform(4e3, 3e4))
-        soundfile.write(folder / f"{number:06}.wav", np.clip(wave, -1, 1), _RATE, subtype="PCM_16")
+        wave = 0.3 * draw.standard_normal(rate).astype(np.float32) * np.exp(-np.arange(rate) / draw.uniform(4e3, 3e4))
+        soundfile.write(folder / f"{number:06}.wav", np.clip(wave, -1, 1), rate, subtype="PCM_16")
 
 
 def measured(count: int) -> tuple[float, float]:

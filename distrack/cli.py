@@ -29,7 +29,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `runs` lists it.")]
 
 # Commands that compute; their process is started anew with what makes that fast.
-_WORKERS = frozenset({"prepare", "distill", "resume", "evaluate"})
+_WORKERS = frozenset({"prepare", "distill", "condense", "resume", "evaluate"})
 
 
 def main() -> None:
@@ -163,15 +163,25 @@ def distill(
         str | None, typer.Option(help="melspectrogram, logmelspectrogram, chromagram or mfcc.")
     ] = None,
     ipc: Annotated[int | None, typer.Option(help="Tracks per class.")] = None,
-    preset: Annotated[str | None, typer.Option(help="quick or paper.")] = None,
-    domain: Annotated[str | None, typer.Option(help="What is optimised: spectral.")] = None,
+    preset: Annotated[str | None, typer.Option(help="quick, standard or paper.")] = None,
+    domain: Annotated[str | None, typer.Option(help="What is optimised: spectral or waveform.")] = None,
     duration: Annotated[float | None, typer.Option(help="Seconds of a track.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimisation steps.")] = None,
-    initialisation: Annotated[str | None, typer.Option(help="noise or real.")] = None,
-    objective: Annotated[str | None, typer.Option(help="Matching objective: mean.")] = None,
-    parameterisation: Annotated[str | None, typer.Option(help="How tracks are stored: identity.")] = None,
+    initialisation: Annotated[str | None, typer.Option(help="noise, real, herding or k-means.")] = None,
+    objective: Annotated[str | None, typer.Option(help="Matching objective: mean, mmd or cf.")] = None,
+    classification: Annotated[
+        float | None, typer.Option(help="Weight of a cross-entropy in the pool's trained networks.")
+    ] = None,
+    parameterisation: Annotated[
+        str | None, typer.Option(help="How tracks are stored: identity, multiformation or dct.")
+    ] = None,
+    factor: Annotated[int | None, typer.Option(help="Tracks rendered from the storage of one.")] = None,
+    prior: Annotated[str | None, typer.Option(help="What moves a waveform: spectrum or none.")] = None,
+    tracks_per_step: Annotated[
+        int | None, typer.Option(help="Stored tracks of a class that a step moves; 0: all.")
+    ] = None,
     optimiser: Annotated[str | None, typer.Option("--optimiser", "--optimizer", help="sgd or adam.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of the tracks' parameters.")] = None,
     momentum: Annotated[float | None, typer.Option(help="Of sgd.")] = None,
@@ -182,15 +192,27 @@ def distill(
     hop_length: Annotated[int | None, typer.Option(help="Samples between two frames.")] = None,
     n_mels: Annotated[int | None, typer.Option(help="Mel bands.")] = None,
     n_mfcc: Annotated[int | None, typer.Option(help="Cepstral coefficients.")] = None,
-    network: Annotated[str | None, typer.Option(help="Embedding network: convnet.")] = None,
+    network: Annotated[
+        str | None, typer.Option(help="Embedding network: convnet, mlp, lenet, alexnet, vgg11 or resnet18.")
+    ] = None,
     width: Annotated[int | None, typer.Option(help="Channels of the embedding network.")] = None,
     depth: Annotated[int | None, typer.Option(help="Blocks of the embedding network.")] = None,
     pool_size: Annotated[int | None, typer.Option(help="Networks in the pool; 0: a fresh one each step.")] = None,
     pool_grow_every: Annotated[int | None, typer.Option(help="Steps between two networks joining the pool.")] = None,
+    pool_refresh_every: Annotated[int | None, typer.Option(help="Steps until the pool is replaced; 0: never.")] = None,
+    pool_training: Annotated[
+        int | None, typer.Option(help="Steps that a network of the pool is trained on real clips, at most.")
+    ] = None,
     clips_per_class: Annotated[
         int | None, typer.Option(help="Random real clips of a class that a network embeds.")
     ] = None,
-    evaluators: Annotated[str | None, typer.Option(help="Comma-separated: random-cnn,prototype.")] = None,
+    time_shift: Annotated[float | None, typer.Option(help="Paired augmentation: share of the frames.")] = None,
+    band_shift: Annotated[float | None, typer.Option(help="Paired augmentation: share of the bands.")] = None,
+    time_mask: Annotated[float | None, typer.Option(help="Paired augmentation: share of the frames.")] = None,
+    band_mask: Annotated[float | None, typer.Option(help="Paired augmentation: share of the bands.")] = None,
+    gain: Annotated[float | None, typer.Option(help="Paired augmentation: deviation of the level.")] = None,
+    noise: Annotated[float | None, typer.Option(help="Paired augmentation: deviation of the noise.")] = None,
+    evaluators: Annotated[str | None, typer.Option(help="Comma-separated: random-cnn,prototype,recognition.")] = None,
     baselines: Annotated[str | None, typer.Option(help="Comma-separated: random-selection,class-mean,full.")] = None,
     evaluation_seeds: Annotated[int | None, typer.Option(help="Networks a figure is the mean of.")] = None,
     no_evaluate: Annotated[bool, typer.Option("--no-evaluate", help="Distil only.")] = False,
@@ -216,7 +238,11 @@ def distill(
         "steps": steps,
         "initialisation": initialisation,
         "objective": objective,
+        "classification": classification,
         "parameterisation": parameterisation,
+        "factor": factor,
+        "prior": prior,
+        "tracks_per_step": tracks_per_step,
         "optimiser": optimiser,
         "learning_rate": learning_rate,
         "momentum": momentum,
@@ -225,7 +251,21 @@ def distill(
         "snapshots": snapshots,
         "feature": {"name": feature_type, "n_fft": n_fft, "hop_length": hop_length, "n_mels": n_mels, "n_mfcc": n_mfcc},
         "network": {"name": network, "width": width, "depth": depth},
-        "pool": {"size": pool_size, "grow_every": pool_grow_every, "clips_per_class": clips_per_class},
+        "pool": {
+            "size": pool_size,
+            "grow_every": pool_grow_every,
+            "refresh_every": pool_refresh_every,
+            "training": pool_training,
+            "clips_per_class": clips_per_class,
+        },
+        "augmentation": {
+            "time_shift": time_shift,
+            "band_shift": band_shift,
+            "time_mask": time_mask,
+            "band_mask": band_mask,
+            "gain": gain,
+            "noise": noise,
+        },
         "evaluation": _evaluation(evaluators, baselines, evaluation_seeds),
     }
     job = from_preset(runs.DistillJob, asked)
@@ -292,11 +332,107 @@ def _fold_run(job: Any, runs_path: Path, name: str | None, *, quiet: bool, as_js
 
 
 @app.command()
-def resume(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
-    """Finishes a run that was stopped, failed, or whose process is gone."""
+def condense(
+    dataset: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
+    data_path: DataPath = None,
+    test_fold: Annotated[int | None, typer.Option(help="Official fold to test on.")] = None,
+    budget_seconds: Annotated[
+        float | None, typer.Option(help="Seconds of tracks per class, whatever their length; 3 unless given.")
+    ] = None,
+    durations: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated seconds of a track; the budget holds each a whole number of times."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Distillations of each duration.")] = None,
+    feature_type: Annotated[
+        str | None, typer.Option(help="melspectrogram, logmelspectrogram, chromagram or mfcc.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="quick, standard or paper.")] = None,
+    domain: Annotated[str | None, typer.Option(help="What is optimised: spectral or waveform.")] = None,
+    parameterisation: Annotated[
+        str | None, typer.Option(help="How tracks are stored: identity, multiformation or dct.")
+    ] = None,
+    factor: Annotated[int | None, typer.Option(help="Tracks rendered from the storage of one.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimisation steps of each distillation.")] = None,
+    seed: Annotated[int | None, typer.Option(help="First seed; the others follow it.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = None,
+    evaluation_seeds: Annotated[int | None, typer.Option(help="Networks that learn from each set of tracks.")] = None,
+    runs_path: RunsPath = None,
+    name: Annotated[
+        str | None, typer.Option(help="Id of the condensation; one begun with the same options goes on.")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Temporal condensation: more short tracks or fewer long ones, at an equal budget of seconds?
+
+    Distils the dataset once for each duration (and seed), every time to as many tracks as the budget holds, and
+    measures each result beside random clips of the same number and length. Each of these is an ordinary run, named
+    ID-SECONDSs-SEED.
+
+    With a duration, a clip is the first seconds of its recording, filled with silence where that is shorter, for
+    training and for testing alike: at a short duration the test clips hold less too. The budgets are equal in seconds;
+    in floats, which the table shows, they differ a little with frames and labels.
+    """
     from distrack import runs
 
-    finished = _finished(runs.find(_runs_path(runs_path), run), quiet=quiet, as_json=as_json)
+    asked = {
+        "budget_seconds": budget_seconds,
+        "durations": _listed(durations),
+        "seeds": seeds,
+        "dataset": dataset,
+        "data_path": data_path,
+        "test_fold": test_fold,
+        "feature": {"name": feature_type},
+        "preset": preset,
+        "domain": domain,
+        "parameterisation": parameterisation,
+        "factor": factor,
+        "steps": steps,
+        "seed": seed,
+        "device": device,
+        "evaluation": {"seeds": evaluation_seeds},
+    }
+    job = runs.condense_job(asked)
+    job.check()
+    path = _runs_path(runs_path)
+    run = runs.condensation.begun(path, job, name)
+    if run is not None:
+        _condensed(run, quiet=quiet, as_json=as_json)
+        return
+    run = runs.condensation.create(path, job, name)
+    try:
+        _condensed(run, quiet=quiet, as_json=as_json)
+    except DistrackError:
+        if not any(runs.condensation.run_of(run, cell).path.exists() for cell in job.cells(run.id)):
+            # Nothing was made that would be worth keeping.
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
+
+
+def _condensed(run: Any, *, quiet: bool, as_json: bool) -> None:
+    """A condensation taken to its end, and its table."""
+    from distrack import runs
+
+    try:
+        with terminal.progress(quiet=quiet) as watch:
+            report = runs.condensation.work_on(run, watch=watch)
+    except runs.Stopped:
+        typer.echo(f"stopped. Go on with: python -m distrack resume {run.id}", err=as_json)
+        return
+    terminal.show_condensation(report, run.id, as_json=as_json)
+
+
+@app.command()
+def resume(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
+    """Finishes a run or a condensation that was stopped, failed, or whose process is gone."""
+    from distrack import runs
+
+    found = runs.condensation.find_either(_runs_path(runs_path), run)
+    if runs.condensation.is_one(found):
+        _condensed(found, quiet=quiet, as_json=as_json)
+        return
+    finished = _finished(found, quiet=quiet, as_json=as_json)
     if finished is not None:
         terminal.show(finished[1], finished[0], as_json=as_json)
 
@@ -304,7 +440,7 @@ def resume(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_json
 @app.command()
 def evaluate(
     run: RunId,
-    evaluators: Annotated[str | None, typer.Option(help="Comma-separated: random-cnn,prototype.")] = None,
+    evaluators: Annotated[str | None, typer.Option(help="Comma-separated: random-cnn,prototype,recognition.")] = None,
     baselines: Annotated[str | None, typer.Option(help="Comma-separated: random-selection,class-mean,full.")] = None,
     evaluation_seeds: Annotated[
         int | None, typer.Option("--seeds", "--evaluation-seeds", help="Networks a figure is the mean of.")
@@ -337,10 +473,11 @@ def evaluate(
 
 @app.command()
 def stop(run: RunId, runs_path: RunsPath = None) -> None:
-    """Stops a run; what it has done is kept and `resume` goes on from there."""
+    """Stops a run or a condensation; what it has done is kept and `resume` goes on from there."""
     from distrack import runs
 
-    status = runs.stop(runs.find(_runs_path(runs_path), run))
+    found = runs.condensation.find_either(_runs_path(runs_path), run)
+    status = runs.condensation.stop(found) if runs.condensation.is_one(found) else runs.stop(found)
     typer.echo(f"{run} is {status.state}")
 
 

@@ -27,15 +27,22 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+# Threads of the process, kept while work runs side by side: one for each piece that was begun within another.
+_THREADS: list[int] = []
+
+
 @contextlib.contextmanager
 def one_thread_each(device: torch.device) -> Iterator[int]:
     """How many pieces of independent work run side by side on a device; each has one of the CPU's threads meanwhile."""
-    threads = torch.get_num_threads()
     if device.type != "cpu":
         yield 1
         return
+    threads = _THREADS[0] if _THREADS else torch.get_num_threads()
+    _THREADS.append(threads)
     torch.set_num_threads(1)
     try:
         yield threads
     finally:
-        torch.set_num_threads(threads)
+        _THREADS.pop()
+        if not _THREADS:
+            torch.set_num_threads(threads)

@@ -76,6 +76,11 @@ class FeatureConfig(BaseModel):
             )
         return FEATURES[self.name].bands(self), 1 + samples // self.hop_length
 
+    @property
+    def highest_frequency(self) -> float:
+        """Hertz beyond which the image hardly changes with the sound."""
+        return FEATURES[self.name].highest_frequency(self)
+
 
 class Feature(nn.Module):
     """A differentiable map from waveforms to images.
@@ -105,6 +110,11 @@ class Feature(nn.Module):
         """Rows of an image."""
         return config.n_mels
 
+    @classmethod
+    def highest_frequency(cls, config: FeatureConfig, /) -> float:  # noqa: ARG003
+        """See `FeatureConfig.highest_frequency`."""
+        return SAMPLE_RATE / 2
+
 
 FEATURES: Registry[type[Feature]] = Registry("feature")
 
@@ -120,6 +130,18 @@ class MelSpectrogram(Feature):
         self.mel = torchaudio.transforms.MelSpectrogram(
             SAMPLE_RATE, n_fft=config.n_fft, hop_length=config.hop_length, n_mels=config.n_mels
         )
+
+    @classmethod
+    def highest_frequency(cls, config: FeatureConfig, /) -> float:
+        """The centre of the highest band."""
+        highest: float = (
+            torchaudio.functional.melscale_fbanks(
+                1 + SAMPLE_RATE // 2, 0.0, SAMPLE_RATE / 2, config.n_mels, SAMPLE_RATE
+            )[:, -1]
+            .argmax()
+            .item()
+        )
+        return highest
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Mel power of each band and frame."""

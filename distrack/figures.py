@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from plotly.subplots import make_subplots
 
-from distrack.evaluate import Evaluation
+from distrack.evaluate import Accuracy, Evaluation
 
 _MOST_POINTS = 250
 _COLOURS = {"synthetic": "#c2407f", "random-selection": "#8d8299", "class-mean": "#5b8f8a", "full": "#e2793f"}
@@ -77,6 +77,69 @@ def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> alt.LayerChart:
     layers: alt.LayerChart = (dots.encode(x=x, y=y) + line.encode(x=x, y=y)).properties(height=300)
     chart: alt.LayerChart = layers.configure_axis(labelFontSize=_FONT - 3, titleFontSize=_FONT - 2)
     return chart
+
+
+def duration_curve(
+    places: Sequence[tuple[float, int]],
+    accuracies: Mapping[str, Sequence[Accuracy | None]],
+    *,
+    chance: float | None,
+) -> alt.LayerChart:
+    """Accuracy against the length of a track at an equal budget, with the deviation over all runs; it may still grow.
+
+    Args:
+        places: seconds of a track and tracks per class, the shortest first.
+        accuracies: for each kind of training set, one at every place; None where there is none yet.
+        chance: accuracy of guessing, where it is known.
+    """
+    names = [f"{seconds:g} s|{tracks} {'track' if tracks == 1 else 'tracks'}" for seconds, tracks in places]
+    best = [
+        max((found.mean for found in here if found is not None), default=0.0)
+        for here in zip(*accuracies.values(), strict=True)
+    ]
+    points = pd.DataFrame(
+        [
+            (name, _SPOKEN[kind], found.mean, found.mean - found.std, found.mean + found.std, found.mean == highest)
+            for kind, row in accuracies.items()
+            for name, found, highest in zip(names, row, best, strict=True)
+            if found is not None
+        ],
+        columns=["place", "learnt from", "accuracy", "low", "high", "best"],
+    )
+    kinds = [_SPOKEN[kind] for kind in accuracies]
+    axis = alt.Axis(
+        labelAngle=0,
+        labelAlign="center",
+        labelFlush=False,
+        labelExpr="split(datum.label, '|')",
+        labelLineHeight=_FONT + 3,
+        ticks=False,
+    )
+    x = alt.X("place:N", title=None, sort=names, scale=alt.Scale(domain=names), axis=axis)
+    scale = alt.Scale(domain=[0, 1])
+    y = alt.Y("accuracy:Q", title="accuracy", scale=scale, axis=alt.Axis(format=".0%", tickCount=5))
+    low, high = (alt.Y(f"{end}:Q", title="accuracy", scale=scale) for end in ("low", "high"))
+    colours = alt.Scale(domain=kinds, range=[_COLOURS[kind] for kind in accuracies])
+    legend = alt.Legend(orient="top", title=None, labelFontSize=_FONT - 2, labelLimit=400, symbolStrokeWidth=4)
+    colour = alt.Color("learnt from:N", scale=colours, legend=legend)
+    chart = alt.Chart(points)
+    above, below = chart.transform_filter("datum.best"), chart.transform_filter("!datum.best")
+    text = alt.Text("accuracy:Q", format=".0%")
+    whole: alt.LayerChart = (
+        chart.mark_rule(strokeWidth=2.5).encode(x=x, y=low, y2="high:Q", color=colour)
+        + chart.mark_tick(size=16, thickness=2.5).encode(x=x, y=low, color=colour)
+        + chart.mark_tick(size=16, thickness=2.5).encode(x=x, y=high, color=colour)
+        + chart.mark_line(strokeWidth=3).encode(x=x, y=y, color=colour)
+        + chart.mark_circle(size=130, opacity=1).encode(x=x, y=y, color=colour)
+        + above.mark_text(dy=-14, fontSize=_FONT, fontWeight=600).encode(x=x, y=high, text=text, color=colour)
+        + below.mark_text(dy=16, fontSize=_FONT, fontWeight=600).encode(x=x, y=low, text=text, color=colour)
+    )
+    if chance is not None:
+        guessing = alt.Chart(pd.DataFrame({"accuracy": [chance]}))
+        whole += guessing.mark_rule(strokeDash=[3, 4], strokeWidth=2, color=_COLOURS["full"]).encode(y=y)
+    whole = whole.properties(height=380)
+    readable: alt.LayerChart = whole.configure_axis(labelFontSize=_FONT - 2, titleFontSize=_FONT - 2, labelLimit=160)
+    return readable
 
 
 def accuracy_bars(evaluations: Sequence[Evaluation], *, chance: float, ink: str) -> go.Figure:

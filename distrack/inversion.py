@@ -169,7 +169,7 @@ def spectrum_of_mel(mel: Tensor, config: FeatureConfig) -> Tensor:
         1 + config.n_fft // 2, 0.0, SAMPLE_RATE / 2, config.n_mels, SAMPLE_RATE
     )
     power: Tensor = (torch.linalg.pinv(filters.T) @ mel).clamp(min=1e-8)
-    target, gram = filters @ mel, filters @ filters.T
+    target = filters @ mel
     for _ in range(_NNLS_ITERATIONS):
-        power = power * target / (gram @ power).clamp(min=1e-12)
+        power = power * target / (filters @ (filters.T @ power)).clamp(min=1e-12)
     return power

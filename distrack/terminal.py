@@ -5,6 +5,7 @@ import json
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -12,6 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from distrack.evaluate import Report
+
+if TYPE_CHECKING:
+    from distrack.runs import CondenseReport
 
 Watch = Callable[[str, int, int, str, float | None], None]
 
@@ -83,6 +87,27 @@ def show_folds(reports: Mapping[int, tuple[str, Report]], *, as_json: bool) -> N
         spread = f"{statistics.fmean(found):.3f} ± {statistics.pstdev(found):.3f}"
         table.add_row(evaluator, trained_on, spread, *(f"{accuracy:.3f}" for accuracy in found))
     show_table(table)
+
+
+def show_condensation(report: "CondenseReport", condensation_id: str, *, as_json: bool) -> None:
+    """A row for each duration, and what whoever reads them should know."""
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+        return
+    said = f"{condensation_id}: {report.budget_seconds:g} s of tracks per class, accuracy by {report.evaluator}"
+    table = Table("seconds", "tracks", "rendered", "floats", "test clips", "synthetic", "random selection", "gain")
+    for row in report.rows:
+        cells = [f"{row.seconds_per_track:g}", str(row.tracks_per_class)]
+        cells += ["" if count is None else f"{count:,}" for count in (row.rendered_per_class, row.floats_per_class)]
+        cells += ["" if row.test is None else f"{row.test:,}"]
+        for accuracy in (row.synthetic, row.random_selection):
+            found = accuracy and f"{accuracy.mean:.3f} ± {accuracy.std:.3f} ({len(accuracy.runs)})"
+            cells.append(found or "")
+        table.add_row(*cells, "" if row.gain is None else f"{row.gain:+.3f}")
+    table.title = said
+    show_table(table)
+    for note in report.notes:
+        typer.echo(f"note: {note}")
 
 
 def show(report: Report, run_id: str, *, as_json: bool) -> None:

@@ -18,10 +18,12 @@ if run is None or report is None:
     st.page_link("pages/distill.py", label="Distill", icon=":material/science:")
     st.stop()
 
+more = report.rendered_per_class > report.tracks_per_class
+held = f", which hold {report.rendered_per_class} tracks" if more else ""
 st.markdown(
     f"**{report.dataset}**, {report.feature}, {report.tracks_per_class} per class "
-    f"({report.floats_per_class:,} floats a class), distilled from {report.split.train:,} training clips; tested on "
-    f"**{report.split.test:,} test clips** that neither distillation nor training saw. "
+    f"({report.floats_per_class:,} floats a class{held}), distilled from {report.split.train:,} training clips; "
+    f"tested on **{report.split.test:,} test clips** that neither distillation nor training saw. "
     f"The two sides are disjoint by {report.split.disjoint_by}. " + " · ".join(report.split.notes)
 )
 classes = SyntheticSet.load(run.synthetic).classes
@@ -58,9 +60,11 @@ lacking = not any(e.trained_on == "full" for e in report.evaluations)
 if lacking and run.path != DEMO and run.status().state not in runs.ALIVE:
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Train on all clips too", icon=":material/dataset:", key="full"):
-            runs.launch(run, "evaluate", "--evaluators", "random-cnn", "--baselines", "full")
+            runs.launch(run, "evaluate", "--evaluators", "random-cnn,recognition", "--baselines", "full")
             st.rerun()
-        st.caption("How much is lost against all clips? That takes longest.")
+        st.caption(
+            "How much is lost against all clips, and does who learnt from them recognise the tracks? The longest."
+        )
 
 trained = [e for e in report.evaluations if e.evaluator == "random-cnn"]
 if trained:

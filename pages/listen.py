@@ -16,7 +16,7 @@ if run is None:
     st.stop()
 
 synthetic = SyntheticSet.load(run.synthetic)
-ipc = synthetic.config.ipc
+ipc = synthetic.tracks_per_class
 track = st.slider("Track of each class", 1, ipc, 1) - 1 if ipc > 1 else 0
 classes, shown = pictures(run.synthetic, run.synthetic.stat().st_mtime, ipc)
 names = synthetic.track_names()
@@ -33,7 +33,10 @@ with st.container(horizontal=True):
                 st.caption("Not audible yet.")
 
 config = synthetic.config
-st.caption(
-    f"{config.dataset}, {config.feature.name}, {ipc} per class, {config.seconds:g} s. "
-    f"Made audible with non-negative least squares and Griffin-Lim, levelled to -20 dB RMS, never above -1 dB peak."
+held = f" in the storage of {config.ipc}" if ipc > config.ipc else ""
+made = (
+    "The samples themselves, as they were distilled."
+    if config.domain == "waveform"
+    else "Made audible with non-negative least squares and Griffin-Lim, levelled to -20 dB RMS, never above -1 dB peak."
 )
+st.caption(f"{config.dataset}, {config.feature.name}, {ipc} tracks per class{held}, {config.seconds:g} s. {made}")

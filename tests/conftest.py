@@ -4,8 +4,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +17,35 @@ from distrack import runs
 from distrack.audio import SAMPLE_RATE, Wave
 from distrack.datasets import Prepared, index, prepare
 from distrack.datasets.contract import Split
-from distrack.distill import DistillConfig, RealImages, from_preset, real_images
-from distrack.distill.config import merged
+from distrack.distill import DistillConfig, Distiller, RealImages, from_preset, real_images
+from distrack.distill.presets import merged
 from distrack.runs import DistillJob
 from distrack.runs.environment import FAST_ON_CPU
 from distrack.settings import PROJECT, settings
 
 REQUIRED = "DISTRACK_REQUIRE_TEST_DATA"
+
+# A distillation of the tiny dataset that takes milliseconds a step; half-second clips become 16 x 32 images. All that a
+# preset might say is said: what is tested does not change as recipes are tuned.
+TINY: Mapping[str, Any] = {
+    "dataset": "FOLDER",
+    "duration": 0.5,
+    "feature": {"name": "logmelspectrogram", "n_fft": 512, "hop_length": 256, "n_mels": 16},
+    "domain": "spectral",
+    "parameterisation": "identity",
+    "initialisation": "real",
+    "objective": "mean",
+    "classification": 0.0,
+    "network": {"name": "convnet", "width": 4, "depth": 2},
+    "pool": {"size": 3, "grow_every": 2, "refresh_every": 0, "clips_per_class": 4, "training": 0},
+    "augmentation": {"time_shift": 0, "band_shift": 0, "time_mask": 0, "band_mask": 0, "gain": 0, "noise": 0},
+    "prior": "spectrum",
+    "optimiser": "adam",
+    "learning_rate": 0.05,
+    "schedule": "cosine",
+    "balance": "spread",
+    "tracks_per_step": 0,
+}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -83,18 +106,8 @@ def tiny_folder() -> Callable[[Path, int], None]:
 
 @pytest.fixture(scope="session")
 def tiny_config() -> DistillConfig:
-    """A distillation of the tiny dataset that takes milliseconds a step; half-second clips become 16 x 32 images."""
-    return DistillConfig.model_validate(
-        {
-            "dataset": "FOLDER",
-            "duration": 0.5,
-            "feature": {"n_fft": 512, "hop_length": 256, "n_mels": 16},
-            "network": {"width": 4, "depth": 2},
-            "pool": {"size": 3, "grow_every": 2, "clips_per_class": 4},
-            "steps": 8,
-            "device": "cpu",
-        }
-    )
+    """A distillation of the tiny dataset, each of whose values is said."""
+    return DistillConfig.model_validate({**TINY, "steps": 8, "device": "cpu"})
 
 
 @pytest.fixture(scope="session")
@@ -117,6 +130,25 @@ def cpu() -> torch.device:
     return torch.device("cpu")
 
 
+@pytest.fixture(scope="session")
+def tiny(tiny_config: DistillConfig) -> Callable[..., DistillConfig]:
+    """The tiny config, with what is asked for in place of its values."""
+    plain = tiny_config.model_dump(exclude={"factor"})
+    return lambda **asked: DistillConfig.model_validate(merged(plain, asked))
+
+
+@pytest.fixture(scope="session")
+def start(tiny: Callable[..., DistillConfig], tiny_prepared: Prepared, cpu: torch.device) -> Callable[..., Distiller]:
+    """A distiller of the tiny dataset, with what is asked for in place of the tiny config's values."""
+
+    def distiller(**asked: Any) -> Distiller:
+        config = tiny(**asked)
+        train = real_images(tiny_prepared, config.feature)["train"]
+        return Distiller(config, train, classes=tiny_prepared.index.classes, device=cpu)
+
+    return distiller
+
+
 # Runs and the command.
 
 
@@ -132,12 +164,8 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_job(sounds: Path) -> Callable[..., DistillJob]:
     """A job of a few steps on the tiny dataset, measured by the quick evaluator alone, with changes."""
     plain = {
-        "dataset": "FOLDER",
+        **TINY,
         "data_path": sounds,
-        "duration": 0.5,
-        "feature": {"n_fft": 512, "hop_length": 256, "n_mels": 16},
-        "network": {"width": 4, "depth": 2},
-        "pool": {"size": 3, "grow_every": 2, "clips_per_class": 4},
         "evaluation": {"evaluators": ("prototype",), "baselines": (), "seeds": 1},
         "steps": 4,
         "snapshots": 3,

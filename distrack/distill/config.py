@@ -1,6 +1,5 @@
-"""The configuration of a distillation: one frozen object, and the presets that fill it."""
+"""The configuration of a distillation: one frozen object, what a preset says and over it what was asked for."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -8,16 +7,23 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from distrack.audio import SAMPLE_RATE
+from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
 from distrack.datasets import DATASETS
+from distrack.distill.domains import DOMAINS
 from distrack.distill.initialisation import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS
-from distrack.distill.parameterisations import PARAMETERISATIONS
+from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
+from distrack.distill.presets import PRESETS, Job, Overrides, filled, merged
 from distrack.errors import ConfigError
-from distrack.features import FeatureConfig
-from distrack.networks import NetworkConfig
+from distrack.features import FEATURES, FeatureConfig
+from distrack.networks import NetworkConfig, check_shape
 from distrack.registry import Registry
 from distrack.settings import user_path
+
+# Seconds of a track.
+_SHORTEST, _LONGEST = 0.1, 30.0
 
 
 class PoolConfig(BaseModel):
@@ -26,52 +32,91 @@ class PoolConfig(BaseModel):
     Attributes:
         size: how many networks share the steps; 0 takes a fresh one at every step.
         grow_every: steps between two networks joining the pool, so that the first step need not wait for the last one.
+        refresh_every: steps after which all of them are replaced by new ones; 0 is never.
         clips_per_class: random real clips of each class that a network embeds, once for as long as it serves.
+        training: steps that networks are trained on real clips before they serve, spread from none to so many.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: Annotated[int, Field(ge=0, le=1000)] = 32
     grow_every: Annotated[int, Field(ge=1)] = 10
+    refresh_every: Annotated[int, Field(ge=0)] = 0
     clips_per_class: Annotated[int, Field(ge=1)] = 50
-
-
-def quick_steps(ipc: int) -> int:
-    """Steps of the preset `quick`: fewer where each costs more, and needs to move each track less.
-
-    >>> quick_steps(1), quick_steps(10)
-    (600, 300)
-    """
-    return max(100, int(600 / math.pow(ipc, 0.3)))
+    training: Annotated[int, Field(ge=0, le=10_000)] = 0
 
 
 class DistillConfig(BaseModel):
-    """What is distilled, into how much, and how. Its defaults are the preset `quick`."""
+    """What is distilled, into how much, and how. What is not given is what the preset says, `quick` unless named.
+
+    Attributes:
+        duration: seconds of a track; None is the dataset's own.
+        factor: how many tracks are rendered from the storage of one; the parameterisation's usual one unless given.
+        ipc: the budget of a class, in whole tracks.
+        classification: weight of a cross-entropy of the tracks in those networks of the pool that were trained.
+        augmentation: drawn once for each network, applied to real clips and tracks alike.
+        prior: "spectrum" moves a waveform in proportion to its class's spectrum, "none" all frequencies alike.
+        tracks_per_step: stored tracks of a class that a step moves, at random; 0 is all of them.
+        balance: "spread" divides a network's loss by the spread of its real class means, "none" does not.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str = "SPOKEN_DIGITS"
     data_path: Path | None = None
     test_fold: int | None = None
-    duration: Annotated[float, Field(ge=0.1, le=30.0)] | None = Field(None, validate_default=True)
+    duration: Annotated[float, Field(ge=_SHORTEST, le=_LONGEST)] | None = Field(None, validate_default=True)
     feature: FeatureConfig = FeatureConfig()
-    domain: Literal["spectral"] = "spectral"
+    domain: str = "spectral"
     parameterisation: str = "identity"
     ipc: Annotated[int, Field(ge=1, le=1000)] = 1
+    factor: Annotated[int, Field(ge=1, le=1000)] = Field(default_factory=lambda data: _usual_factor(data))  # noqa: PLW0108
     initialisation: str = "real"
     objective: str = "mean"
+    classification: Annotated[float, Field(ge=0, le=1000)] = 0.0
     network: NetworkConfig = NetworkConfig()
     pool: PoolConfig = PoolConfig()
+    augmentation: AugmentationConfig = NO_AUGMENTATION
+    prior: Literal["none", "spectrum"] = "spectrum"
     optimiser: str = "adam"
     learning_rate: Annotated[float, Field(gt=0, le=1000)] = 0.05
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.5
     schedule: Literal["constant", "cosine"] = "cosine"
     balance: Literal["none", "spread"] = "spread"
-    steps: Annotated[int, Field(ge=1, le=1_000_000)] = Field(default_factory=lambda data: quick_steps(data["ipc"]))
+    tracks_per_step: Annotated[int, Field(ge=0, le=1000)] = 0
+    steps: Annotated[int, Field(ge=1, le=1_000_000)] = 400
     snapshots: Annotated[int, Field(ge=2, le=200)] = 20
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     device: str = "auto"
     preset: str = "quick"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _recipe(cls, asked: Any) -> Any:
+        """What was asked for, and what the preset says of the rest."""
+        if not isinstance(asked, Mapping):
+            return asked
+        try:
+            name = DATASETS.name(asked.get("dataset", "SPOKEN_DIGITS"))
+            seconds = float(DATASETS[name].seconds if asked.get("duration") is None else asked["duration"])
+            feature = asked.get("feature", {})
+            name = feature.name if isinstance(feature, FeatureConfig) else feature.get("name", "logmelspectrogram")
+            job = Job(
+                domain=DOMAINS.name(asked.get("domain", "spectral")),
+                ipc=int(asked.get("ipc", 1)),
+                seconds=seconds,
+                feature=FEATURES.name(name),
+            )
+            recipe = PRESETS[asked.get("preset", "quick")]
+            form = PARAMETERISATIONS.name(asked.get("parameterisation", "identity"))
+        except (ConfigError, TypeError, ValueError, AttributeError, OverflowError):
+            return asked  # the field's own rule says what is wrong
+        if not 1 <= job.ipc <= 1000 or not _SHORTEST <= job.seconds <= _LONGEST:
+            return asked
+        says = dict(recipe(job))
+        if "parameterisation" in asked and form != says.get("parameterisation"):
+            says.pop("factor", None)  # another one has its own
+        return filled(says, asked)
 
     @field_validator("dataset")
     @classmethod
@@ -96,10 +141,11 @@ class DistillConfig(BaseModel):
         name = info.data.get("dataset")
         return DATASETS[name].seconds if seconds is None and name else seconds
 
-    @field_validator("parameterisation", "initialisation", "objective", "optimiser")
+    @field_validator("domain", "parameterisation", "initialisation", "objective", "optimiser")
     @classmethod
     def _registered(cls, name: str, info: ValidationInfo) -> str:
         registries: dict[str, Registry[Any]] = {
+            "domain": DOMAINS,
             "parameterisation": PARAMETERISATIONS,
             "initialisation": INITIALISATIONS,
             "objective": OBJECTIVES,
@@ -113,14 +159,30 @@ class DistillConfig(BaseModel):
         return PRESETS.name(name)
 
     @model_validator(mode="after")
-    def _image_fits(self) -> Self:
-        bands, frames = self.feature.shape(round(self.seconds * 16_000))
-        if min(bands, frames) < 2**self.network.depth:
+    def _fits(self) -> Self:
+        shape = self.feature.shape(self.samples)
+        check_shape(self.network, shape)
+        form = PARAMETERISATIONS[self.parameterisation]
+        if self.domain not in form.domains:
+            possible = [name for name in PARAMETERISATIONS if self.domain in PARAMETERISATIONS[name].domains]
             raise ValueError(
-                f"an image of {bands} bands x {frames} frames is too small for a network of depth "
-                f"{self.network.depth}: choose a smaller depth, a longer duration, a shorter hop or more bands"
+                f"parameterisation {self.parameterisation} is not for domain {self.domain}: "
+                f"choose {' or '.join(possible)}"
             )
+        if self.factor not in form.factors:
+            allowed = ", ".join(map(str, form.factors))
+            raise ValueError(f"factor {self.factor}: parameterisation {self.parameterisation} takes {allowed}")
+        form.check(self.plan(1))
         return self
+
+    def plan(self, classes: int) -> Plan:
+        """What is to be stored, for so many classes."""
+        return Plan(classes, self.ipc, self.factor, DOMAINS[self.domain].size_of(self.feature, self.samples))
+
+    @property
+    def samples(self) -> int:
+        """Length of a track in samples."""
+        return round(self.seconds * SAMPLE_RATE)
 
     @property
     def seconds(self) -> float:
@@ -133,52 +195,23 @@ class DistillConfig(BaseModel):
         return frozenset(round(k * self.steps / (self.snapshots - 1)) for k in range(self.snapshots))
 
 
-Overrides = Mapping[str, Any]
+def _usual_factor(data: Mapping[str, Any]) -> int:
+    """The factor of a parameterisation where none was asked for."""
+    name = data.get("parameterisation")
+    return PARAMETERISATIONS[name].usual_factor(data["ipc"]) if name and "ipc" in data else 1
+
+
 C = TypeVar("C", bound=BaseModel)
-
-PRESETS: Registry[Overrides] = Registry("preset")
-
-# A laptop's two cores, under a minute: see benchmarks/.
-PRESETS.add("quick", {})
-
-# Zhao and Bilen, WACV 2023, as applied to audio: everything as published.
-PRESETS.add(
-    "paper",
-    {
-        "feature": {"name": "melspectrogram", "n_fft": 2048, "hop_length": 512, "n_mels": 128},
-        "network": {"name": "convnet", "width": 128, "depth": 3},
-        "pool": {"size": 0, "clips_per_class": 64},
-        "initialisation": "noise",
-        "optimiser": "sgd",
-        "learning_rate": 2.0,
-        "momentum": 0.5,
-        "schedule": "constant",
-        "balance": "none",
-        "steps": 1000,
-    },
-)
-
-
-def merged(base: Overrides, over: Overrides) -> dict[str, Any]:
-    """`base` with the values of `over`, nested settings merged one by one; None means "not asked for"."""
-    result = dict(base)
-    for key, value in over.items():
-        if isinstance(value, Mapping):
-            result[key] = merged(result.get(key, {}), value)
-        elif value is not None:
-            result[key] = value
-    return result
 
 
 def from_preset(model: type[C], asked: Overrides) -> C:
-    """A config: the preset that `asked` names (or `quick`), and over it what else was asked for.
+    """A config: the preset that `asked` names (or `quick`), and over it what else was asked for; None is not asked.
 
     Raises:
         ConfigError: one line that names the field, the value and what is allowed.
     """
-    preset = str(asked.get("preset") or "quick")
     try:
-        return model.model_validate(merged(PRESETS[preset], asked))
+        return model.model_validate(merged({}, asked))
     except pydantic.ValidationError as error:
         raise ConfigError(explain(error)) from None
 

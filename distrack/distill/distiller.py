@@ -2,20 +2,38 @@
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
+from distrack.device import one_thread_each
 from distrack.distill.config import DistillConfig
+from distrack.distill.domains import DOMAINS
 from distrack.distill.images import RealImages
 from distrack.distill.initialisation import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
-from distrack.distill.optimisers import OPTIMISERS
-from distrack.distill.parameterisations import PARAMETERISATIONS
-from distrack.distill.pool import network_source
+from distrack.distill.optimisers import OPTIMISERS, Memory
+from distrack.distill.parameterisations import PARAMETERISATIONS, Parameterisation, Stored
+from distrack.distill.pool import Member, network_source
+from distrack.distill.randomness import generator
 from distrack.distill.synthetic import SyntheticSet, ordered_labels
-from distrack.errors import RunError
+from distrack.errors import ConfigError, RunError
+
+# Real clips of a class that a parameterisation is fitted to, at most.
+_FITTED_TO = 1000
+_BATCH = 256
+# Deviation of the noise that tells tracks apart which start from the same clip.
+_APART = 0.1
+# Images that are embedded together on a CPU, about.
+_AT_ONCE = 8
+# Steps from one look at an accelerator's loss to the next.
+_LOOK = 20
 
 
 class StepRecord(NamedTuple):
@@ -24,11 +42,19 @@ class StepRecord(NamedTuple):
     Attributes:
         step: steps done, from 1.
         loss: matching objective summed over the classes, in units of the spread of the real class means around their
-            common mean: networks of different scale can be compared.
+            common mean: networks of different scale can be compared. None where it was not read: an accelerator would
+            have to be waited for.
     """
 
     step: int
-    loss: float
+    loss: float | None
+
+
+class Group(NamedTuple):
+    """Classes whose tracks are rendered, embedded and moved together, and what renders them."""
+
+    classes: slice
+    form: Parameterisation
 
 
 class Distiller:
@@ -53,13 +79,60 @@ class Distiller:
         self.config, self.classes, self.device = config, classes, device
         self.normalisation = train.normalisation
         self.step = 0
-        self._render = PARAMETERISATIONS[config.parameterisation].render
-        self._objective = OBJECTIVES[config.objective]
+        self._domain = DOMAINS[config.domain](config.feature, config.samples, train.normalisation)
+        self._form = PARAMETERISATIONS[config.parameterisation](config.plan(len(classes)))
+        self._guide = self._domain.guide(
+            train, factor=self._form.time_factor, prior=config.prior, seed=config.seed, device=device
+        )
+        self._objective = OBJECTIVES[config.objective].distance
         self._networks = network_source(config, train, device)
-        start = INITIALISATIONS[config.initialisation](train, config.ipc, config.seed)
-        self._parameters = PARAMETERISATIONS[config.parameterisation].store(start).to(device).requires_grad_()
         self._update = OPTIMISERS[config.optimiser]
-        self._memory: dict[str, Tensor] = {}
+        self._memory: Memory = {}
+        self._kept = {name: values.to(device) for name, values in self._start(train).items()}
+        self._parameters = self._kept.pop("parameters").contiguous()
+        self._groups = self._grouped()
+        for group in self._groups:
+            rows = self._rows(group.classes)
+            self._parameters[rows] = self._guide.begin(self._parameters[rows], group.classes)
+
+    def _grouped(self) -> list[Group]:
+        """Classes share nothing but the networks, so that some of them together are a piece of work of their own.
+
+        On a CPU pieces are small enough for the cache, and no thread waits for another one inside an operation. How
+        many there are does not depend on the machine: neither do the numbers.
+        """
+        count, form = len(self.classes), type(self._form)
+        images = self._form.rendered(len(self._parameters))
+        pieces = min(count, max(2, images // _AT_ONCE)) if self.device.type == "cpu" else 1
+        edges = [round(count * piece / pieces) for piece in range(pieces + 1)]
+        return [Group(slice(*edge), form(self.config.plan(edge[1] - edge[0]))) for edge in pairwise(edges)]
+
+    def _start(self, train: RealImages) -> Stored:
+        config, fewest = self.config, min(len(train.of_class(label)) for label in range(len(self.classes)))
+        count = self._form.tracks(fewest)
+        positions = INITIALISATIONS[config.initialisation](train, count, config.seed)
+        noise = self._domain.noise(len(self.classes) * count, generator(config.seed, "noise"))
+        if positions is None:
+            tracks = noise
+        elif fewest < config.ipc:
+            raise ConfigError(
+                f"ipc {config.ipc}: the smallest class has only {fewest} training clips; "
+                f"ask for at most that many tracks, or start from noise"
+            )
+        else:
+            tracks = self._domain.clips(train, positions)
+            first = np.unique(positions, return_index=True)[1]
+            again = np.setdiff1d(np.arange(len(positions)), first)
+            tracks[again] += _APART * tracks.std() * noise[again]
+
+        def examples() -> Iterator[tuple[Tensor, Tensor]]:
+            for label in range(train.classes):
+                members = train.of_class(label)
+                order = torch.randperm(len(members), generator=generator(config.seed, "fitted to", label)).numpy()
+                for some in np.array_split(order[:_FITTED_TO], -(-len(order[:_FITTED_TO]) // _BATCH)):
+                    yield self._domain.clips(train, members[some]), torch.full((len(some),), label)
+
+        return self._form.store(tracks, examples)
 
     def __iter__(self) -> Iterator[StepRecord]:
         """The steps that are left.
@@ -67,25 +140,63 @@ class Distiller:
         Raises:
             RunError: the loss is no longer a number.
         """
-        while self.step < self.config.steps:
-            loss = self._advance()
-            self.step += 1
-            if not math.isfinite(loss):
-                raise RunError(f"the loss is not a number after step {self.step}: lower the learning rate")
-            yield StepRecord(self.step, loss)
+        with one_thread_each(self.device) as workers, ThreadPoolExecutor(workers) as pool:
+            while self.step < self.config.steps:
+                self._networks.foresee(self.step, pool)
+                loss = self._advance(pool)
+                self.step += 1
+                read = self.device.type == "cpu" or self.step % _LOOK == 0 or self.step in (1, self.config.steps)
+                value = float(loss) if read else None
+                if value is not None and not math.isfinite(value):
+                    raise RunError(f"the loss is not a number after step {self.step}: lower the learning rate")
+                yield StepRecord(self.step, value)
 
-    def _advance(self) -> float:
-        network, real = self._networks.at(self.step)
-        tracks = self._render(self._parameters)
-        synthetic = network.embed(tracks).reshape(len(self.classes), self.config.ipc, -1)
-        distance = self._objective(real, synthetic).sum()
-        means = real.mean(1)
-        spread = (means - means.mean(0)).square().sum()
-        matched = distance / spread if self.config.balance == "spread" else distance
-        (gradient,) = torch.autograd.grad(matched, self._parameters)
-        with torch.no_grad():
-            self._update(self._parameters, gradient, self._memory, self._learning_rate(), self.config.momentum)
-        return float((distance / spread).detach())
+    def _advance(self, pool: ThreadPoolExecutor) -> Tensor:
+        member, chosen = self._networks.at(self.step), self._chosen()
+        found = list(pool.map(lambda group: self._gradient(member, group, chosen), self._groups))
+        # Its coordinates may be more than the parameters: cells of overlapping windows.
+        step = self._update(torch.cat([gradient for gradient, _ in found]), self._memory, self.config.momentum)
+        parts = step.split([len(gradient) for gradient, _ in found])
+        list(pool.map(partial(self._move, self._learning_rate()), self._groups, parts))
+        return torch.stack([distance for _, distance in found]).sum() / member.spread
+
+    def _gradient(self, member: Member, group: Group, chosen: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Of the loss of some classes, for their parameters; and their distance from the real ones."""
+        config, classes, real = self.config, group.classes, member.real[group.classes]
+        parameters = self._parameters[self._rows(classes)].detach().requires_grad_()
+        moved = parameters
+        if chosen is not None:
+            moved = parameters.unflatten(0, (len(real), -1))[:, chosen].flatten(0, 1)
+        images = self._domain.images(group.form.render(moved, {k: v[classes] for k, v in self._kept.items()}))
+        embeddings = member.network.embed(member.augmentation.apply(images))
+        synthetic = embeddings.reshape(len(real), -1, embeddings.shape[1])
+        distance = self._objective(real, synthetic, generator(config.seed, "objective", self.step)).sum()
+        loss = distance / member.spread if config.balance == "spread" else distance
+        if config.classification and member.trained:
+            labels = torch.arange(classes.start, classes.stop, device=self.device)
+            labels = labels.repeat_interleave(synthetic.shape[1])
+            wrong = cross_entropy(member.network.head(embeddings), labels, reduction="sum")
+            loss = loss + config.classification / (len(self.classes) * synthetic.shape[1]) * wrong
+        (gradient,) = torch.autograd.grad(loss, parameters)
+        return self._guide.analyse(gradient, classes), distance.detach()
+
+    def _move(self, rate: float, group: Group, step: Tensor) -> None:
+        parameters = self._parameters[self._rows(group.classes)]
+        parameters.sub_(self._guide.synthesise(step, group.classes).view_as(parameters), alpha=rate)
+        self._guide.settle(parameters, group.classes)
+
+    def _rows(self, classes: slice) -> slice:
+        """Rows of the parameters of some classes."""
+        each = len(self._parameters) // len(self.classes)
+        return slice(classes.start * each, classes.stop * each)
+
+    def _chosen(self) -> Tensor | None:
+        """The stored tracks of each class that this step moves; None is all."""
+        each, some = len(self._parameters) // len(self.classes), self.config.tracks_per_step
+        if not 0 < some < each:
+            return None
+        chosen = torch.randperm(each, generator=generator(self.config.seed, "rows", self.step))[:some]
+        return chosen.to(self.device)
 
     def _learning_rate(self) -> float:
         if self.config.schedule == "constant":
@@ -94,15 +205,16 @@ class Distiller:
 
     def synthetic_set(self) -> SyntheticSet:
         """The tracks as they are now, on the CPU."""
-        labels = ordered_labels(len(self.classes), self.config.ipc)
-        parameters = self._parameters.detach().cpu().clone()
-        return SyntheticSet(parameters, labels, self.classes, self.normalisation, self.config)
+        parameters = self._parameters.cpu().clone()
+        kept = {name: values.cpu() for name, values in self._kept.items()}
+        labels = ordered_labels(len(self.classes), len(parameters) // len(self.classes))
+        return SyntheticSet(parameters, labels, self.classes, self.normalisation, self.config, kept)
 
     def state(self) -> dict[str, Tensor]:
         """What `resume` needs: step, parameters and the optimiser's memory. Random draws belong to the step."""
         return {
             "step": torch.tensor(self.step),
-            "parameters": self._parameters.detach().cpu().clone(),
+            "parameters": self._parameters.cpu().clone(),
             **{f"optimiser.{name}": value.cpu().clone() for name, value in self._memory.items()},
         }
 
@@ -114,8 +226,7 @@ class Distiller:
         """
         if state["parameters"].shape != self._parameters.shape:
             raise RunError("the checkpoint belongs to another config: its parameters have another shape")
-        with torch.no_grad():
-            self._parameters.copy_(state["parameters"])
+        self._parameters.copy_(state["parameters"])
         self.step = int(state["step"])
         self._memory = {
             name.removeprefix("optimiser."): value.clone() if value.dim() == 0 else value.to(self.device)

@@ -26,6 +26,7 @@ class RealImages:
 
     Attributes:
         images: the feature of every clip of the dataset, not normalised, memory-mapped.
+        waveforms: the samples of every clip of the dataset, memory-mapped.
         rows: the clips of this side.
         labels: their classes.
         classes: how many classes there are.
@@ -34,10 +35,12 @@ class RealImages:
 
     Shape:
         - images: ``[clips, 1, bands, frames]`` float32
+        - waveforms: ``[clips, samples]`` float32
         - rows, labels: ``[n]`` int64
     """
 
     images: NDArray[np.float32]
+    waveforms: NDArray[np.float32]
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
     classes: int
@@ -56,6 +59,15 @@ class RealImages:
         """Normalised images of the clips at these positions of this side, ``[n, 1, bands, frames]``."""
         images = torch.from_numpy(np.asarray(self.images[self.rows[np.asarray(positions)]]))
         return self.normalisation.apply(images.to(device))
+
+    @property
+    def samples(self) -> int:
+        """Length of a clip."""
+        return int(self.waveforms.shape[1])
+
+    def sounds(self, positions: NDArray[np.int64]) -> Tensor:
+        """Samples of the clips at these positions of this side, ``[n, samples]``."""
+        return torch.from_numpy(np.asarray(self.waveforms[self.rows[positions]]))
 
     def batches(self, device: torch.device, size: int = _BATCH) -> Iterator[tuple[Tensor, Tensor]]:
         """All images in order with their labels, a batch at a time."""
@@ -85,7 +97,9 @@ def real_images(
     feature, classes = FEATURES[config.name], len(prepared.index.classes)
     normalisation = _normalisation(folder, rows["train"], per_band=feature.per_band_normalisation)
     return {
-        side: RealImages(images, of, prepared.labels(of), classes, normalisation, feature.bands_are_pitch)
+        side: RealImages(
+            images, prepared.waveforms, of, prepared.labels(of), classes, normalisation, feature.bands_are_pitch
+        )
         for side, of in rows.items()
     }
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from distrack.registry import Registry
 
 Memory = dict[str, Tensor]
-# Parameters are changed in place: (parameters, gradient, memory, learning rate, momentum).
-Optimiser = Callable[[Tensor, Tensor, Memory, float, float], None]
+# (gradient, memory, momentum) -> the step to take at a learning rate of one, against the gradient's sign.
+Optimiser = Callable[[Tensor, Memory, float], Tensor]
 OPTIMISERS: Registry[Optimiser] = Registry("optimiser")
 
 _BETAS = (0.9, 0.999)
@@ -21,32 +21,32 @@ _EPSILON = 1e-8
 
 
 @OPTIMISERS.register("sgd")
-def sgd(parameters: Tensor, gradient: Tensor, memory: Memory, learning_rate: float, momentum: float) -> None:
+def sgd(gradient: Tensor, memory: Memory, momentum: float) -> Tensor:
     """Gradient descent with heavy-ball momentum, as `torch.optim.SGD`.
 
     Source:
         Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning",
         ICML 2013.
     """
-    velocity = memory.setdefault("velocity", torch.zeros_like(parameters))
-    velocity.mul_(momentum).add_(gradient)
-    parameters.add_(velocity, alpha=-learning_rate)
+    velocity = memory.setdefault("velocity", torch.zeros_like(gradient))
+    return velocity.mul_(momentum).add_(gradient)
 
 
 @OPTIMISERS.register("adam")
-def adam(parameters: Tensor, gradient: Tensor, memory: Memory, learning_rate: float, momentum: float) -> None:  # noqa: ARG001
+def adam(gradient: Tensor, memory: Memory, momentum: float) -> Tensor:  # noqa: ARG001
     """Adam with its published constants, as `torch.optim.Adam`; `momentum` is not its own and left aside.
 
     Source:
         Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
     """
     first, second = _BETAS
-    mean = memory.setdefault("mean", torch.zeros_like(parameters))
-    square = memory.setdefault("square", torch.zeros_like(parameters))
+    mean = memory.setdefault("mean", torch.zeros_like(gradient))
+    square = memory.setdefault("square", torch.zeros_like(gradient))
     step = memory.setdefault("step", torch.zeros((), device="cpu"))
     step += 1
     mean.lerp_(gradient, 1 - first)
     square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
     count = float(step)
     scale = (square.sqrt() / (1 - second**count) ** 0.5).add_(_EPSILON)
-    parameters.addcdiv_(mean, scale, value=-learning_rate / (1 - first**count))
+    step_size: Tensor = mean / scale.mul_(1 - first**count)
+    return step_size

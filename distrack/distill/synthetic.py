@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +12,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from distrack.distill.config import DistillConfig
-from distrack.distill.parameterisations import PARAMETERISATIONS
+from distrack.distill.domains import DOMAINS
+from distrack.distill.parameterisations import PARAMETERISATIONS, Parameterisation, Stored
 from distrack.errors import ConfigError, RunError
 from distrack.features import Normalisation
 
@@ -22,22 +23,40 @@ _LONGEST_NAME = 48
 
 @dataclass(frozen=True)
 class SyntheticSet:
-    """Stored parameters, their labels, and all that is needed to render them.
+    """Stored parameters, their labels, and all that is needed to render them to tracks.
+
+    Attributes:
+        kept: what a parameterisation stores beside its parameters.
 
     Shape:
-        - parameters: as the parameterisation stores them, tracks in the first dimension, class by class
-        - labels: ``[classes * ipc]`` int64
+        - parameters: as the parameterisation stores them, class by class
+        - row_labels: ``[rows of parameters]`` int64
     """
 
     parameters: Tensor
-    labels: Tensor
+    row_labels: Tensor
     classes: tuple[str, ...]
     normalisation: Normalisation
     config: DistillConfig
+    kept: Stored = field(default_factory=dict)
+
+    @property
+    def _form(self) -> Parameterisation:
+        return PARAMETERISATIONS[self.config.parameterisation](self.config.plan(len(self.classes)))
+
+    @property
+    def labels(self) -> Tensor:
+        """Labels of the rendered tracks, ``[classes * tracks]`` int64, class by class."""
+        return self.row_labels.repeat_interleave(self._form.rendered(1))
+
+    def render(self) -> Tensor:
+        """Tracks in the domain that was optimised: normalised images, or waveforms ``[classes * tracks, samples]``."""
+        return self._form.render(self.parameters, self.kept)
 
     def tracks(self) -> Tensor:
-        """Rendered tracks as a network sees them, ``[classes * ipc, 1, bands, frames]``."""
-        return PARAMETERISATIONS[self.config.parameterisation].render(self.parameters)
+        """Rendered tracks as a network sees them, ``[classes * tracks, 1, bands, frames]``."""
+        config = self.config
+        return DOMAINS[config.domain](config.feature, config.samples, self.normalisation).images(self.render())
 
     def images(self) -> Tensor:
         """Rendered tracks in the feature's own unit."""
@@ -52,12 +71,18 @@ class SyntheticSet:
             while slug.casefold() in map(str.casefold, safe):
                 slug += f"-{label}"
             safe.append(slug)
-        return [f"{safe[label]}_{number % self.config.ipc}" for number, label in enumerate(self.labels.tolist())]
+        return [f"{safe[label]}_{number % self.tracks_per_class}" for number, label in enumerate(self.labels.tolist())]
+
+    @property
+    def tracks_per_class(self) -> int:
+        """Tracks rendered for a class: more than the budget has where one stored track holds several."""
+        return len(self.labels) // len(self.classes)
 
     @property
     def floats_per_class(self) -> int:
-        """The storage budget: numbers stored for one class, labels counted."""
-        return (self.parameters.numel() + self.labels.numel()) // len(self.classes)
+        """The storage budget: numbers stored for one class, labels and all else counted."""
+        stored = (self.parameters, self.row_labels, *self.kept.values())
+        return sum(tensor.numel() for tensor in stored) // len(self.classes)
 
     def to_bytes(self) -> bytes:
         """The file's content; the same set gives the same bytes, and says nothing of the machine's folders."""
@@ -67,7 +92,8 @@ class SyntheticSet:
             "normalisation": self.normalisation.model_dump_json(),
             "config": self.config.model_copy(update={"data_path": None}).model_dump_json(),
         }
-        return _ordered(save({"parameters": self.parameters.contiguous(), "labels": self.labels}, metadata=header))
+        stored = {**self.kept, "parameters": self.parameters.contiguous(), "labels": self.row_labels}
+        return _ordered(save(stored, metadata=header))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -79,12 +105,14 @@ class SyntheticSet:
         try:
             with safe_open(path, framework="pt") as file:
                 header = file.metadata()
+                stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 return cls(
-                    parameters=file.get_tensor("parameters"),
-                    labels=file.get_tensor("labels"),
+                    parameters=stored.pop("parameters"),
+                    row_labels=stored.pop("labels"),
                     classes=tuple(json.loads(header["classes"])),
                     normalisation=Normalisation.model_validate_json(header["normalisation"]),
                     config=DistillConfig.model_validate_json(header["config"]),
+                    kept=stored,
                 )
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, ConfigError) as error:
             raise RunError(f"{path} is not a synthetic set that can be read: {error}") from None

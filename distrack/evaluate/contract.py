@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -61,20 +61,54 @@ class TrainingSet:
         )
 
 
+class Examined(Protocol):
+    """What an evaluator is examined on: real test clips, or tracks."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Bands and frames."""
+
+    @property
+    def shift_bands(self) -> bool:
+        """Whether an image shifted in frequency is still one of its class."""
+
+    def batches(self, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+        """All images in order with their labels, a batch at a time."""
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """The rendered tracks of a synthetic set, to be examined on; see `Examined`."""
+
+    images: Tensor
+    labels: Tensor
+    shift_bands: bool
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Bands and frames."""
+        return int(self.images.shape[2]), int(self.images.shape[3])
+
+    def batches(self, device: torch.device, size: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
+        """All tracks in order with their labels, a batch at a time."""
+        for images, labels in zip(self.images.split(size), self.labels.split(size), strict=True):
+            yield images.to(device), labels.to(device)
+
+
 class Evaluator(Protocol):
-    """Learns from a training set and predicts the class of every real test clip."""
+    """Learns from a training set and predicts the class of everything it is examined on."""
 
     def __call__(
         self,
         training: TrainingSet,
-        test: RealImages,
+        test: Examined,
         config: EvaluationConfig,
         *,
         seed: int,
         device: torch.device,
         progress: Progress,
     ) -> Tensor:
-        """Predicted classes, ``[test clips]`` int64; deterministic on the CPU in its arguments."""
+        """Predicted classes, ``[examined]`` int64; deterministic on the CPU in its arguments."""
 
 
 class Baseline(NamedTuple):
@@ -90,4 +124,6 @@ class Baseline(NamedTuple):
 
 
 EVALUATORS: Registry[Evaluator] = Registry("evaluator")
+# Those that go the other way round: they learn from all real training clips and are examined on the tracks.
+LISTENERS = frozenset({"recognition"})
 BASELINES: Registry[Baseline] = Registry("baseline")

@@ -11,7 +11,7 @@ from torch import Tensor
 from distrack.device import one_thread_each
 from distrack.distill import RealImages, SyntheticSet
 from distrack.evaluate.config import EvaluationConfig
-from distrack.evaluate.contract import BASELINES, EVALUATORS, TrainingSet
+from distrack.evaluate.contract import BASELINES, EVALUATORS, LISTENERS, Tracks, TrainingSet
 from distrack.evaluate.scores import Evaluation, score
 
 # Told what is being measured, and how much of all is done, from 0 to 1.
@@ -23,8 +23,8 @@ def planned(config: EvaluationConfig) -> list[tuple[str, str]]:
     return [
         (evaluator, trained_on)
         for evaluator in config.evaluators
-        for trained_on in ("synthetic", *config.baselines)
-        if trained_on == "synthetic" or evaluator in BASELINES[trained_on].evaluators
+        for trained_on in (("full",) if evaluator in LISTENERS else ("synthetic", *config.baselines))
+        if evaluator in LISTENERS or trained_on == "synthetic" or evaluator in BASELINES[trained_on].evaluators
     ]
 
 
@@ -50,12 +50,13 @@ def evaluate(
         watch: told of the progress; what it raises ends the evaluation.
     """
     network = f"{config.network.name} {config.network.width} x {config.network.depth}"
+    tracks = Tracks(synthetic.tracks(), synthetic.labels, test.shift_bands)
     share = _Share(watch, len(plan) * config.seeds)
 
     def predict(evaluator: str, trained_on: str, seed: int) -> Tensor:
         return EVALUATORS[evaluator](
             _training_set(trained_on, synthetic, train, seed),
-            test,
+            tracks if evaluator in LISTENERS else test,
             config,
             seed=seed,
             device=device,
@@ -69,7 +70,7 @@ def evaluate(
         try:
             for evaluator, trained_on, predictions in asked:
                 yield score(
-                    test.labels,
+                    tracks.labels.numpy() if evaluator in LISTENERS else test.labels,
                     [prediction.result().numpy() for prediction in predictions],
                     classes=test.classes,
                     evaluator=evaluator,

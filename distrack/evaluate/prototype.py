@@ -6,10 +6,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from distrack.datasets.contract import Progress
-from distrack.distill import RealImages
 from distrack.distill.randomness import derived_seed
 from distrack.evaluate.config import EvaluationConfig
-from distrack.evaluate.contract import EVALUATORS, TrainingSet
+from distrack.evaluate.contract import EVALUATORS, Examined, TrainingSet
 from distrack.networks import Network, build_network
 
 _BATCH = 256
@@ -18,7 +17,7 @@ _BATCH = 256
 @EVALUATORS.register("prototype")
 def prototype(
     training: TrainingSet,
-    test: RealImages,
+    test: Examined,
     config: EvaluationConfig,
     *,
     seed: int,

@@ -6,19 +6,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
+from distrack.augmentation import augment, mixup
 from distrack.datasets.contract import Progress
-from distrack.distill import RealImages
 from distrack.distill.randomness import derived_seed, generator
-from distrack.evaluate.augmentation import augment, mixup
 from distrack.evaluate.config import EvaluationConfig
-from distrack.evaluate.contract import EVALUATORS, TrainingSet
+from distrack.evaluate.contract import EVALUATORS, Examined, TrainingSet
 from distrack.networks import Network, build_network
 
 
 @EVALUATORS.register("random-cnn")
 def random_cnn(
     training: TrainingSet,
-    test: RealImages,
+    test: Examined,
     config: EvaluationConfig,
     *,
     seed: int,
@@ -40,7 +39,8 @@ def random_cnn(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=steps)
     for step in range(steps):
         chosen = _positions(len(training), config, draw)
-        images = augment(training.images(chosen.numpy(), device), draw, shift_bands=test.shift_bands)
+        images = training.images(chosen.numpy(), device)
+        images = augment(images, config.augmentation, draw, shift_bands=test.shift_bands)
         targets = one_hot(training.labels[chosen], training.classes).float().to(device)
         if config.mixup:
             images, targets = mixup(images, targets, config.mixup, draw)
@@ -52,13 +52,30 @@ def random_cnn(
     return predict(network, test, device)
 
 
+@EVALUATORS.register("recognition")
+def recognition(
+    training: TrainingSet,
+    test: Examined,
+    config: EvaluationConfig,
+    *,
+    seed: int,
+    device: torch.device,
+    progress: Progress,
+) -> Tensor:
+    """The same the other way round: how many of the tracks a network recognises that learnt from real clips.
+
+    It says whether a track still sounds like its class, not what can be learnt from it.
+    """
+    return random_cnn(training, test, config, seed=seed, device=device, progress=progress)
+
+
 def _positions(count: int, config: EvaluationConfig, draw: torch.Generator) -> Tensor:
     if count > config.batch_size:
         return torch.randint(count, (config.batch_size,), generator=draw)
     return torch.arange(count).repeat(math.ceil(config.smallest_batch / count))
 
 
-def predict(network: Network, images: RealImages, device: torch.device) -> Tensor:
-    """The class that a network gives each real clip, ``[n]`` int64."""
+def predict(network: Network, images: Examined, device: torch.device) -> Tensor:
+    """The class that a network gives each of the examined, ``[n]`` int64."""
     with torch.no_grad():
         return torch.cat([network(batch).argmax(1).cpu() for batch, _ in images.batches(device)])

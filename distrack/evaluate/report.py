@@ -23,6 +23,8 @@ class Report(BaseModel):
     """`report.json`.
 
     Attributes:
+        tracks_per_class: the budget, in whole tracks.
+        rendered_per_class: tracks that are rendered from it, each as long as a whole one.
         floats_per_class: the storage budget: numbers stored for one class, labels counted.
         seconds: wall time of each phase.
         skipped: files of the dataset that could not be used.
@@ -34,7 +36,9 @@ class Report(BaseModel):
     split: SplitReport
     feature: str
     domain: str
+    parameterisation: str = "identity"
     tracks_per_class: int
+    rendered_per_class: int
     seconds_per_track: float
     floats_per_class: int
     seconds: dict[str, float]

@@ -1,7 +1,10 @@
 """Runs: one execution of one job is one folder. Written by a worker, read by anyone, launched, stopped and resumed."""
 
+from distrack.runs import condensation
+from distrack.runs.condensation import CondenseReport
 from distrack.runs.control import launch, stop, tail
 from distrack.runs.folder import ALIVE, Run, State, Status, all_runs, create, find
+from distrack.runs.grid import Cell, CondenseJob, Grid, condense_job, fitting, possible
 from distrack.runs.job import DistillJob
 from distrack.runs.preparation import (
     Found,
@@ -16,8 +19,12 @@ from distrack.runs.worker import Material, measure, work
 
 __all__ = [
     "ALIVE",
+    "Cell",
+    "CondenseJob",
+    "CondenseReport",
     "DistillJob",
     "Found",
+    "Grid",
     "Material",
     "Preparation",
     "Run",
@@ -25,13 +32,17 @@ __all__ = [
     "Status",
     "Stopped",
     "all_runs",
+    "condensation",
+    "condense_job",
     "create",
     "find",
+    "fitting",
     "found",
     "launch",
     "launch_preparation",
     "measure",
     "place",
+    "possible",
     "stop",
     "tail",
     "work",

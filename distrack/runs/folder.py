@@ -223,12 +223,35 @@ def create(runs_path: Path, job: DistillJob, name: str | None = None) -> Run:
     Raises:
         RunError: the name is taken or cannot be a folder's, or the runs path is not writable.
     """
-    if name is not None and not _NAME.fullmatch(name):
-        raise RunError(f"run name {name!r}: use letters, digits, dots, dashes and underscores, at most 100")
     feature = job.feature.name.removesuffix("spectrogram")
-    stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
     dataset = job.dataset.lower().replace("_", "-")
-    run = Run(runs_path / (name or f"{stamp}_{dataset}_{feature}_ipc{job.ipc}_{secrets.token_hex(2)}"))
+    usual = f"{dataset}_{feature}_ipc{job.ipc}"
+    return make_folder(runs_path, new_name(usual) if name is None else name, job)
+
+
+def new_name(what: str) -> str:
+    """A name that was not given before: when, what, and chance."""
+    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{what}_{secrets.token_hex(2)}"
+
+
+def check_name(name: str) -> None:
+    """Refuses what cannot be a folder's name on any system.
+
+    Raises:
+        RunError: says what can.
+    """
+    if not _NAME.fullmatch(name):
+        raise RunError(f"run name {name!r}: use letters, digits, dots, dashes and underscores, at most 100")
+
+
+def make_folder(runs_path: Path, name: str, config: BaseModel) -> Run:
+    """Makes the folder of a run that is not there yet, with its config.
+
+    Raises:
+        RunError: the name is taken or cannot be a folder's, or the runs path is not writable.
+    """
+    check_name(name)
+    run = Run(runs_path / name)
     try:
         runs_path.mkdir(parents=True, exist_ok=True)
         run.path.mkdir()
@@ -239,7 +262,7 @@ def create(runs_path: Path, job: DistillJob, name: str | None = None) -> Run:
     except OSError as error:
         raise _not_writable(runs_path, error) from None
     try:
-        run._replace("config.json", job.model_dump_json(indent=2))
+        run._replace("config.json", config.model_dump_json(indent=2))
     except OSError as error:
         shutil.rmtree(run.path, ignore_errors=True)
         raise _not_writable(runs_path, error) from None

@@ -4,16 +4,18 @@ import shlex
 from collections import Counter
 from typing import Any
 
+import pydantic
 import torch
 from pydantic import BaseModel
 
 from distrack import datasets
-from distrack.audio import SAMPLE_RATE
+from distrack.augmentation import AugmentationConfig
 from distrack.device import choose_device
-from distrack.distill import PRESETS, DistillConfig
-from distrack.distill.config import merged
+from distrack.distill import DistillConfig
+from distrack.distill.domains import DOMAINS
 from distrack.errors import ConfigError
 from distrack.evaluate import EvaluationConfig
+from distrack.networks import check_shape
 from distrack.settings import settings
 
 
@@ -37,15 +39,27 @@ class DistillJob(DistillConfig):
     def command(self) -> str:
         """What a person types for the same job: the preset, and only what differs from it."""
         feature = {"name": self.feature.name}
+        # What a preset goes by, and what then differs from it.
         asked = {"dataset": self.dataset, "preset": self.preset, "ipc": self.ipc, "feature": feature}
-        plain = dict(_flat(type(self).model_validate(merged(PRESETS[self.preset], asked))))
+        asked |= {"domain": self.domain, "duration": self.duration}
+        try:
+            plain = dict(flat(type(self).model_validate(asked)))
+        except pydantic.ValidationError:
+            # The preset alone is impossible here; all that makes it possible is written.
+            plain = dict(flat(EvaluationConfig(), "evaluation."))
+        if plain.get("parameterisation") != self.parameterisation:
+            plain.pop("factor", None)  # of another one
         words = ["python", "-m", "distrack", "distill", "--dataset", self.dataset]
         words += ["--feature-type", self.feature.name, "--ipc", str(self.ipc), "--preset", self.preset]
-        written = {"dataset", "feature.name", "ipc", "preset"}
-        for field, value in _flat(self):
-            # A field that the plain job does not have is an evaluation that is None.
-            if field not in written and (field not in plain or value != plain[field]):
-                words += _option(field, value)
+        if self.domain != next(iter(DOMAINS)):
+            words += ["--domain", self.domain]
+        if self.seconds != datasets.DATASETS[self.dataset].seconds:
+            words += ["--duration", str(self.duration)]
+        written = {"dataset", "feature.name", "ipc", "preset", "domain", "duration"}
+        for field, value in flat(self):
+            # An evaluation that is None is the one field whose None says something.
+            if field == "evaluation" or (field not in written and value != plain.get(field)):
+                words += option(field, value)
         return shlex.join(words)
 
     def check(self) -> None:
@@ -70,20 +84,19 @@ class DistillJob(DistillConfig):
             )
 
     def _check_evaluation(self) -> None:
-        bands, frames = self.feature.shape(round(self.seconds * SAMPLE_RATE))
-        if self.evaluation is not None and min(bands, frames) < 2**self.evaluation.network.depth:
-            raise ConfigError(
-                f"an image of {bands} bands x {frames} frames is too small for an evaluation network of depth "
-                f"{self.evaluation.network.depth}: choose a longer duration, a shorter hop or more bands, "
-                f"or evaluate not at all (--no-evaluate)"
-            )
+        if self.evaluation is None:
+            return
+        try:
+            check_shape(self.evaluation.network, self.feature.shape(self.samples))
+        except ValueError as error:
+            raise ConfigError(f"evaluation: {error}, or evaluate not at all (--no-evaluate)") from None
 
 
-def _flat(model: BaseModel, prefix: str = "") -> list[tuple[str, Any]]:
+def flat(model: BaseModel, prefix: str = "") -> list[tuple[str, Any]]:
     pairs: list[tuple[str, Any]] = []
     for name in type(model).model_fields:
         value = getattr(model, name)
-        pairs += _flat(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else [(prefix + name, value)]
+        pairs += flat(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else [(prefix + name, value)]
     return pairs
 
 
@@ -98,6 +111,9 @@ OPTIONS = {
     "network.depth": "depth",
     "pool.size": "pool-size",
     "pool.grow_every": "pool-grow-every",
+    "pool.refresh_every": "pool-refresh-every",
+    "pool.training": "pool-training",
+    **{f"augmentation.{field}": field.replace("_", "-") for field in AugmentationConfig.model_fields},
     "pool.clips_per_class": "clips-per-class",
     "evaluation.evaluators": "evaluators",
     "evaluation.baselines": "baselines",
@@ -105,7 +121,7 @@ OPTIONS = {
 }
 
 
-def _option(field: str, value: Any) -> list[str]:
+def option(field: str, value: Any) -> list[str]:
     if field == "evaluation":
         return ["--no-evaluate"]
     text = ",".join(value) if isinstance(value, tuple) else str(value)

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from distrack import datasets
-from distrack.audio import SAMPLE_RATE, flac_bytes, level
+from distrack.audio import flac_bytes, level
 from distrack.distill import DistillConfig, Distiller, RealImages, SyntheticSet, real_images
 from distrack.errors import DistrackError, RunError
 from distrack.evaluate import Evaluation, EvaluationConfig, Report, SplitReport, evaluate, planned
@@ -156,7 +156,7 @@ class _Worker:
             self.distill(material)
         synthetic = SyntheticSet.load(self.run.synthetic)
         if not all(self.run.track(name).is_file() for name in synthetic.track_names()):
-            self.invert()
+            self.make_audible()
         if self.job.evaluation is None:
             return self._report(material, synthetic, ())
         return self.evaluate(material, self.job.evaluation, again=False)
@@ -189,7 +189,7 @@ class _Worker:
             self._snapshot(distiller)
         saved = time.monotonic()
         for record in distiller:
-            if record.step % every == 0 or record.step in (1, self.job.steps):
+            if record.loss is not None and (record.step % every == 0 or record.step in (1, self.job.steps)):
                 self.run.append_metrics(t=round(self.session.elapsed(), 3), step=record.step, loss=record.loss)
             if record.step in snapshots:
                 self._snapshot(distiller)
@@ -217,16 +217,20 @@ class _Worker:
             if step > distiller.step:
                 path.unlink()
 
-    def invert(self) -> None:
-        """Every track made audible, at one level, written as `audio/<class>_<k>.flac`."""
+    def make_audible(self) -> None:
+        """Every track written as `audio/<class>_<k>.flac`: images inverted and levelled, waveforms as they are."""
         synthetic = SyntheticSet.load(self.run.synthetic)
-        names, images = synthetic.track_names(), synthetic.images()
-        samples = round(self.job.seconds * SAMPLE_RATE)
+        names, tracks = synthetic.track_names(), synthetic.render()
         self._begin("invert", len(names))
         for start in range(0, len(names), _INVERTED_AT_ONCE):
-            waves = invert(images[start : start + _INVERTED_AT_ONCE], self.job.feature, samples=samples).numpy()
-            for name, wave in zip(names[start:], waves, strict=False):
-                self.run.write(f"audio/{name}.flac", flac_bytes(level(wave)))
+            some = slice(start, start + _INVERTED_AT_ONCE)
+            if self.job.domain == "waveform":
+                waves = list(tracks[some].clamp(-1, 1).numpy())
+            else:
+                images = synthetic.normalisation.undo(tracks[some])
+                waves = [level(wave) for wave in invert(images, self.job.feature, samples=self.job.samples).numpy()]
+            for name, wave in zip(names[some], waves, strict=True):
+                self.run.write(f"audio/{name}.flac", flac_bytes(wave))
             self._progress(start + len(waves), len(names))
 
     def evaluate(self, material: Material, config: EvaluationConfig, *, again: bool) -> Report:
@@ -271,7 +275,9 @@ class _Worker:
             ),
             feature=self.job.feature.name,
             domain=self.job.domain,
+            parameterisation=self.job.parameterisation,
             tracks_per_class=self.job.ipc,
+            rendered_per_class=synthetic.tracks_per_class,
             seconds_per_track=self.job.seconds,
             floats_per_class=synthetic.floats_per_class,
             seconds={phase: round(spent, 3) for phase, spent in self.session.seconds().items()},

@@ -23,6 +23,7 @@ PHASES = {
     "distill": "Distilling",
     "invert": "Making the tracks audible",
     "evaluate": "Evaluating on real test clips",
+    "condense": "Condensing",
 }
 
 
@@ -40,6 +41,11 @@ def time_left(status: runs.Status) -> float | None:
     return spent / done * (status.steps - status.step)
 
 
+def spoken(seconds: float) -> str:
+    """A time as a person says it."""
+    return f"{max(seconds, 1):.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
 def bar(status: runs.Status) -> None:
     """Phase, how much of it is done, and the estimate of the time left."""
     if status.state == "queued":
@@ -53,7 +59,7 @@ def bar(status: runs.Status) -> None:
         text += f": {status.detail}"
     left = time_left(status)
     if left is not None:
-        text += f" · about {max(left, 1):.0f} s left"
+        text += f" · about {spoken(left)} left"
     st.progress(min(max(share, 0.0), 1.0), text=text)
 
 

@@ -1,14 +1,32 @@
-"""A finished run for the pages to show: made once, by the engine, from a tiny dataset."""
+"""The app without a browser, and a finished run for its pages: made once, by the engine, from a tiny dataset."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
 
 from distrack import runs
 from distrack.distill import from_preset
-from distrack.settings import settings
+from distrack.settings import PROJECT, settings
+
+
+class WarmPagesManager(PagesManager):
+    """As in a server where `st.navigation` was called before; AppTest forgets that between two runs."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        PagesManager.uses_pages_directory = False
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The app on its home page."""
+    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", WarmPagesManager)
+    return AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60)
 
 
 @pytest.fixture(scope="session")
@@ -34,10 +52,11 @@ def finished(tones: Path) -> runs.Run:
         "data_path": tones,
         "ipc": 2,
         "duration": 0.5,
+        "parameterisation": "identity",
         "steps": 6,
         "snapshots": 3,
         "network": {"width": 4},
-        "pool": {"size": 2, "clips_per_class": 4},
+        "pool": {"size": 2, "clips_per_class": 4, "training": 0},
         "evaluation": {"seeds": 2, "steps": 5, "network": {"width": 4}},
     }
     run = runs.create(settings().runs_path, from_preset(runs.DistillJob, asked), "finished")

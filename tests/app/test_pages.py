@@ -5,30 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from distrack import runs
 from distrack.datasets import DATASETS
-from distrack.distill import from_preset
+from distrack.distill import PRESETS, from_preset
 from distrack.errors import DatasetError
 from distrack.features import FEATURES
-from distrack.settings import PROJECT, settings
-
-
-class WarmPagesManager(PagesManager):
-    """As in a server where `st.navigation` was called before; AppTest forgets that between two runs."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        PagesManager.uses_pages_directory = False
-
-
-@pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The app on its home page."""
-    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", WarmPagesManager)
-    return AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60)
+from distrack.settings import settings
 
 
 def texts(app: AppTest) -> str:
@@ -61,7 +45,7 @@ def test_distill_offers_every_registered_choice_and_says_the_budget(app: AppTest
     assert "FSDD" in " ".join(dataset.options) or "Free Spoken Digit Dataset" in dataset.options
     assert len(feature.options) == len(FEATURES)
     assert not any("MusicNet" in option for option in dataset.options), "it has no classes"
-    assert preset.options == ["quick", "paper"]
+    assert preset.options == list(PRESETS)
     assert "2,049 floats a class" in texts(app)
     app.slider[0].set_value(10).run()
     assert "20,490 floats a class" in texts(app)
@@ -72,7 +56,8 @@ def test_a_preset_changes_what_the_form_starts_from(app: AppTest) -> None:
     app.selectbox[2].select("paper").run()
     assert not app.exception
     assert app.selectbox[1].value == "melspectrogram"
-    assert "128 bands" in texts(app)
+    # 128 bands and a second of 32 frames.
+    assert "4,097 floats a class" in texts(app)
 
 
 def test_a_dataset_that_is_not_here_is_said_on_the_page_and_no_run_is_left(app: AppTest, tmp_path: Path) -> None:

@@ -83,6 +83,8 @@ def finished(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished
             "2",
         ),
         *("--pool_size", "3", "--steps", "20", "--snapshots", "3", "--seed", "5", "--evaluators", "Prototype"),
+        # Presets are tuned; what is tested stays.
+        *("--parameterisation", "identity", "--pool_training", "0", "--initialisation", "real"),
         *("--baselines", "random_selection", "--evaluation_seeds", "2", "--runs_path", str(runs_path), "--json"),
     )
     assert said.returncode == 0, said.stderr
@@ -177,6 +179,7 @@ def test_the_report_has_the_contract_s_fields(finished: Finished) -> None:
     assert report["split"] == sides
     assert (report["feature"], report["domain"], report["device"]) == ("melspectrogram", "spectral", "cpu")
     assert (report["tracks_per_class"], report["seconds_per_track"], report["skipped"]) == (2, 0.5, 0)
+    assert (report["parameterisation"], report["rendered_per_class"]) == ("identity", 2)
     assert report["floats_per_class"] == 2 * (16 * 32 + 1)
     assert report["seconds"].keys() >= {"prepare", "distill", "evaluate"}
     assert [(line["evaluator"], line["trained_on"]) for line in report["evaluations"]] == [
@@ -264,12 +267,20 @@ def other_than_default(sounds: Path) -> dict[str, Any]:
         "data_path": sounds,
         "duration": 0.75,
         "feature": {"name": "melspectrogram", "n_fft": 600, "hop_length": 300, "n_mels": 20, "n_mfcc": 14},
-        "parameterisation": "identity",
+        "domain": "waveform",
+        "parameterisation": "multiformation",
+        "factor": 4,
         "ipc": 3,
-        "initialisation": "noise",
-        "objective": "mean",
-        "network": {"name": "convnet", "width": 5, "depth": 1},
-        "pool": {"size": 2, "grow_every": 3, "clips_per_class": 7},
+        "initialisation": "herding",
+        "objective": "cf",
+        "classification": 0.25,
+        "prior": "none",
+        "tracks_per_step": 2,
+        "network": {"name": "lenet", "width": 5, "depth": 1},
+        "pool": {"size": 2, "grow_every": 3, "refresh_every": 9, "clips_per_class": 7, "training": 4},
+        "augmentation": {
+            **{"time_shift": 0.1, "band_shift": 0.06, "time_mask": 0.2, "band_mask": 0.15, "gain": 0.7, "noise": 0.05},
+        },
         "optimiser": "sgd",
         "learning_rate": 0.0123,
         "momentum": 0.25,
@@ -287,15 +298,16 @@ def test_other_than_default_leaves_no_option_out(sounds: Path) -> None:
     """So that an option added later is part of the round trip too."""
     options = set(inspect.signature(cli.distill).parameters)
     other = other_than_default(sounds)
-    given = set(other) - {"feature", "network", "pool", "evaluation"}
+    given = set(other) - {"feature", "network", "pool", "augmentation", "evaluation"}
     given |= {"feature_type", "n_fft", "hop_length", "n_mels", "n_mfcc", "network", "width", "depth"}
-    given |= {"pool_size", "pool_grow_every", "clips_per_class", "evaluators", "baselines", "evaluation_seeds"}
+    given |= {"pool_size", "pool_grow_every", "pool_refresh_every", "pool_training", "clips_per_class"}
+    given |= set(other["augmentation"]) | {"evaluators", "baselines", "evaluation_seeds"}
     about_the_run = {"runs_path", "name", "quiet", "as_json"}
     # A folder has no folds: the command of a run on one is in the test of folds.
-    assert options - about_the_run == given | {"preset", "domain", "no_evaluate", "test_fold", "cross_validate"}
+    assert options - about_the_run == given | {"preset", "no_evaluate", "test_fold", "cross_validate"}
 
 
-@pytest.mark.parametrize("case", ["plain", "every-option", "paper", "no-evaluation", "no-baselines"])
+@pytest.mark.parametrize("case", ["plain", "every-option", "paper", "dct", "no-evaluation", "no-baselines"])
 def test_typing_a_run_s_command_gives_the_same_config(
     case: str, typed: Typed, tiny_job: MakeJob, sounds: Path, tmp_path: Path
 ) -> None:
@@ -303,6 +315,7 @@ def test_typing_a_run_s_command_gives_the_same_config(
         "plain": tiny_job,
         "every-option": lambda: tiny_job(**other_than_default(sounds)),
         "paper": lambda: tiny_job(preset="paper", steps=1, optimiser="adam"),
+        "dct": lambda: tiny_job(parameterisation="dct", factor=2),
         "no-evaluation": lambda: tiny_job().model_copy(update={"evaluation": None}),
         "no-baselines": lambda: tiny_job(data_path=sounds.parent / "sounds", evaluation={"baselines": ()}),
     }
@@ -315,7 +328,7 @@ def test_typing_a_run_s_command_gives_the_same_config(
 def test_folds_are_typed_and_every_one_in_turn_is_one_command(typed: Typed, real_data: Path, tmp_path: Path) -> None:
     words = ["distill", "--dataset", "esc10", "--data-path", str(real_data / "esc10"), "--steps", "2", "--width", "2"]
     words += ["--duration", "0.5", "--clips-per-class", "2", "--evaluators", "prototype", "--evaluation-seeds", "1"]
-    words += ["--baselines", "random-selection", "--runs-path", str(tmp_path), "--quiet"]
+    words += ["--baselines", "random-selection", "--runs-path", str(tmp_path), "--quiet", "--pool-training", "0"]
     code, _, err = typed(*words, "--test-fold", "2", "--name", "two")
     assert code == 0, err
     report = find(tmp_path, "two").report()
@@ -392,19 +405,29 @@ def test_a_real_process_refuses_in_one_line_too(tmp_path: Path) -> None:
         ("--baselines", "ful", ["ful", "Did you mean full", *BASELINES]),
         ("--objective", "men", ["men", "Did you mean mean"]),
         ("--parameterisation", "idendity", ["Did you mean identity"]),
+        ("--parameterisation", "multiformations", ["Did you mean multiformation"]),
+        ("--factor", "3", ["factor 3", "identity takes 1"]),
+        ("--prior", "pink", ["prior 'pink'", "spectrum", "none"]),
+        ("--classification", "-1", ["classification -1.0", "greater than or equal to 0"]),
+        ("--tracks-per-step", "-1", ["tracks_per_step -1"]),
+        ("--pool-training", "99999", ["pool.training 99999", "10000"]),
+        ("--pool-refresh-every", "-1", ["pool.refresh_every -1"]),
+        ("--time-shift", "0.6", ["augmentation.time_shift 0.6", "0.5"]),
+        ("--gain", "nan", ["augmentation.gain nan"]),
         ("--initialisation", "reel", ["Did you mean real"]),
         ("--network", "convnett", ["Did you mean convnet"]),
-        ("--domain", "audio", ["domain", "audio", "spectral"]),
+        ("--domain", "audio", ["domain", "audio", "spectral", "waveform"]),
         ("--optimiser", "lbfgs", ["optimiser", "lbfgs", "sgd", "adam"]),
         ("--ipc", "0", ["ipc", "0", "greater than or equal to 1"]),
         ("--ipc", "ten", ["--ipc", "integer"]),
+        ("--ipc", "1" + "0" * 400, ["ipc", "less than or equal to 1000"]),
         ("--ipc", "33", ["ipc 33", "only 32 training clips", "at most 32"]),
         ("--steps", "0", ["steps", "0"]),
         ("--duration", "nan", ["duration", "nan"]),
         ("--duration", "31", ["duration", "31", "30"]),
         ("--learning-rate", "-1", ["learning_rate", "-1", "greater than 0"]),
         ("--seed", "-1", ["seed", "-1"]),
-        ("--depth", "5", ["16 bands x 32 frames", "depth 5"]),
+        ("--depth", "5", ["16 bands x 32 frames", "convnet of depth 5"]),
         ("--hop-length", "1024", ["hop_length 1024", "n_fft 512"]),
         ("--device", "gpu", ["'gpu'", "auto", "cpu"]),
         ("--device", "cuda:99", ["'cuda:99'", "cpu"]),
@@ -425,8 +448,16 @@ def test_an_image_too_small_to_be_evaluated_is_refused_before_any_work(
     refused: Callable[..., str], tiny_job: MakeJob, tmp_path: Path
 ) -> None:
     line = refused(*tiny_words(tiny_job(duration=0.1), tmp_path))
-    assert "16 bands x 7 frames is too small for an evaluation network of depth 3" in line
+    assert "evaluation: an image of 16 bands x 7 frames is too small for a network convnet of depth 3" in line
+    assert "a longer duration" in line
     assert "--no-evaluate" in line
+
+
+def test_a_parameterisation_of_another_domain_is_refused_with_those_there_are(
+    refused: Callable[..., str], tiny_job: MakeJob, tmp_path: Path
+) -> None:
+    line = refused(*tiny_words(tiny_job(), tmp_path), "--domain", "waveform", "--parameterisation", "dct")
+    assert "parameterisation dct is not for domain waveform: choose identity or multiformation" in line
 
 
 @pytest.mark.parametrize(

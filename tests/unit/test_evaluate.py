@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 from torch import Tensor
-from torch.nn.functional import cosine_similarity, one_hot
+from torch.nn.functional import cosine_similarity
 
 from distrack.datasets.contract import Split
 from distrack.distill import DistillConfig, Distiller, RealImages, SyntheticSet
@@ -26,7 +26,6 @@ from distrack.evaluate import (
     planned,
     score,
 )
-from distrack.evaluate.augmentation import augment, mixup
 from distrack.evaluate.contract import TrainingSet
 from distrack.networks import NetworkConfig, build_network
 
@@ -222,67 +221,6 @@ def test_a_class_that_is_never_predicted_counts_as_missed() -> None:
     assert scored.confusion == ((1, 0, 0, 0), (1, 0, 0, 0), (2, 0, 0, 0), (0, 0, 0, 0))
 
 
-# Augmentation
-
-
-def test_augmentation_keeps_the_shape_and_does_not_touch_its_input() -> None:
-    images = torch.randn(5, 1, 40, 32, generator=generator(0, "images"))
-    before = images.clone()
-    augmented = augment(images, generator(0, "draw"))
-    assert augmented.shape == images.shape
-    assert torch.equal(images, before)
-    assert not torch.equal(augmented, images)
-    assert torch.equal(augmented, augment(images, generator(0, "draw")))
-    assert not torch.equal(augmented, augment(images, generator(1, "draw")))
-
-
-def test_augmentation_shifts_by_an_eighth_in_time_and_a_twentieth_in_frequency_at_most() -> None:
-    images = torch.zeros(300, 1, 40, 32)
-    images[:, :, 20, 16] = 100.0
-    peaks = augment(images, generator(0, "draw")).flatten(1).argmax(1)
-    bands, frames = peaks // 32, peaks % 32
-    # Both ends are reached, and nothing beyond; one pixel is left, so nothing is smeared or wrapped around.
-    assert (int(bands.min()), int(bands.max())) == (18, 22)
-    assert (int(frames.min()), int(frames.max())) == (12, 20)
-
-
-def test_bands_that_are_no_pitches_stay_where_they_are() -> None:
-    images = torch.zeros(100, 1, 40, 32)
-    images[:, :, 20, 16] = 100.0
-    peaks = augment(images, generator(0, "draw"), shift_bands=False).flatten(1).argmax(1)
-    assert set((peaks // 32).tolist()) == {20}
-    assert len(set((peaks % 32).tolist())) > 1
-
-
-def test_a_shift_repeats_the_edge_and_brings_nothing_round_from_the_other_side() -> None:
-    images = torch.zeros(100, 1, 40, 32)
-    images[..., -1] = 100.0
-    augmented = augment(images, generator(0, "draw"))
-    assert augmented[..., 0].abs().max() < 10
-
-
-def test_mixup_blends_images_and_targets_in_the_same_proportion() -> None:
-    labels = torch.arange(3).repeat(20)
-    # An image of class k is all k: what is in the blend can be read from its value.
-    images = labels.float().view(-1, 1, 1, 1).expand(-1, 1, 4, 4)
-    targets = one_hot(labels, 3).float()
-    mixed, blended = mixup(images, targets, 1.0, generator(0, "draw"))
-    torch.testing.assert_close(blended.sum(1), torch.ones(60))
-    assert (blended >= 0).all()
-    torch.testing.assert_close(mixed, (blended @ torch.arange(3.0)).view(-1, 1, 1, 1).expand_as(mixed))
-    # Each stays mostly itself, and many are mixed for real.
-    assert (blended.gather(1, labels[:, None]) >= 0.5 - 1e-6).all()
-    assert (blended.amax(1) < 0.99).float().mean() > 0.3
-
-
-@pytest.mark.parametrize("alpha", [1e-3, 0.2, 10.0])
-def test_mixup_gives_distributions_for_any_alpha(alpha: float) -> None:
-    images = torch.randn(200, 1, 2, 2, generator=generator(0, "images"))
-    mixed, blended = mixup(images, one_hot(torch.arange(200) % 4, 4).float(), alpha, generator(1, "draw"))
-    assert mixed.isfinite().all()
-    torch.testing.assert_close(blended.sum(1), torch.ones(200))
-
-
 # The plan and the report
 
 
@@ -366,7 +304,9 @@ def test_a_report_has_the_agreed_fields_and_survives_its_file() -> None:
         split=SplitReport(train=2_700, test=300, disjoint_by="recording"),
         feature="logmelspectrogram",
         domain="spectral",
+        parameterisation="multiformation",
         tracks_per_class=1,
+        rendered_per_class=4,
         seconds_per_track=1.0,
         floats_per_class=2_049,
         seconds={"prepare": 1.0, "distill": 2.0, "evaluate": 3.0},
@@ -382,7 +322,9 @@ def test_a_report_has_the_agreed_fields_and_survives_its_file() -> None:
         "split",
         "feature",
         "domain",
+        "parameterisation",
         "tracks_per_class",
+        "rendered_per_class",
         "seconds_per_track",
         "floats_per_class",
         "seconds",

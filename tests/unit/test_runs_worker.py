@@ -16,12 +16,13 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from distrack import runs
-from distrack.distill import SyntheticSet
+from distrack.distill import Distiller, SyntheticSet
 from distrack.errors import DatasetError, RunError
-from distrack.runs import DistillJob, Run
+from distrack.runs import DistillJob, Run, worker
 from distrack.runs.environment import FAST_ON_CPU, worker_environment
 from distrack.runs.session import Session
 from distrack.settings import PROJECT
@@ -34,7 +35,16 @@ pytestmark = pytest.mark.usefixtures("one_thread", "workers")
 
 
 # Long enough to be cut off in the middle, whatever the machine.
-POOLED = {"optimiser": "adam", "pool": {"size": 3}, "steps": 1500}
+POOLED = {
+    **{"optimiser": "adam", "parameterisation": "dct", "factor": 4, "objective": "cf", "classification": 0.1},
+    "pool": {"size": 3, "refresh_every": 300, "training": 5},
+    "augmentation": {"time_shift": 0.1, "gain": 0.2, "noise": 0.1},
+    "steps": 1200,
+}
+WAVES = {
+    **{"optimiser": "adam", "domain": "waveform", "parameterisation": "multiformation", "objective": "mmd"},
+    **{"ipc": 2, "tracks_per_step": 1, "steps": 400},
+}
 FRESH = {"optimiser": "sgd", "learning_rate": 1.0, "pool": {"size": 0}, "schedule": "constant", "steps": 600}
 
 
@@ -62,7 +72,7 @@ def losses(run: Run) -> dict[int, float]:
     return dict(found)
 
 
-@pytest.mark.parametrize("changes", [POOLED, FRESH], ids=["adam-and-pool", "sgd-and-fresh-networks"])
+@pytest.mark.parametrize("changes", [POOLED, WAVES, FRESH], ids=["pool-and-dct", "waveforms", "sgd-and-fresh-networks"])
 def test_stopped_then_killed_then_resumed_equals_never_cut_off(
     changes: dict[str, Any], tiny_job: MakeJob, until: Until, tmp_path: Path
 ) -> None:
@@ -95,6 +105,32 @@ def test_stopped_then_killed_then_resumed_equals_never_cut_off(
     assert report.evaluations == expected.evaluations
     assert not run.checkpoint.exists()
     assert report.seconds["distill"] > at_first
+
+
+class OnAnAccelerator(Distiller):
+    """Thinks that waiting for a loss costs time; all that it has is on the CPU."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.device = torch.device("cuda")
+
+
+def test_a_loss_that_was_not_read_leaves_no_point_in_the_curve_and_the_result_is_the_same(
+    tiny_job: MakeJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    job = tiny_job(steps=45)
+    whole = runs.create(tmp_path, job, "read")
+    runs.work(whole)
+    monkeypatch.setattr(worker, "Distiller", OnAnAccelerator)
+    run = runs.create(tmp_path, job, "unread")
+    told: list[tuple[str, int, float | None]] = []
+    runs.work(run, watch=lambda phase, done, _total, _detail, loss: told.append((phase, done, loss)))
+    assert list(losses(run)) == [1, 20, 40, 45]
+    assert losses(run).items() <= losses(whole).items()
+    assert files(run) == files(whole)
+    # The bar goes on at every step.
+    steps = [(done, loss is not None) for phase, done, loss in told if phase == "distill"]
+    assert steps == [(step, step in (1, 20, 40, 45)) for step in range(1, 46)]
 
 
 def test_a_disk_without_room_fails_the_run_in_words_and_room_finishes_it(

@@ -1,0 +1,161 @@
+"""What a recipe is worth: accuracy, floats and seconds of distillations that differ in what is asked for.
+
+Recipes are chosen on the training side alone: a part of it is held out, the rest distilled (`--side validation`, the
+default). `--side test` measures on the official test side, for what was chosen. Every row is the mean over distillation
+seeds and evaluation seeds; random selection of as many clips stands beside it. Rows are appended to `recipes.md`.
+
+    python -m benchmarks.recipes --dataset FSDD --data-path FOLDER --ipc 1 '{"objective": "mmd"}' '{"objective": "cf"}'
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from distrack.runs.environment import FAST_ON_CPU, worker_environment
+
+if not FAST_ON_CPU.keys() <= os.environ.keys():
+    os.execve(sys.executable, [sys.executable, "-m", "benchmarks.recipes", *sys.argv[1:]], worker_environment())
+
+import numpy as np
+import torch
+
+from distrack import datasets
+from distrack.device import choose_device
+from distrack.distill import DistillConfig, Distiller, RealImages, from_preset, real_images
+from distrack.distill.randomness import derived_seed
+from distrack.evaluate import EvaluationConfig, evaluate
+from distrack.settings import settings
+
+TABLE = Path(__file__).with_suffix(".md")
+_HELD_OUT = 1 / 3
+
+
+class Measured(NamedTuple):
+    """One distillation: floats and tracks of a class, seconds, and the accuracies of its evaluations."""
+
+    floats: int
+    tracks: int
+    seconds: float
+    accuracy: tuple[float, ...]
+    selection: tuple[float, ...]
+
+
+def sides(config: DistillConfig, side: str) -> tuple[RealImages, RealImages, tuple[str, ...]]:
+    """What is distilled and what is measured on; a validation part is drawn once for all seeds."""
+    index = datasets.index(config.dataset, config.data_path, test_fold=config.test_fold)
+    prepared = datasets.prepare(index, seconds=config.seconds, cache_path=settings().cache_path)
+    images = real_images(prepared, config.feature)
+    train, test = images["train"], images["test"]
+    if side == "test":
+        return train, test, index.classes
+    order = np.random.default_rng(derived_seed(0, "held out")).permutation(len(train))
+    held, rest = np.split(order, [round(_HELD_OUT * len(train))])
+    return (
+        replace(train, rows=train.rows[rest], labels=train.labels[rest]),
+        replace(train, rows=train.rows[held], labels=train.labels[held]),
+        index.classes,
+    )
+
+
+def measure(asked: dict[str, Any], side: str, evaluations: int) -> Measured:
+    """One distillation and its evaluation."""
+    config = from_preset(DistillConfig, asked)
+    device = choose_device(config.device)
+    train, test, classes = sides(config, side)
+    distiller = Distiller(config, train, classes=classes, device=device)
+    start = time.perf_counter()
+    for _ in distiller:
+        pass
+    seconds = time.perf_counter() - start
+    synthetic = distiller.synthetic_set()
+    learnt, chosen = evaluate(
+        synthetic,
+        train,
+        test,
+        EvaluationConfig(seeds=evaluations),
+        plan=[("random-cnn", "synthetic"), ("random-cnn", "random-selection")],
+        device=device,
+        watch=lambda _what, _share: None,
+    )
+    return Measured(
+        synthetic.floats_per_class,
+        synthetic.tracks_per_class,
+        seconds,
+        learnt.accuracy.runs,
+        chosen.accuracy.runs,
+    )
+
+
+def row(arguments: argparse.Namespace, variant: dict[str, Any], measured: list[Measured]) -> str:
+    """A line of the table."""
+    learnt = [run for one in measured for run in one.accuracy]
+    chosen = [run for one in measured for run in one.selection]
+    seconds = statistics.median(one.seconds for one in measured)
+    what = " ".join(f"{name}={json.dumps(value)}" for name, value in variant.items()) or "as it is"
+    return (
+        f"| {arguments.dataset} | {arguments.side} | {arguments.preset} | {arguments.ipc} | {what} "
+        f"| {measured[0].floats:,} | {measured[0].tracks} | {np.mean(learnt):.3f} ± {np.std(learnt):.3f} "
+        f"| {np.mean(chosen):.3f} ± {np.std(chosen):.3f} | {len(learnt)} | {seconds:.0f} |"
+    )
+
+
+COLUMNS = (
+    "dataset",
+    "measured on",
+    "preset",
+    "ipc",
+    "what differs",
+    "floats a class",
+    "tracks",
+    "accuracy",
+    "random selection",
+    "networks",
+    "distillation (s)",
+)
+HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}\n"
+
+
+def main() -> None:
+    """Measures every variant and appends its row."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("variants", nargs="*", default=["{}"], help="JSON of what differs from the preset")
+    parser.add_argument("--dataset", default="SPOKEN_DIGITS")
+    parser.add_argument("--data-path", type=Path)
+    parser.add_argument("--preset", default="quick")
+    parser.add_argument("--ipc", type=int, default=1)
+    parser.add_argument("--side", choices=["validation", "test"], default="validation")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--evaluations", type=int, default=1)
+    parser.add_argument("--folds", action="store_true", help="every official test fold in turn")
+    arguments = parser.parse_args()
+    dataset = datasets.DATASETS[arguments.dataset]
+    folds = dataset.folds if arguments.folds else (None,)
+    for text in arguments.variants:
+        variant = json.loads(text)
+        common = {
+            "dataset": arguments.dataset,
+            "data_path": arguments.data_path,
+            "preset": arguments.preset,
+            "ipc": arguments.ipc,
+        }
+        measured = [
+            measure({**common, **variant, "seed": seed, "test_fold": fold}, arguments.side, arguments.evaluations)
+            for seed in range(arguments.seeds)
+            for fold in folds
+        ]
+        line = row(arguments, variant, measured)
+        print(line, flush=True)
+        if not TABLE.exists():
+            TABLE.write_text(f"{torch.get_num_threads()} threads, torch {torch.__version__}.\n\n{HEAD}")
+        with TABLE.open("a") as table:
+            table.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()

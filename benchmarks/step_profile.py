@@ -1,0 +1,130 @@
+"""Where the time of a step goes: the operations of a distillation on this machine, and the choices that rest on it.
+
+Writes `step_profile.md`: for each preset and domain the median step and the share of its operations, and for the
+embedding network the time for an image at several batch sizes, memory formats and precisions.
+
+    python -m benchmarks.step_profile --dataset FSDD --data-path FOLDER
+"""
+
+import argparse
+import copy
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from distrack.runs.environment import FAST_ON_CPU, worker_environment
+
+if not FAST_ON_CPU.keys() <= os.environ.keys():
+    os.execve(sys.executable, [sys.executable, "-m", "benchmarks.step_profile", *sys.argv[1:]], worker_environment())
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from distrack import datasets
+from distrack.device import choose_device
+from distrack.distill import DistillConfig, Distiller, from_preset, real_images
+from distrack.networks import Network, NetworkConfig, build_network
+from distrack.settings import settings
+
+TABLE = Path(__file__).with_suffix(".md")
+_STEPS = 30
+_SHOWN = 8
+CASES: dict[str, dict[str, Any]] = {
+    "quick, 1 a class": {"preset": "quick"},
+    "quick, 10 a class": {"preset": "quick", "ipc": 10},
+    "quick, waveform, 1 a class": {"preset": "quick", "domain": "waveform"},
+}
+
+
+def steps(asked: dict[str, Any], arguments: argparse.Namespace) -> str:
+    """Median step of a distillation and its operations, those that take longest first."""
+    device = choose_device(arguments.device)
+    config = from_preset(DistillConfig, {"dataset": arguments.dataset, "data_path": arguments.data_path, **asked})
+    index = datasets.index(config.dataset, config.data_path)
+    prepared = datasets.prepare(index, seconds=config.seconds, cache_path=settings().cache_path)
+    train = real_images(prepared, config.feature)["train"]
+    distiller = iter(Distiller(config, train, classes=index.classes, device=device))
+    for _ in range(5):
+        next(distiller)
+    took = []
+    for _ in range(_STEPS):
+        start = time.perf_counter()
+        next(distiller)
+        took.append(time.perf_counter() - start)
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        for _ in range(_STEPS // 3):
+            next(distiller)
+    distiller.close()  # type: ignore[attr-defined]
+    events = sorted(seen.key_averages(), key=lambda event: -event.self_cpu_time_total)
+    total = sum(event.self_cpu_time_total for event in events)
+    shares = ", ".join(
+        f"{event.key.removeprefix('aten::')} {event.self_cpu_time_total / total:.0%}" for event in events[:_SHOWN]
+    )
+    return f"{1000 * statistics.median(took):.0f} ms | {shares}"
+
+
+def fastest(work: Callable[[], object], times: int) -> float:
+    """The shortest of several times, in ms."""
+    work()
+    took = []
+    for _ in range(times):
+        start = time.perf_counter()
+        work()
+        took.append(time.perf_counter() - start)
+    return 1000 * min(took)
+
+
+def images(count: int, network: Network, dtype: torch.dtype) -> float:
+    """Milliseconds for an image: embedded, and the gradient taken back to it, on one thread."""
+
+    def work() -> None:
+        batch = torch.randn(count, 1, 64, 32, requires_grad=True)
+        embeddings = network.embed(batch.to(dtype)).float()
+        torch.autograd.grad(embeddings.square().sum(), batch)
+
+    return fastest(work, max(3, 80 // count)) / count
+
+
+def main() -> None:
+    """Measures and writes the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--dataset", default="SPOKEN_DIGITS")
+    parser.add_argument("--data-path", type=Path)
+    parser.add_argument("--device", default="auto")
+    arguments = parser.parse_args()
+    lines = [
+        f"{arguments.dataset}; {platform.machine()}, {os.cpu_count()} cores, device {choose_device(arguments.device)}, "
+        f"torch {torch.__version__}.",
+        "",
+        "| distillation | median step | operations, by their own time |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {name} | {steps(asked, arguments)} |" for name, asked in CASES.items()]
+    torch.set_num_threads(1)
+    plain = build_network(NetworkConfig(), shape=(64, 32), classes=10, seed=0).requires_grad_(False)
+    last = copy.deepcopy(plain).to(memory_format=torch.channels_last)
+    half = copy.deepcopy(plain).bfloat16()
+    lines += [
+        "",
+        "Milliseconds for an image of 64 x 32 in a ConvNet of width 32, forward and back to the image, one thread:",
+        "",
+        "| images at once | float32 | channels last | bfloat16 |",
+        "|---|---|---|---|",
+    ]
+    for count in (1, 4, 8, 16, 80):
+        times = (images(count, net, kind) for net, kind in ((plain, torch.float32), (last, torch.float32)))
+        lines.append(
+            f"| {count} | " + " | ".join(f"{t:.2f}" for t in (*times, images(count, half, torch.bfloat16))) + " |"
+        )
+    text = "\n".join(lines) + "\n"
+    TABLE.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""Identity: what is stored is the tracks."""
+
+from torch import Tensor
+
+from distrack.distill.parameterisations.contract import PARAMETERISATIONS, Examples, Parameterisation, Stored
+
+
+@PARAMETERISATIONS.register("identity")
+class Identity(Parameterisation):
+    """Every number of a track is stored as it is."""
+
+    summary = "every number of a track is stored"
+
+    def store(self, tracks: Tensor, examples: Examples) -> Stored:  # noqa: ARG002
+        """The tracks themselves, ``[classes * ipc, *size]``."""
+        return {"parameters": tracks}
+
+    def render(self, parameters: Tensor, stored: Stored) -> Tensor:  # noqa: ARG002
+        """The parameters themselves."""
+        return parameters

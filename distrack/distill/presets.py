@@ -1,0 +1,119 @@
+"""Presets: named recipes, each a function of what is distilled into how much."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from distrack.augmentation import NO_AUGMENTATION
+from distrack.distill.parameterisations import PARAMETERISATIONS
+from distrack.registry import Registry
+
+Overrides = Mapping[str, Any]
+
+
+class Job(NamedTuple):
+    """What a recipe may depend on.
+
+    Attributes:
+        domain: what is optimised.
+        ipc: the budget, in tracks per class.
+        seconds: length of a track.
+        feature: what the networks see.
+    """
+
+    domain: str
+    ipc: int
+    seconds: float
+    feature: str
+
+
+Recipe = Callable[[Job], Overrides]
+PRESETS: Registry[Recipe] = Registry("preset")
+
+# Budgets from which on tracks are many enough to be moved with care, and to need many real clips beside them.
+_MANY = 5
+# Seconds of a track from which on its frames are twice as far apart.
+_LONG = 2.0
+# Ten classes, the usual number.
+_CLASSES = 10
+_FEWEST_STEPS = 20
+
+
+def recommended(job: Job, work: float) -> dict[str, Any]:
+    """What `quick` and `standard` have in common: all but how long they work.
+
+    Args:
+        job: what is asked for.
+        work: seconds of images that pass through a network, all steps together: more tracks leave fewer steps.
+    """
+    few = job.ipc < _MANY
+    recipe: dict[str, Any] = {"objective": "mmd", "initialisation": "real", "optimiser": "adam"}
+    recipe["augmentation"] = NO_AUGMENTATION.model_dump()
+    if job.domain == "waveform":
+        recipe |= {"parameterisation": "multiformation", "learning_rate": 0.1 if few else 0.03}
+    else:
+        recipe |= {"parameterisation": "dct", "learning_rate": 0.15 if few else 0.05}
+    long = job.seconds > _LONG
+    # Work on a second of one track: half as many frames where they are twice as far apart, thrice as much where the
+    # feature and the guide are computed too.
+    cost = job.ipc * PARAMETERISATIONS[recipe["parameterisation"]].usual_factor(job.ipc) * _CLASSES * job.seconds
+    cost *= (0.5 if long else 1.0) * (3.0 if job.domain == "waveform" else 1.0)
+    recipe["steps"] = max(_FEWEST_STEPS, round(work / cost))
+    # What many tracks are matched with must not be fewer than they are.
+    recipe["pool"] = {"clips_per_class": 50 if few else 200, "size": 32 if few else 16, "grow_every": 10 if few else 3}
+    if long:
+        recipe["feature"] = {"hop_length": 1024} | ({} if job.feature == "chromagram" else {"n_fft": 2048})
+    return recipe
+
+
+@PRESETS.register("quick")
+def quick(job: Job) -> Overrides:
+    """A laptop's two cores, under a minute: see `benchmarks/`."""
+    return recommended(job, work=16_000)
+
+
+@PRESETS.register("standard")
+def standard(job: Job) -> Overrides:
+    """More accuracy for the same storage, under four minutes on a laptop: see `benchmarks/`."""
+    return recommended(job, work=100_000)
+
+
+@PRESETS.register("paper")
+def paper(job: Job) -> Overrides:  # noqa: ARG001
+    """Zhao and Bilen, WACV 2023, as applied to audio: everything as published."""
+    return {
+        "feature": {"name": "melspectrogram", "n_fft": 2048, "hop_length": 512, "n_mels": 128},
+        "parameterisation": "identity",
+        "objective": "mean",
+        "classification": 0.0,
+        "network": {"name": "convnet", "width": 128, "depth": 3},
+        "pool": {"size": 0, "clips_per_class": 64, "training": 0},
+        "initialisation": "noise",
+        "augmentation": NO_AUGMENTATION.model_dump(),
+        "prior": "none",
+        "optimiser": "sgd",
+        "learning_rate": 2.0,
+        "momentum": 0.5,
+        "schedule": "constant",
+        "balance": "none",
+        "steps": 1000,
+    }
+
+
+def merged(base: Overrides, over: Overrides) -> dict[str, Any]:
+    """`base` with the values of `over`, nested settings merged one by one; None means "not asked for"."""
+    result = dict(base)
+    for key, value in over.items():
+        if isinstance(value, Mapping):
+            result[key] = merged(result.get(key, {}), value)
+        elif value is not None:
+            result[key] = value
+    return result
+
+
+def filled(base: Overrides, given: Overrides) -> dict[str, Any]:
+    """`given`, and from `base` what it lacks, nested settings one by one."""
+    result = {**base, **given}
+    for key in base.keys() & given.keys():
+        if isinstance(base[key], Mapping) and isinstance(given[key], Mapping):
+            result[key] = filled(base[key], given[key])
+    return result

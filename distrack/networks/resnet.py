@@ -1,0 +1,65 @@
+"""ResNet: blocks of two convolutions, each added to what it started from."""
+
+from torch import Tensor, nn
+
+from distrack.networks.contract import Network, NetworkConfig, network
+from distrack.networks.pooling import AveragePool, GridAverage
+
+_STAGES = (1, 2, 4, 8)
+_BLOCKS = 2
+
+
+@network("resnet18", smallest=lambda _: 2)
+def resnet18(config: NetworkConfig, _: tuple[int, int], classes: int) -> Network:
+    """The small-image form with instance norm and average pooling; `depth` is ignored.
+
+    A 3 x 3 stem without pooling, four stages of two blocks with the published 64 to 512 channels at width 64, and the
+    mean over the map. Between stages the map is pooled, where others take every second bin. An axis of less than eight
+    bins is left as it is: instance norm takes a map of one bin to zero, and leaves little of 2 x 2.
+
+    Source:
+        He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, as used by Zhao, Mopuri and
+        Bilen, "Dataset Condensation with Gradient Matching", ICLR 2021 (ResNet18 with average pooling).
+    """
+    before = config.width
+    layers = [*_convolution(1, before, 3), nn.ReLU(inplace=True)]
+    for stage, multiple in enumerate(_STAGES):
+        for block in range(_BLOCKS):
+            channels = multiple * config.width
+            layers.append(_Block(before, channels, pooled=stage > 0 and block == 0))
+            before = channels
+    return Network(nn.Sequential(*layers, GridAverage(1)), before, classes)
+
+
+class _Block(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut, itself a 1 x 1 convolution where the map is pooled.
+
+    Shape:
+        - images: ``[n, before, bands, frames]``
+        - returns: ``[n, channels, bands, frames]``, half as many bands and frames where `pooled`
+    """
+
+    def __init__(self, before: int, channels: int, *, pooled: bool) -> None:
+        super().__init__()
+        # Pooling and a 1 x 1 convolution can change places: this way round it has a quarter of the work.
+        shortcut = [AveragePool(keep=4), *_convolution(before, channels, 1)] if pooled else []
+        self.shortcut = nn.Sequential(*shortcut)
+        self.body = nn.Sequential(
+            *_convolution(before, channels, 3),
+            nn.ReLU(inplace=True),
+            AveragePool(keep=4) if pooled else nn.Identity(),
+            *_convolution(channels, channels, 3),
+        )
+        self.last = nn.ReLU(inplace=True)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The sum of both ways, never below zero."""
+        changed: Tensor = self.body(images)
+        changed += self.shortcut(images)
+        features: Tensor = self.last(changed)
+        return features
+
+
+def _convolution(before: int, channels: int, size: int) -> list[nn.Module]:
+    """With instance norm, which would take a bias away again."""
+    return [nn.Conv2d(before, channels, size, padding=size // 2, bias=False), nn.GroupNorm(channels, channels)]

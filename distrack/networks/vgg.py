@@ -1,0 +1,37 @@
+"""VGG: 3 x 3 convolutions in blocks, each between two poolings."""
+
+from torch import nn
+
+from distrack.networks.contract import Network, NetworkConfig, network
+from distrack.networks.pooling import AveragePool, GridAverage
+
+# Channels of each convolution as multiples of the width, block by block.
+_VGG11 = ((1,), (2,), (4, 4), (8, 8), (8, 8))
+
+
+@network("vgg11", smallest=lambda _: 2)
+def vgg11(config: NetworkConfig, _: tuple[int, int], classes: int) -> Network:
+    """The small-image form with instance norm and average pooling; `depth` is ignored.
+
+    At width 64 it has the published 64 to 512 channels. The last pooling averages over the whole map; those before it
+    leave an axis of less than eight bins as it is. Instance norm takes a map of one bin to zero, and leaves little to
+    learn from of 2 x 2, which the last two convolutions of the published form see of a 32 x 32 image: here 4 x 4.
+
+    Source:
+        Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015, as used
+        by Zhao and Bilen, "Dataset Condensation with Distribution Matching", WACV 2023, section 4.
+    """
+    layers: list[nn.Module] = []
+    before = 1
+    for block in _VGG11:
+        for multiple in block:
+            channels = multiple * config.width
+            layers += [
+                nn.Conv2d(before, channels, 3, padding=1),
+                nn.GroupNorm(channels, channels),
+                nn.ReLU(inplace=True),
+            ]
+            before = channels
+        layers.append(AveragePool(keep=4))
+    layers[-1] = GridAverage(1)
+    return Network(nn.Sequential(*layers), before, classes)

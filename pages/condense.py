@@ -1,0 +1,45 @@
+"""Condense: temporal condensation, a grid of tracks x seconds at an equal budget."""
+
+import streamlit as st
+
+from distrack import runs
+from distrack.runs import condensation
+from distrack.runs.grid import NOTES
+from distrack.ui import condense, condensing
+from distrack.ui.current import runs_path
+from distrack.ui.page import begin, told
+
+begin(
+    "Condense", "Temporal condensation: more short tracks or fewer long ones, at an equal budget of seconds per class?"
+)
+
+
+def launch(job: runs.CondenseJob) -> None:
+    """Puts the condensation in view as soon as it exists."""
+    job.check()
+    run = condensation.create(runs_path(), job)
+    condensation.launch(run)
+    st.query_params.from_dict({"condensation": run.id})
+    st.rerun()
+
+
+def form(before: runs.CondenseJob | None) -> None:
+    """The choices, what they amount to, and the button."""
+    job = condense.ask(before)
+    if job is not None:
+        condense.strips(job)
+        condense.summary(job)
+        st.caption("Note: " + "; ".join(NOTES) + ".")
+        if st.button("Condense", type="primary", icon=":material/compress:", key="condense"):
+            told(lambda: launch(job))
+
+
+run = condensing.named()
+if run is None:
+    form(None)
+    condensing.earlier()
+else:
+    st.page_link("pages/condense.py", label="All condensations", icon=":material/arrow_back:")
+    condensing.watch(run)
+    with st.expander("Another one, starting from this one's choices"):
+        form(condensing.job_or_none(run))

@@ -1,0 +1,150 @@
+"""The Condense page without a browser: the form, a condensation that is done, one that waits, and what is not there."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from distrack import runs
+from distrack.runs import condensation, condense_job
+from distrack.settings import settings
+
+
+def opened(app: AppTest, **query: str) -> AppTest:
+    """The page, with this in the URL."""
+    app.run()
+    app.switch_page("pages/condense.py")
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    """All that is written on the page."""
+    parts: list[Any] = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.info, *app.error, *app.warning]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def html(app: AppTest) -> str:
+    return "\n".join(part.proto.body for part in app.get("html"))
+
+
+def grid(tones: Path, **asked: Any) -> runs.CondenseJob:
+    plain = {
+        "dataset": "FOLDER",
+        "data_path": tones,
+        "budget_seconds": 0.5,
+        "steps": 4,
+        "snapshots": 2,
+        "network": {"width": 4},
+        "pool": {"size": 2, "clips_per_class": 4},
+        "parameterisation": "identity",
+        "factor": 1,
+        "evaluation": {"seeds": 2, "steps": 5, "network": {"width": 4}},
+    }
+    return condense_job({**plain, **asked})
+
+
+@pytest.fixture(scope="module")
+def condensed(tones: Path) -> runs.Run:
+    """Two tracks of a quarter second against one of half a second, done."""
+    run = condensation.create(settings().runs_path, grid(tones, durations=(0.25, 0.5)), "condensed")
+    condensation.work_on(run)
+    return run
+
+
+def test_only_lengths_that_divide_the_budget_are_offered_and_the_cells_are_told(app: AppTest) -> None:
+    opened(app)
+    lengths = app.multiselect[0]
+    # Below a quarter of a second the images are too small for the networks.
+    assert lengths.options == [f"{seconds:g} s" for seconds in runs.fitting(3.0) if seconds >= 0.24]
+    assert lengths.value == [0.5, 1.0, 3.0]
+    assert "**3 runs** of 3 s per class" in texts(app)
+    assert "6 tracks x 0.5 s" in html(app)
+    assert "test clips hold less too" in texts(app)
+    app.number_input[0].set_value(2.0).run()
+    assert app.multiselect[0].options == ["0.25 s", "0.4 s", "0.5 s", "1 s", "2 s"]
+    assert "2 tracks x 1 s" in html(app)
+    app.multiselect[0].set_value([0.4, 2.0]).run()
+    assert "**2 runs** of 2 s per class" in texts(app)
+    assert "5 tracks x 0.4 s" in html(app)
+    assert not app.exception
+
+
+def test_no_length_says_what_to_choose(app: AppTest) -> None:
+    opened(app)
+    app.multiselect[0].set_value([]).run()
+    assert "Choose the lengths of a track" in texts(app)
+    assert not any(button.key == "condense" for button in app.button)
+
+
+def test_a_budget_too_small_for_any_length_says_why(app: AppTest) -> None:
+    opened(app)
+    app.number_input[0].set_value(0.1).run()
+    assert any("too small" in error.value for error in app.error)
+    assert not any(button.key == "condense" for button in app.button)
+
+
+def test_a_dataset_that_is_not_here_is_said_and_nothing_is_left(app: AppTest, tmp_path: Path) -> None:
+    before = {run.id for run in condensation.everything(settings().runs_path)}
+    opened(app, dataset="FOLDER", path=str(tmp_path / "nothing"))
+    app.button(key="condense").click().run()
+    assert "no audio found" in texts(app)
+    assert {run.id for run in condensation.everything(settings().runs_path)} == before
+
+
+def test_one_that_is_done_shows_cells_curve_table_and_both_ends(app: AppTest, condensed: runs.Run) -> None:
+    opened(app, condensation=condensed.id)
+    report = condensation.report_of(condensed)
+    assert report is not None
+    labels = [link.proto.label for link in app.get("page_link")]
+    assert labels.count("Listen") == labels.count("Evaluate") == 2
+    assert app.get("arrow_vega_lite_chart") or app.get("vega_lite_chart")
+    table = app.dataframe[0].value
+    assert list(table["tracks per class"]) == [2, 1]
+    assert table["gain"][0] == f"{report.rows[0].gain:+.3f}"
+    assert [subheader.value for subheader in app.subheader][-1] == "Hear both ends"
+    assert all(note[1:] in texts(app) for note in report.notes)
+    # Two short ones and a long one.
+    first = [player.proto.url for player in app.get("audio")]
+    assert len(first) == len(set(first)) == 3
+    app.selectbox(key=f"class-{condensed.id}").select("middle").run()
+    assert not app.exception
+    assert set(first).isdisjoint(player.proto.url for player in app.get("audio"))
+    assert any(code.value.startswith("python -m distrack condense") for code in app.code)
+
+
+def test_it_is_listed_and_its_choices_are_where_another_one_starts(app: AppTest, condensed: runs.Run) -> None:
+    opened(app)
+    assert condensed.id in [link.proto.label for link in app.get("page_link")]
+    assert "FOLDER, 0.5 s per class as tracks of 0.25 · 0.5 s" in texts(app)
+    opened(app, condensation=condensed.id)
+    assert app.multiselect[0].value == [0.25, 0.5]
+    assert app.number_input[0].value == 0.5
+
+
+def test_one_whose_process_is_gone_can_be_resumed(app: AppTest, tones: Path) -> None:
+    run = condensation.create(settings().runs_path, grid(tones, durations=(0.5,), seeds=2), "gone")
+    run.write("status.json", runs.Status(state="running", phase="condense", pid=2**22 - 1).model_dump_json())
+    opened(app, condensation=run.id)
+    assert app.button(key="resume-gone").label == "Resume"
+    assert "Seed 1" in texts(app)
+    assert texts(app).count("Not done.") == 2
+
+
+def test_a_damaged_one_is_said(app: AppTest, tones: Path) -> None:
+    run = condensation.create(settings().runs_path, grid(tones, durations=(0.5,)), "damaged")
+    (run.path / "config.json").write_text("{")
+    opened(app)
+    assert "damaged" in [link.proto.label for link in app.get("page_link")]
+    opened(app, condensation=run.id)
+    assert "missing or damaged" in texts(app)
+
+
+def test_an_unknown_one_is_said(app: AppTest) -> None:
+    opened(app, condensation="no-such")
+    assert any("no condensation 'no-such'" in warning.value for warning in app.warning)
+    assert any(button.key == "condense" for button in app.button)

@@ -1,0 +1,446 @@
+"""The waveform domain: what is optimised stays a sound, moves as its class sounds, and is heard as it is stored."""
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from torch import Tensor
+
+from distrack import runs
+from distrack.audio import SAMPLE_RATE
+from distrack.datasets.contract import Split
+from distrack.distill import DistillConfig, Distiller, RealImages, SyntheticSet
+from distrack.distill.guides import Guide, SoundGuide
+from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
+from distrack.distill.randomness import derived_seed
+from distrack.features import FeatureConfig, Normalisation
+from distrack.networks import build_network
+from distrack.runs import DistillJob
+
+Images = Mapping[Split, RealImages]
+Start = Callable[..., Distiller]
+
+SAMPLES = 8_000
+# The classes of `noises`: the middle of each one's spectrum in Hz, and its level.
+MIDDLES, LEVELS = (300.0, 1_000.0, 3_000.0), (0.01, 0.05, 0.2)
+ALL = slice(0, 3)
+FORMS = [("identity", 1), ("multiformation", 2), ("multiformation", 4)]
+every_factor = pytest.mark.parametrize("factor", [1, 2, 4, 8])
+every_prior = pytest.mark.parametrize("prior", ["spectrum", "none"])
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def frequencies(samples: int, rate: float = SAMPLE_RATE) -> Tensor:
+    """Hertz of every bin."""
+    hertz: Tensor = torch.fft.rfftfreq(samples, 1 / rate)
+    return hertz
+
+
+def coloured(middle: float, count: int, seed: int) -> Tensor:
+    """Noise of RMS 1, softer by 3 dB at an octave from its middle, by 12 dB at two."""
+    octaves = (frequencies(SAMPLES).clamp(min=1) / middle).log2()
+    spectra = torch.fft.rfft(normal(count, SAMPLES, seed=seed))
+    waves: Tensor = torch.fft.irfft(spectra * 10 ** (-3 / 20 * octaves**2), n=SAMPLES)
+    return waves.div(waves.square().mean(1, keepdim=True).sqrt())
+
+
+def real(waves: Tensor) -> RealImages:
+    """Clips of three classes, as many of each, class by class; no one looks at their images."""
+    count = len(waves)
+    images = np.zeros((count, 1, 16, 32), dtype=np.float32)
+    labels = np.repeat(np.arange(3), count // 3)
+    return RealImages(images, waves.numpy(), np.arange(count), labels, 3, Normalisation(mean=0.0, std=1.0))
+
+
+@pytest.fixture(scope="module")
+def noises() -> RealImages:
+    """Three classes of forty clips of coloured noise; single clips are up to 6 dB softer or louder."""
+    gains = 10 ** (torch.linspace(-6, 6, 40) / 20)
+    waves = torch.cat([coloured(middle, 40, seed) * gains[:, None] for seed, middle in enumerate(MIDDLES)])
+    return real(waves * torch.tensor(LEVELS).repeat_interleave(40)[:, None])
+
+
+def guide(noises: RealImages, *, factor: int = 1, prior: str = "spectrum", **feature: Any) -> SoundGuide:
+    config = FeatureConfig(**{"n_fft": 512, "hop_length": 256, **feature})
+    return SoundGuide(noises, config, factor=factor, prior=prior, seed=0, device=torch.device("cpu"))
+
+
+def pieces_of(parameters: Tensor, factor: int) -> Tensor:
+    """Every stored piece, ``[n, samples / factor]``."""
+    return parameters.reshape(-1, parameters.shape[1] // factor)
+
+
+def outside(pieces: Tensor, factor: int, lowest: float, highest: float) -> float:
+    """Largest share of a piece's energy below or beyond a band."""
+    power = torch.fft.rfft(pieces.double()).abs().square()
+    bins = frequencies(pieces.shape[1], SAMPLE_RATE / factor)
+    return float((power[:, (bins < lowest) | (bins > highest)].sum(1) / power.sum(1)).max())
+
+
+def edge(config: FeatureConfig, factor: int) -> float:
+    return min(config.highest_frequency, 0.95 * SAMPLE_RATE / 2 / factor)
+
+
+def levels_in_db(pieces: Tensor) -> Tensor:
+    return 10 * pieces.square().mean(1).log10()
+
+
+def directed(keeper: Guide, values: Tensor, classes: slice = ALL) -> Tensor:
+    """What becomes of a gradient where an optimiser hands it on as it is."""
+    return keeper.synthesise(keeper.analyse(values, classes), classes).view_as(values)
+
+
+def white_steps(keeper: Guide, count: int, seed: int = 0) -> Tensor:
+    """Steps of all classes whose coordinates are standard normal, as of an optimiser that treats all alike."""
+    coordinates = keeper.analyse(torch.zeros(count, SAMPLES), ALL)
+    return keeper.synthesise(normal(*coordinates.shape, seed=seed), ALL).view(count, SAMPLES)
+
+
+# Level
+
+
+@every_factor
+@pytest.mark.parametrize("gain", [1e-5, 0.1, 1.0, 1e4])
+def test_a_track_is_within_2_db_of_its_class_from_the_beginning(noises: RealImages, factor: int, gain: float) -> None:
+    parameters = guide(noises, factor=factor).begin(gain * normal(6, SAMPLES), ALL)
+    expected = 20 * torch.tensor(LEVELS).log10().repeat_interleave(2 * factor)
+    apart = levels_in_db(pieces_of(parameters, factor)) - expected
+    if gain < 0.01:
+        torch.testing.assert_close(apart, torch.full_like(apart, -2.0), atol=0.01, rtol=0)
+    if gain > 10:
+        # The loudest class reaches full scale before.
+        torch.testing.assert_close(apart[: 4 * factor], torch.full((4 * factor,), 2.0), atol=0.01, rtol=0)
+
+
+def test_a_track_that_is_loud_enough_is_left_alone(noises: RealImages) -> None:
+    parameters = guide(noises).begin(torch.cat([level * coloured(1_000.0, 2, 5) for level in LEVELS]), ALL)
+    before = parameters.clone()
+    guide(noises).settle(parameters, ALL)
+    torch.testing.assert_close(parameters, before, rtol=1e-5, atol=0)
+
+
+def test_what_would_be_louder_than_full_scale_is_softer_as_a_whole_and_not_cut(noises: RealImages) -> None:
+    clicks = torch.zeros(3, SAMPLES)
+    clicks[:, 4_000] = 1.0
+    clicks[:, 5_000] = -0.5
+    settled = clicks.clone()
+    guide(noises).settle(settled, ALL)
+    # The softest class has room for its clicks, the loudest does not.
+    peaks = settled.abs().amax(1)
+    torch.testing.assert_close(peaks[1:], torch.tensor([0.95, 0.95]))
+    assert levels_in_db(settled)[2] < 20 * np.log10(LEVELS[2]) - 10
+    torch.testing.assert_close(settled, clicks * peaks[:, None])
+
+
+def test_silence_stays_silence(noises: RealImages) -> None:
+    parameters = guide(noises).begin(torch.zeros(3, SAMPLES), ALL)
+    assert not parameters.any()
+
+
+@every_factor
+def test_a_rendered_track_stays_within_full_scale_too(noises: RealImages, factor: int) -> None:
+    # Between the samples of a lower rate a wave can be higher than at any of them.
+    form = "identity" if factor == 1 else "multiformation"
+    kind = PARAMETERISATIONS[form](Plan(3, 4, factor, (SAMPLES,)))
+    loud = real(4 * torch.from_numpy(noises.waveforms))
+    parameters = guide(loud, factor=factor, prior="none").begin(normal(12, SAMPLES), ALL)
+    peaks = kind.render(parameters, {}).abs().amax(1)
+    assert peaks.max() < 0.96
+    # It was needed: the loudest are at the limit.
+    assert peaks.max() > 0.9
+
+
+# Band
+
+
+@pytest.mark.parametrize("n_mels", [8, 16, 64, 128])
+def test_the_highest_frequency_of_a_mel_image_is_the_middle_of_its_highest_band(n_mels: int) -> None:
+    top = 2595 * np.log10(1 + SAMPLE_RATE / 2 / 700)
+    expected = 700 * (10 ** (top * n_mels / (n_mels + 1) / 2595) - 1)
+    for name in ("melspectrogram", "logmelspectrogram", "mfcc"):
+        found = FeatureConfig(name=name, n_mels=n_mels, n_mfcc=8).highest_frequency
+        assert found == pytest.approx(expected, abs=1)
+    assert FeatureConfig(name="chromagram").highest_frequency == SAMPLE_RATE / 2
+
+
+@every_factor
+@every_prior
+@pytest.mark.parametrize("feature", [{"n_mels": 16}, {"name": "chromagram"}])
+def test_nothing_is_below_20_hz_or_beyond_what_is_seen_and_stored(
+    noises: RealImages, factor: int, prior: str, feature: dict[str, Any]
+) -> None:
+    keeper = guide(noises, factor=factor, prior=prior, **feature)
+    band = (20.0, edge(FeatureConfig(**feature), factor))
+    parameters = keeper.begin(normal(6, SAMPLES) + 0.5, ALL)
+    assert outside(pieces_of(parameters, factor), factor, *band) < 1e-9
+    for step in range(60):
+        parameters -= 0.3 * white_steps(keeper, 6, seed=step)
+        keeper.settle(parameters, ALL)
+    pieces = pieces_of(parameters, factor)
+    assert outside(pieces, factor, *band) < 1e-9
+    assert pieces.mean(1).abs().max() < 1e-5
+    # And the band itself is in use up to its ends.
+    if prior == "none":
+        inside = (band[0] + 20, 0.95 * band[1])
+        assert outside(pieces, factor, *inside) > 0.01
+
+
+@pytest.mark.parametrize(("form", "factor"), FORMS)
+@pytest.mark.parametrize("initialisation", ["noise", "real"])
+def test_a_distillation_keeps_level_and_band_after_every_step(
+    start: Start, tiny_images: Images, form: str, factor: int, initialisation: str
+) -> None:
+    distiller = start(
+        **{"domain": "waveform", "ipc": 2, "steps": 12, "learning_rate": 0.5, "schedule": "constant"},
+        **{"parameterisation": form, "factor": factor, "initialisation": initialisation},
+    )
+    clips = tiny_images["train"].sounds(np.arange(96))
+    expected = levels_in_db(clips).view(3, 32).mean(1).repeat_interleave(2 * factor)
+    highest = edge(distiller.config.feature, factor)
+    made = [distiller.synthetic_set(), *(distiller.synthetic_set() for _ in distiller)]
+    assert len(made) == 13
+    for state in made:
+        pieces = pieces_of(state.parameters, factor)
+        assert outside(pieces, factor, 20.0, highest) < 1e-9
+        # A piece is a track of its own; of a lower rate its peaks may be between the stored samples.
+        peaks, apart = state.render().abs().amax(1), levels_in_db(pieces) - expected
+        assert peaks.max() < 0.96
+        # Softer than that only where full scale is the limit.
+        assert (apart < 2.01).all()
+        assert ((apart > -2.01) | (peaks > 0.88)).all()
+
+
+# How a step moves a track
+
+
+@every_factor
+@every_prior
+def test_a_gradient_is_directed_by_a_linear_symmetric_and_positive_map(
+    noises: RealImages, factor: int, prior: str
+) -> None:
+    keeper = guide(noises, factor=factor, prior=prior)
+    # Pieces of a class take turns: at the ends of a piece its window sees the nothing outside.
+    one, other = normal(6, SAMPLES), normal(6, SAMPLES, seed=1)
+    of_one, of_other = directed(keeper, one), directed(keeper, other)
+    torch.testing.assert_close(
+        directed(keeper, 2 * one - other), 2 * of_one - of_other, rtol=1e-3, atol=1e-4 * float(of_one.abs().max())
+    )
+    apart = float((of_one.double() * other).sum() - (one.double() * of_other).sum())
+    assert abs(apart) < 0.02 * float(of_one.norm() * other.norm())
+    for values, moved in ((one, of_one), (other, of_other)):
+        # A step never goes against its gradient, of any piece.
+        assert (pieces_of(values * moved, factor).sum(1) > 0).all()
+
+
+@every_factor
+@every_prior
+def test_to_analyse_is_the_adjoint_of_to_synthesise_but_for_a_unit(noises: RealImages, factor: int, prior: str) -> None:
+    keeper = guide(noises, factor=factor, prior=prior)
+    gradient = normal(6, SAMPLES)
+    analysed = keeper.analyse(gradient, ALL)
+    unit = analysed.square().sum() / (gradient * directed(keeper, gradient)).sum()
+    assert unit > 0
+    for seed in range(3):
+        step = analysed.square().mean().sqrt() * normal(*analysed.shape, seed=seed)
+        left = (analysed.double() * step).sum()
+        right = (gradient.double() * keeper.synthesise(step, ALL).view_as(gradient)).sum()
+        assert abs(float(left - unit * right)) < 0.01 * float(analysed.norm() * step.norm())
+
+
+@every_factor
+def test_every_piece_is_moved_by_its_own_gradient_alone(noises: RealImages, factor: int) -> None:
+    alone = torch.zeros(6, SAMPLES)
+    alone[3, : SAMPLES // factor] = normal(SAMPLES // factor)
+    moved = directed(guide(noises, factor=factor), alone).view(6, factor, -1).abs().amax(2) > 0
+    assert moved.nonzero().tolist() == [[3, 0]]
+
+
+@every_prior
+def test_some_of_the_classes_are_guided_as_all_of_them_are(noises: RealImages, prior: str) -> None:
+    keeper, values = guide(noises, prior=prior), normal(6, SAMPLES)
+    rows, classes = slice(2, 6), slice(1, 3)
+    torch.testing.assert_close(directed(keeper, values[rows], classes), directed(keeper, values)[rows])
+    whole = keeper.begin(values, ALL)
+    torch.testing.assert_close(keeper.begin(values[rows], classes), whole[rows])
+    louder = 10 * whole
+    keeper.settle(louder[rows], classes)
+    # In place, and no one else's.
+    assert torch.equal(louder[:2], 10 * whole[:2])
+    assert (levels_in_db(louder[rows]) - levels_in_db(whole[rows])).max() < 4.01
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+@every_prior
+def test_a_step_of_one_is_about_as_loud_as_the_class(noises: RealImages, factor: int, prior: str) -> None:
+    steps = white_steps(guide(noises, factor=factor, prior=prior), 60)
+    apart = levels_in_db(pieces_of(steps, factor).view(3, -1)) - 20 * torch.tensor(LEVELS).log10()
+    # Single clips are up to 6 dB off, and their mean power is a little above the level in the middle.
+    assert apart[:2].abs().max() < 3
+
+
+def bands_in_db(waves: Tensor, rate: float, highest: float) -> Tensor:
+    """Mean power of a bin in each third of an octave from 200 Hz, over all waves."""
+    power = torch.fft.rfft(waves).abs().square().mean(0)
+    bins, edges = frequencies(waves.shape[1], rate), [200.0]
+    while edges[-1] * 2 ** (1 / 3) < highest:
+        edges.append(edges[-1] * 2 ** (1 / 3))
+    found = [power[(bins >= low) & (bins < high)].mean() for low, high in pairwise(edges)]
+    return 10 * torch.stack(found).log10()
+
+
+@every_factor
+def test_with_the_spectrum_prior_white_steps_sound_like_the_class(noises: RealImages, factor: int) -> None:
+    highest = edge(FeatureConfig(), factor)
+    steps = white_steps(guide(noises, factor=factor), 60).view(3, -1, SAMPLES // factor)
+    for label, of_class in enumerate(steps):
+        clips = bands_in_db(noises.sounds(noises.of_class(label)), SAMPLE_RATE, highest)
+        moved = bands_in_db(of_class, SAMPLE_RATE / factor, highest)
+        audible = clips > clips.max() - 25
+        apart = (moved - clips)[audible]
+        assert audible.sum() > 4
+        assert (apart - apart.mean()).abs().max() < 2
+        # The prior is a colour indeed: the class is far from white.
+        assert clips[audible].max() - clips[audible].min() > 4
+
+
+@every_factor
+def test_without_a_prior_white_steps_are_white(noises: RealImages, factor: int) -> None:
+    highest = edge(FeatureConfig(), factor)
+    for of_class in white_steps(guide(noises, factor=factor, prior="none"), 90).view(3, -1, SAMPLES // factor):
+        moved = bands_in_db(of_class, SAMPLE_RATE / factor, highest)
+        assert moved.max() - moved.min() < 1.5
+
+
+def course_in_db(waves: Tensor) -> Tensor:
+    """Level of every twentieth of a second, over all waves."""
+    power: Tensor = waves.unflatten(1, (-1, waves.shape[1] // 10)).square().mean((0, 2))
+    return 10 * power.log10()
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_with_the_spectrum_prior_a_step_is_loud_when_the_class_is(noises: RealImages, factor: int) -> None:
+    # The class falls by 20 dB from its beginning to its end.
+    train = real(torch.from_numpy(noises.waveforms) * 10 ** (-torch.arange(SAMPLES) / SAMPLES))
+    courses = {
+        prior: course_in_db(white_steps(guide(train, factor=factor, prior=prior), 60).view(-1, SAMPLES // factor))
+        for prior in ("spectrum", "none")
+    }
+    clips = course_in_db(train.sounds(np.arange(120)))
+    assert clips[0] - clips[-1] == pytest.approx(18, abs=1)
+    assert (courses["spectrum"] - clips - (courses["spectrum"] - clips).mean()).abs().max() < 2
+    assert courses["none"].max() - courses["none"].min() < 2
+
+
+def test_a_spectrum_is_that_of_its_class_however_many_clips_it_has(noises: RealImages) -> None:
+    # A quarter of the clips: the same shape within what their number allows.
+    fewer = real(torch.from_numpy(noises.waveforms[::4]))
+    whole, part = white_steps(guide(noises), 3), white_steps(guide(fewer), 3)
+    assert torch.cosine_similarity(whole, part).min() > 0.95
+
+
+@pytest.mark.parametrize(("prior", "low", "high"), [("spectrum", 0.0, 0.05), ("none", 0.2, 1.0)])
+def test_the_first_step_of_a_distillation_moves_tones_where_tones_are(
+    start: Start, prior: str, low: float, high: float
+) -> None:
+    # At a small step: the level stays in its range, and what differs is the step alone.
+    distiller = start(domain="waveform", ipc=8, prior=prior, learning_rate=1e-3, steps=1)
+    before = distiller.synthetic_set().parameters
+    list(distiller)
+    moved = (distiller.synthetic_set().parameters - before)[16:]
+    power = torch.fft.rfft(moved).abs().square().sum(0)
+    # Harmonics of 200 to 500 Hz end at 2,500 Hz.
+    assert low <= float(power[frequencies(SAMPLES) > 3_000].sum() / power.sum()) < high
+
+
+def test_an_image_is_kept_by_no_guide(start: Start) -> None:
+    values = normal(3, 1, 16, 32)
+    before = values.clone()
+    nothing = Guide()
+    assert torch.equal(nothing.begin(values, ALL), before)
+    assert torch.equal(nothing.analyse(values, ALL), before)
+    assert torch.equal(nothing.synthesise(values, ALL), before)
+    nothing.settle(values, ALL)
+    assert torch.equal(values, before)
+    records = [list(start(prior=prior)) for prior in ("none", "spectrum")]
+    assert records[0] == records[1]
+
+
+# It learns, and what it learnt is what is heard
+
+
+@pytest.mark.parametrize(("form", "factor"), FORMS[:2])
+@every_prior
+def test_the_loss_goes_down(start: Start, form: str, factor: int, prior: str) -> None:
+    distiller = start(
+        **{"domain": "waveform", "parameterisation": form, "factor": factor, "prior": prior},
+        **{"initialisation": "noise", "steps": 50, "learning_rate": 0.2},
+        pool={"size": 1, "clips_per_class": 16},
+    )
+    losses = [record.loss for record in distiller if record.loss is not None]
+    assert len(losses) == 50
+    assert np.mean(losses[-5:]) < 0.6 * losses[0]
+
+
+def test_in_networks_it_never_saw_its_class_means_come_nearer_to_those_of_unseen_clips(
+    start: Start, tiny_images: Images, tiny_config: DistillConfig, cpu: torch.device
+) -> None:
+    distiller = start(
+        domain="waveform",
+        initialisation="noise",
+        steps=60,
+        learning_rate=0.2,
+        pool={"size": 0, "clips_per_class": 16},
+    )
+    before = distiller.synthetic_set().tracks()
+    list(distiller)
+    after = distiller.synthetic_set().tracks()
+    test = tiny_images["test"]
+    images = test.batch(np.arange(len(test)), cpu).view(3, 8, 1, 16, 32)
+    for seed in range(5):
+        unseen = build_network(tiny_config.network, shape=(16, 32), classes=3, seed=derived_seed(seed, "unseen"))
+        with torch.no_grad():
+            means = torch.stack([unseen.embed(of_class).mean(0) for of_class in images])
+            first, last = ((unseen.embed(tracks) - means).square().sum() for tracks in (before, after))
+        assert last < 0.8 * first
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(("form", "factor"), FORMS)
+def test_a_run_s_files_are_the_samples_as_they_were_distilled_and_no_louder(
+    tiny_job: Callable[..., DistillJob], tmp_path: Path, form: str, factor: int
+) -> None:
+    # At this rate tracks reach full scale.
+    job = tiny_job(
+        **{"domain": "waveform", "parameterisation": form, "factor": factor, "ipc": 2, "learning_rate": 1.0},
+        evaluation={"seeds": 1},
+    )
+    run = runs.create(tmp_path, job, "waves")
+    report = runs.work(run)
+    assert report.domain == "waveform"
+    assert (report.tracks_per_class, report.rendered_per_class) == (2, 2 * factor)
+    assert report.floats_per_class <= 2 * (SAMPLES + 1)
+    made = SyntheticSet.load(run.synthetic)
+    assert sorted(path.stem for path in (run.path / "audio").iterdir()) == sorted(made.track_names())
+    levels = []
+    for name, track in zip(made.track_names(), made.render().numpy(), strict=True):
+        wave, rate = soundfile.read(run.track(name), dtype="int16")
+        assert (rate, wave.shape) == (SAMPLE_RATE, (SAMPLES,))
+        assert np.abs(wave / 2**15 - track).max() < 1.5 / 2**15
+        levels.append(10 * np.log10(np.mean((wave / 2**15) ** 2)))
+    # No one brought them to one level.
+    assert max(levels) - min(levels) > 1
+    # Of images, one does.
+    spectral = runs.create(tmp_path, tiny_job(ipc=2, evaluation={"seeds": 1}), "images")
+    runs.work(spectral)
+    heard = [soundfile.read(path)[0] for path in (spectral.path / "audio").iterdir()]
+    limited = [abs(np.abs(wave).max() - 10 ** (-1 / 20)) < 1e-3 for wave in heard]
+    apart = [abs(10 * np.log10(np.mean(wave**2)) + 20) < 0.1 for wave in heard]
+    assert all(level or peak for level, peak in zip(apart, limited, strict=True))
