@@ -106,13 +106,15 @@ class SyntheticSet:
             with safe_open(path, framework="pt") as file:
                 header = file.metadata()
                 stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                config = DistillConfig.model_validate_json(header["config"])
+                keeps = PARAMETERISATIONS[config.parameterisation].keeps
                 return cls(
                     parameters=stored.pop("parameters"),
                     row_labels=stored.pop("labels"),
                     classes=tuple(json.loads(header["classes"])),
                     normalisation=Normalisation.model_validate_json(header["normalisation"]),
-                    config=DistillConfig.model_validate_json(header["config"]),
-                    kept=stored,
+                    config=config,
+                    kept={name: stored[name] for name in keeps},
                 )
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, ConfigError) as error:
             raise RunError(f"{path} is not a synthetic set that can be read: {error}") from None

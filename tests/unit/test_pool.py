@@ -17,6 +17,7 @@ from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
 from distrack.datasets.contract import Split
 from distrack.distill import DistillConfig, Distiller, RealImages
 from distrack.distill.objectives import OBJECTIVES
+from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.distill.pool import Member, NetworkPool, NetworkSource, network_source, training_steps
 from distrack.distill.randomness import derived_seed, generator
 from distrack.networks import Network, build_network
@@ -287,18 +288,21 @@ def test_where_another_pitch_is_another_class_no_band_is_shifted(source: Source,
 
 
 @pytest.mark.parametrize("objective", list(OBJECTIVES))
-@pytest.mark.parametrize("domain", ["spectral", "waveform"])
+@pytest.mark.parametrize(
+    ("domain", "form"),
+    [(domain, form) for form in PARAMETERISATIONS for domain in PARAMETERISATIONS[form].domains],
+)
 def test_a_step_s_loss_is_the_objective_between_both_sides_augmented_alike(
-    start: Start, source: Source, objective: str, domain: str
+    start: Start, source: Source, objective: str, domain: str, form: str
 ) -> None:
     asked: dict[str, Any] = {"objective": objective, "augmentation": AUGMENTED, "seed": 3, "ipc": 2}
     pool = {"size": 2, "clips_per_class": 6, "training": 3}
-    distiller = start(pool=pool, domain=domain, **asked)
+    distiller = start(pool=pool, domain=domain, parameterisation=form, **asked)
     tracks = distiller.synthetic_set().tracks()
     loss = next(iter(distiller)).loss
-    member = source(pool, domain=domain, **asked).at(0)
+    member = source(pool, **asked).at(0)
     with torch.no_grad():
-        synthetic = member.network.embed(member.augmentation.apply(tracks)).view(3, 2, -1)
+        synthetic = member.network.embed(member.augmentation.apply(tracks)).view(3, len(tracks) // 3, -1)
         distance = OBJECTIVES[objective].distance(member.real, synthetic, generator(3, "objective", 0)).sum()
     assert loss == pytest.approx(float(distance / member.spread), rel=1e-3)
 

@@ -45,11 +45,13 @@ class Parameterisation(ABC):
         summary: what it does, in half a line of the screen.
         domains: where it makes sense.
         factors: what a plan's factor may be.
+        keeps: names of what is stored beside the parameters.
     """
 
     summary: ClassVar[str]
     domains: ClassVar[tuple[str, ...]] = ("spectral", "waveform")
     factors: ClassVar[tuple[int, ...]] = (1,)
+    keeps: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

@@ -33,6 +33,7 @@ class CosineCoefficients(Parameterisation):
     summary = "of every track the cosine coefficients with most of the energy"
     domains = ("spectral",)
     factors = (1, 2, 4, 8, 16, 32)
+    keeps = ("positions",)
 
     @classmethod
     def usual_factor(cls, ipc: int) -> int:
