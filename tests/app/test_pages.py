@@ -10,8 +10,10 @@ from streamlit.testing.v1 import AppTest
 from distrack import runs
 from distrack.datasets import DATASETS
 from distrack.distill import PRESETS, from_preset
+from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.errors import DatasetError
 from distrack.features import FEATURES
+from distrack.networks import NETWORKS
 from distrack.settings import settings
 
 
@@ -46,9 +48,41 @@ def test_distill_offers_every_registered_choice_and_says_the_budget(app: AppTest
     assert len(feature.options) == len(FEATURES)
     assert not any("MusicNet" in option for option in dataset.options), "it has no classes"
     assert preset.options == list(PRESETS)
-    assert "2,049 floats a class" in texts(app)
+    # Eight tracks of 226 coefficients, which coefficients they are, and eight labels.
+    assert "2,042 floats a class** within the 2,049 of 1 x 64 x 32 with labels, holding **8 tracks" in texts(app)
     app.slider[0].set_value(10).run()
-    assert "20,490 floats a class" in texts(app)
+    assert "20,458 floats a class** within the 20,490 of 10 x 64 x 32 with labels, holding **40 tracks" in texts(app)
+
+
+def choice(app: AppTest, label: str) -> Any:
+    (found,) = (box for box in app.selectbox if box.label == label)
+    return found
+
+
+def test_what_cannot_be_combined_is_not_offered(app: AppTest) -> None:
+    open_page(app, "distill")
+    assert set(choice(app, "Stored as").options) == set(PARAMETERISATIONS)
+    choice(app, "What is optimised").select("waveform").run()
+    assert not app.exception
+    assert set(choice(app, "Stored as").options) == {"identity", "multiformation"}
+    assert choice(app, "Moves").value == "spectrum"
+    assert "16,001 floats a class" in texts(app)
+    choice(app, "Stored as").select("identity").run()
+    assert choice(app, "Tracks in the storage of one").options == ["1"]
+    assert not app.error
+    # Of a tenth of a second there are four frames: too few for most networks, and for many tracks in one.
+    next(box for box in app.number_input if box.label == "Seconds of a track").set_value(0.1).run()
+    assert set(choice(app, "Embedding network").options) < set(NETWORKS)
+    assert "convnet" not in choice(app, "Embedding network").options
+    assert not app.exception
+
+
+def test_every_choice_has_a_line_of_help(app: AppTest) -> None:
+    open_page(app, "distill")
+    inside = [*app.selectbox, *app.number_input, *app.multiselect, *app.toggle]
+    assert len(inside) > 12
+    in_view = {"Dataset", "Feature"}
+    assert [widget.label for widget in inside if not widget.help and widget.label not in in_view] == []
 
 
 def test_a_preset_changes_what_the_form_starts_from(app: AppTest) -> None:

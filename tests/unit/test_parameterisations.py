@@ -81,6 +81,8 @@ def test_what_is_stored_for_a_class_is_within_the_budget_and_uses_it(domain: str
             assert left == 0
             used += labels
             assert used <= budget
+            # Known before anything is stored.
+            assert kind.floats(kind.tracks(clips)) == used
             # One number more would be too much: of every row, and of the choice where there is one.
             finest = {
                 "identity": 1,
