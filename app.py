@@ -52,11 +52,13 @@ def _play(run: runs.Run) -> None:
     classes, shown = pictures(run.synthetic, run.synthetic.stat().st_mtime, 1)
     learnt = report.accuracy("random-cnn", "synthetic") if report else None
     chosen = report.accuracy("random-cnn", "random-selection") if report else None
-    st.subheader("Ten spoken digits, one track each")
+    st.subheader("Ten spoken digits, in the storage of one track each")
     if report and learnt is not None and chosen is not None:
         st.markdown(
-            f"Distilled from {report.split.train:,} clips. A CNN that learnt from these ten tracks alone recognises "
-            f"**{learnt:.0%}** of digits by speakers it never heard; from ten random recordings, **{chosen:.0%}**."
+            f"Distilled from {report.split.train:,} clips to {report.floats_per_class:,} numbers a digit, which hold "
+            f"{report.rendered_per_class} short-hand tracks each; here is the first. A CNN that learnt from these alone "
+            f"recognises **{learnt:.0%}** of digits by speakers it never heard; from one random recording a digit, "
+            f"**{chosen:.0%}**."
         )
     names = synthetic.track_names()
     for row in range(0, len(classes), 5):

@@ -116,7 +116,8 @@ class DistillConfig(BaseModel):
         says = dict(recipe(job))
         if "parameterisation" in asked and form != says.get("parameterisation"):
             says.pop("factor", None)  # another one has its own
-        return filled(says, asked)
+        # What a recipe says nothing of is not augmented; the augmentation's own defaults are those of evaluation.
+        return filled({"augmentation": NO_AUGMENTATION.model_dump()}, filled(says, asked))
 
     @field_validator("dataset")
     @classmethod

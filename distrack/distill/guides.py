@@ -88,7 +88,7 @@ class SoundGuide(Guide):
         return inside
 
     def analyse(self, gradient: Tensor, classes: slice) -> Tensor:
-        """Cells of the gradient, each weighted by what the class has there."""
+        """Cells of the gradient, each weighted by what the class has there; the adjoint up to a factor, and edges."""
         cells = self._cells(self._inside(gradient.reshape(-1, self.length)))
         return torch.view_as_real(self._weighted(cells, classes))
 

@@ -20,6 +20,8 @@ from distrack.networks import Network, build_network
 # Brief training: batches and their step size.
 _BATCH = 64
 _LEARNING_RATE = 3e-3
+# Networks that may wait to be wanted, beside those of the pool.
+_WAITING = 4
 # Steps that are looked ahead for networks to make.
 _AHEAD = 40
 # Fractions of the golden ratio spread evenly however many there are of them.
@@ -101,7 +103,7 @@ class NetworkPool:
 
     def foresee(self, step: int, pool: ThreadPoolExecutor) -> None:
         """See `NetworkSource`; one at a time."""
-        if any(not coming.done() for coming in self._coming.values()):
+        if any(not coming.done() for coming in self._coming.values()) or len(self._coming) >= _WAITING:
             return
         for number in map(self.number, range(step + 1, min(step + _AHEAD, self.config.steps))):
             if number not in self._members and number not in self._coming:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from distrack.augmentation import NO_AUGMENTATION
 from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.registry import Registry
 
@@ -47,7 +46,6 @@ def recommended(job: Job, work: float) -> dict[str, Any]:
     """
     few = job.ipc < _MANY
     recipe: dict[str, Any] = {"objective": "mmd", "initialisation": "real", "optimiser": "adam"}
-    recipe["augmentation"] = NO_AUGMENTATION.model_dump()
     if job.domain == "waveform":
         recipe |= {"parameterisation": "multiformation", "learning_rate": 0.1 if few else 0.03}
     else:
@@ -88,7 +86,6 @@ def paper(job: Job) -> Overrides:  # noqa: ARG001
         "network": {"name": "convnet", "width": 128, "depth": 3},
         "pool": {"size": 0, "clips_per_class": 64, "training": 0},
         "initialisation": "noise",
-        "augmentation": NO_AUGMENTATION.model_dump(),
         "prior": "none",
         "optimiser": "sgd",
         "learning_rate": 2.0,
