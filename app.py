@@ -56,7 +56,7 @@ def _play(run: runs.Run) -> None:
     if report and learnt is not None and chosen is not None:
         st.markdown(
             f"Distilled from {report.split.train:,} clips to {report.floats_per_class:,} numbers a digit, which hold "
-            f"{report.rendered_per_class} short-hand tracks each; here is the first. A CNN that learnt from these alone "
+            f"{report.rendered_per_class} tracks each; here is the first. A CNN that learnt from these alone "
             f"recognises **{learnt:.0%}** of digits by speakers it never heard; from one random recording a digit, "
             f"**{chosen:.0%}**."
         )

@@ -131,6 +131,7 @@ def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
 def test_stop_and_resume_from_the_page(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/distill")
     page.get_by_text("Advanced").click()
+    page.get_by_role("tab", name="Run and evaluation").click()
     steps = page.get_by_label("Steps", exact=True)
     steps.fill("5000")
     steps.press("Enter")
