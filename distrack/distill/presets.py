@@ -72,7 +72,7 @@ def quick(job: Job) -> Overrides:
 @PRESETS.register("standard")
 def standard(job: Job) -> Overrides:
     """More accuracy for the same storage, a few minutes on a laptop: see `benchmarks/`."""
-    return recommended(job, work=50_000)
+    return recommended(job, work=100_000)
 
 
 @PRESETS.register("paper")

@@ -32,7 +32,7 @@ class EvaluationConfig(BaseModel):
     baselines: tuple[str, ...] = ("random-selection", "class-mean")
     seeds: Annotated[int, Field(ge=1, le=100)] = 3
     network: NetworkConfig = NetworkConfig()
-    steps: Annotated[int, Field(ge=1, le=100_000)] = 200
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 300
     epochs: Annotated[int, Field(ge=1, le=1000)] = 12
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 64
     smallest_batch: Annotated[int, Field(ge=1, le=4096)] = 10
