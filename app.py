@@ -36,7 +36,7 @@ def home() -> None:
         st.caption("One synthetic track for each class, as a picture and as sound.")
     with distil.container(border=True, height="stretch"):
         st.page_link("pages/distill.py", label="**Distil** a dataset", icon=":material/science:")
-        st.caption("Spoken digits are built in; a run takes about a minute on a laptop.")
+        st.caption("Spoken digits are built in; a run takes a minute or two on a laptop.")
     with measure.container(border=True, height="stretch"):
         st.page_link("pages/evaluate.py", label="**Measure** what was learnt", icon=":material/bar_chart:")
         st.caption("Real test clips, several seeds, random clips of the same storage beside them.")
@@ -74,7 +74,7 @@ def _recent() -> None:
     recent = [run for run, _ in zip(runs.all_runs(runs_path()), range(5), strict=False)]
     st.subheader("Recent runs")
     if not recent:
-        st.caption("None yet. Press **Distil** above: the first one takes about a minute.")
+        st.caption("None yet. Press **Distil** above: the first one takes a minute or two.")
         return
     for run in recent:
         report, status = run.report(), run.status()

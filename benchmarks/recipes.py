@@ -2,7 +2,8 @@
 
 Recipes are chosen on the training side alone: a part of it is held out, the rest distilled (`--side validation`, the
 default). `--side test` measures on the official test side, for what was chosen. Every row is the mean over distillation
-seeds and evaluation seeds; random selection of as many clips stands beside it. Rows are appended to `recipes.md`.
+seeds and evaluation seeds; random selection of as many clips stands beside it. Prints a table; what is worth keeping of
+it stands in `recipes.md`.
 
     python -m benchmarks.recipes --dataset FSDD --data-path FOLDER --ipc 1 '{"objective": "mmd"}' '{"objective": "cf"}'
 """
@@ -32,7 +33,6 @@ from distrack.distill.randomness import derived_seed
 from distrack.evaluate import EvaluationConfig, evaluate
 from distrack.settings import settings
 
-TABLE = Path(__file__).with_suffix(".md")
 _HELD_OUT = 1 / 3
 
 
@@ -122,7 +122,7 @@ HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}\n"
 
 
 def main() -> None:
-    """Measures every variant and appends its row."""
+    """Measures every variant and prints its row."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("variants", nargs="*", default=["{}"], help="JSON of what differs from the preset")
     parser.add_argument("--dataset", default="SPOKEN_DIGITS")
@@ -136,6 +136,7 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset = datasets.DATASETS[arguments.dataset]
     folds = dataset.folds if arguments.folds else (None,)
+    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}\n\n{HEAD}", end="", flush=True)
     for text in arguments.variants:
         variant = json.loads(text)
         common = {
@@ -149,12 +150,7 @@ def main() -> None:
             for seed in range(arguments.seeds)
             for fold in folds
         ]
-        line = row(arguments, variant, measured)
-        print(line, flush=True)
-        if not TABLE.exists():
-            TABLE.write_text(f"{torch.get_num_threads()} threads, torch {torch.__version__}.\n\n{HEAD}")
-        with TABLE.open("a") as table:
-            table.write(line + "\n")
+        print(row(arguments, variant, measured), flush=True)
 
 
 if __name__ == "__main__":
