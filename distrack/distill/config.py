@@ -22,8 +22,9 @@ from distrack.networks import NetworkConfig, check_shape
 from distrack.registry import Registry
 from distrack.settings import user_path
 
-# Seconds of a track.
-_SHORTEST, _LONGEST = 0.1, 30.0
+# Seconds of a track, and tracks per class.
+SHORTEST, LONGEST = 0.1, 30.0
+MOST_TRACKS = 1000
 
 
 class PoolConfig(BaseModel):
@@ -65,11 +66,11 @@ class DistillConfig(BaseModel):
     dataset: str = "SPOKEN_DIGITS"
     data_path: Path | None = None
     test_fold: int | None = None
-    duration: Annotated[float, Field(ge=_SHORTEST, le=_LONGEST)] | None = Field(None, validate_default=True)
+    duration: Annotated[float, Field(ge=SHORTEST, le=LONGEST)] | None = Field(None, validate_default=True)
     feature: FeatureConfig = FeatureConfig()
     domain: str = "spectral"
     parameterisation: str = "identity"
-    ipc: Annotated[int, Field(ge=1, le=1000)] = 1
+    ipc: Annotated[int, Field(ge=1, le=MOST_TRACKS)] = 1
     factor: Annotated[int, Field(ge=1, le=1000)] = Field(default_factory=lambda data: _usual_factor(data))  # noqa: PLW0108
     initialisation: str = "real"
     objective: str = "mean"
@@ -111,7 +112,7 @@ class DistillConfig(BaseModel):
             form = PARAMETERISATIONS.name(asked.get("parameterisation", "identity"))
         except (ConfigError, TypeError, ValueError, AttributeError, OverflowError):
             return asked  # the field's own rule says what is wrong
-        if not 1 <= job.ipc <= 1000 or not _SHORTEST <= job.seconds <= _LONGEST:
+        if not 1 <= job.ipc <= MOST_TRACKS or not SHORTEST <= job.seconds <= LONGEST:
             return asked
         says = dict(recipe(job))
         if "parameterisation" in asked and form != says.get("parameterisation"):

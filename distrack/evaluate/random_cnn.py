@@ -52,21 +52,9 @@ def random_cnn(
     return predict(network, test, device)
 
 
-@EVALUATORS.register("recognition")
-def recognition(
-    training: TrainingSet,
-    test: Examined,
-    config: EvaluationConfig,
-    *,
-    seed: int,
-    device: torch.device,
-    progress: Progress,
-) -> Tensor:
-    """The same the other way round: how many of the tracks a network recognises that learnt from real clips.
-
-    It says whether a track still sounds like its class, not what can be learnt from it.
-    """
-    return random_cnn(training, test, config, seed=seed, device=device, progress=progress)
+# The same the other way round (see `LISTENERS`): how many tracks a network recognises that learnt from real clips.
+# It says whether a track still sounds like its class, not what can be learnt from it.
+EVALUATORS.add("recognition", random_cnn)
 
 
 def _positions(count: int, config: EvaluationConfig, draw: torch.Generator) -> Tensor:

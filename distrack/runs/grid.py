@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from distrack.audio import SAMPLE_RATE
 from distrack.distill import from_preset
+from distrack.distill.config import LONGEST, MOST_TRACKS, SHORTEST
 from distrack.distill.presets import Overrides, merged
 from distrack.errors import ConfigError, DistrackError
 from distrack.evaluate import EvaluationConfig, planned
@@ -24,10 +25,8 @@ NOTES = (
 )
 # What every cell is measured by: the curve needs no more.
 MEASURED = ("random-cnn", ("synthetic", "random-selection"))
-_SHORTEST, _LONGEST = 0.1, 30.0
-_MOST_TRACKS = 1000
 _NAMED = 8
-Duration = Annotated[float, Field(ge=_SHORTEST, le=_LONGEST)]
+Duration = Annotated[float, Field(ge=SHORTEST, le=LONGEST)]
 T = TypeVar("T")
 
 
@@ -37,10 +36,10 @@ def fitting(budget_seconds: float) -> tuple[float, ...]:
     >>> fitting(1.0)
     (0.1, 0.125, 0.2, 0.25, 0.5, 1.0)
     """
-    most = min(_MOST_TRACKS, int(budget_seconds / _SHORTEST + 1e-9))
+    most = min(MOST_TRACKS, int(budget_seconds / SHORTEST + 1e-9))
     shares = [budget_seconds / count for count in range(most, 0, -1)]
     whole = [round(share, 3) for share in shares if abs(share - round(share, 3)) < 1e-9]
-    return tuple(share for share in whole or shares[-1:] if share <= _LONGEST)
+    return tuple(share for share in whole or shares[-1:] if share <= LONGEST)
 
 
 def usual(budget_seconds: float, among: Sequence[float] | None = None) -> tuple[float, ...]:
@@ -68,7 +67,7 @@ class Grid(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    budget_seconds: Annotated[float, Field(ge=_SHORTEST, le=_LONGEST * _MOST_TRACKS)] = 3.0
+    budget_seconds: Annotated[float, Field(ge=SHORTEST, le=LONGEST * MOST_TRACKS)] = 3.0
     durations: tuple[Duration, ...] = Field(default_factory=lambda data: usual(data.get("budget_seconds", 3.0)))
     seeds: Annotated[int, Field(ge=1, le=100)] = 1
 

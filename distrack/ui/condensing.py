@@ -13,7 +13,6 @@ from distrack.figures import duration_curve
 from distrack.runs import condensation
 from distrack.ui import status as shown
 from distrack.ui.current import runs_path
-from distrack.ui.page import told
 from distrack.ui.tracks import pictures
 
 # Seconds between two looks.
@@ -77,14 +76,7 @@ def watch(run: runs.Run) -> None:
 
 def _view(run: runs.Run, was_alive: bool) -> None:
     status = run.status()
-    head, buttons = st.columns([4, 1.2], vertical_alignment="center")
-    with head:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            shown.badge(status)
-            st.markdown(f"**{run.id}**")
-        if status.state in runs.ALIVE:
-            shown.bar(status)
-    with buttons:
+    with shown.head(run, status):
         _buttons(run, status)
     if status.error and status.state != "unreadable":
         st.error(status.error)
@@ -106,17 +98,9 @@ def _view(run: runs.Run, was_alive: bool) -> None:
 
 def _buttons(run: runs.Run, status: runs.Status) -> None:
     if status.state in runs.ALIVE:
-        if st.button("Stop", icon=":material/stop:", key=f"stop-{run.id}", width="stretch"):
-            with st.spinner("Stopping"):
-                stopped = told(lambda: condensation.stop(run))
-            if stopped:
-                st.rerun()
+        shown.stop_button(run, condensation.stop)
     elif status.state != "done":
-        asked = st.button(
-            "Resume", icon=":material/play_arrow:", key=f"resume-{run.id}", width="stretch", type="primary"
-        )
-        if asked and told(lambda: condensation.launch(run)):
-            st.rerun()
+        shown.resume_button(run, condensation.launch)
 
 
 def _cells(run: runs.Run, job: runs.CondenseJob) -> None:

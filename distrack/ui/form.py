@@ -10,6 +10,7 @@ from distrack.audio import SAMPLE_RATE
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
 from distrack.datasets import DATASETS, home
 from distrack.distill import PRESETS, from_preset
+from distrack.distill.config import LONGEST, SHORTEST
 from distrack.distill.domains import DOMAINS
 from distrack.distill.initialisation import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
@@ -137,8 +138,8 @@ def _tracks(kept: runs.DistillJob, key: str) -> dict[str, Any]:
     first, second, third = st.columns(3)
     duration = first.number_input(
         "Seconds of a track",
-        0.1,
-        30.0,
+        SHORTEST,
+        LONGEST,
         float(kept.seconds),
         0.1,
         key=f"duration-{key}",

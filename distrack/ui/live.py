@@ -8,7 +8,6 @@ from distrack.evaluate import Report
 from distrack.figures import loss_curve
 from distrack.ui import status as shown
 from distrack.ui import tracks
-from distrack.ui.page import told
 
 # Seconds between two looks at a run that is at work. The first loss should not wait for the page; later on the page
 # should not take from the run what it needs to compute.
@@ -31,14 +30,7 @@ def _pace(status: runs.Status) -> float | None:
 
 def _view(run: runs.Run, pace: float | None) -> None:
     status = run.status()
-    head, buttons = st.columns([4, 1.4], vertical_alignment="center")
-    with head:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            shown.badge(status)
-            st.markdown(f"**{run.id}**")
-        if status.state in runs.ALIVE:
-            shown.bar(status)
-    with buttons:
+    with shown.head(run, status):
         _buttons(run, status)
     if status.error:
         st.error(status.error)
@@ -58,17 +50,9 @@ def _view(run: runs.Run, pace: float | None) -> None:
 
 def _buttons(run: runs.Run, status: runs.Status) -> None:
     if status.state in runs.ALIVE:
-        if st.button("Stop", icon=":material/stop:", key=f"stop-{run.id}", width="stretch"):
-            with st.spinner("Stopping"):
-                stopped = told(lambda: runs.stop(run))
-            if stopped:
-                st.rerun()
+        shown.stop_button(run, runs.stop)
     elif status.state in ("stopped", "failed", "stale"):
-        asked = st.button(
-            "Resume", icon=":material/play_arrow:", key=f"resume-{run.id}", width="stretch", type="primary"
-        )
-        if asked and told(lambda: runs.launch(run)):
-            st.rerun()
+        shown.resume_button(run, runs.launch)
     elif status.state == "done":
         with st.container(horizontal=True, horizontal_alignment="right"):
             here = {"run": run.id}

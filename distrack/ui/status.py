@@ -1,11 +1,14 @@
 """How a run's state is shown: a badge, a bar with the time that is left, and the sidebar's list of what is at work."""
 
 import time
+from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from distrack import runs
 from distrack.ui.current import runs_path
+from distrack.ui.page import told
 
 _COLOURS = {
     "queued": "gray",
@@ -61,6 +64,38 @@ def bar(status: runs.Status) -> None:
     if left is not None:
         text += f" · about {spoken(left)} left"
     st.progress(min(max(share, 0.0), 1.0), text=text)
+
+
+def head(run: runs.Run, status: runs.Status) -> DeltaGenerator:
+    """State and name of a job in view, and its bar while it is at work.
+
+    Returns:
+        the place beside it, for its buttons
+    """
+    left, right = st.columns([4, 1.4], vertical_alignment="center")
+    with left:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            badge(status)
+            st.markdown(f"**{run.id}**")
+        if status.state in runs.ALIVE:
+            bar(status)
+    return right
+
+
+def stop_button(run: runs.Run, stop: Callable[[runs.Run], object]) -> None:
+    """Stops a job that is at work."""
+    if st.button("Stop", icon=":material/stop:", key=f"stop-{run.id}", width="stretch"):
+        with st.spinner("Stopping"):
+            stopped = told(lambda: stop(run))
+        if stopped:
+            st.rerun()
+
+
+def resume_button(run: runs.Run, launch: Callable[[runs.Run], object]) -> None:
+    """Goes on with a job that is not at work."""
+    asked = st.button("Resume", icon=":material/play_arrow:", key=f"resume-{run.id}", width="stretch", type="primary")
+    if asked and told(lambda: launch(run)):
+        st.rerun()
 
 
 @st.fragment(run_every=3.0)
