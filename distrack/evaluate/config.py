@@ -32,14 +32,14 @@ class EvaluationConfig(BaseModel):
     baselines: tuple[str, ...] = ("random-selection", "class-mean")
     seeds: Annotated[int, Field(ge=1, le=100)] = 3
     network: NetworkConfig = NetworkConfig()
-    steps: Annotated[int, Field(ge=1, le=100_000)] = 300
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 400
     epochs: Annotated[int, Field(ge=1, le=1000)] = 12
-    batch_size: Annotated[int, Field(ge=1, le=4096)] = 64
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
     smallest_batch: Annotated[int, Field(ge=1, le=4096)] = 10
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 6e-3
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-2
     augmentation: AugmentationConfig = AugmentationConfig()
-    mixup: Annotated[float, Field(ge=0, le=10)] = 1.0
+    mixup: Annotated[float, Field(ge=0, le=10)] = 0.3
 
     @field_validator("evaluators")
     @classmethod

@@ -1,13 +1,16 @@
 """Pooling of maps of any size: halved where there is enough left, and averaged down to a grid."""
 
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d
+from torch.autograd import Function
+from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.nn.functional import avg_pool2d, pad
 
 
 class AveragePool(nn.Module):
     """2 x 2 average pooling, an odd last band or frame left out.
 
-    On a CPU two additions of slices take a third of the time of torch's own kernel; elsewhere that one is faster.
+    On a CPU two additions of slices, with a backward pass that fills each place once, take a third of the time of
+    torch's own kernel; elsewhere that one is faster.
 
     Args:
         keep: an axis that would be left with fewer bins than this stays as it is.
@@ -23,14 +26,37 @@ class AveragePool(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Half as many bands and frames."""
-        bands, frames = (size // 2 if size // 2 >= self.keep else None for size in images.shape[-2:])
+        factors = [2 if size // 2 >= self.keep else 1 for size in images.shape[-2:]]
         if images.device.type != "cpu":
-            return avg_pool2d(images, (2 if bands else 1, 2 if frames else 1))
-        if bands:
-            images = images[..., 0 : 2 * bands : 2, :] + images[..., 1 : 2 * bands : 2, :]
-        if frames:
-            images = images[..., 0 : 2 * frames : 2] + images[..., 1 : 2 * frames : 2]
-        return images * (0.25 if bands and frames else 0.5) if bands or frames else images
+            return avg_pool2d(images, factors)
+        halved: Tensor = _Halved.apply(images, *factors)
+        return halved
+
+
+class _Halved(Function):
+    """Means over `rows` x `columns`, each 1 or 2, by slices; what is left over of an axis takes no part."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, images: Tensor, rows: int, columns: int) -> Tensor:
+        ctx.shape, ctx.factors = images.shape, (rows, columns)  # type: ignore[attr-defined]
+        bands, frames = (
+            size // factor * factor for size, factor in zip(images.shape[-2:], (rows, columns), strict=True)
+        )
+        if rows > 1:
+            images = images[..., 0:bands:2, :] + images[..., 1:bands:2, :]
+        if columns > 1:
+            images = images[..., 0:frames:2] + images[..., 1:frames:2]
+        return images / (rows * columns)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (*lead, bands, frames), (rows, columns) = ctx.shape, ctx.factors  # type: ignore[attr-defined]
+        high, wide = gradient.shape[-2:]
+        share = (gradient / (rows * columns))[..., :, None, :, None].expand(*lead, high, rows, wide, columns)
+        images = share.reshape(*lead, high * rows, wide * columns)
+        left = (0, frames - wide * columns, 0, bands - high * rows)
+        return pad(images, left) if any(left) else images, None, None
 
 
 class GridAverage(nn.Module):
