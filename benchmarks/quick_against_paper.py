@@ -31,7 +31,7 @@ from distrack import datasets
 from distrack.datasets.contract import Split
 from distrack.device import choose_device
 from distrack.distill import DistillConfig, Distiller, RealImages, SyntheticSet, from_preset, real_images
-from distrack.evaluate import EvaluationConfig, evaluate
+from distrack.evaluate import Asked, EvaluationConfig, evaluate
 from distrack.settings import settings
 
 TABLE = Path(__file__).with_suffix(".md")
@@ -91,8 +91,7 @@ class Bench:
             synthetic,
             sides["train"],
             sides["test"],
-            EvaluationConfig(),
-            plan=[("random-cnn", "synthetic")],
+            [Asked("random-cnn", "synthetic", EvaluationConfig())],
             device=self.device,
             watch=lambda _what, _share: None,
         )

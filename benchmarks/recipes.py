@@ -15,6 +15,7 @@ import statistics
 import sys
 import time
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ from distrack import datasets
 from distrack.device import choose_device
 from distrack.distill import DistillConfig, Distiller, RealImages, from_preset, real_images
 from distrack.distill.randomness import derived_seed
-from distrack.evaluate import EvaluationConfig, evaluate
+from distrack.evaluate import Asked, EvaluationConfig, evaluate
 from distrack.settings import settings
 
 _HELD_OUT = 1 / 3
@@ -63,8 +64,8 @@ def sides(config: DistillConfig, side: str) -> tuple[RealImages, RealImages, tup
     )
 
 
-def measure(asked: dict[str, Any], side: str, evaluations: int) -> Measured:
-    """One distillation and its evaluation."""
+def measure(asked: dict[str, Any], side: str, evaluations: int, selection: tuple[float, ...] | None = None) -> Measured:
+    """One distillation and its evaluation; `selection` where random selection was measured on these sides before."""
     config = from_preset(DistillConfig, asked)
     device = choose_device(config.device)
     train, test, classes = sides(config, side)
@@ -74,12 +75,12 @@ def measure(asked: dict[str, Any], side: str, evaluations: int) -> Measured:
         pass
     seconds = time.perf_counter() - start
     synthetic = distiller.synthetic_set()
-    learnt, chosen = evaluate(
+    sets = ["synthetic"] if selection else ["synthetic", "random-selection"]
+    learnt, *chosen = evaluate(
         synthetic,
         train,
         test,
-        EvaluationConfig(seeds=evaluations),
-        plan=[("random-cnn", "synthetic"), ("random-cnn", "random-selection")],
+        [Asked("random-cnn", name, EvaluationConfig(seeds=evaluations)) for name in sets],
         device=device,
         watch=lambda _what, _share: None,
     )
@@ -88,14 +89,19 @@ def measure(asked: dict[str, Any], side: str, evaluations: int) -> Measured:
         synthetic.tracks_per_class,
         seconds,
         learnt.accuracy.runs,
-        chosen.accuracy.runs,
+        selection or chosen[0].accuracy.runs,
     )
 
 
-def row(arguments: argparse.Namespace, variant: dict[str, Any], measured: list[Measured]) -> str:
+def row(
+    arguments: argparse.Namespace,
+    variant: dict[str, Any],
+    measured: list[Measured],
+    selections: list[tuple[float, ...]],
+) -> str:
     """A line of the table."""
     learnt = [run for one in measured for run in one.accuracy]
-    chosen = [run for one in measured for run in one.selection]
+    chosen = [run for selection in selections for run in selection]
     seconds = statistics.median(one.seconds for one in measured)
     what = " ".join(f"{name}={json.dumps(value)}" for name, value in variant.items()) or "as it is"
     return (
@@ -145,12 +151,14 @@ def main() -> None:
             "preset": arguments.preset,
             "ipc": arguments.ipc,
         }
-        measured = [
-            measure({**common, **variant, "seed": seed, "test_fold": fold}, arguments.side, arguments.evaluations)
-            for seed in range(arguments.seeds)
-            for fold in folds
-        ]
-        print(row(arguments, variant, measured), flush=True)
+        measured, selections = [], dict[int | None, tuple[float, ...]]()
+        for seed, fold in product(range(arguments.seeds), folds):
+            asked = {**common, **variant, "seed": seed, "test_fold": fold}
+            one = measure(asked, arguments.side, arguments.evaluations, selections.get(fold))
+            selections[fold] = one.selection
+            measured.append(one)
+            print(f"seed {seed} fold {fold}: {one}", file=sys.stderr, flush=True)
+        print(row(arguments, variant, measured, list(selections.values())), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,4 +2,5 @@
 
 from distrack.cli import main
 
-main()
+if __name__ == "__main__":  # a process that measures beside this one imports it too
+    main()

@@ -439,36 +439,64 @@ def resume(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_json
 
 @app.command()
 def evaluate(
-    run: RunId,
-    evaluators: Annotated[str | None, typer.Option(help="Comma-separated: random-cnn,prototype,recognition.")] = None,
-    baselines: Annotated[str | None, typer.Option(help="Comma-separated: random-selection,class-mean,full.")] = None,
+    run: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of runs, as `runs` lists them.")],
+    evaluators: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated: random-cnn, prototype, prototype-ensemble, prototype-trained, linear-probe, "
+            "recognition."
+        ),
+    ] = None,
+    baselines: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated: random-selection, herding, k-means, k-means-centres, class-mean, full."),
+    ] = None,
     evaluation_seeds: Annotated[
         int | None, typer.Option("--seeds", "--evaluation-seeds", help="Networks a figure is the mean of.")
     ] = None,
+    architectures: Annotated[
+        str | None, typer.Option(help="Comma-separated: other networks that random-cnn is repeated with.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="Nearest prototype by cosine or euclidean.")] = None,
+    learning_rates: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated: the best of these on held-out training clips, for each training set."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes that measure side by side.")] = 1,
     runs_path: RunsPath = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measures a finished synthetic set again, with other evaluators, baselines or seeds."""
+    """Measures finished synthetic sets again, with other evaluators, baselines, networks or seeds.
+
+    What was measured before is not measured again: a further seed costs one network, and asking for the same costs
+    nothing.
+    """
     from distrack import runs
     from distrack.distill import from_preset
 
-    found = runs.find(_runs_path(runs_path), run)
-    before = found.job().evaluation
-    asked = {
-        **({} if before is None else before.model_dump()),
-        **{k: v for k, v in _evaluation(evaluators, baselines, evaluation_seeds).items() if v is not None},
+    found = [runs.find(_runs_path(runs_path), name) for name in dict.fromkeys(run)]
+    chosen = {
+        **_evaluation(evaluators, baselines, evaluation_seeds),
+        "architectures": _listed(architectures),
+        "metric": metric,
+        "learning_rates": _listed(learning_rates),
     }
-    config = from_preset(runs.DistillJob, {"evaluation": asked}).evaluation
-    if config is None:
-        raise ConfigError("nothing to evaluate with")
-    try:
-        with terminal.progress(quiet=quiet) as watch:
-            report = runs.measure(found, config, watch=watch)
-    except runs.Stopped:
-        typer.echo(f"stopped: {run} keeps what it had", err=as_json)
-        return
-    terminal.show(report, found.id, as_json=as_json)
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    reports = {}
+    for each in found:
+        before = each.job().evaluation
+        asked = {**({} if before is None else before.model_dump()), **chosen}
+        config = from_preset(runs.DistillJob, {"evaluation": asked}).evaluation
+        if config is None:
+            raise ConfigError("nothing to evaluate with")
+        try:
+            with terminal.progress(quiet=quiet) as watch:
+                reports[each.id] = runs.measure(each, config, processes=jobs, watch=watch)
+        except runs.Stopped:
+            typer.echo(f"stopped: {each.id} keeps what it had", err=as_json)
+            break
+    terminal.show_all(reports, as_json=as_json)
 
 
 @app.command()

@@ -110,6 +110,15 @@ def show_condensation(report: "CondenseReport", condensation_id: str, *, as_json
         typer.echo(f"note: {note}")
 
 
+def show_all(reports: Mapping[str, Report], *, as_json: bool) -> None:
+    """Reports of runs by their ids; as JSON one is itself, several stand under their ids."""
+    if as_json and len(reports) > 1:
+        typer.echo(json.dumps({name: report.model_dump(mode="json") for name, report in reports.items()}, indent=2))
+        return
+    for run_id, report in reports.items():
+        show(report, run_id, as_json=as_json)
+
+
 def show(report: Report, run_id: str, *, as_json: bool) -> None:
     """The report on standard output."""
     if as_json:

@@ -32,6 +32,7 @@ class RealImages:
         classes: how many classes there are.
         normalisation: of the training side, whichever side this is.
         shift_bands: whether an image shifted in frequency is still one of its class.
+        source: digest of the dataset and the feature that the images are of.
 
     Shape:
         - images: ``[clips, 1, bands, frames]`` float32
@@ -46,6 +47,7 @@ class RealImages:
     classes: int
     normalisation: Normalisation
     shift_bands: bool = True
+    source: str = ""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -54,6 +56,14 @@ class RealImages:
     def shape(self) -> tuple[int, int]:
         """Bands and frames."""
         return int(self.images.shape[2]), int(self.images.shape[3])
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of these images and their labels; of images from no file, of their values."""
+        digest = hashlib.sha256(f"{self.source} {self.normalisation!r} {self.shift_bands}\n".encode())
+        for values in (self.rows, self.labels, *([] if self.source else [self.images[self.rows]])):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()[:24]
 
     def batch(self, positions: NDArray[np.int64] | Tensor, device: torch.device) -> Tensor:
         """Normalised images of the clips at these positions of this side, ``[n, 1, bands, frames]``."""
@@ -98,7 +108,14 @@ def real_images(
     normalisation = _normalisation(folder, rows["train"], per_band=feature.per_band_normalisation)
     return {
         side: RealImages(
-            images, prepared.waveforms, of, prepared.labels(of), classes, normalisation, feature.bands_are_pitch
+            images,
+            prepared.waveforms,
+            of,
+            prepared.labels(of),
+            classes,
+            normalisation,
+            feature.bands_are_pitch,
+            f"{prepared.key} {folder.name}",
         )
         for side, of in rows.items()
     }

@@ -1,5 +1,6 @@
 """The synthetic set: what a distillation leaves, and the one file that renders it alone."""
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -83,6 +84,11 @@ class SyntheticSet:
         """The storage budget: numbers stored for one class, labels and all else counted."""
         stored = (self.parameters, self.row_labels, *self.kept.values())
         return sum(tensor.numel() for tensor in stored) // len(self.classes)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the whole set."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()[:24]
 
     def to_bytes(self) -> bytes:
         """The file's content; the same set gives the same bytes, and says nothing of the machine's folders."""

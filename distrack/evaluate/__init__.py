@@ -1,9 +1,10 @@
 """Evaluation: a training set is worth what is learnt from it, measured on real clips and beside baselines."""
 
-from distrack.evaluate import baselines, prototype, random_cnn  # noqa: F401
+from distrack.evaluate import baselines, linear_probe, prototype, random_cnn  # noqa: F401
 from distrack.evaluate.config import EvaluationConfig
 from distrack.evaluate.contract import BASELINES, EVALUATORS
-from distrack.evaluate.evaluation import evaluate, planned
+from distrack.evaluate.evaluation import Asked, evaluate, held_out, planned, remember
+from distrack.evaluate.memory import Memory
 from distrack.evaluate.report import Report, SplitReport
 from distrack.evaluate.scores import Accuracy, Evaluation, score
 
@@ -11,11 +12,15 @@ __all__ = [
     "BASELINES",
     "EVALUATORS",
     "Accuracy",
+    "Asked",
     "Evaluation",
     "EvaluationConfig",
+    "Memory",
     "Report",
     "SplitReport",
     "evaluate",
+    "held_out",
     "planned",
+    "remember",
     "score",
 ]

@@ -1,19 +1,33 @@
 """Baselines: what real clips of the training side do in the place of the tracks."""
 
+from collections.abc import Callable
+
 from distrack.distill import RealImages
-from distrack.distill.initialisation import random_selection
+from distrack.distill.initialisation import Initialisation, central, herd, random_selection
 from distrack.distill.randomness import derived_seed
 from distrack.evaluate.contract import BASELINES, Baseline, TrainingSet
 
+_PROTOTYPES = ("prototype", "prototype-ensemble", "prototype-trained")
+_ALL = ("random-cnn", *_PROTOTYPES, "linear-probe")
 
-def choose_at_random(train: RealImages, ipc: int, seed: int) -> TrainingSet:
-    """As many random real clips of each class as there are tracks: the same storage."""
-    return TrainingSet.of_clips(train, random_selection(train, ipc, derived_seed(seed, "baseline")))
+
+def _clips(select: Initialisation) -> Callable[[RealImages, int, int], TrainingSet]:
+    """As many real clips of each class as there are tracks, the same storage, chosen by `select`."""
+
+    def choose(train: RealImages, ipc: int, seed: int) -> TrainingSet:
+        return TrainingSet.of_clips(train, select(train, ipc, derived_seed(seed, "baseline")))
+
+    return choose
 
 
 def choose_mean(train: RealImages, ipc: int, seed: int) -> TrainingSet:  # noqa: ARG001
-    """All real clips, one mean for each class."""
-    return TrainingSet.of_clips(train, averaged=True)
+    """All real clips, one mean for each class: less storage than more than one track."""
+    return TrainingSet.of_clips(train, centres=1)
+
+
+def choose_centres(train: RealImages, ipc: int, seed: int) -> TrainingSet:  # noqa: ARG001
+    """All real clips, as many k-means centres for each class as there are tracks."""
+    return TrainingSet.of_clips(train, centres=ipc)
 
 
 def choose_all(train: RealImages, ipc: int, seed: int) -> TrainingSet:  # noqa: ARG001
@@ -21,6 +35,9 @@ def choose_all(train: RealImages, ipc: int, seed: int) -> TrainingSet:  # noqa: 
     return TrainingSet.of_clips(train)
 
 
-BASELINES.add("random-selection", Baseline(choose_at_random, ("random-cnn", "prototype")))
-BASELINES.add("class-mean", Baseline(choose_mean, ("prototype",)))
-BASELINES.add("full", Baseline(choose_all, ("random-cnn",)))
+BASELINES.add("random-selection", Baseline(_clips(random_selection), _ALL))
+BASELINES.add("herding", Baseline(_clips(herd), _ALL))
+BASELINES.add("k-means", Baseline(_clips(central), _ALL))
+BASELINES.add("k-means-centres", Baseline(choose_centres, _PROTOTYPES))
+BASELINES.add("class-mean", Baseline(choose_mean, _ALL))
+BASELINES.add("full", Baseline(choose_all, ("random-cnn", "linear-probe")))

@@ -6,6 +6,7 @@ from distrack.runs.control import launch, stop, tail
 from distrack.runs.folder import ALIVE, Run, State, Status, all_runs, create, find
 from distrack.runs.grid import Cell, CondenseJob, Grid, condense_job, fitting, possible
 from distrack.runs.job import DistillJob
+from distrack.runs.material import Material
 from distrack.runs.preparation import (
     Found,
     Preparation,
@@ -15,7 +16,7 @@ from distrack.runs.preparation import (
     work_on_preparation,
 )
 from distrack.runs.session import Stopped
-from distrack.runs.worker import Material, measure, work
+from distrack.runs.worker import measure, work
 
 __all__ = [
     "ALIVE",

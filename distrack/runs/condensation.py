@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from statistics import fmean, pstdev
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -189,8 +188,8 @@ def finished(run: Run, cell: Cell) -> Report | None:
     report = run_of(run, cell).report()
     if report is None or cell.job.evaluation is None:
         return None
-    there = {(evaluation.evaluator, evaluation.trained_on) for evaluation in report.evaluations}
-    return report if there.issuperset(planned(cell.job.evaluation)) else None
+    there = {evaluation.key for evaluation in report.evaluations}
+    return report if there.issuperset(asked.key for asked in planned(cell.job.evaluation)) else None
 
 
 # From outside
@@ -384,4 +383,4 @@ def _measured(report: Report, trained_on: str) -> tuple[float, ...]:
 
 def _pooled(groups: list[tuple[float, ...]]) -> Accuracy:
     runs = tuple(accuracy for group in groups for accuracy in group)
-    return Accuracy(mean=fmean(runs), std=pstdev(runs), runs=runs)
+    return Accuracy.of(runs)

@@ -216,8 +216,8 @@ def possible(asked: Overrides) -> tuple[float, ...]:
 
 def _check_measured(job: DistillJob, evaluation: EvaluationConfig | None) -> None:
     evaluator, sets = MEASURED
-    pairs = [] if evaluation is None else planned(evaluation)
-    lacking = [trained_on for trained_on in sets if (evaluator, trained_on) not in pairs]
+    measured = {(asked.evaluator, asked.trained_on) for asked in (() if evaluation is None else planned(evaluation))}
+    lacking = [trained_on for trained_on in sets if (evaluator, trained_on) not in measured]
     if evaluation is None or lacking:
         raise ValueError(f"evaluation: a condensation needs {evaluator} on {' and '.join(lacking)}")
     try:

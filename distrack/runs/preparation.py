@@ -15,8 +15,9 @@ from distrack.distill import DistillConfig
 from distrack.errors import RunError
 from distrack.runs.control import start
 from distrack.runs.folder import ALIVE, Run
+from distrack.runs.material import Material, gather
 from distrack.runs.session import Session
-from distrack.runs.worker import Material, Watch, gather, logged
+from distrack.runs.worker import Watch, logged
 from distrack.settings import settings, user_path
 
 log = logging.getLogger(__name__)

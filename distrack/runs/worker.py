@@ -5,8 +5,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -14,13 +12,15 @@ from safetensors.torch import load_file, save
 
 from distrack import datasets
 from distrack.audio import flac_bytes, level
-from distrack.distill import DistillConfig, Distiller, RealImages, SyntheticSet, real_images
+from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.errors import DistrackError, RunError
-from distrack.evaluate import Evaluation, EvaluationConfig, Report, SplitReport, evaluate, planned
+from distrack.evaluate import Evaluation, EvaluationConfig, Memory, Report, SplitReport, evaluate, planned
 from distrack.inversion import invert
 from distrack.runs.environment import describe
 from distrack.runs.folder import Run
 from distrack.runs.job import DistillJob
+from distrack.runs.material import Material, gather
+from distrack.runs.processes import measure_in_processes
 from distrack.runs.session import Session, Stopped
 from distrack.settings import settings
 
@@ -35,46 +35,6 @@ _PARTS = 1000
 
 # Told the phase, what is done of it, how much there is, what exactly, and the loss where there is one.
 Watch = Callable[[str, int, int, str, float | None], None]
-
-
-class Material(NamedTuple):
-    """What the phases after `prepare` work on."""
-
-    prepared: datasets.Prepared
-    train: RealImages
-    test: RealImages
-
-
-def gather(config: DistillConfig, progress: Callable[[int, int, str], None]) -> Material:
-    """A dataset as waveforms and images: made, decoded and computed where that was not done before.
-
-    Args:
-        config: names dataset, folder, test fold, length of a clip and feature.
-        progress: told what is done, how much there is, and of what.
-
-    Raises:
-        DatasetError: it is not there or cannot be used.
-    """
-    index = datasets.index(
-        config.dataset,
-        config.data_path,
-        test_fold=config.test_fold,
-        progress=lambda done, total: progress(done, total, "making the dataset"),
-    )
-    prepared = datasets.prepare(
-        index,
-        seconds=config.seconds,
-        cache_path=settings().cache_path,
-        progress=lambda done, total: progress(done, total, "decoding"),
-    )
-    for skip in prepared.skipped:
-        log.warning("skipped %s: %s", skip.path, skip.reason)
-    sides = real_images(
-        prepared, config.feature, progress=lambda done, total: progress(done, total, "computing features")
-    )
-    if datasets.DATASETS[config.dataset].pitch_is_class:
-        sides = {side: replace(images, shift_bands=False) for side, images in sides.items()}
-    return Material(prepared, sides["train"], sides["test"])
 
 
 def work(run: Run, *, watch: Watch | None = None) -> Report:
@@ -92,8 +52,14 @@ def work(run: Run, *, watch: Watch | None = None) -> Report:
         return _Worker(run, job, device, session, watch).finish()
 
 
-def measure(run: Run, evaluation: EvaluationConfig, *, watch: Watch | None = None) -> Report:
+def measure(run: Run, evaluation: EvaluationConfig, *, processes: int = 1, watch: Watch | None = None) -> Report:
     """Evaluates a finished synthetic set again; other evaluations in its report stay.
+
+    Args:
+        run: a finished one.
+        evaluation: what to measure.
+        processes: that measure side by side; a single one shares its work out among threads.
+        watch: told of the progress.
 
     Raises:
         DistrackError: the run has no synthetic set, or the evaluation failed.
@@ -105,7 +71,7 @@ def measure(run: Run, evaluation: EvaluationConfig, *, watch: Watch | None = Non
     device = job.chosen_device()
     with Session(run, str(device)).working() as session, logged(run):
         worker = _Worker(run, job, device, session, watch)
-        return worker.evaluate(worker.prepare(), evaluation, again=True)
+        return worker.evaluate(worker.prepare(), evaluation, again=True, processes=processes)
 
 
 @contextlib.contextmanager
@@ -233,23 +199,32 @@ class _Worker:
                 self.run.write(f"audio/{name}.flac", flac_bytes(wave))
             self._progress(start + len(waves), len(names))
 
-    def evaluate(self, material: Material, config: EvaluationConfig, *, again: bool) -> Report:
+    def evaluate(self, material: Material, config: EvaluationConfig, *, again: bool, processes: int = 1) -> Report:
         """Every evaluation that the config asks for; the report grows as they come, and keeps what it had."""
         synthetic = SyntheticSet.load(self.run.synthetic)
         earlier = self.run.report()
-        done = {} if earlier is None else {(e.evaluator, e.trained_on): e for e in earlier.evaluations}
-        plan = [pair for pair in planned(config) if again or pair not in done]
+        done = {} if earlier is None else {evaluation.key: evaluation for evaluation in earlier.evaluations}
+        plan = [asked for asked in planned(config) if again or asked.key not in done]
         self._begin("evaluate", _PARTS)
+        memory = Memory(settings().cache_path / "evaluations")
+        if processes > 1:
+            measure_in_processes(
+                self.run,
+                plan,
+                memory,
+                processes=processes,
+                progress=lambda done, total: self._progress(done, total, "measurements"),
+            )
         for evaluation in evaluate(
             synthetic,
             material.train,
             material.test,
-            config,
-            plan=plan,
+            plan,
             device=self.device,
             watch=lambda what, share: self._progress(round(_PARTS * share), _PARTS, what),
+            memory=memory,
         ):
-            done[evaluation.evaluator, evaluation.trained_on] = evaluation
+            done[evaluation.key] = evaluation
             self._report(material, synthetic, tuple(done.values()))
             accuracy = evaluation.accuracy
             log.info(

@@ -308,10 +308,11 @@ def test_an_evaluator_names_a_class_for_every_test_clip_and_says_when_it_is_thro
     tracks = TrainingSet.of_tracks(distiller.synthetic_set())
     told: list[tuple[int, int]] = []
     config = EvaluationConfig(network=NetworkConfig(width=4, depth=2), steps=3, epochs=1)
-    found = EVALUATORS[name](
+    found = EVALUATORS[name].predict(
         tracks,
         tiny_images["test"],
         config,
+        clips=TrainingSet.of_clips(tiny_images["train"]),
         seed=0,
         device=cpu,
         progress=lambda done, total: told.append((done, total)),
@@ -335,8 +336,14 @@ def test_a_baseline_has_clips_of_every_class_and_runs_in_each_of_its_evaluators(
     assert images.shape == (len(training), 1, 16, 32)
     config = EvaluationConfig(network=NetworkConfig(width=4, depth=2), steps=20, epochs=1)
     for evaluator in baseline.evaluators:
-        found = EVALUATORS[evaluator](
-            training, tiny_images["test"], config, seed=0, device=cpu, progress=lambda _done, _total: None
+        found = EVALUATORS[evaluator].predict(
+            training,
+            tiny_images["test"],
+            config,
+            clips=TrainingSet.of_clips(tiny_images["train"]),
+            seed=0,
+            device=cpu,
+            progress=lambda _done, _total: None,
         )
         assert (found.numpy() == tiny_images["test"].labels).mean() > 0.5
 

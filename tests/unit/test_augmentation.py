@@ -351,8 +351,10 @@ def test_an_evaluation_trains_with_the_augmentation_that_it_was_given(
         network = NetworkConfig(width=2, depth=2)
         recipe = EvaluationConfig(network=network, steps=2, epochs=1, mixup=0, augmentation=augmentation)
         test = replace(tiny_images["test"], shift_bands=shift_bands)
-        cnn = EVALUATORS["random-cnn"]
-        runs = [cnn(clips, test, recipe, seed=seed, device=cpu, progress=lambda *_: None) for seed in range(6)]
+        cnn = EVALUATORS["random-cnn"].predict
+        runs = [
+            cnn(clips, test, recipe, clips=clips, seed=seed, device=cpu, progress=lambda *_: None) for seed in range(6)
+        ]
         return torch.cat(runs)
 
     plain = predicted(NO_AUGMENTATION)

@@ -19,7 +19,7 @@ from distrack.distill import DistillConfig, Distiller, RealImages, StepRecord, r
 from distrack.distill.initialisation import INITIALISATIONS, random_selection
 from distrack.distill.randomness import derived_seed
 from distrack.errors import ConfigError, RunError
-from distrack.evaluate import EvaluationConfig, evaluate
+from distrack.evaluate import EvaluationConfig, evaluate, planned
 from distrack.features import Normalisation, build_feature
 from distrack.networks import Network, build_network
 
@@ -410,13 +410,11 @@ def test_on_real_digits_one_track_a_class_beats_a_random_clip_by_more_than_the_s
     distiller = Distiller(config, sides["train"], classes=prepared.index.classes, device=cpu)
     finished(distiller)
     recipe = EvaluationConfig(evaluators=("random-cnn",), baselines=("random-selection",), steps=60)
-    plan = [("random-cnn", "synthetic"), ("random-cnn", "random-selection")]
     ours, chance = evaluate(
         distiller.synthetic_set(),
         sides["train"],
         sides["test"],
-        recipe,
-        plan=plan,
+        planned(recipe),
         device=cpu,
         watch=lambda _what, _done: None,
     )
