@@ -29,7 +29,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `runs` lists it.")]
 
 # Commands that compute; their process is started anew with what makes that fast.
-_WORKERS = frozenset({"prepare", "distill", "condense", "resume", "evaluate"})
+_WORKERS = frozenset({"prepare", "distill", "condense", "resume", "evaluate", "inspect"})
 
 
 def main() -> None:
@@ -497,6 +497,21 @@ def evaluate(
             typer.echo(f"stopped: {each.id} keeps what it had", err=as_json)
             break
     terminal.show_all(reports, as_json=as_json)
+
+
+@app.command()
+def inspect(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
+    """Looks whether tracks are copies: how near each comes to its nearest real clip."""
+    from distrack import runs
+
+    found = runs.find(_runs_path(runs_path), run)
+    try:
+        with terminal.progress(quiet=quiet) as watch:
+            inspection = runs.inspect(found, watch=watch)
+    except runs.Stopped:
+        typer.echo(f"stopped: {run} keeps what it had", err=as_json)
+        return
+    terminal.show_inspection(inspection, run, as_json=as_json)
 
 
 @app.command()

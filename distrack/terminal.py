@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from distrack.evaluate import Report
+from distrack.evaluate import Inspection, Report
 
 if TYPE_CHECKING:
     from distrack.runs import CondenseReport
@@ -117,6 +117,27 @@ def show_all(reports: Mapping[str, Report], *, as_json: bool) -> None:
         return
     for run_id, report in reports.items():
         show(report, run_id, as_json=as_json)
+
+
+def show_inspection(inspection: Inspection, run_id: str, *, as_json: bool) -> None:
+    """How near tracks come to real clips, beside how near real clips come to each other."""
+    if as_json:
+        typer.echo(inspection.model_dump_json(indent=2))
+        return
+    title = f"{run_id}: {len(inspection.names)} tracks, distance to the nearest real clip"
+    table = Table(
+        "compared by", "clips", "tracks, median", "real clips, median", "first percentile", "nearer", title=title
+    )
+    for near in inspection.memorisation.found:
+        medians = [f"{statistics.median(some):.3f}" for some in (near.distances, near.reference)]
+        nearer = f"{len(near.flagged)}, too many" if near.suspicious else str(len(near.flagged))
+        table.add_row(near.space, near.side, *medians, f"{near.threshold:.3f}", nearer)
+    show_table(table)
+    flagged = {track for near in inspection.memorisation.found for track in near.flagged}
+    if flagged:
+        typer.echo(
+            "nearer to a real clip than real clips are: " + ", ".join(inspection.names[n] for n in sorted(flagged))
+        )
 
 
 def show(report: Report, run_id: str, *, as_json: bool) -> None:

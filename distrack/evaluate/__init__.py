@@ -4,6 +4,8 @@ from distrack.evaluate import baselines, linear_probe, prototype, random_cnn  # 
 from distrack.evaluate.config import EvaluationConfig
 from distrack.evaluate.contract import BASELINES, EVALUATORS
 from distrack.evaluate.evaluation import Asked, evaluate, held_out, planned, remember
+from distrack.evaluate.inspection import Inspection, inspect
+from distrack.evaluate.memorisation import Memorisation, Nearest
 from distrack.evaluate.memory import Memory
 from distrack.evaluate.report import Report, SplitReport
 from distrack.evaluate.scores import Accuracy, Evaluation, score
@@ -15,11 +17,15 @@ __all__ = [
     "Asked",
     "Evaluation",
     "EvaluationConfig",
+    "Inspection",
+    "Memorisation",
     "Memory",
+    "Nearest",
     "Report",
     "SplitReport",
     "evaluate",
     "held_out",
+    "inspect",
     "planned",
     "remember",
     "score",

@@ -16,7 +16,7 @@ from distrack.runs.preparation import (
     work_on_preparation,
 )
 from distrack.runs.session import Stopped
-from distrack.runs.worker import measure, work
+from distrack.runs.worker import inspect, measure, work
 
 __all__ = [
     "ALIVE",
@@ -39,6 +39,7 @@ __all__ = [
     "find",
     "fitting",
     "found",
+    "inspect",
     "launch",
     "launch_preparation",
     "measure",

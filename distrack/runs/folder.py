@@ -18,7 +18,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict
 
 from distrack.errors import RunError
-from distrack.evaluate import Report
+from distrack.evaluate import Inspection, Report
 from distrack.runs.job import DistillJob
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed", "stale", "unreadable"]
@@ -107,6 +107,13 @@ class Run:
         """What was measured so far, or None."""
         try:
             return Report.model_validate_json((self.path / "report.json").read_bytes())
+        except (OSError, pydantic.ValidationError):
+            return None
+
+    def inspection(self) -> Inspection | None:
+        """How near its tracks are to real clips, or None where that was not looked at."""
+        try:
+            return Inspection.model_validate_json((self.path / "inspection.json").read_bytes())
         except (OSError, pydantic.ValidationError):
             return None
 

@@ -14,7 +14,8 @@ from distrack import datasets
 from distrack.audio import flac_bytes, level
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.errors import DistrackError, RunError
-from distrack.evaluate import Evaluation, EvaluationConfig, Memory, Report, SplitReport, evaluate, planned
+from distrack.evaluate import Evaluation, EvaluationConfig, Inspection, Memory, Report, SplitReport, evaluate, planned
+from distrack.evaluate import inspect as inspect_tracks
 from distrack.inversion import invert
 from distrack.runs.environment import describe
 from distrack.runs.folder import Run
@@ -65,13 +66,31 @@ def measure(run: Run, evaluation: EvaluationConfig, *, processes: int = 1, watch
         DistrackError: the run has no synthetic set, or the evaluation failed.
         Stopped: the run was asked to stop.
     """
-    if not run.synthetic.is_file():
-        raise RunError(f"run {run.id} has no synthetic set yet: python -m distrack resume {run.id}")
+    _check_finished(run)
     job = run.job()
     device = job.chosen_device()
     with Session(run, str(device)).working() as session, logged(run):
         worker = _Worker(run, job, device, session, watch)
         return worker.evaluate(worker.prepare(), evaluation, again=True, processes=processes)
+
+
+def inspect(run: Run, *, watch: Watch | None = None) -> Inspection:
+    """Looks how near a finished run's tracks come to real clips; what was found before is found again.
+
+    Raises:
+        DistrackError: the run has no synthetic set, or the work failed.
+        Stopped: the run was asked to stop.
+    """
+    _check_finished(run)
+    job = run.job()
+    device = job.chosen_device()
+    with Session(run, str(device)).working() as session, logged(run):
+        return _Worker(run, job, device, session, watch).inspect()
+
+
+def _check_finished(run: Run) -> None:
+    if not run.synthetic.is_file():
+        raise RunError(f"run {run.id} has no synthetic set yet: python -m distrack resume {run.id}")
 
 
 @contextlib.contextmanager
@@ -235,6 +254,18 @@ class _Worker:
                 accuracy.std,
             )
         return self._report(material, synthetic, tuple(done.values()))
+
+    def inspect(self) -> Inspection:
+        """Distances to the nearest real clips, and the map."""
+        synthetic = SyntheticSet.load(self.run.synthetic)
+        before = self.run.inspection()
+        if before is not None and before.tracks == synthetic.fingerprint:
+            return before
+        material = self.prepare()
+        self._begin("inspect")
+        found = inspect_tracks(synthetic, material.train, material.test, device=self.device, progress=self._progress)
+        self.run.write("inspection.json", found.model_dump_json())
+        return found
 
     def _report(self, material: Material, synthetic: SyntheticSet, evaluations: tuple[Evaluation, ...]) -> Report:
         prepared = material.prepared
