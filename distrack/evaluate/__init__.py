@@ -1,6 +1,7 @@
 """Evaluation: a training set is worth what is learnt from it, measured on real clips and beside baselines."""
 
 from distrack.evaluate import baselines, linear_probe, prototype, random_cnn  # noqa: F401
+from distrack.evaluate.comparison import Comparison, compared
 from distrack.evaluate.config import EvaluationConfig
 from distrack.evaluate.contract import BASELINES, EVALUATORS
 from distrack.evaluate.evaluation import Asked, evaluate, held_out, planned, remember
@@ -15,6 +16,7 @@ __all__ = [
     "EVALUATORS",
     "Accuracy",
     "Asked",
+    "Comparison",
     "Evaluation",
     "EvaluationConfig",
     "Inspection",
@@ -23,6 +25,7 @@ __all__ = [
     "Nearest",
     "Report",
     "SplitReport",
+    "compared",
     "evaluate",
     "held_out",
     "inspect",
