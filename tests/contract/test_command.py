@@ -219,6 +219,55 @@ def test_the_list_of_runs_has_it(finished: Finished, typed: Typed) -> None:
     assert "done" in out
 
 
+def test_several_runs_are_measured_in_processes_and_asked_again_say_the_same(
+    finished: Finished, typed: Typed, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        shutil.copytree(finished.run.path, tmp_path / name)
+    asked = ["evaluate", "one", "two", "--evaluators", "random-cnn,prototype-trained,linear-probe", "--seeds", "2"]
+    asked += ["--baselines", "herding,k-means", "--architectures", "mlp", "--learning-rates", "0.001,0.01"]
+    short = finished.run.job().evaluation
+    assert short is not None
+    for name in ("one", "two"):
+        job = finished.run.job().model_copy(update={"evaluation": short.model_copy(update={"steps": 4})})
+        Run(tmp_path / name).write("config.json", job.model_dump_json())
+    said = in_a_shell(*asked, "--jobs", "2", "--runs-path", str(tmp_path), "--json")
+    assert said.returncode == 0, said.stderr
+    reports = json.loads(said.stdout)
+    assert reports.keys() == {"one", "two"}
+    assert "evaluate 0/24 measurements" in said.stderr
+    lines = {(e["evaluator"], e["trained_on"], e["network"]): e for e in reports["one"]["evaluations"]}
+    for trained_on in ("synthetic", "herding", "k-means"):
+        assert lines["random-cnn", trained_on, "mlp 32 x 3"]["learning_rate"] in (0.001, 0.01)
+        assert lines["linear-probe", trained_on, "cepstral statistics"]["accuracy"]["std"] == 0
+    # The second run's tracks are the first's: nothing was measured twice, and nothing is now.
+    assert reports["one"]["evaluations"] == reports["two"]["evaluations"]
+    code, out, _ = typed(*asked, "--runs-path", str(tmp_path), "--json", "--quiet")
+    assert code == 0
+    again = json.loads(out)
+    assert again["one"]["evaluations"] == reports["one"]["evaluations"]
+
+
+def test_inspecting_says_how_near_tracks_are_and_is_kept(finished: Finished, typed: Typed, tmp_path: Path) -> None:
+    shutil.copytree(finished.run.path, tmp_path / "copy")
+    code, out, _ = typed("inspect", "copy", "--runs-path", str(tmp_path), "--json")
+    assert code == 0
+    found = json.loads(out)
+    inspection = Run(tmp_path / "copy").inspection()
+    assert inspection is not None
+    assert found == inspection.model_dump(mode="json")
+    assert len(found["names"]) == 6
+    assert [(near["space"], near["side"]) for near in found["memorisation"]["found"]] == [
+        ("feature", "train"),
+        ("feature", "test"),
+        ("embedding", "train"),
+        ("embedding", "test"),
+    ]
+    code, out, _ = typed("inspect", "copy", "--runs-path", str(tmp_path))
+    assert code == 0
+    assert "6 tracks, distance to the nearest real clip" in out
+
+
 def test_evaluating_again_adds_to_the_report_and_keeps_what_was_there(
     finished: Finished, typed: Typed, tmp_path: Path
 ) -> None:

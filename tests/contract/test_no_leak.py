@@ -1,0 +1,102 @@
+"""Nothing of the test clips gets into a figure: planted labels, planted copies, and what the distiller is handed."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from distrack.datasets.contract import Split
+from distrack.distill import DistillConfig, Distiller, RealImages
+from distrack.distill.randomness import generator
+from distrack.evaluate import BASELINES, EVALUATORS, Evaluation, EvaluationConfig, evaluate, planned
+from distrack.evaluate import inspect as inspected
+from distrack.networks import NetworkConfig
+
+Images = Mapping[Split, RealImages]
+EVERYTHING = EvaluationConfig(
+    evaluators=tuple(EVALUATORS),
+    baselines=tuple(BASELINES),
+    network=NetworkConfig(width=4, depth=2),
+    steps=30,
+    epochs=1,
+    seeds=3,
+)
+
+
+def measured(images: Images, config: DistillConfig, cpu: torch.device) -> list[Evaluation]:
+    """Everything on a set that was distilled from these training clips."""
+    distiller = Distiller(config, images["train"], classes=("chirp", "noise", "tone"), device=cpu)
+    list(distiller)
+    return list(
+        evaluate(
+            distiller.synthetic_set(),
+            images["train"],
+            images["test"],
+            planned(EVERYTHING),
+            device=cpu,
+            watch=lambda _what, _share: None,
+        )
+    )
+
+
+def test_from_shuffled_labels_every_evaluator_and_baseline_is_at_chance(
+    tiny_images: Images, tiny_config: DistillConfig, cpu: torch.device
+) -> None:
+    config = tiny_config.model_copy(update={"ipc": 4})
+    plain = {found.key[:2]: found.accuracy.mean for found in measured(tiny_images, config, cpu)}
+    train = tiny_images["train"]
+    runs: dict[tuple[str, str], list[float]] = {}
+    for seed in range(3):
+        order = torch.randperm(len(train), generator=generator(seed, "planted")).numpy()
+        planted = {**tiny_images, "train": replace(train, labels=train.labels[order])}
+        for found in measured(planted, config, cpu):
+            runs.setdefault(found.key[:2], []).extend(found.accuracy.runs)
+    assert runs.keys() == plain.keys()
+    # With the true labels each is far above what it has with shuffled ones, which is about a third.
+    for key, accuracies in runs.items():
+        if EVALUATORS[key[0]].listens:
+            continue  # it names the tracks, which bear the same shuffled labels
+        assert plain[key] > 0.6, key
+        assert np.mean(accuracies) < 0.55, key
+
+
+def test_a_set_made_of_test_clips_is_flagged(
+    tiny_images: Images, tiny_config: DistillConfig, cpu: torch.device
+) -> None:
+    train, test = tiny_images["train"], tiny_images["test"]
+    honest = Distiller(tiny_config, train, classes=("chirp", "noise", "tone"), device=cpu).synthetic_set()
+    copied = replace(honest, parameters=test.batch(np.array([0, 8, 16]), cpu))
+    found = inspected(copied, train, test, device=cpu, progress=lambda _done, _total: None).memorisation
+    for space in ("feature", "embedding"):
+        near = found.of(space, "test")
+        assert near.clips == (0, 8, 16)
+        assert near.flagged == (0, 1, 2)
+
+
+def test_the_distiller_is_handed_the_training_side_alone(
+    tiny_images: Images, tiny_config: DistillConfig, cpu: torch.device
+) -> None:
+    assert list(inspect.signature(Distiller).parameters) == ["config", "train", "classes", "device"]
+    spoilt = np.array(tiny_images["train"].images)
+    spoilt[tiny_images["test"].rows] = np.nan
+    clean, blind = (
+        Distiller(tiny_config, train, classes=("a", "b", "c"), device=cpu)
+        for train in (tiny_images["train"], replace(tiny_images["train"], images=spoilt))
+    )
+    list(clean)
+    list(blind)
+    assert torch.equal(clean.synthetic_set().parameters, blind.synthetic_set().parameters)
+
+
+@pytest.mark.parametrize("name", list(BASELINES))
+def test_a_baseline_looks_at_no_test_clip(tiny_images: Images, cpu: torch.device, name: str) -> None:
+    train = tiny_images["train"]
+    spoilt = np.array(train.images)
+    spoilt[tiny_images["test"].rows] = np.nan
+    sets = [BASELINES[name].choose(clips, 2, 0) for clips in (train, replace(train, images=spoilt))]
+    first, second = (chosen.images(np.arange(len(chosen)), cpu) for chosen in sets)
+    assert torch.equal(first, second)
+    assert torch.equal(sets[0].labels, sets[1].labels)
