@@ -22,6 +22,8 @@ _BATCH = 64
 _LEARNING_RATE = 3e-3
 # Networks that may wait to be wanted, beside those of the pool.
 _WAITING = 4
+# Fresh networks that are made while a step goes on: each holds the maps of many clips meanwhile.
+_SIDE_BY_SIDE = 2
 # Steps that are looked ahead for networks to make.
 _AHEAD = 40
 # Fractions of the golden ratio spread evenly however many there are of them.
@@ -61,13 +63,18 @@ class FreshNetworks:
 
     def __init__(self, config: DistillConfig, train: RealImages, device: torch.device) -> None:
         self.config, self.train, self.device = config, train, device
+        self._coming: dict[int, Future[Member]] = {}
 
     def at(self, step: int) -> Member:
         """See `NetworkSource`."""
-        return _member(self.config, self.train, step, self.device)
+        coming = self._coming.pop(step, None)
+        return coming.result() if coming else _member(self.config, self.train, step, self.device)
 
     def foresee(self, step: int, pool: ThreadPoolExecutor) -> None:
-        """Nothing: every step wants another one, and all of it at once."""
+        """See `NetworkSource`: those of the next steps, side by side."""
+        for later in range(step + 1, min(step + 1 + _SIDE_BY_SIDE, self.config.steps)):
+            if later not in self._coming:
+                self._coming[later] = pool.submit(_member, self.config, self.train, later, self.device)
 
 
 class NetworkPool:
