@@ -500,6 +500,36 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    run: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of runs, as `runs` lists them.")],
+    to: Annotated[Path | None, typer.Option(help="File to write: .csv, .tex, .html, .png or .svg.")] = None,
+    evaluator: Annotated[str | None, typer.Option(help="Of a table or a figure that holds one.")] = None,
+    network: Annotated[str | None, typer.Option(help="Likewise, as a report names it: 'convnet 32 x 3'.")] = None,
+    runs_path: RunsPath = None,
+) -> None:
+    """Puts runs side by side: a table here, or a file; one that cannot be used is named, the rest is shown."""
+    from distrack import runs
+    from distrack.runs import export
+    from distrack.runs.table import table
+
+    found = [runs.find(_runs_path(runs_path), name) for name in dict.fromkeys(run)]
+    entries, unusable = table(found)
+    for left_out in unusable:
+        typer.echo(f"left out {left_out.run.id}: {left_out.reason}", err=True)
+    if not entries:
+        raise ConfigError("nothing to compare: none of these runs was measured")
+    if to is None:
+        terminal.show_comparison(entries)
+        return
+    content = export.content(entries, to.suffix.lower(), evaluator=evaluator, network=network)
+    try:
+        to.expanduser().write_bytes(content)
+    except OSError as error:
+        raise ConfigError(f"cannot write {to}: {error.strerror or error}") from None
+    typer.echo(f"{to}: {len(entries)} {'run' if len(entries) == 1 else 'runs'}")
+
+
+@app.command()
 def inspect(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Looks whether tracks are copies: how near each comes to its nearest real clip."""
     from distrack import runs

@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import altair as alt
 import numpy as np
@@ -17,7 +17,17 @@ from plotly.subplots import make_subplots
 from distrack.evaluate import Accuracy, Evaluation
 
 _MOST_POINTS = 250
-_COLOURS = {"synthetic": "#c2407f", "random-selection": "#8d8299", "class-mean": "#5b8f8a", "full": "#e2793f"}
+_COLOURS = {
+    "synthetic": "#c2407f",
+    "random-selection": "#8d8299",
+    "herding": "#b0884f",
+    "k-means": "#5f86c4",
+    "k-means-centres": "#7f74c9",
+    "class-mean": "#5b8f8a",
+    "full": "#e2793f",
+}
+# Of what has no colour of its own: runs, parameterisations, domains.
+_SERIES = ("#c2407f", "#5f86c4", "#d0912f", "#4f9e8f", "#8a74d6", "#d5603f", "#7d9440", "#c77bb0")
 _FONT = 17
 
 
@@ -179,9 +189,205 @@ def accuracy_bars(evaluations: Sequence[Evaluation], *, chance: float, ink: str)
     return _readable(figure)
 
 
+def run_bars(measured: Mapping[str, Sequence[Evaluation]], *, chance: float, ink: str) -> alt.LayerChart:
+    """Accuracies of several runs, each with its baselines below it, all clips as a line and chance as a dotted one.
+
+    Error bars are the 95 % interval over seeds; of a single seed there is none.
+
+    Args:
+        measured: by run, its evaluations by one evaluator with one network.
+        chance: accuracy of guessing.
+        ink: colour of the page's own text.
+    """
+    order: list[str] = []
+    bars, titles, lines = [], [], []
+    for run, evaluations in measured.items():
+        titles.append((f"{run}|", run))
+        rows = {f"{run}|{_SPOKEN.get(e.trained_on, e.trained_on)}": e for e in _in_order(evaluations)}
+        order += [f"{run}|", *rows]
+        for row, e in rows.items():
+            low, high = e.accuracy.interval or (None, None)
+            bars.append((row, e.trained_on, e.accuracy.mean, low, high, high or e.accuracy.mean))
+            if e.trained_on == "full":
+                lines.append((f"{run}|", row, e.accuracy.mean))
+    points = pd.DataFrame(bars, columns=["row", "kind", "accuracy", "low", "high", "end"])
+    axis = alt.Axis(
+        labelExpr="split(datum.label, '|')[1]", ticks=False, domain=False, labelLimit=300, labelOverlap=False
+    )
+    y = alt.Y("row:N", title=None, sort=None, scale=alt.Scale(domain=order, paddingInner=0.18), axis=axis)
+    x_scale, x_axis = alt.Scale(domain=[0, 1.08]), alt.Axis(format=".0%", values=[0, 0.2, 0.4, 0.6, 0.8, 1])
+    x = alt.X("accuracy:Q", title="accuracy on real test clips", scale=x_scale, axis=x_axis)
+    kinds = list(points["kind"].unique())
+    colour = alt.Color("kind:N", legend=None, scale=alt.Scale(domain=kinds, range=[_colour(kind) for kind in kinds]))
+    chart = alt.Chart(points)
+    only_bars = chart.transform_filter("datum.kind != 'full'")
+    spread = chart.transform_filter("isValid(datum.low)")
+    names = alt.Chart(pd.DataFrame(titles, columns=["row", "run"]))
+    full = alt.Chart(pd.DataFrame(lines, columns=["row", "last", "accuracy"]))
+    guessing = alt.Chart(pd.DataFrame({"accuracy": [chance]}))
+    whole: alt.LayerChart = (
+        only_bars.mark_bar(cornerRadiusEnd=3).encode(x=x, y=y, color=colour)
+        + full.mark_rule(strokeWidth=2.5, color=_COLOURS["full"]).encode(
+            x=x, y=alt.Y("row:N", bandPosition=1), y2=alt.Y2("last:N", bandPosition=1)
+        )
+        + spread.mark_rule(strokeWidth=2, color=ink).encode(x=alt.X("low:Q", title=""), x2="high:Q", y=y)
+        + spread.mark_tick(size=12, thickness=2, color=ink).encode(x=alt.X("low:Q", title=""), y=y)
+        + spread.mark_tick(size=12, thickness=2, color=ink).encode(x=alt.X("high:Q", title=""), y=y)
+        + chart.mark_text(align="left", dx=8, fontSize=_FONT - 1, color=ink).encode(
+            x=alt.X("end:Q", title=""), y=y, text=alt.Text("accuracy:Q", format=".1%")
+        )
+        + names.mark_text(align="left", baseline="bottom", dy=12, fontSize=_FONT - 1, fontWeight=600, color=ink).encode(
+            x=alt.datum(0), y=y, text="run:N"
+        )
+        + guessing.mark_rule(strokeDash=[3, 4], strokeWidth=2, color=ink).encode(x=x)
+    )
+    readable: alt.LayerChart = whole.properties(height=alt.Step(31)).configure_axis(
+        labelFontSize=_FONT - 2, titleFontSize=_FONT - 2
+    )
+    return readable
+
+
+def _in_order(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    kinds = list(_SPOKEN)
+    return sorted(evaluations, key=lambda e: kinds.index(e.trained_on) if e.trained_on in kinds else len(kinds))
+
+
+def _colour(kind: str) -> str:
+    return _COLOURS.get(kind, _COLOURS["random-selection"])
+
+
+def loss_curves(metrics: Mapping[str, Sequence[dict[str, Any]]]) -> alt.Chart:
+    """Running median of the loss against step, a line for each run, on a logarithmic axis.
+
+    Args:
+        metrics: by run, the lines of its `metrics.jsonl`.
+    """
+    lines = []
+    for run, records in metrics.items():
+        kept = [(record["step"], record["loss"]) for record in records if record.get("loss", 0) > 0]
+        points = pd.DataFrame(kept, columns=["step", "loss"]).assign(run=run)
+        points["loss"] = points["loss"].rolling(len(points) // 12 + 1, center=True, min_periods=1).median()
+        lines.append(points[:: max(1, len(points) // _MOST_POINTS)])
+    x = alt.X("step:Q", title="step", axis=alt.Axis(tickCount=6), scale=alt.Scale(nice=False))
+    y = alt.Y("loss:Q", title="loss", scale=alt.Scale(type="log", nice=False), axis=alt.Axis(tickCount=5))
+    scale = alt.Scale(domain=list(metrics), range=_series(len(metrics)))
+    chart: alt.Chart = (
+        alt.Chart(pd.concat(lines))
+        .mark_line(strokeWidth=2.5)
+        .encode(x=x, y=y, color=alt.Color("run:N", scale=scale, legend=_legend(columns=2)))
+        .properties(height=380)
+        .configure_axis(labelFontSize=_FONT - 2, titleFontSize=_FONT - 2)
+    )
+    return chart
+
+
+def _series(count: int) -> list[str]:
+    return [_SERIES[k % len(_SERIES)] for k in range(count)]
+
+
+def _legend(*, columns: int) -> alt.Legend:
+    return alt.Legend(
+        orient="bottom",
+        title=None,
+        columns=columns,
+        labelFontSize=_FONT - 3,
+        labelLimit=900,
+        symbolStrokeWidth=3,
+        symbolSize=140,
+        columnPadding=24,
+        rowPadding=5,
+    )
+
+
+class Placed(NamedTuple):
+    """An accuracy at what it costs to store.
+
+    Attributes:
+        series: what it is coloured by; None for random clips.
+        marked: whether it stands out.
+    """
+
+    run: str
+    floats: int
+    accuracy: Accuracy
+    series: str | None
+    marked: bool = False
+
+
+def accuracy_against_budget(placed: Sequence[Placed], *, full: float | None, chance: float, ink: str) -> alt.LayerChart:
+    """Accuracy against stored floats per class on a logarithmic axis: a point a run, and the random clips beside it.
+
+    Args:
+        placed: the points.
+        full: accuracy of all clips, where it was measured.
+        chance: accuracy of guessing.
+        ink: colour of the page's own text.
+    """
+    random = _SPOKEN["random-selection"]
+    points = pd.DataFrame(
+        [
+            (
+                each.run,
+                each.floats,
+                each.accuracy.mean,
+                *(each.accuracy.interval or (None, None)),
+                each.series or random,
+            )
+            + (each.marked,)
+            for each in placed
+        ],
+        columns=["run", "floats", "accuracy", "low", "high", "series", "marked"],
+    )
+    named = sorted({each.series for each in placed if each.series is not None})
+    series = named + ([random] if any(each.series is None for each in placed) else [])
+    edges = [points["floats"].min() / 1.4, points["floats"].max() * 1.4]
+    axis = alt.Axis(format="~s", labelOverlap="greedy", tickCount=8)
+    x = alt.X(
+        "floats:Q", title="stored floats per class", scale=alt.Scale(type="log", domain=edges, nice=False), axis=axis
+    )
+    y_scale, y_axis = alt.Scale(domain=[0, 1]), alt.Axis(format=".0%", tickCount=5)
+    y = alt.Y("accuracy:Q", title="accuracy on real test clips", scale=y_scale, axis=y_axis)
+    colours = alt.Scale(domain=series, range=[*_series(len(named)), _COLOURS["random-selection"]][: len(series)])
+    shapes = alt.Scale(domain=series, range=[*["circle"] * len(named), "diamond"][: len(series)])
+    colour = alt.Color("series:N", scale=colours, legend=_legend(columns=4))
+    shape = alt.Shape("series:N", scale=shapes, legend=_legend(columns=4))
+    tooltip = ["run:N", "series:N", alt.Tooltip("accuracy:Q", format=".1%"), alt.Tooltip("floats:Q", format=",")]
+    chart = alt.Chart(points)
+    whole: alt.LayerChart = (
+        chart.transform_filter("isValid(datum.low)")
+        .mark_rule(strokeWidth=1.5, opacity=0.5)
+        .encode(x=x, y=alt.Y("low:Q", title=""), y2="high:Q", color=colour)
+        + chart.mark_point(size=130, filled=True, opacity=0.85).encode(
+            x=x, y=y, color=colour, shape=shape, tooltip=tooltip
+        )
+        + chart.transform_filter("datum.marked").mark_point(size=260, strokeWidth=2.5, color=ink).encode(x=x, y=y)
+    )
+    for text, value in (("chance", chance), ("all clips", full)):
+        if value is not None:
+            whole += _level(f"{text} {value:.1%}", value, ink if text == "chance" else _COLOURS["full"])
+    readable: alt.LayerChart = whole.properties(height=420).configure_axis(
+        labelFontSize=_FONT - 2, titleFontSize=_FONT - 2
+    )
+    return readable
+
+
+def _level(text: str, value: float, colour: str) -> alt.LayerChart:
+    """A dashed line across a figure, with its name at its right end."""
+    level = alt.Chart(pd.DataFrame({"accuracy": [value], "text": [text]})).encode(y="accuracy:Q")
+    line = level.mark_rule(strokeDash=[5, 4], strokeWidth=2, color=colour)
+    name = level.mark_text(align="right", dy=-10, fontSize=_FONT - 2, color=colour).encode(
+        x=alt.value("width"), text="text:N"
+    )
+    layers: alt.LayerChart = line + name
+    return layers
+
+
 _SPOKEN = {
     "synthetic": "synthetic tracks",
     "random-selection": "as many random clips",
+    "herding": "as many herded clips",
+    "k-means": "as many k-means medoids",
+    "k-means-centres": "as many k-means centres",
     "class-mean": "mean of all clips",
     "full": "all clips",
 }

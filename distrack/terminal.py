@@ -4,7 +4,7 @@ import contextlib
 import json
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,6 +16,7 @@ from distrack.evaluate import Inspection, Report
 
 if TYPE_CHECKING:
     from distrack.runs import CondenseReport
+    from distrack.runs.table import Entry
 
 Watch = Callable[[str, int, int, str, float | None], None]
 
@@ -117,6 +118,35 @@ def show_all(reports: Mapping[str, Report], *, as_json: bool) -> None:
         return
     for run_id, report in reports.items():
         show(report, run_id, as_json=as_json)
+
+
+def show_comparison(entries: "Sequence[Entry]") -> None:
+    """A row for each run, evaluator and network; runs that were tested on other clips are in a table of their own."""
+    from distrack.runs.table import groups
+
+    for group in groups(entries):
+        report = group[0].report
+        title = f"{report.dataset}, {report.split.test} test clips, disjoint by {report.split.disjoint_by}"
+        columns = ("run", "evaluator", "network", "floats", "accuracy", "95 %", "gain", "lost", "recovered")
+        shown = Table(*columns, title=title)
+        for entry in group:
+            for found in entry.comparisons.values():
+                accuracy, interval = found.tracks, found.tracks.interval
+                shown.add_row(
+                    entry.run.id,
+                    found.evaluator,
+                    found.network,
+                    f"{entry.report.floats_per_class:,}",
+                    f"{accuracy.mean:.3f} ± {accuracy.std:.3f} ({len(accuracy.runs)})",
+                    "" if interval is None else "{:.3f}-{:.3f}".format(*interval),
+                    "" if found.gain is None else f"{found.gain:+.3f}",
+                    "" if found.lost is None else f"{found.lost:.3f}",
+                    "" if found.recovered is None else f"{found.recovered:.1%}",
+                )
+        show_table(shown)
+        for entry in group:
+            for note in entry.notes:
+                typer.echo(f"note: {entry.run.id}: {note}")
 
 
 def show_inspection(inspection: Inspection, run_id: str, *, as_json: bool) -> None:

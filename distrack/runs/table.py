@@ -32,9 +32,9 @@ class Entry(NamedTuple):
     @property
     def measured_on(self) -> tuple[Any, ...]:
         """What two runs must have in common for their accuracies to be comparable: the test clips, and what is heard of
-        them."""
-        split = self.report.split
-        return self.report.dataset, split.test_fold, split.train, split.test, self.report.seconds_per_track
+        them. Of a folder of classes, which folder."""
+        split, folder = self.report.split, self.job.data_path if self.report.dataset == "FOLDER" else None
+        return self.report.dataset, folder, split.test_fold, split.train, split.test, self.report.seconds_per_track
 
     @property
     def seconds_per_class(self) -> float:
@@ -91,6 +91,19 @@ def _entry(run: Run) -> Entry | Unusable:
 def _is_here(job: DistillJob) -> bool:
     dataset = datasets.DATASETS[job.dataset]
     return dataset.make is not None or datasets.home(dataset, job.data_path).is_dir()
+
+
+def groups(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Runs that were tested on the same clips, in the order in which they were given."""
+    found: dict[tuple[Any, ...], list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.measured_on, []).append(entry)
+    return list(found.values())
+
+
+def measured_by(entries: Iterable[Entry]) -> list[tuple[str, str]]:
+    """Every evaluator and network that measured any of these runs."""
+    return list(dict.fromkeys((each.evaluator, each.network) for entry in entries for each in entry.report.evaluations))
 
 
 def differing(entries: Sequence[Entry]) -> dict[str, list[Any]]:
