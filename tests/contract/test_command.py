@@ -250,6 +250,35 @@ def test_several_runs_are_measured_in_processes_and_asked_again_say_the_same(
     assert again["one"]["evaluations"] == reports["one"]["evaluations"]
 
 
+@pytest.mark.parametrize("ending", ["csv", "tex", "html", "png", "svg"])
+def test_runs_are_compared_in_a_file(finished: Finished, typed: Typed, tmp_path: Path, ending: str) -> None:
+    shutil.copytree(finished.run.path, tmp_path / "one")
+    (tmp_path / "damaged").mkdir()
+    to = tmp_path / f"comparison.{ending}"
+    code, out, err = typed("compare", "one", "damaged", "--to", str(to), "--runs-path", str(tmp_path))
+    assert (code, out) == (0, f"{to}: 1 run\n")
+    assert err.startswith("left out damaged: run damaged: config.json is missing or damaged")
+    begins = {"csv": b"run,", "tex": b"% Needs", "html": b"<!", "png": b"\x89PNG", "svg": b"<svg"}
+    assert to.read_bytes().startswith(begins[ending])
+
+
+def test_a_comparison_says_what_cannot_be(finished: Finished, typed: Typed, tmp_path: Path) -> None:
+    shutil.copytree(finished.run.path, tmp_path / "one")
+    common = ("--runs-path", str(tmp_path))
+    code, out, _ = typed("compare", "one", *common)
+    assert code == 0
+    assert "24 test clips, disjoint by" in out
+    for words, says in (
+        (["compare", "one", "--to", "x.doc"], "choose .csv, .tex, .html, .png, .svg"),
+        (["compare", "one", "--to", str(tmp_path / "no" / "x.csv")], "No such file or directory"),
+        (["compare", "one", "--to", "x.tex", "--evaluator", "random-cnn"], "nothing was measured by random-cnn"),
+        (["compare", "nowhere"], "no run 'nowhere'"),
+    ):
+        code, _, err = typed(*words, *common)
+        assert (code, err.count("\n")) == (2, 1)
+        assert says in err
+
+
 def test_inspecting_says_how_near_tracks_are_and_is_kept(finished: Finished, typed: Typed, tmp_path: Path) -> None:
     shutil.copytree(finished.run.path, tmp_path / "copy")
     code, out, _ = typed("inspect", "copy", "--runs-path", str(tmp_path), "--json")
