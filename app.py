@@ -93,6 +93,7 @@ page = st.navigation(
         st.Page("pages/distill.py", title="Distill", icon=":material/science:"),
         st.Page("pages/listen.py", title="Listen", icon=":material/graphic_eq:"),
         st.Page("pages/evaluate.py", title="Evaluate", icon=":material/bar_chart:"),
+        st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
         st.Page("pages/condense.py", title="Condense", icon=":material/compress:"),
     ]
 )

@@ -332,8 +332,8 @@ def accuracy_against_budget(placed: Sequence[Placed], *, full: float | None, cha
                 each.accuracy.mean,
                 *(each.accuracy.interval or (None, None)),
                 each.series or random,
+                each.marked,
             )
-            + (each.marked,)
             for each in placed
         ],
         columns=["run", "floats", "accuracy", "low", "high", "series", "marked"],

@@ -1,0 +1,131 @@
+"""The Compare page without a browser: what is chosen, kept in the URL, set apart, and what cannot be used."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from distrack import runs
+from distrack.settings import PROJECT, settings
+
+
+@pytest.fixture
+def folder(finished: runs.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Three runs alike but for their seed and accuracy, one of other test clips, and three that cannot be used."""
+    monkeypatch.setenv("DISTRACK_RUNS_PATH", str(tmp_path))
+    settings.cache_clear()
+    for number, name in enumerate(("one", "two", "three", "apart")):
+        shutil.copytree(finished.path, tmp_path / name)
+        config = json.loads((tmp_path / name / "config.json").read_text())
+        (tmp_path / name / "config.json").write_text(json.dumps({**config, "seed": number}))
+        report = json.loads((tmp_path / name / "report.json").read_text())
+        if name == "apart":
+            report["split"]["test"] += 1
+        (tmp_path / name / "report.json").write_text(json.dumps(report))
+    for name in ("damaged", "unmeasured", "without-tracks"):
+        shutil.copytree(finished.path, tmp_path / name)
+    (tmp_path / "damaged" / "config.json").write_text("{")
+    (tmp_path / "unmeasured" / "report.json").unlink()
+    (tmp_path / "without-tracks" / "synthetic.safetensors").unlink()
+    yield tmp_path
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+def opened(app: AppTest, **query: str | list[str]) -> AppTest:
+    app.run()
+    app.switch_page("pages/compare.py")
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    parts: list[Any] = [*app.header, *app.subheader, *app.markdown, *app.caption, *app.info, *app.error, *app.warning]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def linked(app: AppTest, name: str) -> list[str]:
+    """What the URL says."""
+    value = app.query_params[name]
+    return [value] if isinstance(value, str) else list(value)
+
+
+def scores(app: AppTest) -> Any:
+    return app.dataframe[0].value
+
+
+def test_chosen_runs_stand_side_by_side_with_what_differs(app: AppTest, folder: Path) -> None:
+    opened(app, run=["one", "two"])
+    table = scores(app)
+    assert sorted(table["run"]) == ["one", "two"]
+    report = runs.Run(folder / "one").report()
+    assert report is not None
+    assert table["accuracy"].tolist() == [report.accuracy("random-cnn", "synthetic")] * 2
+    difference = app.dataframe[1].value
+    assert difference.index.tolist() == ["seed"]
+    assert list(difference.loc["seed"]) == ["0", "1"]
+    assert "Error bars: 95 % interval" in texts(app)
+    ranked = app.dataframe[2].value
+    assert set(ranked["run"]) >= {"one", "two", "three"}
+    assert "apart" not in set(ranked["run"])
+
+
+def test_runs_of_other_test_clips_are_never_in_one_chart(app: AppTest, folder: Path) -> None:  # noqa: ARG001
+    opened(app, run=["one", "apart"])
+    said = texts(app)
+    assert "were not tested on the same clips" in said
+    assert len(app.header) == 3  # two groups, and the export
+    assert [scores(app)["run"].tolist()] == [["one"]]
+    buttons: list[Any] = list(app.get("download_button"))
+    assert [button.label for button in buttons] == ["Report", "CSV", "LaTeX"]
+
+
+def test_what_cannot_be_used_is_named_and_the_rest_is_shown(app: AppTest, folder: Path) -> None:  # noqa: ARG001
+    opened(app, run=["one", "damaged", "nowhere", "without-tracks"])
+    said = texts(app)
+    assert "damaged cannot be compared: run damaged: config.json is missing or damaged" in said
+    assert "no run 'nowhere' in" in said
+    assert "**unmeasured**: nothing was measured yet" in said
+    assert "Its synthetic set is gone" in said
+    assert sorted(scores(app)["run"]) == ["one", "without-tracks"]
+
+
+def test_filters_are_in_the_url_and_a_link_shows_the_same(app: AppTest, folder: Path) -> None:  # noqa: ARG001
+    opened(app, run=["one", "two"])
+    app.selectbox(key="compare-evaluator").select("prototype").run()
+    assert linked(app, "evaluator") == ["prototype"]
+    app.multiselect(key="compare-run").set_value(["two"]).run()
+    assert linked(app, "run") == ["two"]
+    shown = scores(app)["accuracy"].tolist()
+    app.selectbox(key="compare-ipc").select("2").run()
+    assert linked(app, "ipc") == ["2"]
+    assert scores(app)["run"].tolist() == ["two"]
+    again = opened(AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60), run=["two"], evaluator="prototype")
+    assert scores(again)["accuracy"].tolist() == shown
+
+
+def test_an_unknown_filter_is_said_and_forgotten(app: AppTest, folder: Path) -> None:  # noqa: ARG001
+    opened(app, run=["one"], feature="mell")
+    assert "no feature 'mell' here: showing all" in texts(app)
+    assert "feature" not in app.query_params
+
+
+def test_published_figures_stand_apart(app: AppTest, folder: Path) -> None:
+    config = json.loads((folder / "one" / "config.json").read_text())
+    (folder / "one" / "config.json").write_text(json.dumps({**config, "dataset": "GTZAN", "data_path": None}))
+    report = json.loads((folder / "one" / "report.json").read_text())
+    (folder / "one" / "report.json").write_text(json.dumps({**report, "dataset": "GTZAN"}))
+    opened(app, run=["one"])
+    said = texts(app)
+    assert "Reported by others, other splits and recipes" in said
+    assert "GTZAN is no longer on disk" in said
+    reported = app.dataframe[-1].value
+    assert reported["accuracy"].tolist() == [0.19, 0.40]
+    assert not {0.19, 0.40} & set(scores(app)["accuracy"])
