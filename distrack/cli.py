@@ -157,16 +157,19 @@ def distill(
     data_path: DataPath = None,
     test_fold: Annotated[int | None, typer.Option(help="Official fold to test on.")] = None,
     cross_validate: Annotated[
-        bool, typer.Option("--cross-validate", help="A run for each official fold, and their mean.")
+        bool, typer.Option("--cross-validate", help="Each official fold in turn, and their mean.")
     ] = False,
     feature_type: Annotated[
         str | None, typer.Option(help="melspectrogram, logmelspectrogram, chromagram or mfcc.")
     ] = None,
-    ipc: Annotated[int | None, typer.Option(help="Tracks per class.")] = None,
+    ipc: Annotated[str | None, typer.Option(help="Tracks per class; several, comma-separated, in turn.")] = None,
     preset: Annotated[str | None, typer.Option(help="quick, standard or paper.")] = None,
     domain: Annotated[str | None, typer.Option(help="What is optimised: spectral or waveform.")] = None,
     duration: Annotated[float | None, typer.Option(help="Seconds of a track.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Distillations, each with a seed of its own; the first is --seed.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimisation steps.")] = None,
     initialisation: Annotated[str | None, typer.Option(help="noise, real, herding or k-means.")] = None,
@@ -212,16 +215,24 @@ def distill(
     band_mask: Annotated[float | None, typer.Option(help="Paired augmentation: share of the bands.")] = None,
     gain: Annotated[float | None, typer.Option(help="Paired augmentation: deviation of the level.")] = None,
     noise: Annotated[float | None, typer.Option(help="Paired augmentation: deviation of the noise.")] = None,
-    evaluators: Annotated[str | None, typer.Option(help="Comma-separated: random-cnn,prototype,recognition.")] = None,
-    baselines: Annotated[str | None, typer.Option(help="Comma-separated: random-selection,class-mean,full.")] = None,
+    evaluators: Annotated[
+        str | None, typer.Option(help="Comma-separated: random-cnn, prototype, linear-probe, recognition.")
+    ] = None,
+    baselines: Annotated[
+        str | None, typer.Option(help="Comma-separated: random-selection, herding, k-means, class-mean, full.")
+    ] = None,
     evaluation_seeds: Annotated[int | None, typer.Option(help="Networks a figure is the mean of.")] = None,
     no_evaluate: Annotated[bool, typer.Option("--no-evaluate", help="Distil only.")] = False,
     runs_path: RunsPath = None,
-    name: Annotated[str | None, typer.Option(help="Id of the run.")] = None,
+    name: Annotated[str | None, typer.Option(help="Id of the run or the sweep.")] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Distils a dataset and measures the result."""
+    """Distils a dataset and measures the result.
+
+    With several numbers of tracks, every fold or several seeds it is a sweep: ordinary runs, one after the other, and a
+    table of all of them. One begun with the same options and --name goes on.
+    """
     from distrack import runs
     from distrack.distill import from_preset
 
@@ -231,7 +242,6 @@ def distill(
         "test_fold": test_fold,
         "duration": duration,
         "domain": domain,
-        "ipc": ipc,
         "preset": preset,
         "seed": seed,
         "device": device,
@@ -268,13 +278,14 @@ def distill(
         },
         "evaluation": _evaluation(evaluators, baselines, evaluation_seeds),
     }
-    job = from_preset(runs.DistillJob, asked)
+    jobs = [from_preset(runs.DistillJob, {**asked, "ipc": count}) for count in _listed(ipc) or (None,)]
     if no_evaluate:
-        job = job.model_copy(update={"evaluation": None})
-    if cross_validate:
-        _every_fold(job, _runs_path(runs_path), name, quiet=quiet, as_json=as_json)
+        jobs = [job.model_copy(update={"evaluation": None}) for job in jobs]
+    if len(jobs) > 1 or cross_validate or seeds is not None:
+        sweep = runs.sweep_of(jobs, cross_validate=cross_validate, seeds=seeds)
+        _series(sweep, _runs_path(runs_path), name, quiet=quiet, as_json=as_json)
         return
-    report = _new_run(job, _runs_path(runs_path), name, quiet=quiet, as_json=as_json)
+    report = _new_run(jobs[0], _runs_path(runs_path), name, quiet=quiet, as_json=as_json)
     if report is not None:
         terminal.show(report[1], report[0], as_json=as_json)
 
@@ -294,41 +305,36 @@ def _new_run(job: Any, runs_path: Path, name: str | None, *, quiet: bool, as_jso
         raise
 
 
-def _every_fold(job: Any, runs_path: Path, name: str | None, *, quiet: bool, as_json: bool) -> None:
-    folds = registry.DATASETS[job.dataset].folds
-    if not folds:
-        raise ConfigError(f"--cross-validate: {job.dataset} has no official folds")
-    if job.test_fold is not None:
-        raise ConfigError(f"--cross-validate takes every fold in turn: leave --test-fold {job.test_fold} away")
-    jobs = {fold: job.model_copy(update={"test_fold": fold}) for fold in folds}
-    for asked in jobs.values():
-        asked.check()  # before the first of them has cost anything
-    reports: dict[int, tuple[str, Any]] = {}
-    try:
-        for number, (fold, asked) in enumerate(jobs.items(), start=1):
-            if not quiet:
-                typer.echo(f"test fold {fold}, {number} of {len(folds)}", err=True)
-            done = _fold_run(
-                asked, runs_path, None if name is None else f"{name}-fold{fold}", quiet=quiet, as_json=as_json
-            )
-            if done is None:
-                break
-            reports[fold] = done
-    finally:
-        if 0 < len(reports) < len(folds):
-            typer.echo(f"only {len(reports)} of {len(folds)} folds; the same command with --name goes on", err=True)
-    terminal.show_folds(reports, as_json=as_json)
-
-
-def _fold_run(job: Any, runs_path: Path, name: str | None, *, quiet: bool, as_json: bool) -> tuple[str, Any] | None:
-    """A new run of one fold; where one of that name was begun with the same config, that one is finished."""
+def _series(job: Any, runs_path: Path, name: str | None, *, quiet: bool, as_json: bool) -> None:
+    """A series from its beginning, or from where one of that name stands, to its end."""
     from distrack import runs
 
-    if name is not None and (runs_path / name).is_dir():
-        run = runs.find(runs_path, name)
-        if run.job() == job:
-            return _finished(run, quiet=quiet, as_json=as_json)
-    return _new_run(job, runs_path, name, quiet=quiet, as_json=as_json)
+    job.check()
+    run = runs.series.begun(runs_path, job, name)
+    if run is not None:
+        _worked(run, quiet=quiet, as_json=as_json)
+        return
+    run = runs.series.create(runs_path, job, name)
+    try:
+        _worked(run, quiet=quiet, as_json=as_json)
+    except DistrackError:
+        if not any(runs.series.run_of(run, cell).path.exists() for cell in runs.series.cells_of(job, run.id)):
+            # Nothing was made that would be worth keeping.
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
+
+
+def _worked(run: Any, *, quiet: bool, as_json: bool) -> None:
+    """A series taken to its end, and its table."""
+    from distrack import runs
+
+    try:
+        with terminal.progress(quiet=quiet) as watch:
+            report = runs.series.work_on(run, watch=watch)
+    except runs.Stopped:
+        typer.echo(f"stopped. Go on with: python -m distrack resume {run.id}", err=as_json)
+        return
+    terminal.show_series(report, run.id, as_json=as_json)
 
 
 @app.command()
@@ -393,44 +399,17 @@ def condense(
         "device": device,
         "evaluation": {"seeds": evaluation_seeds},
     }
-    job = runs.condense_job(asked)
-    job.check()
-    path = _runs_path(runs_path)
-    run = runs.condensation.begun(path, job, name)
-    if run is not None:
-        _condensed(run, quiet=quiet, as_json=as_json)
-        return
-    run = runs.condensation.create(path, job, name)
-    try:
-        _condensed(run, quiet=quiet, as_json=as_json)
-    except DistrackError:
-        if not any(runs.condensation.run_of(run, cell).path.exists() for cell in job.cells(run.id)):
-            # Nothing was made that would be worth keeping.
-            shutil.rmtree(run.path, ignore_errors=True)
-        raise
-
-
-def _condensed(run: Any, *, quiet: bool, as_json: bool) -> None:
-    """A condensation taken to its end, and its table."""
-    from distrack import runs
-
-    try:
-        with terminal.progress(quiet=quiet) as watch:
-            report = runs.condensation.work_on(run, watch=watch)
-    except runs.Stopped:
-        typer.echo(f"stopped. Go on with: python -m distrack resume {run.id}", err=as_json)
-        return
-    terminal.show_condensation(report, run.id, as_json=as_json)
+    _series(runs.condense_job(asked), _runs_path(runs_path), name, quiet=quiet, as_json=as_json)
 
 
 @app.command()
 def resume(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
-    """Finishes a run or a condensation that was stopped, failed, or whose process is gone."""
+    """Finishes a run, a sweep or a condensation that was stopped, failed, or whose process is gone."""
     from distrack import runs
 
-    found = runs.condensation.find_either(_runs_path(runs_path), run)
-    if runs.condensation.is_one(found):
-        _condensed(found, quiet=quiet, as_json=as_json)
+    found = runs.series.find_any(_runs_path(runs_path), run)
+    if runs.series.kind_of(found) is not None:
+        _worked(found, quiet=quiet, as_json=as_json)
         return
     finished = _finished(found, quiet=quiet, as_json=as_json)
     if finished is not None:
@@ -546,11 +525,11 @@ def inspect(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_jso
 
 @app.command()
 def stop(run: RunId, runs_path: RunsPath = None) -> None:
-    """Stops a run or a condensation; what it has done is kept and `resume` goes on from there."""
+    """Stops a run, a sweep or a condensation; what it has done is kept and `resume` goes on from there."""
     from distrack import runs
 
-    found = runs.condensation.find_either(_runs_path(runs_path), run)
-    status = runs.condensation.stop(found) if runs.condensation.is_one(found) else runs.stop(found)
+    found = runs.series.find_any(_runs_path(runs_path), run)
+    status = runs.stop(found) if runs.series.kind_of(found) is None else runs.series.stop(found)
     typer.echo(f"{run} is {status.state}")
 
 

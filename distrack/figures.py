@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import altair as alt
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from plotly.subplots import make_subplots
 
-from distrack.evaluate import Accuracy, Evaluation
+from distrack.evaluate import Accuracy, Evaluation, Point
+from distrack.evaluate.maps import Method
 
 _MOST_POINTS = 250
 _COLOURS = {
@@ -152,51 +153,28 @@ def duration_curve(
     return readable
 
 
-def accuracy_bars(evaluations: Sequence[Evaluation], *, chance: float, ink: str) -> go.Figure:
-    """Accuracy of each evaluator on each training set, with the deviation over seeds and the line of chance.
+class Scored(Protocol):
+    """What was learnt from a training set: an evaluation, or several of them together."""
 
-    `ink` is the colour of the page's own text.
-    """
-    figure = go.Figure()
-    evaluators = list(dict.fromkeys(evaluation.evaluator for evaluation in evaluations))
-    for trained_on in dict.fromkeys(evaluation.trained_on for evaluation in evaluations):
-        mine = {e.evaluator: e for e in evaluations if e.trained_on == trained_on}
-        shown = [name for name in evaluators if name in mine]
-        figure.add_bar(
-            name=_SPOKEN.get(trained_on, trained_on),
-            x=shown,
-            y=[mine[name].accuracy.mean for name in shown],
-            error_y={
-                "type": "data",
-                "array": [mine[name].accuracy.std for name in shown],
-                "thickness": 2,
-                "color": ink,
-            },
-            marker_color=_COLOURS.get(trained_on),
-            text=[f"{mine[name].accuracy.mean:.1%}" for name in shown],
-            textposition="inside",
-            insidetextanchor="start",
-            textfont={"size": _FONT, "color": "white"},
-        )
-    figure.add_hline(y=chance, line_dash="dot", line_color=ink)
-    figure.add_annotation(
-        text=f"chance<br>{chance:.0%}", x=1.01, xref="paper", xanchor="left", y=chance, showarrow=False
-    )
-    figure.update_layout(barmode="group", bargroupgap=0.06, height=440)
-    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "font": {"size": _FONT - 1}})
-    figure.update_xaxes(tickfont={"size": _FONT})
-    figure.update_yaxes(range=[0, 1], tickformat=".0%", title="accuracy on real test clips")
-    return _readable(figure)
+    @property
+    def trained_on(self) -> str:
+        """Name of the training set."""
+        ...
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """On real test clips."""
+        ...
 
 
-def run_bars(measured: Mapping[str, Sequence[Evaluation]], *, chance: float, ink: str) -> alt.LayerChart:
+def run_bars(measured: Mapping[str, Sequence[Scored]], *, chance: float | None, ink: str) -> alt.LayerChart:
     """Accuracies of several runs, each with its baselines below it, all clips as a line and chance as a dotted one.
 
     Error bars are the 95 % interval over seeds; of a single seed there is none.
 
     Args:
-        measured: by run, its evaluations by one evaluator with one network.
-        chance: accuracy of guessing.
+        measured: by run, or what else they have in common, its accuracies by one evaluator with one network.
+        chance: accuracy of guessing, where it is known.
         ink: colour of the page's own text.
     """
     order: list[str] = []
@@ -224,7 +202,7 @@ def run_bars(measured: Mapping[str, Sequence[Evaluation]], *, chance: float, ink
     spread = chart.transform_filter("isValid(datum.low)")
     names = alt.Chart(pd.DataFrame(titles, columns=["row", "run"]))
     full = alt.Chart(pd.DataFrame(lines, columns=["row", "last", "accuracy"]))
-    guessing = alt.Chart(pd.DataFrame({"accuracy": [chance]}))
+    guessing = alt.Chart(pd.DataFrame({"accuracy": [] if chance is None else [chance]}))
     whole: alt.LayerChart = (
         only_bars.mark_bar(cornerRadiusEnd=3).encode(x=x, y=y, color=colour)
         + full.mark_rule(strokeWidth=2.5, color=_COLOURS["full"]).encode(
@@ -247,7 +225,7 @@ def run_bars(measured: Mapping[str, Sequence[Evaluation]], *, chance: float, ink
     return readable
 
 
-def _in_order(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+def _in_order(evaluations: Sequence[Scored]) -> list[Scored]:
     kinds = list(_SPOKEN)
     return sorted(evaluations, key=lambda e: kinds.index(e.trained_on) if e.trained_on in kinds else len(kinds))
 
@@ -492,3 +470,68 @@ def _readable(figure: go.Figure) -> go.Figure:
         plot_bgcolor="rgba(0,0,0,0)",
     )
     return figure
+
+
+def nearness(tracks: Sequence[float], reference: Sequence[float], *, threshold: float, ink: str) -> alt.LayerChart:
+    """How near tracks come to real clips, above how near real clips come to each other; the threshold as a line.
+
+    Args:
+        tracks: distance of each track to its nearest clip.
+        reference: the same of real clips of the other side.
+        threshold: below which a track is flagged.
+        ink: colour of the page's own text.
+    """
+    kinds = {"synthetic tracks": tracks, "real clips": reference}
+    points = pd.DataFrame(
+        [(kind, value) for kind, values in kinds.items() for value in values], columns=["of", "distance"]
+    )
+    colours = alt.Scale(domain=list(kinds), range=[_COLOURS["synthetic"], _COLOURS["random-selection"]])
+    x = alt.X("distance:Q", title="distance to the nearest real clip", scale=alt.Scale(zero=True))
+    ticks = (
+        alt.Chart(points)
+        .mark_tick(thickness=1.5, size=34, opacity=0.5)
+        .encode(
+            x=x,
+            y=alt.Y("of:N", title=None, sort=list(kinds), axis=alt.Axis(labelLimit=240)),
+            color=alt.Color("of:N", scale=colours, legend=None),
+        )
+    )
+    line = alt.Chart(pd.DataFrame({"distance": [threshold]})).mark_rule(strokeDash=[3, 4], strokeWidth=2, color=ink)
+    whole: alt.LayerChart = (ticks + line.encode(x=x)).properties(height=150)
+    readable: alt.LayerChart = whole.configure_axis(labelFontSize=_FONT - 2, titleFontSize=_FONT - 2)
+    return readable
+
+
+def embedding_map(points: Sequence[Point], classes: Sequence[str], *, method: Method) -> go.Figure:
+    """Real clips small, tracks large and class centres as crosses, coloured by class; a point knows what it is.
+
+    Every point has its kind and number as `customdata`.
+    """
+    figure = go.Figure()
+    palette = plotly.colors.qualitative.Light24
+    marks: dict[str, dict[str, Any]] = {
+        "clip": {"size": 6, "opacity": 0.45},
+        "track": {"size": 13, "line": {"width": 1.5, "color": "white"}},
+        "centre": {"size": 15, "symbol": "x-thin", "line": {"width": 3}},
+    }
+    for label, name in enumerate(classes):
+        colour = palette[label % len(palette)]
+        for kind, mark in marks.items():
+            some = [point for point in points if (point.kind, point.label) == (kind, label)]
+            places = [point.pca if method == "pca" else point.t_sne for point in some]
+            line = {**mark.get("line", {}), **({"color": colour} if kind == "centre" else {})}
+            figure.add_scatter(
+                x=[place[0] for place in places],
+                y=[place[1] for place in places],
+                customdata=[[point.kind, point.number] for point in some],
+                mode="markers",
+                marker={**mark, "color": colour, "line": line},
+                name=name,
+                legendgroup=name,
+                showlegend=kind == "track",
+                hovertemplate=f"{kind} of {name}<extra></extra>",
+            )
+    figure.update_xaxes(showticklabels=False, zeroline=False)
+    figure.update_yaxes(showticklabels=False, zeroline=False)
+    figure.update_layout(height=620, legend={"font": {"size": _FONT - 2}, "itemsizing": "constant"})
+    return _readable(figure)

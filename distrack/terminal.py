@@ -15,7 +15,8 @@ from rich.table import Table
 from distrack.evaluate import Inspection, Report
 
 if TYPE_CHECKING:
-    from distrack.runs import CondenseReport
+    from distrack.runs import CondenseReport, SweepReport
+    from distrack.runs.series import SeriesReport
     from distrack.runs.table import Entry
 
 Watch = Callable[[str, int, int, str, float | None], None]
@@ -65,36 +66,39 @@ def show_table(table: Table) -> None:
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
-def show_folds(reports: Mapping[int, tuple[str, Report]], *, as_json: bool) -> None:
-    """One run for each official fold: every accuracy, their mean and their deviation over the folds."""
-    rows: dict[tuple[str, str], list[float]] = {}
-    for _, report in reports.values():
-        for evaluation in report.evaluations:
-            rows.setdefault((evaluation.evaluator, evaluation.trained_on), []).append(evaluation.accuracy.mean)
-    summary = [
-        {
-            "evaluator": evaluator,
-            "trained_on": trained_on,
-            "accuracy": {"mean": statistics.fmean(found), "std": statistics.pstdev(found), "folds": found},
-        }
-        for (evaluator, trained_on), found in rows.items()
-    ]
-    if as_json:
-        runs = {fold: run_id for fold, (run_id, _) in reports.items()}
-        typer.echo(json.dumps({"runs": runs, "evaluations": summary}, indent=2))
-        return
-    table = Table("evaluator", "trained on", "accuracy over folds", *(f"fold {fold}" for fold in reports))
-    for (evaluator, trained_on), found in rows.items():
-        spread = f"{statistics.fmean(found):.3f} ± {statistics.pstdev(found):.3f}"
-        table.add_row(evaluator, trained_on, spread, *(f"{accuracy:.3f}" for accuracy in found))
-    show_table(table)
-
-
-def show_condensation(report: "CondenseReport", condensation_id: str, *, as_json: bool) -> None:
-    """A row for each duration, and what whoever reads them should know."""
+def show_series(report: "SeriesReport", series_id: str, *, as_json: bool) -> None:
+    """The table of a series, and what whoever reads it should know."""
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
         return
+    from distrack.runs import SweepReport
+
+    show_table(_swept(report, series_id) if isinstance(report, SweepReport) else _condensed(report, series_id))
+    for note in report.notes:
+        typer.echo(f"note: {note}")
+
+
+def _swept(report: "SweepReport", sweep_id: str) -> Table:
+    tested = f"{sum(report.test.values()):,} test clips disjoint by {report.disjoint_by}"
+    table = Table("tracks", "floats", "evaluator", "trained on", "network", "accuracy", "95 %", "gain", "macro F1")
+    table.title = f"{sweep_id}: {report.dataset}, {tested}; deviations over {report.spread}"
+    for row in report.rows:
+        interval = row.accuracy.interval
+        table.add_row(
+            str(row.tracks_per_class),
+            f"{row.floats_per_class:,}",
+            row.evaluator,
+            row.trained_on,
+            row.network,
+            f"{row.accuracy.mean:.3f} ± {row.accuracy.std:.3f} ({len(row.accuracy.runs)})",
+            "" if interval is None else "{:.3f}-{:.3f}".format(*interval),
+            "" if row.gain is None else f"{row.gain:+.3f}",
+            f"{row.macro_f1:.3f}",
+        )
+    return table
+
+
+def _condensed(report: "CondenseReport", condensation_id: str) -> Table:
     said = f"{condensation_id}: {report.budget_seconds:g} s of tracks per class, accuracy by {report.evaluator}"
     table = Table("seconds", "tracks", "rendered", "floats", "test clips", "synthetic", "random selection", "gain")
     for row in report.rows:
@@ -106,9 +110,7 @@ def show_condensation(report: "CondenseReport", condensation_id: str, *, as_json
             cells.append(found or "")
         table.add_row(*cells, "" if row.gain is None else f"{row.gain:+.3f}")
     table.title = said
-    show_table(table)
-    for note in report.notes:
-        typer.echo(f"note: {note}")
+    return table
 
 
 def show_all(reports: Mapping[str, Report], *, as_json: bool) -> None:

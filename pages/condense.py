@@ -3,9 +3,10 @@
 import streamlit as st
 
 from distrack import runs
-from distrack.runs import condensation
+from distrack.runs import series
 from distrack.runs.grid import NOTES
 from distrack.ui import condense, condensing
+from distrack.ui import series as shown
 from distrack.ui.current import runs_path
 from distrack.ui.page import begin, told
 
@@ -17,8 +18,8 @@ begin(
 def launch(job: runs.CondenseJob) -> None:
     """Puts the condensation in view as soon as it exists."""
     job.check()
-    run = condensation.create(runs_path(), job)
-    condensation.launch(run)
+    run = series.create(runs_path(), job)
+    series.launch(run)
     st.query_params.from_dict({"condensation": run.id})
     st.rerun()
 
@@ -34,12 +35,14 @@ def form(before: runs.CondenseJob | None) -> None:
             told(lambda: launch(job))
 
 
-run = condensing.named()
+run = shown.named(series.CONDENSATION)
 if run is None:
     form(None)
-    condensing.earlier()
+    st.subheader("Earlier condensations")
+    if not shown.earlier(series.CONDENSATION, "pages/condense.py", condensing.said):
+        st.caption("None yet. Press **Condense** above: every duration is then distilled, one after the other.")
 else:
     st.page_link("pages/condense.py", label="All condensations", icon=":material/arrow_back:")
-    condensing.watch(run)
+    shown.watch(run, said=condensing.said, result=condensing.result, after=condensing.ends)
     with st.expander("Another one, starting from this one's choices"):
-        form(condensing.job_or_none(run))
+        form(shown.job_or_none(run))

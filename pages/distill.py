@@ -3,9 +3,11 @@
 import streamlit as st
 
 from distrack import runs
-from distrack.ui import form, live
+from distrack.runs import series
+from distrack.ui import form, live, sweeping
+from distrack.ui import series as shown
 from distrack.ui.current import named, runs_path
-from distrack.ui.page import begin
+from distrack.ui.page import begin, told
 
 begin("Distill", "Turn thousands of real clips into a handful of synthetic tracks per class, and watch them form.")
 
@@ -19,18 +21,36 @@ def launch(job: runs.DistillJob) -> None:
     st.rerun()
 
 
-run = named()
-if run is None:
-    job = form.ask(None)
-    if job is not None:
-        form.budget(job)
-        if st.button("Distill", type="primary", icon=":material/science:", key="distill"):
-            launch(job)
-else:
+def launch_folds(job: runs.SweepJob) -> None:
+    """The same with a run for each fold."""
+    job.check()
+    run = series.create(runs_path(), job)
+    series.launch(run)
+    st.query_params.from_dict({series.SWEEP.name: run.id})
+    st.rerun()
+
+
+def ask(before: runs.DistillJob | None, label: str, key: str) -> None:
+    """The choices, what they amount to, and the button."""
+    job = form.ask(before)
+    if job is None:
+        return
+    form.budget(job)
+    folds = form.every_fold(job)
+    if st.button(label, type="secondary" if before else "primary", icon=":material/science:", key=key):
+        told(lambda: launch(job) if folds is None else launch_folds(folds))
+
+
+run, sweep = named(), shown.named(series.SWEEP)
+if run is not None:
     live.watch(run)
     with st.expander("Another run, starting from this one's choices"):
-        job = form.ask(form.earlier(run))
-        if job is not None:
-            form.budget(job)
-            if st.button("Distill again", icon=":material/science:", key="distill-again"):
-                launch(job)
+        ask(form.earlier(run), "Distill again", "distill-again")
+elif sweep is not None:
+    st.page_link("pages/distill.py", label="Another run", icon=":material/arrow_back:")
+    shown.watch(sweep, said=sweeping.said, result=sweeping.result, after=sweeping.compare)
+else:
+    ask(None, "Distill", "distill")
+    if any(series.everything(runs_path(), series.SWEEP)):
+        st.subheader("Earlier sweeps")
+        shown.earlier(series.SWEEP, "pages/distill.py", sweeping.said)

@@ -6,6 +6,7 @@ from distrack.evaluate.config import EvaluationConfig
 from distrack.evaluate.contract import BASELINES, EVALUATORS
 from distrack.evaluate.evaluation import Asked, evaluate, held_out, planned, remember
 from distrack.evaluate.inspection import Inspection, inspect
+from distrack.evaluate.maps import Point
 from distrack.evaluate.memorisation import Memorisation, Nearest
 from distrack.evaluate.memory import Memory
 from distrack.evaluate.report import Report, SplitReport
@@ -23,6 +24,7 @@ __all__ = [
     "Memorisation",
     "Memory",
     "Nearest",
+    "Point",
     "Report",
     "SplitReport",
     "compared",

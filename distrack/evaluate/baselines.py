@@ -35,9 +35,11 @@ def choose_all(train: RealImages, ipc: int, seed: int) -> TrainingSet:  # noqa: 
     return TrainingSet.of_clips(train)
 
 
-BASELINES.add("random-selection", Baseline(_clips(random_selection), _ALL))
-BASELINES.add("herding", Baseline(_clips(herd), _ALL))
-BASELINES.add("k-means", Baseline(_clips(central), _ALL))
-BASELINES.add("k-means-centres", Baseline(choose_centres, _PROTOTYPES))
-BASELINES.add("class-mean", Baseline(choose_mean, _ALL))
-BASELINES.add("full", Baseline(choose_all, ("random-cnn", "linear-probe")))
+BASELINES.add("random-selection", Baseline(_clips(random_selection), _ALL, "as many random clips"))
+BASELINES.add("herding", Baseline(_clips(herd), _ALL, "as many clips whose mean is the class's"))
+BASELINES.add("k-means", Baseline(_clips(central), _ALL, "as many medoids"))
+BASELINES.add("k-means-centres", Baseline(choose_centres, _PROTOTYPES, "as many centres, for prototypes only"))
+BASELINES.add("class-mean", Baseline(choose_mean, _ALL, "the mean of each class"))
+BASELINES.add(
+    "full", Baseline(choose_all, ("random-cnn", "linear-probe"), "all training clips, which takes the longest")
+)

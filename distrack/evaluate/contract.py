@@ -168,12 +168,14 @@ class Evaluator(NamedTuple):
     Attributes:
         predict: learns and predicts.
         looks_with: what it looks at images with, in a few words.
+        summary: what it does, in a few words.
         any_network: whether it can be repeated with other architectures.
         listens: it goes the other way round: it learns from all real training clips and is examined on the tracks.
     """
 
     predict: Predict
     looks_with: Callable[[EvaluationConfig], str]
+    summary: str
     any_network: bool = False
     listens: bool = False
 
@@ -184,10 +186,12 @@ class Baseline(NamedTuple):
     Attributes:
         choose: from the training side, tracks per class and a seed to a training set.
         evaluators: the evaluators for which it makes sense.
+        summary: what it is, in a few words.
     """
 
     choose: Callable[[RealImages, int, int], TrainingSet]
     evaluators: tuple[str, ...]
+    summary: str
 
 
 EVALUATORS: Registry[Evaluator] = Registry("evaluator")

@@ -123,13 +123,18 @@ def _nearest(queries: Tensor, prototypes: Tensor, metric: str) -> Tensor:
     return (normalize(queries - centre, dim=1) @ normalize(prototypes - centre, dim=1).T).argmax(1)
 
 
-def _register(name: str, predict: Predict, said: str) -> None:
+def _register(name: str, predict: Predict, said: str, summary: str) -> None:
     def looks_with(config: EvaluationConfig) -> str:
         return f"{said}{the_network(config)}" + (", Euclidean" if config.metric == "euclidean" else "")
 
-    EVALUATORS.add(name, Evaluator(predict, looks_with))
+    EVALUATORS.add(name, Evaluator(predict, looks_with, summary))
 
 
-_register("prototype", prototype, "")
-_register("prototype-ensemble", partial(prototype, networks=_ENSEMBLE), f"{_ENSEMBLE} of ")
-_register("prototype-trained", partial(prototype, trained=_BRIEFLY), "briefly trained ")
+_register("prototype", prototype, "", "the nearest class in a random CNN")
+_register("prototype-ensemble", partial(prototype, networks=_ENSEMBLE), f"{_ENSEMBLE} of ", "in several of them")
+_register(
+    "prototype-trained",
+    partial(prototype, trained=_BRIEFLY),
+    "briefly trained ",
+    "in one briefly trained on real clips",
+)

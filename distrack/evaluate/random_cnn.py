@@ -39,7 +39,10 @@ def random_cnn(
     return predict(network, test, device)
 
 
-EVALUATORS.add("random-cnn", Evaluator(random_cnn, the_network, any_network=True))
+EVALUATORS.add("random-cnn", Evaluator(random_cnn, the_network, "a CNN that learns from them", any_network=True))
 # The same the other way round: how many tracks a network recognises that learnt from real clips. It says whether a
 # track still sounds like its class, not what can be learnt from it.
-EVALUATORS.add("recognition", Evaluator(random_cnn, the_network, listens=True))
+EVALUATORS.add(
+    "recognition",
+    Evaluator(random_cnn, the_network, "does a CNN that learnt from real clips know the tracks", listens=True),
+)

@@ -1,10 +1,11 @@
 """Runs: one execution of one job is one folder. Written by a worker, read by anyone, launched, stopped and resumed."""
 
-from distrack.runs import condensation
+from distrack.runs import series
+from distrack.runs.cells import Cell
 from distrack.runs.condensation import CondenseReport
 from distrack.runs.control import launch, stop, tail
 from distrack.runs.folder import ALIVE, Run, State, Status, all_runs, create, find
-from distrack.runs.grid import Cell, CondenseJob, Grid, condense_job, fitting, possible
+from distrack.runs.grid import CondenseJob, Grid, condense_job, fitting, possible
 from distrack.runs.job import DistillJob
 from distrack.runs.material import Material
 from distrack.runs.preparation import (
@@ -16,6 +17,7 @@ from distrack.runs.preparation import (
     work_on_preparation,
 )
 from distrack.runs.session import Stopped
+from distrack.runs.sweep import SweepJob, SweepReport, sweep_of
 from distrack.runs.worker import inspect, measure, work
 
 __all__ = [
@@ -32,8 +34,9 @@ __all__ = [
     "State",
     "Status",
     "Stopped",
+    "SweepJob",
+    "SweepReport",
     "all_runs",
-    "condensation",
     "condense_job",
     "create",
     "find",
@@ -45,7 +48,9 @@ __all__ = [
     "measure",
     "place",
     "possible",
+    "series",
     "stop",
+    "sweep_of",
     "tail",
     "work",
     "work_on_preparation",

@@ -230,10 +230,7 @@ def create(runs_path: Path, job: DistillJob, name: str | None = None) -> Run:
     Raises:
         RunError: the name is taken or cannot be a folder's, or the runs path is not writable.
     """
-    feature = job.feature.name.removesuffix("spectrogram")
-    dataset = job.dataset.lower().replace("_", "-")
-    usual = f"{dataset}_{feature}_ipc{job.ipc}"
-    return make_folder(runs_path, new_name(usual) if name is None else name, job)
+    return make_folder(runs_path, new_name(job.usual_name) if name is None else name, job)
 
 
 def new_name(what: str) -> str:

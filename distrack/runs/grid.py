@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Annotated, Any, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -14,6 +14,7 @@ from distrack.distill.presets import Overrides, merged
 from distrack.errors import ConfigError, DistrackError
 from distrack.evaluate import EvaluationConfig, planned
 from distrack.networks import check_shape
+from distrack.runs.cells import Cell, Group
 from distrack.runs.job import DistillJob, flat, option
 
 # What whoever reads a result should know.
@@ -98,23 +99,6 @@ class Grid(BaseModel):
         return round(self.budget_seconds / duration)
 
 
-class Cell(NamedTuple):
-    """One distillation of the grid.
-
-    Attributes:
-        run_id: the run that it is, below the condensation's own runs path.
-        job: what that run does.
-    """
-
-    run_id: str
-    job: DistillJob
-
-    @property
-    def said(self) -> str:
-        """The cell for a person."""
-        return f"{self.job.ipc} x {self.job.seconds:g} s, seed {self.job.seed}"
-
-
 class CondenseJob(Grid):
     """A temporal condensation.
 
@@ -142,12 +126,26 @@ class CondenseJob(Grid):
         """The distillation of the shortest duration, for what all have in common."""
         return self.distillations[0]
 
-    def cells(self, condensation_id: str) -> list[Cell]:
+    @property
+    def usual_name(self) -> str:
+        """What a condensation is called unless it is named."""
+        return f"{self.first.usual_name.rpartition('_')[0]}_{self.budget_seconds:g}s"
+
+    def groups(self, condensation_id: str) -> list[Group]:
         """Every cell in the order of work: all durations with one seed, then with the next."""
         return [
-            Cell(f"{condensation_id}-{job.seconds:g}s-{seed}", job.model_copy(update={"seed": seed}))
+            Group(
+                f"Seed {seed}" if self.seeds > 1 else "",
+                tuple(
+                    Cell(
+                        f"{condensation_id}-{job.seconds:g}s-{seed}",
+                        job.model_copy(update={"seed": seed}),
+                        f"{job.ipc} x {job.seconds:g} s",
+                    )
+                    for job in self.distillations
+                ),
+            )
             for seed in range(self.first.seed, self.first.seed + self.seeds)
-            for job in self.distillations
         ]
 
     def check(self) -> None:

@@ -36,8 +36,18 @@ class DistillJob(DistillConfig):
         """
         return choose_device(self.device if self.device != "auto" else settings().device)
 
+    @property
+    def usual_name(self) -> str:
+        """What a run is called unless it is named."""
+        feature = self.feature.name.removesuffix("spectrogram")
+        return f"{self.dataset.lower().replace('_', '-')}_{feature}_ipc{self.ipc}"
+
     def command(self) -> str:
         """What a person types for the same job: the preset, and only what differs from it."""
+        return shlex.join(["python", "-m", "distrack", "distill", *(word for each in self.options() for word in each)])
+
+    def options(self) -> list[tuple[str, ...]]:
+        """The options of that command, each with its value where it has one."""
         feature = {"name": self.feature.name}
         # What a preset goes by, and what then differs from it.
         asked = {"dataset": self.dataset, "preset": self.preset, "ipc": self.ipc, "feature": feature}
@@ -49,18 +59,22 @@ class DistillJob(DistillConfig):
             plain = dict(flat(EvaluationConfig(), "evaluation."))
         if plain.get("parameterisation") != self.parameterisation:
             plain.pop("factor", None)  # of another one
-        words = ["python", "-m", "distrack", "distill", "--dataset", self.dataset]
-        words += ["--feature-type", self.feature.name, "--ipc", str(self.ipc), "--preset", self.preset]
+        words: list[tuple[str, ...]] = [
+            ("--dataset", self.dataset),
+            ("--feature-type", self.feature.name),
+            ("--ipc", str(self.ipc)),
+        ]
+        words += [("--preset", self.preset)]
         if self.domain != next(iter(DOMAINS)):
-            words += ["--domain", self.domain]
+            words += [("--domain", self.domain)]
         if self.seconds != datasets.DATASETS[self.dataset].seconds:
-            words += ["--duration", str(self.duration)]
+            words += [("--duration", str(self.duration))]
         written = {"dataset", "feature.name", "ipc", "preset", "domain", "duration"}
         for field, value in flat(self):
             # An evaluation that is None is the one field whose None says something.
             if field == "evaluation" or (field not in written and value != plain.get(field)):
-                words += option(field, value)
-        return shlex.join(words)
+                words += [tuple(option(field, value))]
+        return words
 
     def check(self) -> None:
         """Refuses, before any work, what the dataset on this disk cannot give.

@@ -1,19 +1,17 @@
 """Runs side by side: accuracies, scores, what differs between their configs, confusion and loss."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from distrack.distill import SyntheticSet
-from distrack.errors import RunError
 from distrack.evaluate import Evaluation
 from distrack.figures import confusion_matrix, loss_curves, run_bars
 from distrack.runs import table
 from distrack.ui import leaderboard
 from distrack.ui.compare import Choice, pick, say_recipes
+from distrack.ui.measuring import class_names
 from distrack.ui.page import ink
 
 _MATRICES = 2
@@ -142,26 +140,12 @@ def _score(entry: table.Entry, choice: Choice) -> dict[str, Any]:
         "recovered": found.recovered,
         "macro F1": tracks.macro_f1,
         "lowest recall": recall,
-        "of class": _classes(entry, len(tracks.recall))[tracks.recall.index(recall)],
+        "of class": class_names(entry.run, len(tracks.recall))[tracks.recall.index(recall)],
         "floats per class": entry.report.floats_per_class,
         "seconds per class": entry.seconds_per_class,
         "compression": entry.compression,
         "rendered": entry.report.rendered_per_class,
     }
-
-
-def _classes(entry: table.Entry, count: int) -> list[str]:
-    """Names of the classes; their numbers where the synthetic set that knows them is gone or damaged."""
-    path = entry.run.synthetic
-    try:
-        return _named(path, path.stat().st_mtime)
-    except (OSError, RunError):
-        return [str(label) for label in range(count)]
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _named(path: Path, changed: float) -> list[str]:  # noqa: ARG001
-    return list(SyntheticSet.load(path).classes)
 
 
 def _differences(group: Sequence[table.Entry], place: str) -> None:
@@ -199,7 +183,7 @@ def _confusion(group: Sequence[table.Entry], measured: dict[str, list[Evaluation
     chosen = pick("At most two", f"matrix-{place}", list(found), usual, most=_MATRICES)
     for column, name in zip(st.columns(max(len(chosen), 1)), chosen, strict=False):
         entry, evaluation = found[name]
-        classes = _classes(entry, len(evaluation.confusion))
+        classes = class_names(entry.run, len(evaluation.confusion))
         with column:
             st.markdown(f"**{entry.run.id}**  \nlearnt from {evaluation.trained_on}, {evaluation.accuracy.mean:.1%}")
             st.plotly_chart(confusion_matrix(evaluation, classes, ink=ink()), key=f"matrix-{place}-{name}")

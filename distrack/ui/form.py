@@ -304,6 +304,18 @@ def fold(kept: runs.DistillJob, dataset: str) -> dict[str, Any]:
     return {"test_fold": st.selectbox("Test fold", folds, index=index, key=f"fold-{dataset}")}
 
 
+def every_fold(job: runs.DistillJob) -> runs.SweepJob | None:
+    """The same job on each official fold in turn, where there are some and that is asked for."""
+    folds = DATASETS[job.dataset].folds
+    if not folds or not st.toggle(
+        f"Test on each of the {len(folds)} official folds in turn",
+        key=f"folds-{job.dataset}",
+        help="Cross-validation: a run for each fold, and their mean and deviation. Takes as many times as long.",
+    ):
+        return None
+    return runs.sweep_of([job.model_copy(update={"test_fold": None})], cross_validate=True)
+
+
 def budget(job: runs.DistillJob) -> None:
     """What the job will store and how long it may take, before it is launched."""
     plan = job.plan(1)

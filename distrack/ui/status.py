@@ -26,7 +26,7 @@ PHASES = {
     "distill": "Distilling",
     "invert": "Making the tracks audible",
     "evaluate": "Evaluating on real test clips",
-    "condense": "Condensing",
+    "series": "One run after the other",
 }
 
 

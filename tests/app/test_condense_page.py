@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from distrack import runs
-from distrack.runs import condensation, condense_job
+from distrack.runs import condense_job, series
 from distrack.settings import settings
 
 
@@ -51,8 +51,8 @@ def grid(tones: Path, **asked: Any) -> runs.CondenseJob:
 @pytest.fixture(scope="module")
 def condensed(tones: Path) -> runs.Run:
     """Two tracks of a quarter second against one of half a second, done."""
-    run = condensation.create(settings().runs_path, grid(tones, durations=(0.25, 0.5)), "condensed")
-    condensation.work_on(run)
+    run = series.create(settings().runs_path, grid(tones, durations=(0.25, 0.5)), "condensed")
+    series.work_on(run)
     return run
 
 
@@ -89,16 +89,16 @@ def test_a_budget_too_small_for_any_length_says_why(app: AppTest) -> None:
 
 
 def test_a_dataset_that_is_not_here_is_said_and_nothing_is_left(app: AppTest, tmp_path: Path) -> None:
-    before = {run.id for run in condensation.everything(settings().runs_path)}
+    before = {run.id for run in series.everything(settings().runs_path, series.CONDENSATION)}
     opened(app, dataset="FOLDER", path=str(tmp_path / "nothing"))
     app.button(key="condense").click().run()
     assert "no audio found" in texts(app)
-    assert {run.id for run in condensation.everything(settings().runs_path)} == before
+    assert {run.id for run in series.everything(settings().runs_path, series.CONDENSATION)} == before
 
 
 def test_one_that_is_done_shows_cells_curve_table_and_both_ends(app: AppTest, condensed: runs.Run) -> None:
     opened(app, condensation=condensed.id)
-    report = condensation.report_of(condensed)
+    report = series.report_of(condensed)
     assert report is not None
     labels = [link.proto.label for link in app.get("page_link")]
     assert labels.count("Listen") == labels.count("Evaluate") == 2
@@ -127,8 +127,8 @@ def test_it_is_listed_and_its_choices_are_where_another_one_starts(app: AppTest,
 
 
 def test_one_whose_process_is_gone_can_be_resumed(app: AppTest, tones: Path) -> None:
-    run = condensation.create(settings().runs_path, grid(tones, durations=(0.5,), seeds=2), "gone")
-    run.write("status.json", runs.Status(state="running", phase="condense", pid=2**22 - 1).model_dump_json())
+    run = series.create(settings().runs_path, grid(tones, durations=(0.5,), seeds=2), "gone")
+    run.write("status.json", runs.Status(state="running", phase="series", pid=2**22 - 1).model_dump_json())
     opened(app, condensation=run.id)
     assert app.button(key="resume-gone").label == "Resume"
     assert "Seed 1" in texts(app)
@@ -136,7 +136,7 @@ def test_one_whose_process_is_gone_can_be_resumed(app: AppTest, tones: Path) -> 
 
 
 def test_a_damaged_one_is_said(app: AppTest, tones: Path) -> None:
-    run = condensation.create(settings().runs_path, grid(tones, durations=(0.5,)), "damaged")
+    run = series.create(settings().runs_path, grid(tones, durations=(0.5,)), "damaged")
     (run.path / "config.json").write_text("{")
     opened(app)
     assert "damaged" in [link.proto.label for link in app.get("page_link")]

@@ -1,6 +1,7 @@
 """The pages without a browser: what they show for a finished, a damaged and an absent run, and for bad input."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,10 @@ def test_distill_offers_every_registered_choice_and_says_the_budget(app: AppTest
 def choice(app: AppTest, label: str) -> Any:
     (found,) = (box for box in app.selectbox if box.label == label)
     return found
+
+
+def several(app: AppTest) -> Callable[[str], Any]:
+    return lambda label: next(box for box in app.multiselect if box.label == label)
 
 
 def test_what_cannot_be_combined_is_not_offered(app: AppTest) -> None:
@@ -137,7 +142,69 @@ def test_evaluate_states_the_split_and_shows_baselines(app: AppTest, finished: r
     assert "disjoint by" in texts(app)
     table = app.dataframe[0].value
     assert set(table["trained on"]) == {"synthetic", "random-selection", "class-mean"}
-    assert len(app.get("plotly_chart")) == 2
+    learnt = table[table["trained on"] == "synthetic"].iloc[0]
+    report = finished.report()
+    assert report is not None
+    random = report.accuracy("random-cnn", "random-selection") or 0.0
+    assert learnt["gain"] == pytest.approx((report.accuracy("random-cnn", "synthetic") or 0.0) - random)
+    assert len(app.get("vega_lite_chart")) == 1
+    recall = app.dataframe[1].value
+    assert list(recall["class"]) == ["high", "low", "middle"]
+    assert list(recall["recall"]) == pytest.approx(report.evaluations[0].recall)
+
+
+def test_what_else_is_to_be_measured_is_launched_as_it_would_be_typed(
+    app: AppTest, finished: runs.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched: list[tuple[str, ...]] = []
+    monkeypatch.setattr(runs, "launch", lambda run, *words: launched.append((run.id, *words)))
+    open_page(app, "evaluate", finished.id)
+    evaluators, baselines, networks = map(several(app), ("Evaluators", "Baselines", "Other networks"))
+    assert (evaluators.value, baselines.value) == (["random-cnn", "prototype"], ["random-selection", "class-mean"])
+    assert "mlp" in networks.options
+    assert "resnet18" in networks.options
+    evaluators.set_value(["random-cnn", "linear-probe"])
+    baselines.set_value(["herding"])
+    networks.set_value(["mlp"])
+    app.number_input[0].set_value(5)
+    app.button[0].click().run()
+    assert not app.exception
+    words = ["--evaluators", "random-cnn,linear-probe", "--baselines", "herding", "--seeds", "5"]
+    words += ["--architectures", "mlp", "--learning-rates", ""]
+    assert launched == [(finished.id, "evaluate", *words)]
+    open_page(app, "evaluate", finished.id)
+    several(app)("Evaluators").set_value([])
+    app.button[0].click().run()
+    assert "Choose one evaluator at least" in texts(app)
+    assert len(launched) == 1
+
+
+def test_copies_are_looked_for_and_shown_with_the_nearest_clip(app: AppTest, finished: runs.Run) -> None:
+    runs.inspect(finished)
+    try:
+        open_page(app, "evaluate", finished.id)
+        assert "than 99 % of real clips of the other side are" in texts(app)
+        assert "proves nothing about privacy" in texts(app)
+        nearest = app.selectbox[-1]
+        assert len(nearest.options) == 6
+        assert len(app.get("audio")) == 2, "the track and the real clip that is the nearest to it"
+        assert len(app.get("plotly_chart")) == 2, "the confusion of classes and the map"
+        app.segmented_control[1].set_value("test").run()
+        assert not app.exception
+        assert "test clips" in texts(app)
+    finally:
+        (finished.path / "inspection.json").unlink()
+
+
+def test_a_run_whose_synthetic_set_is_gone_keeps_its_figures(app: AppTest, finished: runs.Run) -> None:
+    kept = finished.synthetic.read_bytes()
+    finished.synthetic.unlink()
+    try:
+        open_page(app, "evaluate", finished.id)
+        assert set(app.dataframe[0].value["trained on"]) == {"synthetic", "random-selection", "class-mean"}
+        assert list(app.dataframe[1].value["class"]) == ["0", "1", "2"]
+    finally:
+        finished.synthetic.write_bytes(kept)
 
 
 @pytest.mark.parametrize("page", ["distill", "listen", "evaluate"])

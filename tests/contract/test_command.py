@@ -23,7 +23,7 @@ from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
 from distrack.evaluate import BASELINES, EVALUATORS
 from distrack.features import FEATURES
-from distrack.runs import DistillJob, Run, find
+from distrack.runs import DistillJob, Run, find, series
 from distrack.runs.environment import FAST_ON_CPU
 from distrack.settings import PROJECT
 
@@ -384,7 +384,7 @@ def test_other_than_default_leaves_no_option_out(sounds: Path) -> None:
     given |= set(other["augmentation"]) | {"evaluators", "baselines", "evaluation_seeds"}
     about_the_run = {"runs_path", "name", "quiet", "as_json"}
     # A folder has no folds: the command of a run on one is in the test of folds.
-    assert options - about_the_run == given | {"preset", "no_evaluate", "test_fold", "cross_validate"}
+    assert options - about_the_run == given | {"preset", "no_evaluate", "test_fold", "cross_validate", "seeds"}
 
 
 @pytest.mark.parametrize("case", ["plain", "every-option", "paper", "dct", "no-evaluation", "no-baselines"])
@@ -419,11 +419,20 @@ def test_folds_are_typed_and_every_one_in_turn_is_one_command(typed: Typed, real
     code, out, err = typed(*words, "--cross-validate", "--name", "all", "--json")
     assert code == 0, err
     summary = json.loads(out)
-    assert list(summary["runs"]) == ["1", "2", "3", "4", "5"]
-    synthetic = next(row for row in summary["evaluations"] if row["trained_on"] == "synthetic")
+    assert (summary["folds"], summary["done"], summary["cells"]) == ([1, 2, 3, 4, 5], 5, 5)
+    assert sum(summary["test"].values()) + report.skipped == 400, "every clip is a test clip once"
+    synthetic = next(row for row in summary["rows"] if row["trained_on"] == "synthetic")
+    assert synthetic["runs"] == [f"all-fold{fold}" for fold in range(1, 6)]
     single = report.accuracy("prototype", "synthetic")
-    assert synthetic["accuracy"]["folds"][1] == single, "the second fold's run is the same as on its own"
-    assert synthetic["accuracy"]["mean"] == pytest.approx(np.mean(synthetic["accuracy"]["folds"]))
+    assert synthetic["accuracy"]["runs"][1] == single, "the second fold's run is the same as on its own"
+    assert synthetic["accuracy"]["mean"] == pytest.approx(np.mean(synthetic["accuracy"]["runs"]))
+    command = shlex.split(series.job_of(series.find_any(tmp_path, "all")).command())
+    assert "--cross-validate" in command
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("all-fold*/synthetic.safetensors")}
+    code, out, err = typed(*command[3:], "--runs-path", str(tmp_path), "--name", "all", "--json", "--quiet")
+    assert code == 0, err
+    assert json.loads(out) == summary
+    assert {path: path.stat().st_mtime_ns for path in before} == before, "what is done is not done again"
     code, _, err = typed(*words, "--test-fold", "6")
     assert code == 2
     assert "choose one of 1, 2, 3, 4, 5" in err

@@ -20,7 +20,7 @@ from distrack import cli, runs
 from distrack.distill.presets import merged
 from distrack.errors import ConfigError, DistrackError, RunError
 from distrack.evaluate import Accuracy, Evaluation, Report, SplitReport
-from distrack.runs import CondenseJob, Run, condensation, condense_job, fitting
+from distrack.runs import CondenseJob, Run, condense_job, fitting, series
 from distrack.runs.grid import NOTES, usual
 
 MakeJob = Callable[..., CondenseJob]
@@ -75,7 +75,7 @@ def test_what_fits_is_all_that_divides_the_budget_and_nothing_else() -> None:
 def test_every_cell_has_the_whole_budget() -> None:
     job = condense_job({"budget_seconds": 3, "durations": (3, 0.5, 1), "seeds": 2, "seed": 5})
     assert job.durations == (0.5, 1.0, 3.0)
-    cells = job.cells("g")
+    cells = series.cells_of(job, "g")
     assert [cell.run_id for cell in cells] == [f"g-{d}s-{seed}" for seed in (5, 6) for d in ("0.5", "1", "3")]
     assert [(cell.job.ipc, cell.job.seconds, cell.job.seed) for cell in cells[:4]] == [
         (6, 0.5, 5),
@@ -106,7 +106,7 @@ def test_what_is_possible_fits_the_budget_and_is_not_refused() -> None:
 @pytest.mark.parametrize("preset", ["quick", "standard", "paper"])
 def test_a_cell_is_what_distilling_it_alone_would_be_with_one_feature_for_all(preset: str) -> None:
     job = condense_job({"budget_seconds": 6, "durations": (0.5, 1, 6), "preset": preset})
-    for cell in job.cells("g"):
+    for cell in series.cells_of(job, "g"):
         feature = job.first.feature.model_dump()
         asked = {"duration": cell.job.seconds, "ipc": cell.job.ipc, "preset": preset, "feature": feature}
         assert cell.job.distillation() == runs.DistillJob.model_validate(asked).distillation()
@@ -187,25 +187,25 @@ def test_typing_its_command_gives_the_same_job(
 ) -> None:
     job = condense_job({"dataset": "FOLDER", "data_path": sounds, **asked})
     begun: list[Run] = []
-    monkeypatch.setattr(cli, "_condensed", lambda run, **_: begun.append(run))
+    monkeypatch.setattr(cli, "_worked", lambda run, **_: begun.append(run))
     words = shlex.split(job.command())
     assert words[:3] == ["python", "-m", "distrack"]
     code, _, err = typed(*words[3:], "--runs-path", str(tmp_path), "--name", "typed")
     assert code == 0, err
-    assert condensation.job_of(begun[0]) == job
+    assert series.job_of(begun[0]) == job
 
 
 # Its folder
 
 
 def test_it_is_no_run_and_is_found_beside_them(tiny_grid: MakeJob, tmp_path: Path) -> None:
-    run = condensation.create(tmp_path, tiny_grid(), "grid")
+    run = series.create(tmp_path, tiny_grid(), "grid")
     assert list(runs.all_runs(tmp_path)) == []
-    assert [found.id for found in condensation.everything(tmp_path)] == ["grid"]
-    assert condensation.is_one(condensation.find_either(tmp_path, "grid"))
-    assert condensation.job_of(run) == tiny_grid()
+    assert [found.id for found in series.everything(tmp_path, series.CONDENSATION)] == ["grid"]
+    assert series.kind_of(series.find_any(tmp_path, "grid")) is series.CONDENSATION
+    assert series.job_of(run) == tiny_grid()
     with pytest.raises(RunError, match="no run 'grids' in"):
-        condensation.find_either(tmp_path, "grids")
+        series.find_any(tmp_path, "grids")
 
 
 @pytest.mark.parametrize(
@@ -224,23 +224,23 @@ def test_a_name_that_cannot_be_is_refused_and_nothing_is_left(
     for taken in ("taken", "half-0.5s-0"):
         (tmp_path / taken).mkdir()
     with pytest.raises(RunError, match=re.escape(says)):
-        condensation.create(tmp_path, tiny_grid(), name)
+        series.create(tmp_path, tiny_grid(), name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["half-0.5s-0", "taken"]
 
 
 def test_a_name_goes_on_with_the_same_job_and_is_refused_with_another(tiny_grid: MakeJob, tmp_path: Path) -> None:
-    assert condensation.begun(tmp_path, tiny_grid(), "grid") is None
-    condensation.create(tmp_path, tiny_grid(), "grid")
-    assert condensation.begun(tmp_path, tiny_grid(), "grid") is not None
+    assert series.begun(tmp_path, tiny_grid(), "grid") is None
+    series.create(tmp_path, tiny_grid(), "grid")
+    assert series.begun(tmp_path, tiny_grid(), "grid") is not None
     with pytest.raises(RunError, match=r"with other settings: choose another --name, or .* resume grid"):
-        condensation.begun(tmp_path, tiny_grid(steps=5), "grid")
+        series.begun(tmp_path, tiny_grid(steps=5), "grid")
 
 
 def test_a_damaged_config_is_said(tiny_grid: MakeJob, tmp_path: Path) -> None:
-    run = condensation.create(tmp_path, tiny_grid(), "grid")
+    run = series.create(tmp_path, tiny_grid(), "grid")
     (run.path / "config.json").write_text("{")
     with pytest.raises(RunError, match=r"condensation grid: config\.json is missing or damaged"):
-        condensation.work_on(run)
+        series.work_on(run)
 
 
 # Its table
@@ -260,9 +260,9 @@ def evaluated(trained_on: str, *accuracies: float) -> Evaluation:
 
 def test_the_table_pools_seeds_counts_random_clips_once_and_leaves_gaps(tiny_grid: MakeJob, tmp_path: Path) -> None:
     job = tiny_grid(seeds=2)
-    run = condensation.create(tmp_path, job, "grid")
+    run = series.create(tmp_path, job, "grid")
     measured = {"grid-0.25s-0": (0.5, 0.7), "grid-0.25s-1": (0.9, 0.9)}
-    for cell in job.cells("grid"):
+    for cell in series.cells_of(job, "grid"):
         if cell.run_id in measured:
             report = Report(
                 dataset="FOLDER",
@@ -284,9 +284,12 @@ def test_the_table_pools_seeds_counts_random_clips_once_and_leaves_gaps(tiny_gri
             runs.create(tmp_path, cell.job, cell.run_id).write("report.json", report.model_dump_json())
     # Half measured: the synthetic tracks alone.
     half = report.model_copy(update={"evaluations": report.evaluations[:1]})
-    runs.create(tmp_path, job.cells("grid")[1].job, "grid-0.5s-0").write("report.json", half.model_dump_json())
+    runs.create(tmp_path, series.cells_of(job, "grid")[1].job, "grid-0.5s-0").write(
+        "report.json", half.model_dump_json()
+    )
 
-    table = condensation.tabulated(run, job)
+    table = series.tabulated(run)
+    assert isinstance(table, runs.CondenseReport)
     assert (table.cells, table.done, table.classes) == (4, 2, 3)
     assert table.notes == NOTES
     short, long = table.rows
@@ -315,8 +318,10 @@ class Whole:
 @pytest.fixture(scope="module")
 def whole(tiny_grid: MakeJob, tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Whole:  # noqa: ARG001
     """A grid of two durations and two seeds, done in one go."""
-    run = condensation.create(tmp_path_factory.mktemp("whole"), tiny_grid(seeds=2, steps=_STEPS), "grid")
-    return Whole(run, condensation.work_on(run))
+    run = series.create(tmp_path_factory.mktemp("whole"), tiny_grid(seeds=2, steps=_STEPS), "grid")
+    report = series.work_on(run)
+    assert isinstance(report, runs.CondenseReport)
+    return Whole(run, report)
 
 
 def kept(run: Run, cell: str) -> dict[str, bytes]:
@@ -335,7 +340,7 @@ def test_a_grid_is_done_cell_by_cell(whole: Whole) -> None:
     names = [f"grid-{d}s-{seed}" for seed in (0, 1) for d in ("0.25", "0.5")]
     assert [run.id for run in runs.all_runs(whole.run.path.parent.parent)] == names[::-1]
     assert whole.run.status().state == "done"
-    assert condensation.report_of(whole.run) == whole.report
+    assert series.report_of(whole.run) == whole.report
     assert (whole.report.done, whole.report.cells, whole.report.evaluator) == (4, 4, "random-cnn")
     for row, shape in zip(whole.report.rows, ((2, 16), (1, 32)), strict=True):
         assert row.synthetic is not None
@@ -354,15 +359,15 @@ def test_a_grid_is_done_cell_by_cell(whole: Whole) -> None:
 def test_stopped_killed_and_resumed_it_ends_equal_and_what_was_done_is_left_alone(
     whole: Whole, tiny_grid: MakeJob, until: Until, typed: Typed, tmp_path: Path
 ) -> None:
-    run = condensation.create(tmp_path, tiny_grid(seeds=2, steps=_STEPS), "grid")
-    cells = [Run(tmp_path / cell.run_id) for cell in condensation.job_of(run).cells("grid")]
+    run = series.create(tmp_path, tiny_grid(seeds=2, steps=_STEPS), "grid")
+    cells = [Run(tmp_path / cell.run_id) for cell in series.cells_of(series.job_of(run), "grid")]
 
     def step(cell: Run) -> int:
         return max((record.get("step", 0) for record in cell.metrics()), default=0)
 
-    condensation.launch(run)
+    series.launch(run)
     with pytest.raises(RunError, match="at work"):
-        condensation.launch(run)
+        series.launch(run)
     until(lambda: step(cells[0]) > 20)
     # Whoever stops the cell at work stops what works on it.
     assert typed("stop", cells[0].id, "--runs-path", str(tmp_path)) == (0, f"{cells[0].id} is stopped\n", "")
@@ -370,14 +375,14 @@ def test_stopped_killed_and_resumed_it_ends_equal_and_what_was_done_is_left_alon
     assert step(cells[0]) < _STEPS
     assert not cells[1].path.exists()
 
-    condensation.launch(run)
+    series.launch(run)
     until(lambda: step(cells[1]) > 20)
     os.kill(run.status().pid, signal.SIGKILL)
     until(lambda: run.status().state == "stale")
     assert cells[1].status().state == "stale"
     assert step(cells[1]) < _STEPS
     first = untouched(run, cells[0].id)
-    half = condensation.report_of(run)
+    half = series.report_of(run)
     assert half is not None
     assert half.done == 1
 
@@ -403,23 +408,23 @@ def test_the_same_command_with_its_name_does_nothing_again(whole: Whole, typed: 
 def test_a_condensation_takes_turns_with_runs_and_waits_for_another_and_can_be_stopped_meanwhile(
     tiny_grid: MakeJob, tiny_job: Callable[..., runs.DistillJob], until: Until, typed: Typed, tmp_path: Path
 ) -> None:
-    first = condensation.create(tmp_path, tiny_grid(steps=1), "first")
-    second = condensation.create(tmp_path, tiny_grid(durations=(0.5,), steps=1), "second")
+    first = series.create(tmp_path, tiny_grid(steps=1), "first")
+    second = series.create(tmp_path, tiny_grid(durations=(0.5,), steps=1), "second")
     between = runs.create(tmp_path, tiny_job(steps=1, factor=1), "between")
     cells = [Run(tmp_path / name) for name in ("first-0.25s-0", "first-0.5s-0", "second-0.5s-0")]
     (tmp_path / ".queue").mkdir()
     with FileLock(tmp_path / ".queue" / "cpu.lock"):
-        condensation.launch(first)
+        series.launch(first)
         until(lambda: cells[0].status().state == "queued")
         until(lambda: first.status().detail == "2 x 0.25 s, seed 0, waiting for the device")
         assert typed("stop", "first", "--runs-path", str(tmp_path)) == (0, "first is stopped\n", "")
         assert cells[0].status().state == "stopped"
 
-        condensation.launch(first)
+        series.launch(first)
         until(lambda: cells[0].status().state == "queued")
         runs.launch(between)
         until((between.path / ".lock").exists)
-    condensation.work_on(second)
+    series.work_on(second)
     until(lambda: between.status().state == "done")
     # The run waited for one cell only, the other condensation for all.
     began = [(run.path / "environment.json").stat().st_mtime_ns for run in (cells[0], between, *cells[1:])]
@@ -428,14 +433,14 @@ def test_a_condensation_takes_turns_with_runs_and_waits_for_another_and_can_be_s
 
 
 def test_a_cell_that_someone_else_works_on_is_waited_for(tiny_grid: MakeJob, until: Until, tmp_path: Path) -> None:
-    run = condensation.create(tmp_path, tiny_grid(durations=(0.5,), steps=_STEPS), "grid")
-    (cell,) = condensation.job_of(run).cells("grid")
+    run = series.create(tmp_path, tiny_grid(durations=(0.5,), steps=_STEPS), "grid")
+    (cell,) = series.cells_of(series.job_of(run), "grid")
     theirs = runs.create(tmp_path, cell.job, cell.run_id)
     runs.launch(theirs)
     until(lambda: theirs.status().step > 0)
     pid = theirs.status().pid
     assert pid != os.getpid()
-    report = condensation.work_on(run)
+    report = series.work_on(run)
     assert report.done == 1
     assert theirs.status().pid == pid
 
@@ -449,13 +454,13 @@ def test_a_cell_that_fails_does_not_keep_the_others_from_being_done(tiny_grid: M
             wave = draw.uniform(-0.5, 0.5, 8000)
             wave[: 8000 if take < 0 else 5000 if take < 2 else 0] = 0  # two of ten begin with silence
             soundfile.write(data / name / f"{take}.wav", wave, 16_000)
-    run = condensation.create(tmp_path, tiny_grid(data_path=data, steps=1), "grid")
+    run = series.create(tmp_path, tiny_grid(data_path=data, steps=1), "grid")
     with pytest.raises(RunError, match=r"1 of 2 cells failed, the first is grid-0.25s-0: .*silent"):
-        condensation.work_on(run)
+        series.work_on(run)
     assert run.status().state == "failed"
     assert "silent" in run.status().error
     assert [found.id for found in runs.all_runs(tmp_path) if found.id != "late"] == ["grid-0.5s-0"]
-    report = condensation.report_of(run)
+    report = series.report_of(run)
     assert report is not None
     assert [row.synthetic is not None for row in report.rows] == [False, True]
 

@@ -1,0 +1,102 @@
+"""Sweeps on the Distill page without a browser: asked for, done, and cut off."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from distrack import runs
+from distrack.distill import from_preset
+from distrack.runs import series
+from distrack.settings import settings
+
+
+def opened(app: AppTest, **query: str) -> AppTest:
+    """The page, with this in the URL."""
+    app.run()
+    app.switch_page("pages/distill.py")
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    parts: list[Any] = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.info, *app.error, *app.warning]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def sweep(tones: Path, *counts: int) -> runs.SweepJob:
+    plain = {
+        "dataset": "FOLDER",
+        "data_path": tones,
+        "duration": 0.5,
+        "steps": 4,
+        "snapshots": 2,
+        "network": {"width": 4},
+        "pool": {"size": 2, "clips_per_class": 4},
+        "parameterisation": "identity",
+        "factor": 1,
+        "evaluation": {"seeds": 2, "steps": 5, "network": {"width": 4}},
+    }
+    return runs.sweep_of([from_preset(runs.DistillJob, {**plain, "ipc": count}) for count in counts])
+
+
+@pytest.fixture(scope="module")
+def swept(tones: Path) -> runs.Run:
+    """One and two tracks a class, done."""
+    run = series.create(settings().runs_path, sweep(tones, 1, 2), "swept")
+    series.work_on(run)
+    return run
+
+
+def test_every_fold_in_turn_is_offered_where_there_are_folds_and_launched_as_one(
+    app: AppTest, real_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(app)
+    assert not any("folds in turn" in toggle.label for toggle in app.toggle)
+    launched: list[runs.Run] = []
+    monkeypatch.setattr(series, "launch", launched.append)
+    opened(app, dataset="ESC10", path=str(real_data / "esc10"))
+    (folds,) = (toggle for toggle in app.toggle if "folds in turn" in toggle.label)
+    assert folds.label == "Test on each of the 5 official folds in turn"
+    folds.set_value(True).run()
+    app.button(key="distill").click().run()
+    assert not app.exception, app.exception
+    (run,) = launched
+    job = series.job_of(run)
+    assert [cell.job.test_fold for cell in series.cells_of(job, run.id)] == [1, 2, 3, 4, 5]
+    assert app.query_params["sweep"] == run.id
+    assert "each of 5 official folds in turn" in texts(app)
+    assert texts(app).count("Not done.") == 5
+
+
+def test_a_sweep_that_is_done_shows_its_cells_bars_and_table(app: AppTest, swept: runs.Run) -> None:
+    opened(app, sweep=swept.id)
+    assert "**1 per class**" in texts(app)
+    assert "from random clips" in texts(app)
+    table = app.dataframe[0].value
+    assert list(table["tracks per class"].unique()) == [1, 2]
+    assert len(app.get("vega_lite_chart")) == 1
+    links = {link.proto.label: link.proto for link in app.get("page_link")}
+    assert links["Compare its runs"].query_string == "run=swept-ipc1&run=swept-ipc2"
+    app.selectbox[0].select_index(1).run()
+    assert not app.exception
+
+
+def test_a_sweep_can_be_found_again_and_one_that_is_not_there_is_said(app: AppTest, swept: runs.Run) -> None:
+    opened(app)
+    assert "Earlier sweeps" in texts(app)
+    assert any(link.proto.label == swept.id for link in app.get("page_link"))
+    opened(app, sweep="no-such")
+    assert any("no sweep 'no-such'" in warning.value for warning in app.warning)
+    assert any(button.key == "distill" for button in app.button)
+
+
+def test_a_damaged_sweep_says_so(app: AppTest, tones: Path) -> None:
+    run = series.create(settings().runs_path, sweep(tones, 1), "damaged-sweep")
+    (run.path / "config.json").write_text("{")
+    opened(app, sweep=run.id)
+    assert "sweep damaged-sweep: config.json is missing or damaged" in texts(app)
