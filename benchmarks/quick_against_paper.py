@@ -12,18 +12,14 @@ import argparse
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from distrack.runs.environment import FAST_ON_CPU, worker_environment
+from distrack.environment import compute_fast
 
-if not FAST_ON_CPU.keys() <= os.environ.keys():
-    os.execve(
-        sys.executable, [sys.executable, "-m", "benchmarks.quick_against_paper", *sys.argv[1:]], worker_environment()
-    )
+compute_fast("benchmarks.quick_against_paper")
 
 import torch
 

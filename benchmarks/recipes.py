@@ -10,7 +10,6 @@ it stands in `recipes.md`.
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import time
@@ -19,10 +18,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from distrack.runs.environment import FAST_ON_CPU, worker_environment
+from distrack.environment import compute_fast
 
-if not FAST_ON_CPU.keys() <= os.environ.keys():
-    os.execve(sys.executable, [sys.executable, "-m", "benchmarks.recipes", *sys.argv[1:]], worker_environment())
+compute_fast("benchmarks.recipes")
 
 import numpy as np
 import torch

@@ -11,7 +11,6 @@ import copy
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -19,10 +18,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from distrack.runs.environment import FAST_ON_CPU, worker_environment
+from distrack.environment import compute_fast
 
-if not FAST_ON_CPU.keys() <= os.environ.keys():
-    os.execve(sys.executable, [sys.executable, "-m", "benchmarks.step_profile", *sys.argv[1:]], worker_environment())
+compute_fast("benchmarks.step_profile")
 
 import torch
 from torch.profiler import ProfilerActivity, profile

@@ -28,13 +28,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Plain lines instead of a l
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `runs` lists it.")]
 
-# Commands that compute; their process is started anew with what makes that fast.
-_WORKERS = frozenset({"prepare", "distill", "condense", "resume", "evaluate", "inspect"})
-
 
 def main() -> None:
     """Entry point: exit code 0, or 2 with one line that says what is wrong and what to do."""
-    _compute_fast()
     try:
         result = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except DistrackError as error:
@@ -53,15 +49,6 @@ def main() -> None:
 def _refuse(message: str) -> None:
     sys.stderr.write(" ".join(f"distrack: {message}".split()) + "\n")
     sys.exit(2)
-
-
-def _compute_fast() -> None:
-    from distrack.runs.environment import FAST_ON_CPU, worker_environment
-
-    wanted = len(sys.argv) > 1 and sys.argv[1] in _WORKERS and sys.platform == "linux"
-    if wanted and not FAST_ON_CPU.keys() <= os.environ.keys():
-        sys.stdout.flush()
-        os.execve(sys.executable, [sys.executable, "-m", "distrack", *sys.argv[1:]], worker_environment())
 
 
 @app.command("datasets")
@@ -524,6 +511,25 @@ def inspect(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_jso
 
 
 @app.command()
+def export(
+    run: RunId,
+    to: Annotated[Path, typer.Option(help="A .zip to write, or a new folder.")],
+    of_class: Annotated[str | None, typer.Option("--class", help="Only the tracks of this class.")] = None,
+    track: Annotated[str | None, typer.Option(help="Only this track.")] = None,
+    audio_format: Annotated[str, typer.Option("--format", help="flac or wav.")] = "flac",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a zip that is there.")] = False,
+    runs_path: RunsPath = None,
+) -> None:
+    """Writes tracks as files that serve alone: sounds, images, numbers, configuration, licence, dataset card."""
+    from distrack import runs
+    from distrack.runs import bundle
+
+    found = runs.find(_runs_path(runs_path), run)
+    count = bundle.export(found, to, of_class=of_class, track=track, audio=audio_format, overwrite=overwrite)
+    typer.echo(f"{to}: {count} {'track' if count == 1 else 'tracks'}")
+
+
+@app.command()
 def stop(run: RunId, runs_path: RunsPath = None) -> None:
     """Stops a run, a sweep or a condensation; what it has done is kept and `resume` goes on from there."""
     from distrack import runs
@@ -558,7 +564,7 @@ def list_runs(runs_path: RunsPath = None, as_json: AsJson = False) -> None:
 @app.command("app")
 def start_app() -> None:
     """Opens the app on PORT."""
-    from distrack.runs.environment import worker_environment
+    from distrack.environment import worker_environment
 
     os.chdir(PROJECT)
     command = ["-m", "streamlit", "run", str(PROJECT / "app.py"), "--server.port", str(settings().port)]

@@ -19,8 +19,8 @@ from distrack.datasets import Prepared, index, prepare
 from distrack.datasets.contract import Split
 from distrack.distill import DistillConfig, Distiller, RealImages, from_preset, real_images
 from distrack.distill.presets import merged
+from distrack.environment import FAST_ON_CPU
 from distrack.runs import DistillJob
-from distrack.runs.environment import FAST_ON_CPU
 from distrack.settings import PROJECT, settings
 
 REQUIRED = "DISTRACK_REQUIRE_TEST_DATA"

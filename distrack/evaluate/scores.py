@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, computed_field
+from scipy.special import stdtrit
 
 _CONFIDENCE = 0.95
 
@@ -34,10 +35,9 @@ class Accuracy(BaseModel):
         """
         if len(self.runs) < 2:
             return None
-        from scipy.stats import t
-
-        half = t.ppf((1 + _CONFIDENCE) / 2, len(self.runs) - 1) * np.std(self.runs, ddof=1) / math.sqrt(len(self.runs))
-        return max(0.0, self.mean - float(half)), min(1.0, self.mean + float(half))
+        quantile = stdtrit(len(self.runs) - 1, (1 + _CONFIDENCE) / 2)
+        half = float(quantile * np.std(self.runs, ddof=1) / math.sqrt(len(self.runs)))
+        return max(0.0, self.mean - half), min(1.0, self.mean + half)
 
 
 class Evaluation(BaseModel):

@@ -21,10 +21,10 @@ from distrack import cli
 from distrack.audio import SAMPLE_RATE
 from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
+from distrack.environment import FAST_ON_CPU
 from distrack.evaluate import BASELINES, EVALUATORS
 from distrack.features import FEATURES
 from distrack.runs import DistillJob, Run, find, series
-from distrack.runs.environment import FAST_ON_CPU
 from distrack.settings import PROJECT
 
 Typed = Callable[..., tuple[int | str | None, str, str]]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from distrack import runs
+from distrack.environment import worker_environment
 from distrack.errors import ConfigError
 from distrack.runs import DistillJob, Run
-from distrack.runs.environment import worker_environment
 from distrack.settings import PROJECT
 
 MakeJob = Callable[..., DistillJob]

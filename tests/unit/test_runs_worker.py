@@ -21,9 +21,9 @@ from safetensors.torch import load_file
 
 from distrack import runs
 from distrack.distill import Distiller, SyntheticSet
+from distrack.environment import FAST_ON_CPU, worker_environment
 from distrack.errors import DatasetError, RunError
 from distrack.runs import DistillJob, Run, worker
-from distrack.runs.environment import FAST_ON_CPU, worker_environment
 from distrack.runs.session import Session
 from distrack.settings import PROJECT
 
