@@ -39,7 +39,8 @@ BASELINES.add("random-selection", Baseline(_clips(random_selection), _ALL, "as m
 BASELINES.add("herding", Baseline(_clips(herd), _ALL, "as many clips whose mean is the class's"))
 BASELINES.add("k-means", Baseline(_clips(central), _ALL, "as many medoids"))
 BASELINES.add("k-means-centres", Baseline(choose_centres, _PROTOTYPES, "as many centres, for prototypes only"))
-BASELINES.add("class-mean", Baseline(choose_mean, _ALL, "the mean of each class"))
+BASELINES.add("class-mean", Baseline(choose_mean, _ALL, "the mean of each class", as_many=False))
 BASELINES.add(
-    "full", Baseline(choose_all, ("random-cnn", "linear-probe"), "all training clips, which takes the longest")
+    "full",
+    Baseline(choose_all, ("random-cnn", "linear-probe"), "all training clips, which takes the longest", as_many=False),
 )

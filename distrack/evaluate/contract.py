@@ -187,11 +187,13 @@ class Baseline(NamedTuple):
         choose: from the training side, tracks per class and a seed to a training set.
         evaluators: the evaluators for which it makes sense.
         summary: what it is, in a few words.
+        as_many: it has as many examples as there are tracks, or depends on their number otherwise.
     """
 
     choose: Callable[[RealImages, int, int], TrainingSet]
     evaluators: tuple[str, ...]
     summary: str
+    as_many: bool = True
 
 
 EVALUATORS: Registry[Evaluator] = Registry("evaluator")

@@ -195,11 +195,12 @@ class _Bench:
 
     def _depends_on(self, asked: Asked, seed: int, train: RealImages, test: Examined) -> Mapping[str, Any]:
         tracks = self._tracks.fingerprint if asked.trained_on == "synthetic" else ""
+        as_many = not tracks and BASELINES[asked.trained_on].as_many
         return {
             "evaluator": asked.evaluator,
             "trained_on": asked.trained_on,
             "tracks": tracks,
-            "ipc": 0 if tracks else self._ipc,
+            "ipc": self._ipc if as_many else 0,
             "clips": train.fingerprint,
             "test": test.fingerprint,
             "recipe": asked.config.recipe(),
