@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -212,18 +212,18 @@ def tabulated(job: SweepJob, reports: Mapping[Cell, Report]) -> SweepReport:
         disjoint_by=None if first is None else first.split.disjoint_by,
         cells=len(job.distillations) * max(len(job.folds), 1) * job.seeds,
         done=len(reports),
-        rows=tuple(row for each in job.distillations for row in _rows(each.ipc, reports)),
+        rows=tuple(row for each in job.distillations for row in _rows(each.ipc, reports, over_folds=bool(job.folds))),
         notes=tuple(notes),
     )
 
 
-def _rows(tracks: int, reports: Mapping[Cell, Report]) -> list[SweepRow]:
+def _rows(tracks: int, reports: Mapping[Cell, Report], *, over_folds: bool) -> list[SweepRow]:
     found: dict[tuple[str, str, str], dict[Cell, Evaluation]] = {}
     for cell, report in reports.items():
         for evaluation in report.evaluations if cell.job.ipc == tracks else ():
             found.setdefault(evaluation.key, {})[cell] = evaluation
     floats = {cell.run_id: report.floats_per_class for cell, report in reports.items()}
-    accuracies = {key: _accuracy(measured) for key, measured in found.items()}
+    accuracies = {key: _accuracy(measured, over_folds=over_folds) for key, measured in found.items()}
     rows = []
     for (evaluator, trained_on, network), measured in found.items():
         accuracy = accuracies[evaluator, trained_on, network]
@@ -244,9 +244,9 @@ def _rows(tracks: int, reports: Mapping[Cell, Report]) -> list[SweepRow]:
     return rows
 
 
-def _accuracy(measured: Mapping[Cell, Evaluation]) -> Accuracy:
-    folds: dict[Any, list[tuple[float, ...]]] = {}
+def _accuracy(measured: Mapping[Cell, Evaluation], *, over_folds: bool) -> Accuracy:
+    folds: dict[int | None, list[tuple[float, ...]]] = {}
     for cell, evaluation in measured.items():
         folds.setdefault(cell.job.test_fold, []).append(evaluation.accuracy.runs)
     each = [pooled(runs) for runs in folds.values()]
-    return each[0] if len(each) == 1 else Accuracy.of(tuple(fold.mean for fold in each))
+    return Accuracy.of(tuple(fold.mean for fold in each)) if over_folds else each[0]
