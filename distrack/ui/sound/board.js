@@ -1,0 +1,226 @@
+// The soundboard: a grid of tiles, a column for each class, a row for each of its tracks.
+
+const boards = new WeakMap();
+
+export default function (component) {
+  return once(boards, component, Board);
+}
+
+class Board {
+  constructor(root) {
+    this.root = root.appendChild(make("div", "board"));
+    this.bar = this.root.appendChild(make("div", "bar"));
+    this.all = this.bar.appendChild(make("button", "action", "Play all"));
+    this.all.type = "button";
+    this.all.addEventListener("click", () => (this.sequence ? this.stop() : this.playAll()));
+    this.said = this.bar.appendChild(make("span", "said"));
+    this.said.setAttribute("role", "status");
+    this.grid = this.root.appendChild(make("div", "grid"));
+    this.grid.setAttribute("role", "grid");
+    this.grid.addEventListener("click", (event) => this.pressed(event));
+    this.grid.addEventListener("focusin", (event) => this.focused(event));
+    this.root.addEventListener("keydown", (event) => this.keyIn(event));
+    this.keyAnywhere = (event) => this.keyOn(event);
+    document.addEventListener("keydown", this.keyAnywhere);
+    this.stop = this.stop.bind(this);
+    this.frame = this.frame.bind(this);
+    this.row = 0;
+    this.column = 0;
+  }
+
+  update({ data, setStateValue }) {
+    this.report = setStateValue;
+    const print = JSON.stringify(data);
+    if (print === this.print) return;
+    this.print = print;
+    this.stop();
+    this.classes = data.classes;
+    this.seconds = data.seconds;
+    this.hint = data.hint;
+    this.draw();
+    this.classes.forEach((one) => one.sound && decoded(one.sound).catch(() => this.silent(one)));
+  }
+
+  draw() {
+    this.rows = Math.max(...this.classes.map((one) => one.names.length));
+    this.row = Math.min(this.row, this.rows - 1);
+    this.column = Math.min(this.column, this.classes.length - 1);
+    this.tiles = [];
+    const heads = make("div", "row heads");
+    heads.setAttribute("role", "row");
+    this.classes.forEach((one, column) => {
+      const head = make("div", "head", one.title);
+      head.setAttribute("role", "columnheader");
+      if (column < 10) head.append(make("kbd", "", String(column)));
+      heads.append(head);
+    });
+    const rows = Array.from({ length: this.rows }, (_, row) => this.drawRow(row));
+    this.grid.style.setProperty("--columns", this.classes.length);
+    this.grid.setAttribute("aria-label", this.hint);
+    this.grid.replaceChildren(heads, ...rows);
+    this.tabStop();
+  }
+
+  drawRow(row) {
+    const line = make("div", "row");
+    line.setAttribute("role", "row");
+    this.classes.forEach((one, column) => {
+      const cell = line.appendChild(make("div", "cell"));
+      cell.setAttribute("role", "gridcell");
+      if (row >= one.names.length) return;
+      const tile = cell.appendChild(make("button", "tile"));
+      tile.type = "button";
+      tile.tabIndex = -1;
+      tile.dataset.name = one.names[row];
+      tile.setAttribute("aria-label", `track ${row + 1} of class ${one.title}`);
+      const picture = tile.appendChild(make("span", "picture"));
+      // One picture for all tracks of a class, below each other.
+      picture.style.backgroundImage = `url("${one.picture}")`;
+      picture.style.backgroundSize = `100% ${100 * one.names.length}%`;
+      picture.style.backgroundPositionY = one.names.length > 1 ? `${(100 * row) / (one.names.length - 1)}%` : "0";
+      tile.append(make("span", "playhead"));
+      const place = { tile, one, row, column };
+      if (!one.sound || one.missing.includes(row)) this.mute(place);
+      (this.tiles[row] ??= [])[column] = place;
+    });
+    return line;
+  }
+
+  mute({ tile, row, one }) {
+    tile.classList.add("mute");
+    tile.title = "not audible";
+    tile.setAttribute("aria-disabled", "true");
+    tile.setAttribute("aria-label", `track ${row + 1} of class ${one.title}, not audible`);
+  }
+
+  silent(one) {
+    this.every().filter((place) => place.one === one).forEach((place) => this.mute(place));
+    this.said.textContent = `The sounds of ${one.title} could not be loaded.`;
+  }
+
+  every() {
+    return this.classes.flatMap((_, column) => this.tiles.map((row) => row[column]).filter(Boolean));
+  }
+
+  at(element) {
+    const tile = element instanceof Element && element.closest(".tile");
+    return tile && this.every().find((place) => place.tile === tile);
+  }
+
+  pressed(event) {
+    const place = this.at(event.target);
+    if (!place) return;
+    this.sequence = null;
+    if (this.playing?.place === place) this.stop();
+    else this.play(place);
+  }
+
+  focused(event) {
+    const place = this.at(event.target);
+    if (!place) return;
+    ({ row: this.row, column: this.column } = place);
+    this.tabStop();
+  }
+
+  // The tab key enters the grid at one tile and leaves it again; arrows go from tile to tile.
+  tabStop() {
+    this.every().forEach(({ tile, row, column }) => (tile.tabIndex = row === this.row && column === this.column ? 0 : -1));
+  }
+
+  keyIn(event) {
+    if (writes(event)) return;
+    const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+    const step = steps[event.key];
+    if (step && this.at(event.composedPath()[0])) {
+      const place = this.tiles[this.row + step[0]]?.[this.column + step[1]];
+      if (place) place.tile.focus();
+      event.preventDefault();
+    } else if (event.key === "Escape") {
+      this.stop();
+    }
+  }
+
+  // Digits play wherever the focus is, unless someone writes.
+  keyOn(event) {
+    if (writes(event) || event.repeat || !/^[0-9]$/.test(event.key) || event.composedPath().some((part) => part.dataset?.keys === "digits")) return;
+    const place = this.tiles[this.row]?.[Number(event.key)];
+    if (!place) return;
+    this.sequence = null;
+    place.tile.focus({ preventScroll: true });
+    this.play(place);
+  }
+
+  async playAll() {
+    this.sequence = this.every().filter(({ tile }) => !tile.classList.contains("mute"));
+    this.next();
+  }
+
+  next() {
+    const place = this.sequence?.shift();
+    if (place) this.play(place);
+    else this.stop();
+  }
+
+  async play(place) {
+    if (place.tile.classList.contains("mute")) return;
+    const context = audio();
+    this.silence();
+    takeTurn(this.stop);
+    const asked = (this.asked = place);
+    const buffer = await decoded(place.one.sound).catch(() => null);
+    if (!buffer || this.asked !== asked) return;
+    const source = context.createBufferSource();
+    const gain = context.createGain();
+    source.buffer = buffer;
+    source.connect(gain).connect(context.destination);
+    const begin = context.currentTime;
+    gain.gain.setValueAtTime(0, begin);
+    gain.gain.linearRampToValueAtTime(1, begin + FADE);
+    source.start(begin, place.row * this.seconds, this.seconds);
+    source.onended = () => this.playing?.source === source && (this.sequence ? this.next() : this.stop());
+    this.playing = { place, source, gain, begin };
+    place.tile.classList.add("on");
+    place.tile.setAttribute("aria-pressed", "true");
+    this.all.textContent = this.sequence ? "Stop" : "Play all";
+    this.said.textContent = `Playing track ${place.row + 1} of ${place.one.title}`;
+    this.root.dataset.playing = place.one.names[place.row];
+    if (!this.sequence) this.report("track", place.one.names[place.row]);
+    this.frame();
+  }
+
+  frame() {
+    if (!this.playing) return;
+    const { place, begin } = this.playing;
+    const share = Math.min((audio().currentTime - begin) / this.seconds, 1);
+    this.root.dataset.position = Math.max(0, share * this.seconds).toFixed(3);
+    place.tile.style.setProperty("--played", Math.max(0, share));
+    this.drawn = requestAnimationFrame(this.frame);
+  }
+
+  silence() {
+    cancelAnimationFrame(this.drawn);
+    if (!this.playing) return;
+    const { place, source, gain } = this.playing;
+    this.playing = null;
+    const now = audio().currentTime;
+    gain.gain.setTargetAtTime(0, now, FADE / 3);
+    source.stop(now + 2 * FADE);
+    place.tile.classList.remove("on");
+    place.tile.removeAttribute("aria-pressed");
+  }
+
+  stop() {
+    this.asked = this.sequence = null;
+    this.silence();
+    leaveTurn(this.stop);
+    this.all.textContent = "Play all";
+    this.said.textContent = "";
+    delete this.root.dataset.playing;
+  }
+
+  end() {
+    this.stop();
+    document.removeEventListener("keydown", this.keyAnywhere);
+    this.root.remove();
+  }
+}
