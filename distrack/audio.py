@@ -110,6 +110,23 @@ def decibels(wave: Wave) -> float:
     return max(20 * math.log10(max(float(np.sqrt(np.mean(np.square(wave)))), 1e-6)), -120.0)
 
 
+def loudness(wave: Wave, *, sample_rate: int = SAMPLE_RATE) -> float | None:
+    """Integrated loudness in LUFS; None of what is too soft to count, below -70 LUFS.
+
+    A wave that is shorter than a gating block of 400 ms is one block, as long as it is.
+
+    Source:
+        ITU-R BS.1770-4, "Algorithms to measure audio programme loudness and true-peak audio level", 2015.
+    """
+    # Seconds of import that nothing else needs.
+    import pyloudnorm
+
+    # The next number below: rounding must not make a block longer than the wave.
+    block = min(0.4, math.nextafter(len(wave) / sample_rate, 0.0))
+    value = float(pyloudnorm.Meter(sample_rate, block_size=block).integrated_loudness(wave.astype(np.float64)))
+    return value if math.isfinite(value) else None
+
+
 def level(wave: Wave, *, rms_db: float = -20.0, peak_db: float = -1.0) -> Wave:
     """Without DC, at a given RMS level in dBFS, but never above the peak; silence stays silence.
 

@@ -511,6 +511,29 @@ def inspect(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_jso
 
 
 @app.command()
+def listen(
+    run: RunId,
+    track: Annotated[
+        list[str] | None, typer.Option(help="Whose snapshots are made audible; the first of each class unless named.")
+    ] = None,
+    runs_path: RunsPath = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Makes what tracks are heard beside: their nearest and random real clips, class means, and their snapshots."""
+    from distrack import runs
+
+    found = runs.find(_runs_path(runs_path), run)
+    try:
+        with terminal.progress(quiet=quiet) as watch:
+            listening = runs.listen(found, track or (), watch=watch)
+    except runs.Stopped:
+        typer.echo(f"stopped: {run} keeps what it had", err=as_json)
+        return
+    terminal.show_listening(listening, run, as_json=as_json)
+
+
+@app.command()
 def export(
     run: RunId,
     to: Annotated[Path, typer.Option(help="A .zip to write, or a new folder.")],

@@ -1,7 +1,8 @@
-"""Inversion: feature -> waveform, one way for each feature."""
+"""Inversion: feature -> waveform, one way for each feature, and how near it comes."""
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torchaudio
@@ -11,13 +12,39 @@ from distrack.audio import SAMPLE_RATE
 from distrack.features import DECIBELS, LOG_FLOOR, PITCH_CLASSES, FeatureConfig, build_feature, cepstral_basis
 from distrack.registry import Registry
 
-Inversion = Callable[[Tensor, FeatureConfig, int], Tensor]
+# (images, config, samples) -> waveforms; (images, config) -> mel power.
+Sound = Callable[[Tensor, FeatureConfig, int], Tensor]
+MelPower = Callable[[Tensor, FeatureConfig], Tensor]
+
+
+class Inversion(NamedTuple):
+    """The way back from one feature.
+
+    Attributes:
+        sound: makes the waveforms.
+        mel_power: the mel power that images stand for, ``[n, 1, bands, frames]``; None of a feature without mel bands.
+        summary: how it is done, in a few words.
+    """
+
+    sound: Sound
+    mel_power: MelPower | None
+    summary: str
+
+    @property
+    def unit(self) -> str:
+        """Of `inversion_error`."""
+        return "" if self.mel_power is None else "dB"
+
+
 INVERSIONS: Registry[Inversion] = Registry("inversion")
 
 _BATCH = 64
-_NNLS_ITERATIONS = 100
-_GRIFFIN_LIM_ITERATIONS = 60
+# As near to the image, and to the sound that it was of, as 100 and 60 come in twice the time.
+_NNLS_ITERATIONS = 200
+_GRIFFIN_LIM_ITERATIONS = 32
 _CHROMA_ITERATIONS = 20
+# Power of a frame below which it is not heard beside the loudest one: 60 dB.
+_INAUDIBLE = 1e-6
 # Where Shepard tones are loudest: semitones so many bins of the window apart, and so many octaves around it.
 _BINS_APART = 8
 _BELL = 0.75
@@ -35,11 +62,58 @@ def invert(images: Tensor, config: FeatureConfig, *, samples: int) -> Tensor:
         - images: ``[n, 1, bands, frames]``
         - returns: ``[n, samples]``, not levelled
     """
-    inversion = INVERSIONS[config.name]
-    return torch.cat([inversion(batch, config, samples) for batch in images.float().cpu().split(_BATCH)])
+    sound = INVERSIONS[config.name].sound
+    return torch.cat([sound(batch, config, samples) for batch in images.float().cpu().split(_BATCH)])
 
 
-@INVERSIONS.register("melspectrogram")
+def inversion_error(images: Tensor, waves: Tensor, config: FeatureConfig) -> Tensor:
+    """How far the images of sounds are from those they were made from.
+
+    Of features with mel bands it is the mean absolute difference in dB, above the feature's floor, over all bands of
+    the frames whose power is within 60 dB of that of the image's loudest; of an mfcc image, that of the smooth
+    mel-spectra which the coefficients describe. Of a chromagram it is the mean absolute difference of the shares.
+
+    Args:
+        images: in the feature's own unit.
+        waves: what was made of them, at the level that they came with.
+        config: the feature.
+
+    Shape:
+        - images: ``[n, 1, bands, frames]``
+        - waves: ``[n, samples]``
+        - returns: ``[n]``
+    """
+    again, mel_power = _images(waves, config), INVERSIONS[config.name].mel_power
+    if mel_power is None:
+        return (again - images).abs().mean((1, 2, 3))
+    power, other = mel_power(images, config), mel_power(again, config)
+    frames = power.sum((1, 2))
+    heard = (frames >= _INAUDIBLE * frames.amax(1, keepdim=True)).float()
+    difference = DECIBELS * ((other + LOG_FLOOR) / (power + LOG_FLOOR)).log().abs().mean((1, 2))
+    return (difference * heard).sum(1) / heard.sum(1)
+
+
+def at_level_of(images: Tensor, waves: Tensor, config: FeatureConfig) -> Tensor:
+    """The same waves, each at the level that its image says; of a feature that says nothing of level, as they are.
+
+    Shape:
+        - images: ``[n, 1, bands, frames]``
+        - waves: ``[n, samples]``
+        - returns: ``[n, samples]``
+    """
+    mel_power = INVERSIONS[config.name].mel_power
+    if mel_power is None:
+        return waves
+    wanted, there = (mel_power(each, config).sum((1, 2, 3)) for each in (images, _images(waves, config)))
+    return waves * (wanted / there.clamp(min=LOG_FLOOR)).sqrt()[:, None]
+
+
+def _images(waves: Tensor, config: FeatureConfig) -> Tensor:
+    with torch.no_grad():
+        images: Tensor = build_feature(config)(waves)
+    return images
+
+
 def invert_mel(images: Tensor, config: FeatureConfig, samples: int) -> Tensor:
     """Non-negative least squares to the power spectrogram, then fast Griffin-Lim for the phase.
 
@@ -47,7 +121,38 @@ def invert_mel(images: Tensor, config: FeatureConfig, samples: int) -> Tensor:
         Lee and Seung, "Algorithms for Non-negative Matrix Factorization", NIPS 2000 (the multiplicative update);
         Perraudin, Balazs and Sondergaard, "A Fast Griffin-Lim Algorithm", WASPAA 2013.
     """
-    power = spectrum_of_mel(images.squeeze(1).clamp(min=0), config)
+    return _sound_of_power(_mel_power(images, config), config, samples)
+
+
+def invert_log_mel(images: Tensor, config: FeatureConfig, samples: int) -> Tensor:
+    """The exponential of the image above its floor, inverted as a mel-spectrogram."""
+    return _sound_of_power(_mel_power_of_log(images, config), config, samples)
+
+
+def invert_mfcc(images: Tensor, config: FeatureConfig, samples: int) -> Tensor:
+    """The smooth mel-spectrum that the coefficients describe, inverted as a log-mel-spectrogram.
+
+    The transposed DCT is its pseudo-inverse: what the coefficients left out counts as zero, so 13 of them give back the
+    envelope of speech without its pitch. No band is made louder than full scale allows.
+    """
+    return _sound_of_power(_mel_power_of_mfcc(images, config), config, samples)
+
+
+def _mel_power(images: Tensor, _: FeatureConfig) -> Tensor:
+    return images.clamp(min=0)
+
+
+def _mel_power_of_log(images: Tensor, _: FeatureConfig) -> Tensor:
+    return (images.exp() - LOG_FLOOR).clamp(min=0)
+
+
+def _mel_power_of_mfcc(images: Tensor, config: FeatureConfig) -> Tensor:
+    log_mel = cepstral_basis(config).T @ images / DECIBELS
+    return _mel_power_of_log(log_mel.clamp(max=2 * math.log(config.n_fft)), config)
+
+
+def _sound_of_power(mel: Tensor, config: FeatureConfig, samples: int) -> Tensor:
+    """Waveforms of mel power ``[n, 1, bands, frames]``, ``[n, samples]``."""
     griffin_lim = torchaudio.transforms.GriffinLim(
         n_fft=config.n_fft,
         hop_length=config.hop_length,
@@ -57,28 +162,10 @@ def invert_mel(images: Tensor, config: FeatureConfig, samples: int) -> Tensor:
         rand_init=False,
     ).double()
     # The iterations are chaotic: in single precision a batch of one would end elsewhere than the same image among many.
-    waves: Tensor = griffin_lim(power.double())
+    waves: Tensor = griffin_lim(spectrum_of_mel(mel.squeeze(1), config).double())
     return waves.float()
 
 
-@INVERSIONS.register("logmelspectrogram")
-def invert_log_mel(images: Tensor, config: FeatureConfig, samples: int) -> Tensor:
-    """The exponential of the image above its floor, inverted as a mel-spectrogram."""
-    return invert_mel((images.exp() - LOG_FLOOR).clamp(min=0), config, samples)
-
-
-@INVERSIONS.register("mfcc")
-def invert_mfcc(images: Tensor, config: FeatureConfig, samples: int) -> Tensor:
-    """The smooth mel-spectrum that the coefficients describe, inverted as a log-mel-spectrogram.
-
-    The transposed DCT is its pseudo-inverse: what the coefficients left out counts as zero, so 13 of them give back the
-    envelope of speech without its pitch. No band is made louder than full scale allows.
-    """
-    log_mel = cepstral_basis(config).T @ images / DECIBELS
-    return invert_log_mel(log_mel.clamp(max=2 * math.log(config.n_fft)), config, samples)
-
-
-@INVERSIONS.register("chromagram")
 def invert_chroma(images: Tensor, config: FeatureConfig, samples: int) -> Tensor:
     """A Shepard tone for each pitch class, as loud as its share of the power, all at one loudness together.
 
@@ -122,14 +209,16 @@ def _widened(lit: Tensor, frames: int) -> Tensor:
 
 def _sounded(power: Tensor, loudness: Tensor, tones: Tensor, config: FeatureConfig) -> Tensor:
     """Tones at these shares of the power ``[n, 12, frames]``, levels going straight from frame to frame."""
-    levels = loudness * (power / power.sum(1, keepdim=True).clamp(min=1e-6)).sqrt()
-    place = torch.arange(tones.shape[1]) / config.hop_length
-    before = place.long()
-    after = (before + 1).clamp(max=levels.shape[2] - 1)
-    waves = torch.zeros(len(power), tones.shape[1])
-    for level, tone in zip(levels.unbind(1), tones, strict=True):
-        waves += torch.lerp(level[:, before], level[:, after], place - before) * tone
-    return waves
+    levels = (loudness * (power / power.sum(1, keepdim=True).clamp(min=1e-6)).sqrt()).permute(2, 0, 1)
+    after = torch.cat([levels[1:], levels[-1:]])
+    hop, samples = config.hop_length, tones.shape[1]
+    # Between a frame and the next; every sample of a block is the sum of twelve tones, so a block is a product.
+    blocks = (
+        torch.nn.functional.pad(tones, (0, len(levels) * hop - samples)).view(PITCH_CLASSES, -1, hop).transpose(0, 1)
+    )
+    rising = torch.arange(hop) / hop
+    waves = levels @ (blocks * (1 - rising)) + after @ (blocks * rising)
+    return waves.transpose(0, 1).reshape(power.shape[0], -1)[:, :samples]
 
 
 def shepard_tones(config: FeatureConfig, samples: int) -> Tensor:
@@ -173,3 +262,15 @@ def spectrum_of_mel(mel: Tensor, config: FeatureConfig) -> Tensor:
     for _ in range(_NNLS_ITERATIONS):
         power = power * target / (filters @ (filters.T @ power)).clamp(min=1e-12)
     return power
+
+
+_GRIFFIN_LIM = "non-negative least squares for the spectrum, fast Griffin-Lim for its phase"
+INVERSIONS.add("melspectrogram", Inversion(invert_mel, _mel_power, _GRIFFIN_LIM))
+INVERSIONS.add("logmelspectrogram", Inversion(invert_log_mel, _mel_power_of_log, _GRIFFIN_LIM))
+INVERSIONS.add(
+    "mfcc",
+    Inversion(invert_mfcc, _mel_power_of_mfcc, f"the envelope that the coefficients describe; {_GRIFFIN_LIM}"),
+)
+INVERSIONS.add(
+    "chromagram", Inversion(invert_chroma, None, "a Shepard tone for each pitch class, as loud as its share")
+)

@@ -15,7 +15,7 @@ from rich.table import Table
 from distrack.evaluate import Inspection, Report
 
 if TYPE_CHECKING:
-    from distrack.runs import CondenseReport, SweepReport
+    from distrack.runs import CondenseReport, Listening, SweepReport
     from distrack.runs.series import SeriesReport
     from distrack.runs.table import Entry
 
@@ -170,6 +170,22 @@ def show_inspection(inspection: Inspection, run_id: str, *, as_json: bool) -> No
         typer.echo(
             "nearer to a real clip than real clips are: " + ", ".join(inspection.names[n] for n in sorted(flagged))
         )
+
+
+def show_listening(listening: "Listening", run_id: str, *, as_json: bool) -> None:
+    """How many sounds of each kind there are, how loud, and how near those made of images come to them."""
+    if as_json:
+        typer.echo(listening.model_dump_json(indent=2))
+        return
+    table = Table("kind", "sounds", "LUFS, median", "inversion error, median", title=f"{run_id}: what is heard")
+    for kind in dict.fromkeys(source.kind for source in listening.every):
+        of_kind = [source for source in listening.every if source.kind == kind]
+        levels = [source.loudness for source in of_kind if source.loudness is not None]
+        errors = [source.error for source in of_kind if source.error is not None]
+        loud = f"{statistics.median(levels):.1f}" if levels else ""
+        error = f"{statistics.median(errors):.2f} {listening.unit}".rstrip() if errors else ""
+        table.add_row(kind, str(len(of_kind)), loud, error)
+    show_table(table)
 
 
 def show(report: Report, run_id: str, *, as_json: bool) -> None:

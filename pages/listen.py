@@ -1,11 +1,13 @@
-"""Listen: every track of a run, seen and heard."""
+"""Listen: every track of a run to press, to compare, to guess and to take along."""
 
 import streamlit as st
 
+from distrack import runs
 from distrack.distill import SyntheticSet
+from distrack.ui import blind, bundles, listening
 from distrack.ui.current import choose
 from distrack.ui.page import begin
-from distrack.ui.tracks import pictures
+from distrack.ui.sound import sheets, soundboard
 
 begin("Listen", "Each tile is one synthetic track: what is left of all the clips of its class, made audible.")
 
@@ -15,28 +17,34 @@ if run is None:
     st.page_link("pages/distill.py", label="Distill", icon=":material/science:")
     st.stop()
 
+
+def hear(run: runs.Run, synthetic: SyntheticSet) -> None:
+    """All tracks to press, and below them the one that was pressed last beside real clips."""
+    names = synthetic.track_names()
+    heard = soundboard(sheets(run), seconds=synthetic.config.seconds, key=f"board-{run.id}")
+    if heard in names:
+        st.query_params["track"] = heard
+    track = st.query_params.get("track", "")
+    listening.show(run, synthetic, track if track in names else names[0])
+    config, count = synthetic.config, synthetic.tracks_per_class
+    held = f" in the storage of {config.ipc}" if count > config.ipc else ""
+    inverted = (
+        "Made audible with non-negative least squares and Griffin-Lim, levelled to -20 dB RMS, never above -1 dB peak."
+    )
+    made = "The samples themselves, as they were distilled." if config.domain == "waveform" else inverted
+    st.caption(f"{config.dataset}, {config.feature.name}, {count} tracks per class{held}, {config.seconds:g} s. {made}")
+
+
 synthetic = SyntheticSet.load(run.synthetic)
-ipc = synthetic.tracks_per_class
-track = st.slider("Track of each class", 1, ipc, 1) - 1 if ipc > 1 else 0
-classes, shown = pictures(run.synthetic, run.synthetic.stat().st_mtime, ipc)
-names = synthetic.track_names()
-
-with st.container(horizontal=True):
-    for label, name in enumerate(classes):
-        with st.container(border=True, width=180):
-            st.markdown(f"#### {name}")
-            st.image(shown[label][track], width="stretch", alt=f"track {track + 1} of class {name}")
-            audio = run.track(names[label * ipc + track])
-            if audio.is_file():
-                st.audio(audio.read_bytes(), format="audio/flac", alt=f"track {track + 1} of class {name}")
-            else:
-                st.caption("Not audible yet.")
-
-config = synthetic.config
-held = f" in the storage of {config.ipc}" if ipc > config.ipc else ""
-made = (
-    "The samples themselves, as they were distilled."
-    if config.domain == "waveform"
-    else "Made audible with non-negative least squares and Griffin-Lim, levelled to -20 dB RMS, never above -1 dB peak."
+views = {"Hear": hear, "Guess": blind.show, "Take along": bundles.show}
+named = st.query_params.get("view", "Hear")
+view = st.segmented_control(
+    "View",
+    list(views),
+    default=named if named in views else "Hear",
+    required=True,
+    label_visibility="collapsed",
+    key="view",
 )
-st.caption(f"{config.dataset}, {config.feature.name}, {ipc} tracks per class{held}, {config.seconds:g} s. {made}")
+st.query_params["view"] = view
+views[view](run, synthetic)

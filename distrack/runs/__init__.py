@@ -7,6 +7,7 @@ from distrack.runs.control import launch, stop, tail
 from distrack.runs.folder import ALIVE, Run, State, Status, all_runs, create, find
 from distrack.runs.grid import CondenseJob, Grid, condense_job, fitting, possible
 from distrack.runs.job import DistillJob
+from distrack.runs.listening import Listening, Source
 from distrack.runs.material import Material
 from distrack.runs.preparation import (
     Found,
@@ -18,7 +19,7 @@ from distrack.runs.preparation import (
 )
 from distrack.runs.session import Stopped
 from distrack.runs.sweep import SweepJob, SweepReport, sweep_of
-from distrack.runs.worker import inspect, measure, work
+from distrack.runs.worker import inspect, listen, measure, work
 
 __all__ = [
     "ALIVE",
@@ -28,9 +29,11 @@ __all__ = [
     "DistillJob",
     "Found",
     "Grid",
+    "Listening",
     "Material",
     "Preparation",
     "Run",
+    "Source",
     "State",
     "Status",
     "Stopped",
@@ -45,6 +48,7 @@ __all__ = [
     "inspect",
     "launch",
     "launch_preparation",
+    "listen",
     "measure",
     "place",
     "possible",

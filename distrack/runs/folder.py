@@ -17,9 +17,11 @@ import psutil
 import pydantic
 from pydantic import BaseModel, ConfigDict
 
+from distrack.distill import SyntheticSet
 from distrack.errors import RunError
 from distrack.evaluate import Inspection, Report
 from distrack.runs.job import DistillJob
+from distrack.runs.listening import Listening
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed", "stale", "unreadable"]
 ALIVE: frozenset[State] = frozenset({"queued", "running", "stopping"})
@@ -32,7 +34,7 @@ class Status(BaseModel):
     """`status.json`: where a run stands, as its process last said.
 
     Attributes:
-        phase: what is being done: `prepare`, `distill`, `invert` or `evaluate`; empty before the first.
+        phase: what is being done: `prepare`, `distill`, `invert`, `evaluate`, `inspect` or `listen`; empty before any.
         step, steps: how much of the phase is done.
         detail: what exactly, for a person.
         started, heartbeat: seconds since the epoch.
@@ -115,6 +117,14 @@ class Run:
         try:
             return Inspection.model_validate_json((self.path / "inspection.json").read_bytes())
         except (OSError, pydantic.ValidationError):
+            return None
+
+    def listening(self) -> Listening | None:
+        """What its tracks can be heard beside, or None where nothing was made for these tracks."""
+        try:
+            found = Listening.model_validate_json((self.path / "listening.json").read_bytes())
+            return found if found.tracks == SyntheticSet.load(self.synthetic).fingerprint else None
+        except (OSError, pydantic.ValidationError, RunError):
             return None
 
     def metrics(self) -> list[dict[str, Any]]:

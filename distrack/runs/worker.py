@@ -4,7 +4,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from safetensors import SafetensorError
@@ -20,9 +20,11 @@ from distrack.inversion import invert
 from distrack.runs.environment import describe
 from distrack.runs.folder import Run
 from distrack.runs.job import DistillJob
+from distrack.runs.listening import Listening
 from distrack.runs.material import Material, gather
 from distrack.runs.processes import measure_in_processes
 from distrack.runs.session import Session, Stopped
+from distrack.runs.sources import Clips, Sources
 from distrack.settings import settings
 
 log = logging.getLogger(__name__)
@@ -86,6 +88,25 @@ def inspect(run: Run, *, watch: Watch | None = None) -> Inspection:
     device = job.chosen_device()
     with Session(run, str(device)).working() as session, logged(run):
         return _Worker(run, job, device, session, watch).inspect()
+
+
+def listen(run: Run, tracks: Sequence[str] = (), *, watch: Watch | None = None) -> Listening:
+    """Makes what a finished run's tracks are heard beside; what was made before is not made again.
+
+    Args:
+        run: a finished one.
+        tracks: names of those whose snapshots are made audible; the first of each class where none is named.
+        watch: told of the progress.
+
+    Raises:
+        DistrackError: the run has no synthetic set, a track is not known, or the work failed.
+        Stopped: the run was asked to stop.
+    """
+    _check_finished(run)
+    job = run.job()
+    device = job.chosen_device()
+    with Session(run, str(device)).working() as session, logged(run):
+        return _Worker(run, job, device, session, watch).listen(tracks)
 
 
 def _check_finished(run: Run) -> None:
@@ -255,17 +276,28 @@ class _Worker:
             )
         return self._report(material, synthetic, tuple(done.values()))
 
-    def inspect(self) -> Inspection:
-        """Distances to the nearest real clips, and the map."""
+    def inspect(self, material: Material | None = None) -> Inspection:
+        """Distances to the nearest real clips, and the map; the material is gathered where it is not given."""
         synthetic = SyntheticSet.load(self.run.synthetic)
         before = self.run.inspection()
         if before is not None and before.tracks == synthetic.fingerprint:
             return before
-        material = self.prepare()
+        material = material or self.prepare()
         self._begin("inspect")
         found = inspect_tracks(synthetic, material.train, material.test, device=self.device, progress=self._progress)
         self.run.write("inspection.json", found.model_dump_json())
         return found
+
+    def listen(self, tracks: Sequence[str]) -> Listening:
+        """Nearest and random clips, class means and snapshots as sounds."""
+        sources = Sources(self.run, SyntheticSet.load(self.run.synthetic), tracks)
+        clips = None
+        if sources.lack_clips:
+            material = self.prepare()
+            near = self.inspect(material).memorisation.of("feature", "train")
+            clips = Clips(material.train, material.prepared.index, near)
+        self._begin("listen")
+        return sources.make(clips, self._progress)
 
     def _report(self, material: Material, synthetic: SyntheticSet, evaluations: tuple[Evaluation, ...]) -> Report:
         prepared = material.prepared

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from distrack.audio import SAMPLE_RATE, Wave, fit_length, flac_bytes, level, read_clip
+from distrack.audio import SAMPLE_RATE, Wave, decibels, fit_length, flac_bytes, level, loudness, read_clip
 from distrack.errors import AudioError
 
 
@@ -224,6 +224,27 @@ def test_level_keeps_a_click_below_the_peak_and_in_shape() -> None:
 
 def test_level_leaves_silence_silent() -> None:
     assert np.abs(level(np.full(100, 0.2, dtype=np.float32))).max() < 1e-6
+
+
+@pytest.mark.parametrize("seconds", [0.03, 0.1, 0.39999, 0.4, 1.0, 3.0])
+def test_loudness_is_that_of_the_recommendation_also_of_less_than_a_block(seconds: float) -> None:
+    """A full-scale sine of 997 Hz in one channel is at -3.01 LUFS."""
+    loud = tone(997, seconds=seconds, amplitude=1.0)
+    assert loudness(loud) == pytest.approx(-3.01, abs=0.1 if seconds > 0.1 else 0.6)
+    difference = (loudness(loud) or 0) - (loudness(0.1 * loud) or 0)
+    assert difference == pytest.approx(20, abs=0.05)
+
+
+@pytest.mark.parametrize("samples", [1, 1_601, 6_399, 6_400, 6_401, 16_000])
+def test_loudness_of_silence_is_none(samples: int) -> None:
+    assert loudness(np.zeros(samples, np.float32)) is None
+    assert loudness(np.full(samples, 1e-6, np.float32)) is None
+
+
+def test_loudness_leaves_out_the_silence_around_a_sound() -> None:
+    sound = tone(997, seconds=1.0)
+    assert loudness(np.pad(sound, 32_000)) == pytest.approx(loudness(sound), abs=1.5)
+    assert decibels(np.pad(sound, 32_000)) < decibels(sound) - 6
 
 
 def test_flac_keeps_a_wave_to_16_bit_and_does_not_wrap_at_full_scale() -> None:

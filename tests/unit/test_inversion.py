@@ -12,7 +12,7 @@ from torch import Tensor
 from distrack import datasets
 from distrack.audio import SAMPLE_RATE, level, read_clip
 from distrack.features import LOG_FLOOR, FeatureConfig, build_feature
-from distrack.inversion import INVERSIONS, invert, shepard_tones, spectrum_of_mel
+from distrack.inversion import INVERSIONS, at_level_of, inversion_error, invert, shepard_tones, spectrum_of_mel
 
 every_feature = pytest.mark.parametrize("name", list(INVERSIONS))
 CHROMA = FeatureConfig(name="chromagram")
@@ -248,6 +248,45 @@ def test_the_spectrum_of_a_mel_image_is_power_and_has_that_mel_image(plucked: Te
     assert (power >= 0).all()
     again = torchaudio.transforms.MelScale(config.n_mels, SAMPLE_RATE, n_stft=513)(power)
     assert (again - mel).abs().mean() < 0.01 * mel.mean()
+
+
+@every_feature
+def test_a_sound_is_at_no_distance_from_its_own_image(plucked: Tensor, name: str) -> None:
+    config = FeatureConfig(name=name)
+    images = build_feature(config)(plucked)
+    assert inversion_error(images, plucked, config).tolist() == [0, 0]
+    assert (inversion_error(images, plucked.flip(0), config) > (0.05 if name == "chromagram" else 5)).all()
+
+
+@pytest.mark.parametrize("name", ["melspectrogram", "logmelspectrogram"])
+def test_a_sound_at_another_level_is_as_many_decibels_away_and_can_be_brought_back(name: str) -> None:
+    config = FeatureConfig(name=name)
+    # Noise, all of whose bands are far above the floor.
+    noise = 0.1 * torch.randn(2, 8_000, generator=torch.Generator().manual_seed(0))
+    images = build_feature(config)(noise)
+    softer = noise * torch.tensor([[0.5], [0.1]])
+    assert inversion_error(images, softer, config).tolist() == pytest.approx([6.02, 20], abs=0.1)
+    assert (inversion_error(images, at_level_of(images, softer, config), config) < 0.01).all()
+
+
+def test_what_is_60_db_below_the_loudest_frame_does_not_count() -> None:
+    config = FeatureConfig()
+    noise = torch.randn(1, 16_000, generator=torch.Generator().manual_seed(0))
+    noise[:, 8_000:] *= 3e-4
+    images, louder = build_feature(config)(noise), noise.clone()
+    louder[:, 9_000:] *= 2
+    assert inversion_error(images, louder, config) == 0
+    louder[:, :1_000] *= 2
+    assert inversion_error(images, louder, config) > 0.1
+
+
+@every_feature
+def test_silence_is_at_no_distance_from_silence(name: str) -> None:
+    config = FeatureConfig(name=name)
+    silence = torch.zeros(1, 4_000)
+    images = build_feature(config)(silence)
+    assert inversion_error(images, silence, config) == 0
+    assert at_level_of(images, silence, config).isfinite().all()
 
 
 @every_feature

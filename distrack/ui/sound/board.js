@@ -51,7 +51,7 @@ class Board {
     this.classes.forEach((one, column) => {
       const head = make("div", "head", one.title);
       head.setAttribute("role", "columnheader");
-      if (column < 10) head.append(make("kbd", "", String(column)));
+      if (column < 10 && one.title !== String(column)) head.append(make("kbd", "", String(column)));
       heads.append(head);
     });
     const rows = Array.from({ length: this.rows }, (_, row) => this.drawRow(row));
