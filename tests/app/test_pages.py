@@ -128,15 +128,6 @@ def test_a_finished_run_shows_its_curve_tracks_and_accuracy(app: AppTest, finish
     assert "--dataset FOLDER" in command
 
 
-def test_listen_plays_every_class_of_the_chosen_track(app: AppTest, finished: runs.Run) -> None:
-    open_page(app, "listen", finished.id)
-    assert len(app.get("audio")) == 3
-    assert app.slider[0].max == 2
-    first = [player.proto.url for player in app.get("audio")]
-    app.slider[0].set_value(2).run()
-    assert [player.proto.url for player in app.get("audio")] != first
-
-
 def test_evaluate_states_the_split_and_shows_baselines(app: AppTest, finished: runs.Run) -> None:
     open_page(app, "evaluate", finished.id)
     assert "disjoint by" in texts(app)

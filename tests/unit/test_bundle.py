@@ -326,8 +326,13 @@ def test_what_is_there_is_kept_unless_it_may_go(made: Make, tmp_path: Path) -> N
     export(run, folder)
     written = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert written == files(zipped(run))
-    for to, overwrite in ((folder, True), (folder, False), (target / "below", False), (run.path / "config.json", True)):
-        with pytest.raises(ConfigError):
+    for to, overwrite, says in (
+        (folder, True, "is a folder that holds something"),
+        (folder, False, "is a folder that holds something"),
+        (target / "below", False, "cannot write"),
+        (run.path / "config.json", True, "exists: choose another name, or remove it first"),
+    ):
+        with pytest.raises(ConfigError, match=says):
             export(run, to, overwrite=overwrite)
     (tmp_path / "y.zip").mkdir()
     with pytest.raises(ConfigError, match="is a folder"):

@@ -1,0 +1,119 @@
+"""The Listen page without a browser: what the components are given, the blind test to its end, zips, and bad runs."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from distrack import runs
+from distrack.distill import SyntheticSet
+from distrack.runs import blind_test, bundle
+
+
+def opened(app: AppTest, run: runs.Run, **query: str) -> AppTest:
+    """The page on a run, with this in the URL."""
+    app.run()
+    app.switch_page("pages/listen.py")
+    for name, value in {"run": run.id, **query}.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    parts: list[Any] = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.info, *app.error, *app.warning]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def given(app: AppTest, name: str) -> dict[str, Any]:
+    """What a component of ours was given."""
+    (found,) = (part.proto for part in app.get("bidi_component") if part.proto.component_name == name)
+    data: dict[str, Any] = json.loads(found.json)
+    return data
+
+
+@pytest.fixture(scope="module")
+def heard(finished: runs.Run) -> Iterator[runs.Run]:
+    """The finished run with all that its tracks are heard beside."""
+    runs.listen(finished)
+    yield finished
+    (finished.path / "listening.json").unlink()
+
+
+def test_the_soundboard_has_every_track_and_the_player_the_first(app: AppTest, finished: runs.Run) -> None:
+    opened(app, finished)
+    board = given(app, "distrack_soundboard")
+    assert [one["title"] for one in board["classes"]] == ["high", "low", "middle"]
+    names = [name for one in board["classes"] for name in one["names"]]
+    assert names == SyntheticSet.load(finished.synthetic).track_names()
+    assert all(one["picture"] and one["sound"] and not one["missing"] for one in board["classes"])
+    player = given(app, "distrack_player")
+    assert [source["title"] for source in player["sources"]] == ["Synthetic"]
+    assert any(button.label == "Hear it beside real clips" for button in app.button)
+
+
+def test_a_track_is_heard_beside_real_clips_its_class_and_its_own_beginnings(app: AppTest, heard: runs.Run) -> None:
+    opened(app, heard, track="low_0")
+    player = given(app, "distrack_player")
+    titles = [source["title"] for source in player["sources"]]
+    assert titles == ["Synthetic", "Nearest real clip", "Random real clip", "Class mean", "Evolution"]
+    assert [sound["label"] for sound in player["sources"][4]["sounds"]] == ["step 0", "step 3", "step 6"]
+    assert all(sound["loudness"] is not None for source in player["sources"] for sound in source["sounds"])
+    assert player["title"] == "Track low_0 of class low"
+    opened(app, heard, track="low_1")
+    assert len(given(app, "distrack_player")["sources"]) == 4, "its snapshots were not asked for"
+    assert any(button.label == "Hear how it came about" for button in app.button)
+
+
+def test_a_track_without_sound_is_mute_and_the_others_are_not(app: AppTest, heard: runs.Run) -> None:
+    sound = heard.track("low_1")
+    kept = sound.read_bytes()
+    sound.unlink()
+    try:
+        opened(app, heard, track="low_1")
+        assert [one["missing"] for one in given(app, "distrack_soundboard")["classes"]] == [[], [1], []]
+        assert "Synthetic" not in [source["title"] for source in given(app, "distrack_player")["sources"]]
+        (heard.path / "listening.json").rename(heard.path / "put-by.json")
+        opened(app, heard, track="low_1")
+        assert "its file is gone" in texts(app)
+        (heard.path / "put-by.json").rename(heard.path / "listening.json")
+    finally:
+        sound.write_bytes(kept)
+
+
+def test_a_blind_test_is_answered_to_its_end_and_its_answers_are_kept(app: AppTest, heard: runs.Run) -> None:
+    opened(app, heard, view="Guess")
+    app.slider[0].set_value(4)
+    app.button(key="begin").click().run()
+    assert not app.exception
+    name = app.query_params["blind"]
+    for number in range(4):
+        test = blind_test.find(heard, name if isinstance(name, str) else name[0])
+        assert test is not None
+        assert len(test.answers) == number
+        assert test.current is not None
+        assert len(app.get("audio")) == len(test.current.sounds)
+        app.button(key=f"answer-{test.id}-{number}-{test.current.truth}").click().run()
+        assert not app.exception
+    assert "You were right" in texts(app)
+    assert [metric.value for metric in app.metric][:2] == ["2 of 2", "2 of 2"]
+    assert "All listeners, 1 test" in texts(app)
+
+
+def test_what_is_taken_along_is_what_the_command_writes(app: AppTest, finished: runs.Run, tmp_path: Path) -> None:
+    opened(app, finished, view="Take along")
+    app.selectbox[1].select("low").run()
+    assert app.selectbox[2].options == ["All of it", "low_0", "low_1"]
+    app.button(key="zip").click().run()
+    assert not app.exception
+    assert "export finished --class low" in app.code[0].value
+    bundle.export(finished, tmp_path / "x.zip", of_class="low")
+    content = bundle.zipped(finished, of_class="low")
+    assert (tmp_path / "x.zip").read_bytes() == content
+    assert sum(name.endswith(".flac") for name in zipfile.ZipFile(io.BytesIO(content)).namelist()) == 2

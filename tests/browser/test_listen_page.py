@@ -1,0 +1,136 @@
+"""The Listen page in a real browser: tiles pressed, typed and played in order, switching, a blind test."""
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+
+from distrack import runs
+from distrack.runs import blind_test
+from distrack.settings import PROJECT, settings
+from tests.browser.conftest import Server
+
+pytestmark = pytest.mark.browser
+
+# Streamlit looks beside the page's own address first, and falls back where nothing is there.
+_EXPECTED = "404 (Not Found)"
+
+
+@pytest.fixture(scope="module")
+def heard() -> Iterator[runs.Run]:
+    """A copy of the demo with what its tracks are heard beside."""
+    folder = settings().runs_path / "heard"
+    shutil.copytree(PROJECT / "assets" / "demo", folder)
+    run = runs.Run(folder)
+    if run.listening() is None:
+        runs.listen(run)
+    yield run
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def errors(page: Page) -> list[str]:
+    """What the console says meanwhile."""
+    found: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and _EXPECTED not in message.text:
+            found.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    return found
+
+
+def state(part: Locator) -> dict[str, Any]:
+    """The data attributes of a component, and when they were read."""
+    found: dict[str, Any] = part.evaluate("part => ({...part.dataset, at: performance.now() / 1000})")
+    return found
+
+
+def test_tiles_are_pressed_typed_walked_and_played_in_order(
+    server: Server, page: Page, heard: runs.Run, errors: list[str]
+) -> None:
+    page.goto(f"{server.url}/listen?run={heard.id}")
+    board, tiles = page.locator(".board"), page.locator(".tile")
+    expect(tiles).to_have_count(80, timeout=60_000)
+    tiles.nth(13).click()
+    name = tiles.nth(13).get_attribute("data-name")
+    assert name is not None
+    expect(board).to_have_attribute("data-playing", name)
+    before = float(state(board)["position"])
+    page.wait_for_timeout(200)
+    assert float(state(board)["position"]) > before
+    expect(page.locator(".player")).to_have_attribute("aria-label", re.compile(f"Track {name} "))
+    expect(page).to_have_url(re.compile(f"track={name}"))
+    page.keyboard.press("7")
+    seven = tiles.nth(17)
+    expect(board).to_have_attribute("data-playing", str(seven.get_attribute("data-name")))
+    expect(seven).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(board).to_have_attribute("data-playing", str(tiles.nth(26).get_attribute("data-name")))
+    page.keyboard.press("Escape")
+    expect(board).not_to_have_attribute("data-playing", re.compile(".*"))
+    page.get_by_role("button", name="Play all").click()
+    for number in (0, 10):
+        expect(board).to_have_attribute("data-playing", str(tiles.nth(number).get_attribute("data-name")))
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Play all")).to_be_visible()
+    assert not errors
+
+
+def test_switching_keeps_the_place_loops_and_matches_loudness(
+    server: Server, page: Page, heard: runs.Run, errors: list[str]
+) -> None:
+    page.goto(f"{server.url}/listen?run={heard.id}")
+    player = page.locator(".player")
+    expect(player).to_have_attribute("data-ready", "true", timeout=60_000)
+    player.focus()
+    page.keyboard.press("l")
+    page.keyboard.press(" ")
+    expect(player).to_have_attribute("data-playing", "true")
+    page.wait_for_timeout(200)
+    for key, title in (("2", "Nearest real clip"), ("3", "Random real clip"), ("5", "Evolution"), ("1", "Synthetic")):
+        before = state(player)
+        page.keyboard.press(key)
+        expect(player).to_have_attribute("data-source", title)
+        page.wait_for_timeout(100)
+        after = state(player)
+        # The second's loop may have begun again meanwhile; a frame or two of the screen lies between the two clocks.
+        lost = (float(after["position"]) - float(before["position"]) - (after["at"] - before["at"])) % 1.0
+        assert min(lost, 1 - lost) < 0.06
+    page.keyboard.press("5")
+    first = state(player)["step"]
+    player.get_by_role("slider").press("ArrowRight")
+    assert state(player)["step"] != first
+    page.keyboard.press("2")
+    matched = float(state(player)["gain"])
+    page.get_by_role("button", name="Matched loudness").click()
+    assert float(state(player)["gain"]) == 1.0 != matched
+    time.sleep(1.2)
+    assert state(player)["playing"] == "true", "it began again at its end"
+    page.get_by_role("button", name="Pause").click()
+    held = state(player)["position"]
+    page.wait_for_timeout(100)
+    assert state(player)["position"] == held
+    assert not errors
+
+
+def test_a_blind_test_is_taken_to_its_end(server: Server, page: Page, heard: runs.Run) -> None:
+    page.goto(f"{server.url}/listen?run={heard.id}&view=Guess")
+    page.get_by_role("button", name="Begin").click(timeout=60_000)
+    page.wait_for_url(re.compile("blind="))
+    (test,) = blind_test.all_tests(heard)
+    for number, trial in enumerate(test.trials):
+        expect(page.get_by_text(f"Question {number + 1} of {len(test.trials)}")).to_be_visible()
+        choice = test.choices(trial)[trial.truth]
+        page.get_by_test_id("stMain").get_by_role("button", name=choice, exact=True).click()
+    expect(page.get_by_text("You were right")).to_be_visible()
+    (again,) = blind_test.all_tests(heard)
+    assert again.answers == tuple(trial.truth for trial in again.trials)
