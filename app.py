@@ -9,9 +9,10 @@ from distrack.device import choose_device
 from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError
 from distrack.settings import PROJECT, settings
+from distrack.ui import stage
 from distrack.ui.current import demo, runs_path
+from distrack.ui.sound import sheets, soundboard
 from distrack.ui.status import badge, sidebar
-from distrack.ui.tracks import pictures
 
 st.set_page_config(page_title="DisTrack", page_icon=str(PROJECT / "assets" / "logo.svg"), layout="wide")
 
@@ -49,25 +50,17 @@ def home() -> None:
 def _play(run: runs.Run) -> None:
     report = run.report()
     synthetic = SyntheticSet.load(run.synthetic)
-    classes, shown = pictures(run.synthetic, run.synthetic.stat().st_mtime, 1)
     learnt = report.accuracy("random-cnn", "synthetic") if report else None
     chosen = report.accuracy("random-cnn", "random-selection") if report else None
     st.subheader("Ten spoken digits, in the storage of one track each")
     if report and learnt is not None and chosen is not None:
         st.markdown(
             f"Distilled from {report.split.train:,} clips to {report.floats_per_class:,} numbers a digit, which hold "
-            f"{report.rendered_per_class} tracks each; here is the first. A CNN that learnt from these alone "
-            f"recognises **{learnt:.0%}** of digits by speakers it never heard; from one random recording a digit, "
-            f"**{chosen:.0%}**."
+            f"{report.rendered_per_class} tracks each: press one, or type its digit. A CNN that learnt from these "
+            f"alone recognises **{learnt:.0%}** of digits by speakers it never heard; from one random recording a "
+            f"digit, **{chosen:.0%}**."
         )
-    names = synthetic.track_names()
-    for row in range(0, len(classes), 5):
-        for column, label in zip(st.columns(5), range(row, min(row + 5, len(classes))), strict=False):
-            with column:
-                st.image(
-                    shown[label][0], width="stretch", caption=classes[label], alt=f"track of class {classes[label]}"
-                )
-                st.audio(run.track(names[label * synthetic.tracks_per_class]).read_bytes(), format="audio/flac")
+    soundboard(sheets(run), seconds=synthetic.config.seconds, key="board-demo")
 
 
 def _recent() -> None:
@@ -102,6 +95,8 @@ leave_imports_alone()
 try:
     with st.sidebar:
         sidebar(str(choose_device(settings().device)))
+        stage.enter()
+    stage.show(page.url_path)
     page.run()
 except DistrackError as error:
     st.error(str(error))

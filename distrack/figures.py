@@ -219,7 +219,7 @@ def run_bars(measured: Mapping[str, Sequence[Scored]], *, chance: float | None, 
         )
         + guessing.mark_rule(strokeDash=[3, 4], strokeWidth=2, color=ink).encode(x=x)
     )
-    readable: alt.LayerChart = whole.properties(height=alt.Step(31)).configure_axis(
+    readable: alt.LayerChart = whole.properties(height=31 * len(order)).configure_axis(
         labelFontSize=_FONT - 2, titleFontSize=_FONT - 2
     )
     return readable

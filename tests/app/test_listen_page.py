@@ -43,7 +43,8 @@ def heard(finished: runs.Run) -> Iterator[runs.Run]:
     """The finished run with all that its tracks are heard beside."""
     runs.listen(finished)
     yield finished
-    (finished.path / "listening.json").unlink()
+    for made in ("listening.json", "inspection.json"):
+        (finished.path / made).unlink()
 
 
 def test_the_soundboard_has_every_track_and_the_player_the_first(app: AppTest, finished: runs.Run) -> None:

@@ -134,3 +134,22 @@ def test_a_blind_test_is_taken_to_its_end(server: Server, page: Page, heard: run
     expect(page.get_by_text("You were right")).to_be_visible()
     (again,) = blind_test.all_tests(heard)
     assert again.answers == tuple(trial.truth for trial in again.trials)
+
+
+def test_on_stage_one_key_goes_through_the_pages_with_the_run_in_view(
+    server: Server, page: Page, heard: runs.Run, errors: list[str]
+) -> None:
+    page.goto(f"{server.url}/distill?run={heard.id}")
+    page.get_by_role("button", name="Stage mode").click(timeout=60_000)
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+    for title in ("Listen", "Evaluate", "Distill"):
+        page.get_by_role("heading", level=1).click()
+        page.keyboard.press("PageDown")
+        expect(page.get_by_role("heading", name=title, exact=True, level=1)).to_be_visible()
+        page.wait_for_url(re.compile(rf"/{title.lower()}\?.*run={heard.id}"))
+        expect(page.get_by_role("button", name=title, exact=True)).to_have_attribute("aria-current", "page")
+    page.keyboard.press("PageUp")
+    expect(page.get_by_role("heading", name="Evaluate", exact=True, level=1)).to_be_visible()
+    page.get_by_role("button", name="Leave the stage").click()
+    expect(page.get_by_test_id("stSidebar")).to_be_visible()
+    assert not errors
