@@ -265,7 +265,7 @@ def distill(
         },
         "evaluation": _evaluation(evaluators, baselines, evaluation_seeds),
     }
-    jobs = [from_preset(runs.DistillJob, {**asked, "ipc": count}) for count in _listed(ipc) or (None,)]
+    jobs = [from_preset(runs.DistillJob, {**asked, "ipc": count}) for count in _counts(ipc) or (None,)]
     if no_evaluate:
         jobs = [job.model_copy(update={"evaluation": None}) for job in jobs]
     if len(jobs) > 1 or cross_validate or seeds is not None:
@@ -612,6 +612,13 @@ def _runs_path(given: Path | None) -> Path:
 
 def _evaluation(evaluators: str | None, baselines: str | None, seeds: int | None) -> dict[str, Any]:
     return {"evaluators": _listed(evaluators), "baselines": _listed(baselines), "seeds": seeds}
+
+
+def _counts(text: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(map(int, _listed(text) or ()))
+    except ValueError:
+        raise ConfigError(f"--ipc {text}: an integer, or several of them, comma-separated") from None
 
 
 def _listed(text: str | None) -> tuple[str, ...] | None:

@@ -72,7 +72,9 @@ class DistillJob(DistillConfig):
         written = {"dataset", "feature.name", "ipc", "preset", "domain", "duration"}
         for field, value in flat(self):
             # An evaluation that is None is the one field whose None says something.
-            if field == "evaluation" or (field not in written and value != plain.get(field)):
+            # Of an evaluation's recipe, which a config of an earlier version may have otherwise, there are no options.
+            named = not field.startswith("evaluation.") or field in OPTIONS
+            if field == "evaluation" or (named and field not in written and value != plain.get(field)):
                 words += [tuple(option(field, value))]
         return words
 

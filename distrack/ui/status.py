@@ -27,6 +27,8 @@ PHASES = {
     "invert": "Making the tracks audible",
     "evaluate": "Evaluating on real test clips",
     "series": "One run after the other",
+    "inspect": "Looking for copies",
+    "listen": "Making sounds to compare with",
 }
 
 
