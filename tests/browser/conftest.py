@@ -10,17 +10,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from distrack import runs
 from distrack.settings import PROJECT, settings
 from tests.chromium import of_playwright, on_path
 
+# Long enough beside other work; what is there is seen at once.
+_PATIENCE = 30_000
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 
 
 class Server:
     """The app as `python -m distrack app` starts it."""
+
+    command: tuple[str, ...] = ("-m", "distrack", "app")
 
     def __init__(self, log: Path) -> None:
         with socket.socket() as free:
@@ -34,9 +38,9 @@ class Server:
         """Starts the server and waits until it answers."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "distrack", "app"],
+                [sys.executable, *self.command],
                 cwd=PROJECT,
-                env={**os.environ, "PORT": str(self.port)},
+                env={**os.environ, "PORT": str(self.port), "STREAMLIT_SERVER_PORT": str(self.port)},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -86,6 +90,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A tab of a laptop's size."""
     tab = browser.new_page(viewport={"width": 1280, "height": 1000})
-    tab.set_default_timeout(30_000)
+    tab.set_default_timeout(_PATIENCE)
+    expect.set_options(timeout=_PATIENCE)
     yield tab
     tab.close()

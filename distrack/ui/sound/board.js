@@ -1,6 +1,8 @@
-// The soundboard: a grid of tiles, a column for each class, a row for each of its tracks.
+// The soundboard: a grid of tiles, a column for each class and a row for each track; many classes the other way round.
 
 const boards = new WeakMap();
+// Classes that have room beside each other.
+const ABREAST = 12;
 
 export default function (component) {
   return once(boards, component, Board);
@@ -22,6 +24,7 @@ class Board {
     this.root.addEventListener("keydown", (event) => this.keyIn(event));
     this.keyAnywhere = (event) => this.keyOn(event);
     document.addEventListener("keydown", this.keyAnywhere);
+    this.near = new IntersectionObserver((entries) => this.load(entries), { root: this.grid, rootMargin: "200px" });
     this.stop = this.stop.bind(this);
     this.frame = this.frame.bind(this);
     this.row = 0;
@@ -38,52 +41,73 @@ class Board {
     this.seconds = data.seconds;
     this.hint = data.hint;
     this.draw();
-    this.classes.forEach((one) => one.sound && decoded(one.sound).catch(() => this.silent(one)));
   }
 
   draw() {
     this.rows = Math.max(...this.classes.map((one) => one.names.length));
     this.row = Math.min(this.row, this.rows - 1);
     this.column = Math.min(this.column, this.classes.length - 1);
-    this.tiles = [];
-    const heads = make("div", "row heads");
-    heads.setAttribute("role", "row");
-    this.classes.forEach((one, column) => {
-      const head = make("div", "head", one.title);
-      head.setAttribute("role", "columnheader");
-      if (column < 10 && one.title !== String(column)) head.append(make("kbd", "", String(column)));
-      heads.append(head);
-    });
-    const rows = Array.from({ length: this.rows }, (_, row) => this.drawRow(row));
-    this.grid.style.setProperty("--columns", this.classes.length);
+    this.abreast = this.classes.length <= ABREAST;
+    this.tiles = Array.from({ length: this.rows }, () => []);
+    this.near.disconnect();
+    const heads = this.classes.map((one, column) => this.head(one, column));
+    const cells = this.tiles.map((_, row) => this.classes.map((one, column) => this.cell(one, row, column)));
+    const lines = this.abreast
+      ? [this.line(heads, "row heads"), ...cells.map((some) => this.line(some, "row"))]
+      : heads.map((head, column) => this.line([head, ...cells.map((some) => some[column])], "row"));
+    this.grid.classList.toggle("stacked", !this.abreast);
+    this.grid.style.setProperty("--columns", this.abreast ? this.classes.length : this.rows);
     this.grid.setAttribute("aria-label", this.hint);
-    this.grid.replaceChildren(heads, ...rows);
+    this.grid.replaceChildren(...lines);
+    heads.forEach((head) => this.near.observe(head));
     this.tabStop();
   }
 
-  drawRow(row) {
-    const line = make("div", "row");
+  line(parts, className) {
+    const line = make("div", className);
     line.setAttribute("role", "row");
-    this.classes.forEach((one, column) => {
-      const cell = line.appendChild(make("div", "cell"));
-      cell.setAttribute("role", "gridcell");
-      if (row >= one.names.length) return;
-      const tile = cell.appendChild(make("button", "tile"));
-      tile.type = "button";
-      tile.tabIndex = -1;
-      tile.dataset.name = one.names[row];
-      tile.setAttribute("aria-label", `track ${row + 1} of class ${one.title}`);
-      const picture = tile.appendChild(make("span", "picture"));
-      // One picture for all tracks of a class, below each other.
-      picture.style.backgroundImage = `url("${one.picture}")`;
-      picture.style.backgroundSize = `100% ${100 * one.names.length}%`;
-      picture.style.backgroundPositionY = one.names.length > 1 ? `${(100 * row) / (one.names.length - 1)}%` : "0";
-      tile.append(make("span", "playhead"));
-      const place = { tile, one, row, column };
-      if (!one.sound || one.missing.includes(row)) this.mute(place);
-      (this.tiles[row] ??= [])[column] = place;
-    });
+    line.append(...parts);
     return line;
+  }
+
+  head(one, column) {
+    const head = make("div", "head", one.title);
+    head.setAttribute("role", this.abreast ? "columnheader" : "rowheader");
+    head.title = one.title;
+    head.dataset.column = column;
+    if (column < 10 && one.title !== String(column)) head.append(make("kbd", "", String(column)));
+    return head;
+  }
+
+  cell(one, row, column) {
+    const cell = make("div", "cell");
+    cell.setAttribute("role", "gridcell");
+    if (row >= one.names.length) return cell;
+    const tile = cell.appendChild(make("button", "tile"));
+    tile.type = "button";
+    tile.tabIndex = -1;
+    tile.dataset.name = one.names[row];
+    tile.setAttribute("aria-label", `track ${row + 1} of class ${one.title}`);
+    const picture = tile.appendChild(make("span", "picture"));
+    // One picture for all tracks of a class, below each other.
+    picture.style.backgroundSize = `100% ${100 * one.names.length}%`;
+    picture.style.backgroundPositionY = one.names.length > 1 ? `${(100 * row) / (one.names.length - 1)}%` : "0";
+    tile.append(make("span", "playhead"));
+    const place = { tile, picture, one, row, column };
+    if (!one.sound || one.missing.includes(row)) this.mute(place);
+    this.tiles[row][column] = place;
+    return cell;
+  }
+
+  // A class is loaded as it comes near: its picture, and its sound so that the first press need not wait for it.
+  load(entries) {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      this.near.unobserve(target);
+      const one = this.classes[target.dataset.column];
+      this.of(one).forEach(({ picture }) => (picture.style.backgroundImage = `url("${one.picture}")`));
+      if (one.sound) decoded(one.sound).catch(() => this.silent(one));
+    }
   }
 
   mute({ tile, row, one }) {
@@ -94,12 +118,16 @@ class Board {
   }
 
   silent(one) {
-    this.every().filter((place) => place.one === one).forEach((place) => this.mute(place));
+    this.of(one).forEach((place) => this.mute(place));
     this.said.textContent = `The sounds of ${one.title} could not be loaded.`;
   }
 
   every() {
     return this.classes.flatMap((_, column) => this.tiles.map((row) => row[column]).filter(Boolean));
+  }
+
+  of(one) {
+    return this.every().filter((place) => place.one === one);
   }
 
   at(element) {
@@ -124,7 +152,8 @@ class Board {
 
   // The tab key enters the grid at one tile and leaves it again; arrows go from tile to tile.
   tabStop() {
-    this.every().forEach(({ tile, row, column }) => (tile.tabIndex = row === this.row && column === this.column ? 0 : -1));
+    const { row, column } = this;
+    this.every().forEach((place) => (place.tile.tabIndex = place.row === row && place.column === column ? 0 : -1));
   }
 
   keyIn(event) {
@@ -132,7 +161,8 @@ class Board {
     const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
     const step = steps[event.key];
     if (step && this.at(event.composedPath()[0])) {
-      const place = this.tiles[this.row + step[0]]?.[this.column + step[1]];
+      const [rows, columns] = this.abreast ? step : step.toReversed();
+      const place = this.tiles[this.row + rows]?.[this.column + columns];
       if (place) place.tile.focus();
       event.preventDefault();
     } else if (event.key === "Escape") {
@@ -142,7 +172,8 @@ class Board {
 
   // Digits play wherever the focus is, unless someone writes.
   keyOn(event) {
-    if (writes(event) || event.repeat || !/^[0-9]$/.test(event.key) || event.composedPath().some((part) => part.dataset?.keys === "digits")) return;
+    const taken = event.composedPath().some((part) => part.dataset?.keys === "digits");
+    if (taken || writes(event) || event.repeat || !/^[0-9]$/.test(event.key)) return;
     const place = this.tiles[this.row]?.[Number(event.key)];
     if (!place) return;
     this.sequence = null;
@@ -184,7 +215,8 @@ class Board {
     this.all.textContent = this.sequence ? "Stop" : "Play all";
     this.said.textContent = `Playing track ${place.row + 1} of ${place.one.title}`;
     this.root.dataset.playing = place.one.names[place.row];
-    if (!this.sequence) this.report("track", place.one.names[place.row]);
+    if (this.sequence) place.tile.scrollIntoView({ block: "nearest", inline: "nearest" });
+    else this.report("track", place.one.names[place.row]);
     this.frame();
   }
 
@@ -220,6 +252,7 @@ class Board {
 
   end() {
     this.stop();
+    this.near.disconnect();
     document.removeEventListener("keydown", this.keyAnywhere);
     this.root.remove();
   }

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import streamlit as st
 from streamlit import runtime
 
 _HERE = Path(__file__).parent
@@ -15,7 +16,10 @@ def url_of(data: bytes, mimetype: str, place: str) -> str:
         mimetype: "audio/flac", "image/png".
         place: which part of the page they are for; what was there before is forgotten.
     """
-    return runtime.get_instance().media_file_mgr.add(data, mimetype, place) if runtime.exists() else ""
+    if not runtime.exists():
+        return ""
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    return f"/{base}" * bool(base) + runtime.get_instance().media_file_mgr.add(data, mimetype, place)
 
 
 def source(*names: str) -> str:

@@ -59,6 +59,9 @@ class Player {
     this.print = print;
     this.pause();
     this.position = 0;
+    // Those of the track before are not to be heard under this one's name.
+    this.buffers = null;
+    delete this.root.dataset.ready;
     this.seconds = data.seconds;
     this.sources = data.sources;
     this.root.setAttribute("aria-label", data.title);
@@ -82,8 +85,9 @@ class Player {
   async load() {
     const { sources, print } = this;
     const loaded = sources.map(({ sounds }) => Promise.all(sounds.map((sound) => this.loadOne(sound))));
-    this.buffers = await Promise.all(loaded);
+    const buffers = await Promise.all(loaded);
     if (this.print !== print) return;
+    this.buffers = buffers;
     // As loud as the softest of them can be without clipping.
     const reach = this.buffers.flat().filter((one) => one.buffer && one.loudness !== null);
     this.target = Math.min(-16, ...reach.map(({ loudness, peak }) => loudness - 20 * Math.log10(peak)));

@@ -3,27 +3,55 @@
 const shared = (globalThis.distrackSound ??= { context: null, decoded: new Map(), stop: null });
 // Long enough against clicks, too short to be heard.
 const FADE = 0.006;
+// Of the context and of all that is decoded: a source that has to change the rate draws straight lines between samples,
+// which is heard as tones that are not there.
+const RATE = 48000;
+// Samples of decoded sounds that are kept, the last used ones: five minutes, 58 MB.
+const KEPT = 300 * RATE;
 
 // Only after a gesture: browsers refuse it before.
 function audio() {
-  shared.context ??= new AudioContext({ latencyHint: "interactive" });
+  shared.context ??= new AudioContext({ latencyHint: "interactive", sampleRate: RATE });
   if (shared.context.state === "suspended") shared.context.resume();
   return shared.context;
 }
 
 // Decoding needs no gesture, so that everything is there when a tile is pressed.
 function decoded(url) {
-  if (!shared.decoded.has(url)) {
-    const sound = fetch(url)
-      .then((answer) => {
-        if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
-        return answer.arrayBuffer();
-      })
-      .then((bytes) => new OfflineAudioContext(1, 1, 48000).decodeAudioData(bytes));
-    sound.catch(() => shared.decoded.delete(url));
-    shared.decoded.set(url, sound);
+  const entry = shared.decoded.get(url) ?? { sound: decode(url), length: 0 };
+  // What was used last is the last to be let go.
+  shared.decoded.delete(url);
+  shared.decoded.set(url, entry);
+  entry.sound.then(
+    (buffer) => {
+      entry.length = buffer.length;
+      forget();
+    },
+    () => shared.decoded.delete(url),
+  );
+  return entry.sound;
+}
+
+async function decode(url) {
+  return new OfflineAudioContext(1, 1, RATE).decodeAudioData(await fetched(url));
+}
+
+async function fetched(url) {
+  // A rerun that was cut short lets go of its files until the one after it names them again.
+  for (const wait of [0, 300, 1500]) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    const answer = await fetch(url);
+    if (answer.ok) return answer.arrayBuffer();
   }
-  return shared.decoded.get(url);
+  throw new Error(`nothing at ${url}`);
+}
+
+function forget() {
+  let kept = 0;
+  for (const [url, { length }] of [...shared.decoded].reverse()) {
+    if (kept && kept + length > KEPT) shared.decoded.delete(url);
+    else kept += length;
+  }
 }
 
 // Whoever begins to sound stops what sounded before.
@@ -46,7 +74,8 @@ function make(tag, className, text) {
 // Keys belong to whoever writes.
 function writes(event) {
   const target = event.composedPath()[0];
-  const typed = target instanceof HTMLElement && target.closest("input:not([type=range]), textarea, select, [contenteditable=true], [role=combobox], [role=listbox]");
+  const fields = "input:not([type=range]), textarea, select, [contenteditable=true], [role=combobox], [role=listbox]";
+  const typed = target instanceof HTMLElement && target.closest(fields);
   return Boolean(typed) || event.ctrlKey || event.metaKey || event.altKey;
 }
 
@@ -57,6 +86,8 @@ function once(instances, component, Make) {
   if (!instance) instances.set(root, (instance = new Make(root)));
   instance.update(component);
   return () => {
+    // Streamlit also calls this for data that newer data overtook: then the place is still on the page, and sounds on.
+    if (root.isConnected) return;
     instance.end();
     instances.delete(root);
   };
