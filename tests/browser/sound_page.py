@@ -1,5 +1,6 @@
 """A page of nothing but our sound components, with sounds that say where they are."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ def _ramps(size: float) -> list[Heard]:
 def main() -> None:
     """Shows what the URL asks for."""
     asked = st.query_params
+    time.sleep(float(asked.get("wait", "0")))
     st.title("Sounds")
     if asked["show"] == "board":
         seconds = float(asked.get("seconds", "1"))

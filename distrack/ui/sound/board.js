@@ -105,7 +105,10 @@ class Board {
       if (!isIntersecting) continue;
       this.near.unobserve(target);
       const one = this.classes[target.dataset.column];
-      this.of(one).forEach(({ picture }) => (picture.style.backgroundImage = `url("${one.picture}")`));
+      pictured(one.picture).then(
+        () => this.of(one).forEach(({ picture }) => (picture.style.backgroundImage = `url("${one.picture}")`)),
+        () => {},
+      );
       if (one.sound) decoded(one.sound).catch(() => this.silent(one));
     }
   }
@@ -213,7 +216,7 @@ class Board {
     place.tile.classList.add("on");
     place.tile.setAttribute("aria-pressed", "true");
     this.all.textContent = this.sequence ? "Stop" : "Play all";
-    this.said.textContent = `Playing track ${place.row + 1} of ${place.one.title}`;
+    this.said.textContent = `Playing track ${place.row + 1} of class ${place.one.title}`;
     this.root.dataset.playing = place.one.names[place.row];
     if (this.sequence) place.tile.scrollIntoView({ block: "nearest", inline: "nearest" });
     else this.report("track", place.one.names[place.row]);

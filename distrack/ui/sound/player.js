@@ -236,12 +236,18 @@ class Player {
     this.slider.setAttribute("aria-valuetext", label);
     this.stepsSaid.textContent = label;
     this.picture.hidden = !picture;
-    if (picture) this.picture.src = picture;
     this.picture.alt = `${title} ${label}`.trim();
+    if (picture) this.draw(picture);
     this.root.dataset.step = label;
     this.blend(FADE);
     this.drawWave();
     this.show();
+  }
+
+  async draw(picture) {
+    this.drawing = picture;
+    await pictured(picture).catch(() => {});
+    if (this.drawing === picture) this.picture.src = picture;
   }
 
   drawWave() {

@@ -36,14 +36,33 @@ async function decode(url) {
   return new OfflineAudioContext(1, 1, RATE).decodeAudioData(await fetched(url));
 }
 
-async function fetched(url) {
-  // A rerun that was cut short lets go of its files until the one after it names them again.
-  for (const wait of [0, 300, 1500]) {
-    await new Promise((resolve) => setTimeout(resolve, wait));
+function fetched(url) {
+  return patiently(async () => {
     const answer = await fetch(url);
-    if (answer.ok) return answer.arrayBuffer();
+    if (!answer.ok) throw new Error(`nothing at ${url}`);
+    return answer.arrayBuffer();
+  });
+}
+
+// Until it can be shown at once.
+function pictured(url) {
+  return patiently(() => {
+    const image = new Image();
+    image.src = url;
+    return image.decode();
+  });
+}
+
+// A rerun that was cut short lets go of its files until the one after it names them again.
+async function patiently(get) {
+  for (const wait of [300, 1500, 4000]) {
+    try {
+      return await get();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
   }
-  throw new Error(`nothing at ${url}`);
+  return get();
 }
 
 function forget() {
