@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -495,19 +497,27 @@ def compare(
     typer.echo(f"{to}: {len(entries)} {'run' if len(entries) == 1 else 'runs'}")
 
 
+@contextmanager
+def _keeping(run: str, *, as_json: bool) -> Iterator[None]:
+    """Whoever stops the work on a run is told that nothing is lost."""
+    from distrack import runs
+
+    try:
+        yield
+    except runs.Stopped:
+        typer.echo(f"stopped: {run} keeps what it had", err=as_json)
+
+
 @app.command()
 def inspect(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Looks whether tracks are copies: how near each comes to its nearest real clip."""
     from distrack import runs
 
     found = runs.find(_runs_path(runs_path), run)
-    try:
+    with _keeping(run, as_json=as_json):
         with terminal.progress(quiet=quiet) as watch:
             inspection = runs.inspect(found, watch=watch)
-    except runs.Stopped:
-        typer.echo(f"stopped: {run} keeps what it had", err=as_json)
-        return
-    terminal.show_inspection(inspection, run, as_json=as_json)
+        terminal.show_inspection(inspection, run, as_json=as_json)
 
 
 @app.command()
@@ -524,13 +534,10 @@ def listen(
     from distrack import runs
 
     found = runs.find(_runs_path(runs_path), run)
-    try:
+    with _keeping(run, as_json=as_json):
         with terminal.progress(quiet=quiet) as watch:
             listening = runs.listen(found, track or (), watch=watch)
-    except runs.Stopped:
-        typer.echo(f"stopped: {run} keeps what it had", err=as_json)
-        return
-    terminal.show_listening(listening, run, as_json=as_json)
+        terminal.show_listening(listening, run, as_json=as_json)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 
 from distrack.evaluate import Accuracy, Report
-from distrack.runs.cells import Cell, pooled
+from distrack.runs.cells import Cell, Tabulated, in_common, pooled
 from distrack.runs.grid import MEASURED, NOTES, CondenseJob
 
 
@@ -39,30 +39,16 @@ class Row(BaseModel):
     gain: float | None = None
 
 
-class CondenseReport(BaseModel):
+class CondenseReport(Tabulated):
     """`report.json` of a condensation: accuracy against duration at an equal budget, as far as it is measured.
 
     Attributes:
         evaluator: by which the accuracies were measured.
-        classes: how many there are.
-        cells, done: cells of the grid, and how many of them are done.
-        notes: what whoever reads it should know.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    dataset: str
-    feature: str
-    domain: str
-    preset: str
     budget_seconds: float
-    seeds: int
     evaluator: str
-    classes: int | None
-    cells: int
-    done: int
     rows: tuple[Row, ...]
-    notes: tuple[str, ...]
 
 
 def tabulated(job: CondenseJob, reports: Mapping[Cell, Report]) -> CondenseReport:
@@ -71,26 +57,11 @@ def tabulated(job: CondenseJob, reports: Mapping[Cell, Report]) -> CondenseRepor
         _row(distillation.seconds, distillation.ipc, distillation.parameterisation, reports)
         for distillation in job.distillations
     )
-    notes = dict.fromkeys(NOTES)
-    for report in reports.values():
-        notes |= dict.fromkeys(report.split.notes)
+    notes = [*NOTES, *(note for report in reports.values() for note in report.split.notes)]
     if len({(row.train, row.test) for row in rows if row.test is not None}) > 1:
-        notes["not every duration has the same clips: one whose first seconds are silent cannot be used"] = None
-    first = next(iter(reports.values()), None)
-    return CondenseReport(
-        dataset=job.first.dataset,
-        feature=job.first.feature.name,
-        domain=job.first.domain,
-        preset=job.first.preset,
-        budget_seconds=job.budget_seconds,
-        seeds=job.seeds,
-        evaluator=MEASURED[0],
-        classes=None if first is None else len(first.evaluations[0].confusion),
-        cells=job.seeds * len(job.distillations),
-        done=len(reports),
-        rows=rows,
-        notes=tuple(notes),
-    )
+        notes.append("not every duration has the same clips: one whose first seconds are silent cannot be used")
+    common = in_common(job, reports, notes)
+    return CondenseReport(**common, budget_seconds=job.budget_seconds, evaluator=MEASURED[0], rows=rows)
 
 
 def _row(seconds: float, tracks: int, parameterisation: str, reports: Mapping[Cell, Report]) -> Row:

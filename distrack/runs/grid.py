@@ -14,7 +14,7 @@ from distrack.distill.presets import Overrides, merged
 from distrack.errors import ConfigError, DistrackError
 from distrack.evaluate import EvaluationConfig, planned
 from distrack.networks import check_shape
-from distrack.runs.cells import Cell, Group
+from distrack.runs.cells import Cell, Distillations, Group
 from distrack.runs.job import DistillJob, flat, option
 
 # What whoever reads a result should know.
@@ -99,14 +99,12 @@ class Grid(BaseModel):
         return round(self.budget_seconds / duration)
 
 
-class CondenseJob(Grid):
+class CondenseJob(Grid, Distillations):
     """A temporal condensation.
 
     Attributes:
         distillations: for each duration what is distilled, how, and how it is measured, with the first seed.
     """
-
-    distillations: tuple[DistillJob, ...]
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:
@@ -117,14 +115,7 @@ class CondenseJob(Grid):
             _check_measured(job, job.evaluation)
         if any(job.feature != self.first.feature for job in self.distillations):
             raise ValueError("feature: it must be the same for every duration")
-        if self.first.seed + self.seeds > 2**32:
-            raise ValueError(f"seed {self.first.seed}: with {self.seeds} seeds the last one would be beyond 2^32")
         return self
-
-    @property
-    def first(self) -> DistillJob:
-        """The distillation of the shortest duration, for what all have in common."""
-        return self.distillations[0]
 
     @property
     def usual_name(self) -> str:
@@ -145,7 +136,7 @@ class CondenseJob(Grid):
                     for job in self.distillations
                 ),
             )
-            for seed in range(self.first.seed, self.first.seed + self.seeds)
+            for seed in self.every_seed()
         ]
 
     def check(self) -> None:

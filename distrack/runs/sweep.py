@@ -2,35 +2,29 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from distrack import datasets
 from distrack.distill import from_preset
 from distrack.errors import ConfigError
 from distrack.evaluate import Accuracy, Evaluation, Report
-from distrack.runs.cells import Cell, Group, pooled
+from distrack.runs.cells import Cell, Distillations, Group, Tabulated, in_common, pooled
 from distrack.runs.job import DistillJob
 
 # Options of a command that say how many runs there are.
 _MANY = ("--ipc", "--test-fold", "--seeds")
 
 
-class SweepJob(BaseModel):
+class SweepJob(Distillations):
     """Distillations that differ in tracks per class, test fold or seed, and in nothing else that was asked for.
 
     Attributes:
         distillations: one for each number of tracks per class, the fewest first, with the first seed.
         folds: official folds to test on, each in turn: cross-validation; none is the distillations' own.
-        seeds: distillations of each of these, each with a seed of its own.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    distillations: tuple[DistillJob, ...]
     folds: tuple[int, ...] = ()
-    seeds: Annotated[int, Field(ge=1, le=100)] = 1
 
     @field_validator("distillations")
     @classmethod
@@ -39,17 +33,6 @@ class SweepJob(BaseModel):
         if not counts or len(set(counts)) < len(counts):
             raise ValueError(f"ipc {','.join(map(str, counts))}: name each number of tracks once")
         return tuple(sorted(distillations, key=lambda job: job.ipc))
-
-    @model_validator(mode="after")
-    def _seeds_fit(self) -> Self:
-        if self.first.seed + self.seeds > 2**32:
-            raise ValueError(f"seed {self.first.seed}: with {self.seeds} seeds the last one would be beyond 2^32")
-        return self
-
-    @property
-    def first(self) -> DistillJob:
-        """The distillation to the fewest tracks, for what all have in common."""
-        return self.distillations[0]
 
     @property
     def usual_name(self) -> str:
@@ -60,24 +43,16 @@ class SweepJob(BaseModel):
     def groups(self, sweep_id: str) -> list[Group]:
         """Every cell in the order of work; folds are side by side, or numbers of tracks where there are no folds."""
         found = []
-        for seed in range(self.first.seed, self.first.seed + self.seeds):
+        for seed in self.every_seed():
             said = f"seed {seed}" if self.seeds > 1 else ""
-            rows = [
-                (
-                    job,
-                    [
-                        self._cell(sweep_id, job.model_copy(update={"seed": seed}), fold)
-                        for fold in self.folds or (None,)
-                    ],
-                )
-                for job in self.distillations
-            ]
+            jobs = [job.model_copy(update={"seed": seed}) for job in self.distillations]
             if not self.folds:
-                found.append(Group(said.capitalize(), tuple(cell for _, cells in rows for cell in cells)))
+                found.append(Group(said.capitalize(), tuple(self._cell(sweep_id, job, None) for job in jobs)))
                 continue
-            for job, cells in rows:
-                title = f"{job.ipc} per class" if len(rows) > 1 else ""
-                found.append(Group(", ".join(filter(None, (title, said))).capitalize(), tuple(cells)))
+            for job in jobs:
+                counted = f"{job.ipc} per class" if len(jobs) > 1 else ""
+                title = ", ".join(filter(None, (counted, said))).capitalize()
+                found.append(Group(title, tuple(self._cell(sweep_id, job, fold) for fold in self.folds)))
         return found
 
     def _cell(self, sweep_id: str, job: DistillJob, fold: int | None) -> Cell:
@@ -161,32 +136,19 @@ class SweepRow(BaseModel):
     runs: tuple[str, ...]
 
 
-class SweepReport(BaseModel):
+class SweepReport(Tabulated):
     """`report.json` of a sweep, as far as it is measured.
 
     Attributes:
         folds: official folds that it goes through; none where it does not.
         test: test clips, of every fold that is done.
         disjoint_by: what no test clip shares with a training clip.
-        cells, done: runs of the sweep, and how many of them are done.
-        notes: what whoever reads it should know.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    dataset: str
-    feature: str
-    domain: str
-    preset: str
     folds: tuple[int, ...]
-    seeds: int
-    classes: int | None
     test: dict[str, int]
     disjoint_by: str | None
-    cells: int
-    done: int
     rows: tuple[SweepRow, ...]
-    notes: tuple[str, ...]
 
     @property
     def spread(self) -> str:
@@ -196,24 +158,16 @@ class SweepReport(BaseModel):
 
 def tabulated(job: SweepJob, reports: Mapping[Cell, Report]) -> SweepReport:
     """What the cells that are done have measured."""
-    first = next(iter(reports.values()), None)
-    notes = dict.fromkeys(note for report in reports.values() for note in report.split.notes)
-    if job.folds and len(reports) < len(job.folds) * job.seeds * len(job.distillations):
-        notes["not every fold is done: the means are of those that are"] = None
+    notes = [note for report in reports.values() for note in report.split.notes]
+    common = in_common(job, reports, notes)
+    if job.folds and common["done"] < common["cells"]:
+        common["notes"] += ("not every fold is done: the means are of those that are",)
     return SweepReport(
-        dataset=job.first.dataset,
-        feature=job.first.feature.name,
-        domain=job.first.domain,
-        preset=job.first.preset,
+        **common,
         folds=job.folds,
-        seeds=job.seeds,
-        classes=None if first is None or not first.evaluations else len(first.evaluations[0].confusion),
         test={str(report.split.test_fold or ""): report.split.test for report in reports.values()},
-        disjoint_by=None if first is None else first.split.disjoint_by,
-        cells=len(job.distillations) * max(len(job.folds), 1) * job.seeds,
-        done=len(reports),
+        disjoint_by=next((report.split.disjoint_by for report in reports.values()), None),
         rows=tuple(row for each in job.distillations for row in _rows(each.ipc, reports, over_folds=bool(job.folds))),
-        notes=tuple(notes),
     )
 
 
@@ -222,7 +176,6 @@ def _rows(tracks: int, reports: Mapping[Cell, Report], *, over_folds: bool) -> l
     for cell, report in reports.items():
         for evaluation in report.evaluations if cell.job.ipc == tracks else ():
             found.setdefault(evaluation.key, {})[cell] = evaluation
-    floats = {cell.run_id: report.floats_per_class for cell, report in reports.items()}
     accuracies = {key: _accuracy(measured, over_folds=over_folds) for key, measured in found.items()}
     rows = []
     for (evaluator, trained_on, network), measured in found.items():
@@ -231,7 +184,7 @@ def _rows(tracks: int, reports: Mapping[Cell, Report], *, over_folds: bool) -> l
         rows.append(
             SweepRow(
                 tracks_per_class=tracks,
-                floats_per_class=floats[next(iter(measured)).run_id],
+                floats_per_class=reports[next(iter(measured))].floats_per_class,
                 evaluator=evaluator,
                 trained_on=trained_on,
                 network=network,
