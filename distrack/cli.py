@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from distrack import answers, terminal
 from distrack import datasets as registry
-from distrack import terminal
 from distrack.errors import ConfigError, DistrackError
 from distrack.settings import PROJECT, settings
 
@@ -440,10 +440,6 @@ def evaluate(
     What was measured before is not measured again: a further seed costs one network, and asking for the same costs
     nothing.
     """
-    from distrack import runs
-    from distrack.distill import from_preset
-
-    found = [runs.find(_runs_path(runs_path), name) for name in dict.fromkeys(run)]
     chosen = {
         **_evaluation(evaluators, baselines, evaluation_seeds),
         "architectures": _listed(architectures),
@@ -451,8 +447,15 @@ def evaluate(
         "learning_rates": _listed(learning_rates),
     }
     chosen = {name: value for name, value in chosen.items() if value is not None}
+    known = answers.answers(_runs_path(runs_path), run, chosen)
+    if known is not None:
+        terminal.show_all(known, as_json=as_json)
+        return
+    from distrack import runs
+    from distrack.distill import from_preset
+
     reports = {}
-    for each in found:
+    for each in [runs.find(_runs_path(runs_path), name) for name in dict.fromkeys(run)]:
         before = each.job().evaluation
         asked = {**({} if before is None else before.model_dump()), **chosen}
         config = from_preset(runs.DistillJob, {"evaluation": asked}).evaluation
@@ -460,7 +463,9 @@ def evaluate(
             raise ConfigError("nothing to evaluate with")
         try:
             with terminal.progress(quiet=quiet) as watch:
-                reports[each.id] = runs.measure(each, config, processes=jobs, watch=watch)
+                report = runs.measure(each, config, processes=jobs, watch=watch)
+            reports[each.id] = report.model_dump(mode="json")
+            answers.keep(each.path, chosen)
         except runs.Stopped:
             typer.echo(f"stopped: {each.id} keeps what it had", err=as_json)
             break

@@ -5,16 +5,15 @@ import json
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from distrack.evaluate import Inspection, Report
-
 if TYPE_CHECKING:
+    from distrack.evaluate import Inspection, Report
     from distrack.runs import CondenseReport, Listening, SweepReport
     from distrack.runs.series import SeriesReport
     from distrack.runs.table import Entry
@@ -113,13 +112,13 @@ def _condensed(report: "CondenseReport", condensation_id: str) -> Table:
     return table
 
 
-def show_all(reports: Mapping[str, Report], *, as_json: bool) -> None:
-    """Reports of runs by their ids; as JSON one is itself, several stand under their ids."""
-    if as_json and len(reports) > 1:
-        typer.echo(json.dumps({name: report.model_dump(mode="json") for name, report in reports.items()}, indent=2))
+def show_all(reports: Mapping[str, Mapping[str, Any]], *, as_json: bool) -> None:
+    """Reports of runs, as `report.json` has them, by ids; as JSON one is itself, several stand under their ids."""
+    if as_json and len(reports) != 1:
+        typer.echo(json.dumps(reports, indent=2))
         return
     for run_id, report in reports.items():
-        show(report, run_id, as_json=as_json)
+        _show(report, run_id, as_json=as_json)
 
 
 def show_comparison(entries: "Sequence[Entry]") -> None:
@@ -151,7 +150,7 @@ def show_comparison(entries: "Sequence[Entry]") -> None:
                 typer.echo(f"note: {entry.run.id}: {note}")
 
 
-def show_inspection(inspection: Inspection, run_id: str, *, as_json: bool) -> None:
+def show_inspection(inspection: "Inspection", run_id: str, *, as_json: bool) -> None:
     """How near tracks come to real clips, beside how near real clips come to each other."""
     if as_json:
         typer.echo(inspection.model_dump_json(indent=2))
@@ -188,21 +187,26 @@ def show_listening(listening: "Listening", run_id: str, *, as_json: bool) -> Non
     show_table(table)
 
 
-def show(report: Report, run_id: str, *, as_json: bool) -> None:
+def show(report: "Report", run_id: str, *, as_json: bool) -> None:
     """The report on standard output."""
+    _show(report.model_dump(mode="json"), run_id, as_json=as_json)
+
+
+def _show(report: Mapping[str, Any], run_id: str, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(report.model_dump_json(indent=2))
+        typer.echo(json.dumps(report, indent=2))
         return
-    if not report.evaluations:
+    if not report["evaluations"]:
         typer.echo(f"{run_id} is done, not evaluated. Measure it with: python -m distrack evaluate {run_id}")
         return
-    table = Table("evaluator", "trained on", "accuracy", "macro F1", title=f"{run_id}: {report.split.test} test clips")
-    for evaluation in report.evaluations:
-        accuracy = evaluation.accuracy
+    title = f"{run_id}: {report['split']['test']} test clips"
+    table = Table("evaluator", "trained on", "accuracy", "macro F1", title=title)
+    for evaluation in report["evaluations"]:
+        accuracy = evaluation["accuracy"]
         table.add_row(
-            evaluation.evaluator,
-            evaluation.trained_on,
-            f"{accuracy.mean:.3f} ± {accuracy.std:.3f} ({len(accuracy.runs)})",
-            f"{evaluation.macro_f1:.3f}",
+            evaluation["evaluator"],
+            evaluation["trained_on"],
+            f"{accuracy['mean']:.3f} ± {accuracy['std']:.3f} ({len(accuracy['runs'])})",
+            f"{evaluation['macro_f1']:.3f}",
         )
     Console().print(table)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from distrack.datasets.cache import Prepared, fill_once, prepare, prepared
+from distrack.datasets.cache import Prepared, fill_once, fingerprint, prepare, prepared
 from distrack.datasets.contract import DATASETS, Clip, Dataset, Index, Progress, Skipped
 from distrack.datasets.download import Remote, download
 from distrack.errors import ConfigError, DatasetError
@@ -24,6 +24,7 @@ __all__ = [
     "Prepared",
     "Skipped",
     "fetch",
+    "fingerprint",
     "home",
     "index",
     "look",

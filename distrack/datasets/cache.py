@@ -74,7 +74,12 @@ class Prepared:
         return np.array([self.index.clips[row].label for row in rows], dtype=np.int64)
 
 
-def _key(index: Index, seconds: float) -> str:
+def fingerprint(index: Index, *, seconds: float) -> str:
+    """A digest of the files of an index, by name, size and time, and of how they are decoded.
+
+    Raises:
+        OSError: a file is gone.
+    """
     digest = hashlib.sha256(f"{_VERSION} {SAMPLE_RATE} {seconds}\n".encode())
     for clip in index.clips:
         stat = clip.path.stat()
@@ -96,14 +101,14 @@ def prepare(index: Index, *, seconds: float, cache_path: Path, progress: Progres
     """
     index.validate()
     _refuse_bad(index, list(index.skipped))
-    folder = cache_path / _key(index, seconds)
+    folder = cache_path / fingerprint(index, seconds=seconds)
     fill_once(folder, lambda partial: _decode_all(index, seconds, partial, progress))
     return _read(index, folder)
 
 
 def prepared(index: Index, *, seconds: float, cache_path: Path) -> Prepared | None:
     """What `prepare` made of an index before, or None where it did not."""
-    folder = cache_path / _key(index, seconds)
+    folder = cache_path / fingerprint(index, seconds=seconds)
     return _read(index, folder) if folder.is_dir() else None
 
 

@@ -11,9 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Part of what a measurement depends on: to be raised whenever an evaluator, a baseline or the recipe's code changes
-# what they predict.
-_VERSION = 1
+from distrack.answers import VERSION
 
 
 class Memory:
@@ -44,5 +42,5 @@ class Memory:
             part.replace(file)
 
     def _file(self, what: Mapping[str, Any]) -> Path:
-        text = json.dumps({**what, "version": _VERSION, "torch": torch.__version__}, sort_keys=True)
+        text = json.dumps({**what, "version": VERSION, "torch": torch.__version__}, sort_keys=True)
         return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from distrack import cli
+from distrack import answers, cli
 from distrack.audio import SAMPLE_RATE
 from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
@@ -245,9 +245,55 @@ def test_several_runs_are_measured_in_processes_and_asked_again_say_the_same(
     # The second run's tracks are the first's: nothing was measured twice, and nothing is now.
     assert reports["one"]["evaluations"] == reports["two"]["evaluations"]
     code, out, _ = typed(*asked, "--runs-path", str(tmp_path), "--json", "--quiet")
-    assert code == 0
+    assert (code, json.loads(out)) == (0, reports)
+    (tmp_path / "two" / "answered.json").unlink()
+    code, out, _ = typed(*asked, "--runs-path", str(tmp_path), "--json", "--quiet")
     again = json.loads(out)
-    assert again["one"]["evaluations"] == reports["one"]["evaluations"]
+    assert [again[name]["evaluations"] for name in again] == [reports[name]["evaluations"] for name in reports]
+
+
+def test_an_answer_holds_as_long_as_nothing_it_depends_on_changes(
+    finished: Finished, sounds: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "one"
+    shutil.copytree(finished.run.path, run)
+    asked = {"seeds": 3}
+    answers.keep(run, asked)
+    assert answers.answers(tmp_path, ["one"], asked) == {"one": json.loads((run / "report.json").read_bytes())}
+    assert answers.answers(tmp_path, ["one"], {"seeds": 4}) is None
+    assert answers.answers(tmp_path, ["one", "other"], asked) is None
+    assert answers.answers(tmp_path / "one", ["../one"], asked) is None
+    for name in ("report.json", "synthetic.safetensors", "config.json", "answered.json"):
+        before = (run / name).read_bytes()
+        for after in (before[:-1], b"", b"{}"):
+            (run / name).write_bytes(after)
+            assert answers.answers(tmp_path, ["one"], asked) is None
+        (run / name).write_bytes(before)
+    clip = next(sounds.rglob("*.wav"))
+    stat = clip.stat()
+    os.utime(clip, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    try:
+        assert answers.answers(tmp_path, ["one"], asked) is None
+    finally:
+        os.utime(clip, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert answers.answers(tmp_path, ["one"], asked) is not None
+
+
+def test_what_is_known_is_told_without_loading_what_measures(finished: Finished, tmp_path: Path) -> None:
+    shutil.copytree(finished.run.path, tmp_path / "one")
+    answers.keep(tmp_path / "one", {})
+    script = f"""
+import sys
+from distrack.cli import main
+sys.argv[1:] = ["evaluate", "one", "--runs-path", {str(tmp_path)!r}]
+try:
+    main()
+finally:
+    sys.stderr.write(str("torch" in sys.modules))
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120)
+    assert (said.returncode, said.stderr) == (0, "False")
+    assert "24 test clips" in said.stdout
 
 
 @pytest.mark.parametrize("ending", ["csv", "tex", "html", "png", "svg"])
