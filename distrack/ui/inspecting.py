@@ -1,5 +1,6 @@
 """Copies and neighbours: how near a run's tracks come to real clips, each beside its nearest, and a map of both."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -39,13 +40,13 @@ def show(run: runs.Run) -> None:
         _offer(run)
         return
     try:
-        synthetic = SyntheticSet.load(run.synthetic)
+        classes = SyntheticSet.load(run.synthetic).classes
     except DistrackError as error:
         st.warning(str(error))
         return
     real = _real(run.path)
-    _copies(run, inspection, synthetic, real)
-    _map(run, inspection, synthetic, real)
+    _copies(run, inspection, classes, real)
+    _map(run, inspection, classes, real)
 
 
 def _offer(run: runs.Run) -> None:
@@ -57,7 +58,7 @@ def _offer(run: runs.Run) -> None:
 
 
 def _copies(
-    run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real: dict[Split, RealImages] | None
+    run: runs.Run, inspection: Inspection, classes: Sequence[str], real: dict[Split, RealImages] | None
 ) -> None:
     left, right = st.columns(2)
     space: Space = left.segmented_control(
@@ -86,19 +87,23 @@ def _copies(
     )
     one, other = st.columns(2)
     with one:
-        _track(run, inspection, synthetic, track)
+        _track(run, inspection, track)
     with other:
-        _clip(synthetic, real, side, near.clips[track])
+        _clip(run, classes, real, side, near.clips[track])
 
 
-def _map(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real: dict[Split, RealImages] | None) -> None:
+def _map(run: runs.Run, inspection: Inspection, classes: Sequence[str], real: dict[Split, RealImages] | None) -> None:
     st.subheader("Where tracks lie among clips")
     method: Method = st.segmented_control(
         "Drawn by", get_args(Method), default="pca", format_func=_SAID.__getitem__, required=True, key="method"
     )
-    st.caption("In a random CNN's latent space. Small: training clips. Large: tracks. Crosses: class means. Press one.")
-    chosen = st.plotly_chart(
-        embedding_map(inspection.map, synthetic.classes, method=method),
+    st.caption(
+        "In a random CNN's latent space. Small: training clips. Large: tracks. Crosses: class means. "
+        "Press one to hear it."
+    )
+    drawn, pressed = st.columns([3, 1])
+    chosen = drawn.plotly_chart(
+        embedding_map(inspection.map, classes, method=method),
         on_select="rerun",
         selection_mode="points",
         key=f"map-{run.id}-{method}",
@@ -107,34 +112,47 @@ def _map(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real: d
     if not points:
         return
     kind, number = points[0]["customdata"][:2]
-    if kind == "track":
-        _track(run, inspection, synthetic, number)
-    elif kind == "clip":
-        _clip(synthetic, real, "train", number)
+    with pressed:
+        if kind == "track":
+            _track(run, inspection, number, play=True)
+        elif kind == "clip":
+            _clip(run, classes, real, "train", number, play=True)
 
 
-def _track(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, number: int) -> None:
-    images = _tracks(run.synthetic, run.synthetic.stat().st_mtime)
-    _picture(images[number], f"Synthetic: {inspection.names[number]}", synthetic)
+def _track(run: runs.Run, inspection: Inspection, number: int, *, play: bool = False) -> None:
+    images = _tracks_of(run)
+    _picture(images[number], f"Synthetic: {inspection.names[number]}", run)
     sound = run.track(inspection.names[number])
     if sound.is_file():
-        st.audio(sound.read_bytes(), format="audio/flac")
+        st.audio(sound.read_bytes(), format="audio/flac", autoplay=play)
 
 
-def _clip(synthetic: SyntheticSet, real: dict[Split, RealImages] | None, side: Side, position: int) -> None:
+def _clip(
+    run: runs.Run,
+    classes: Sequence[str],
+    real: dict[Split, RealImages] | None,
+    side: Side,
+    position: int,
+    *,
+    play: bool = False,
+) -> None:
     if real is None:
         st.info("The dataset is not prepared on this machine: its clips cannot be shown.")
         return
     clips = real[side]
     where = np.array([position])
     image = clips.batch(where, torch.device("cpu"))[0, 0].numpy()
-    _picture(image, f"Real: {synthetic.classes[clips.labels[position]]}", synthetic)
-    st.audio(flac_bytes(level(clips.sounds(where)[0].numpy())), format="audio/flac")
+    _picture(image, f"Real: {classes[clips.labels[position]]}", run)
+    st.audio(flac_bytes(level(clips.sounds(where)[0].numpy())), format="audio/flac", autoplay=play)
 
 
-def _picture(image: np.ndarray[tuple[int, int], np.dtype[np.float32]], said: str, synthetic: SyntheticSet) -> None:
-    low, high = colour_range(synthetic.tracks().numpy())
+def _picture(image: np.ndarray[tuple[int, int], np.dtype[np.float32]], said: str, run: runs.Run) -> None:
+    low, high = colour_range(_tracks_of(run))
     st.image(data_uri(image_png(image, low=low, high=high, height=192)), caption=said)
+
+
+def _tracks_of(run: runs.Run) -> np.ndarray[tuple[int, int, int], np.dtype[np.float32]]:
+    return _tracks(run.synthetic, run.synthetic.stat().st_mtime)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
