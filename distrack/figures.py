@@ -48,12 +48,28 @@ def image_png(image: NDArray[np.float32], *, low: float, high: float, height: in
     Shape:
         - image: ``[bands, frames]``; values that are not numbers count as `low`
     """
+    return _png([_picture(image, low, high, height)])
+
+
+def images_png(images: NDArray[np.float32], *, low: float, high: float, height: int = 128) -> bytes:
+    """Features as one picture, below each other; see `image_png`.
+
+    Shape:
+        - images: ``[n, bands, frames]``
+    """
+    return _png([_picture(image, low, high, height) for image in images])
+
+
+def _picture(image: NDArray[np.float32], low: float, high: float, height: int) -> Image.Image:
     scaled = (np.nan_to_num(image, nan=low) - low) / max(high - low, 1e-9)
     pixels = _MAGMA[(np.clip(scaled[::-1], 0, 1) * 255).astype(np.uint8)]
-    picture = Image.fromarray(pixels)
-    picture = picture.resize((height * 5 // 4, height), Image.Resampling.BICUBIC)
+    return Image.fromarray(pixels).resize((height * 5 // 4, height), Image.Resampling.BICUBIC)
+
+
+def _png(pictures: Sequence[Image.Image]) -> bytes:
+    sheet = Image.fromarray(np.concatenate([np.asarray(picture) for picture in pictures]))
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", compress_level=3)
+    sheet.save(buffer, format="PNG", compress_level=3)
     return buffer.getvalue()
 
 

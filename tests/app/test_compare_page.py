@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from distrack import runs
 from distrack.settings import PROJECT, settings
+from tests.app.page import opened, texts
 
 
 @pytest.fixture
@@ -36,21 +37,6 @@ def folder(finished: runs.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     settings.cache_clear()
 
 
-def opened(app: AppTest, **query: str | list[str]) -> AppTest:
-    app.run()
-    app.switch_page("pages/compare.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception, app.exception
-    return app
-
-
-def texts(app: AppTest) -> str:
-    parts: list[Any] = [*app.header, *app.subheader, *app.markdown, *app.caption, *app.info, *app.error, *app.warning]
-    return "\n".join(str(part.value) for part in parts)
-
-
 def linked(app: AppTest, name: str) -> list[str]:
     """What the URL says."""
     value = app.query_params[name]
@@ -62,7 +48,7 @@ def scores(app: AppTest) -> Any:
 
 
 def test_chosen_runs_stand_side_by_side_with_what_differs(app: AppTest, folder: Path) -> None:
-    opened(app, run=["one", "two"])
+    opened(app, "compare", run=["one", "two"])
     table = scores(app)
     assert sorted(table["run"]) == ["one", "two"]
     report = runs.Run(folder / "one").report()
@@ -78,7 +64,7 @@ def test_chosen_runs_stand_side_by_side_with_what_differs(app: AppTest, folder: 
 
 
 def test_runs_of_other_test_clips_are_never_in_one_chart(app: AppTest, folder: Path) -> None:  # noqa: ARG001
-    opened(app, run=["one", "apart"])
+    opened(app, "compare", run=["one", "apart"])
     said = texts(app)
     assert "were not tested on the same clips" in said
     assert len(app.header) == 3  # two groups, and the export
@@ -88,7 +74,7 @@ def test_runs_of_other_test_clips_are_never_in_one_chart(app: AppTest, folder: P
 
 
 def test_what_cannot_be_used_is_named_and_the_rest_is_shown(app: AppTest, folder: Path) -> None:  # noqa: ARG001
-    opened(app, run=["one", "damaged", "nowhere", "without-tracks"])
+    opened(app, "compare", run=["one", "damaged", "nowhere", "without-tracks"])
     said = texts(app)
     assert "damaged cannot be compared: run damaged: config.json is missing or damaged" in said
     assert "no run 'nowhere' in" in said
@@ -98,7 +84,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_shown(app: AppTest, folder
 
 
 def test_filters_are_in_the_url_and_a_link_shows_the_same(app: AppTest, folder: Path) -> None:  # noqa: ARG001
-    opened(app, run=["one", "two"])
+    opened(app, "compare", run=["one", "two"])
     app.selectbox(key="compare-evaluator").select("prototype").run()
     assert linked(app, "evaluator") == ["prototype"]
     app.multiselect(key="compare-run").set_value(["two"]).run()
@@ -107,12 +93,14 @@ def test_filters_are_in_the_url_and_a_link_shows_the_same(app: AppTest, folder: 
     app.selectbox(key="compare-ipc").select("2").run()
     assert linked(app, "ipc") == ["2"]
     assert scores(app)["run"].tolist() == ["two"]
-    again = opened(AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60), run=["two"], evaluator="prototype")
+    again = opened(
+        AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60), "compare", run=["two"], evaluator="prototype"
+    )
     assert scores(again)["accuracy"].tolist() == shown
 
 
 def test_an_unknown_filter_is_said_and_forgotten(app: AppTest, folder: Path) -> None:  # noqa: ARG001
-    opened(app, run=["one"], feature="mell")
+    opened(app, "compare", run=["one"], feature="mell")
     assert "no feature 'mell' here: showing all" in texts(app)
     assert "feature" not in app.query_params
 
@@ -122,7 +110,7 @@ def test_published_figures_stand_apart(app: AppTest, folder: Path) -> None:
     (folder / "one" / "config.json").write_text(json.dumps({**config, "dataset": "GTZAN", "data_path": None}))
     report = json.loads((folder / "one" / "report.json").read_text())
     (folder / "one" / "report.json").write_text(json.dumps({**report, "dataset": "GTZAN"}))
-    opened(app, run=["one"])
+    opened(app, "compare", run=["one"])
     said = texts(app)
     assert "Reported by others, other splits and recipes" in said
     assert "GTZAN is no longer on disk" in said

@@ -9,23 +9,7 @@ from streamlit.testing.v1 import AppTest
 from distrack import runs
 from distrack.runs import condense_job, series
 from distrack.settings import settings
-
-
-def opened(app: AppTest, **query: str) -> AppTest:
-    """The page, with this in the URL."""
-    app.run()
-    app.switch_page("pages/condense.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception, app.exception
-    return app
-
-
-def texts(app: AppTest) -> str:
-    """All that is written on the page."""
-    parts: list[Any] = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.info, *app.error, *app.warning]
-    return "\n".join(str(part.value) for part in parts)
+from tests.app.page import opened, texts
 
 
 def html(app: AppTest) -> str:
@@ -57,7 +41,7 @@ def condensed(tones: Path) -> runs.Run:
 
 
 def test_only_lengths_that_divide_the_budget_are_offered_and_the_cells_are_told(app: AppTest) -> None:
-    opened(app)
+    opened(app, "condense")
     lengths = app.multiselect[0]
     # Below a quarter of a second the images are too small for the networks.
     assert lengths.options == [f"{seconds:g} s" for seconds in runs.fitting(3.0) if seconds >= 0.24]
@@ -75,14 +59,14 @@ def test_only_lengths_that_divide_the_budget_are_offered_and_the_cells_are_told(
 
 
 def test_no_length_says_what_to_choose(app: AppTest) -> None:
-    opened(app)
+    opened(app, "condense")
     app.multiselect[0].set_value([]).run()
     assert "Choose the lengths of a track" in texts(app)
     assert not any(button.key == "condense" for button in app.button)
 
 
 def test_a_budget_too_small_for_any_length_says_why(app: AppTest) -> None:
-    opened(app)
+    opened(app, "condense")
     app.number_input[0].set_value(0.1).run()
     assert any("too small" in error.value for error in app.error)
     assert not any(button.key == "condense" for button in app.button)
@@ -90,14 +74,14 @@ def test_a_budget_too_small_for_any_length_says_why(app: AppTest) -> None:
 
 def test_a_dataset_that_is_not_here_is_said_and_nothing_is_left(app: AppTest, tmp_path: Path) -> None:
     before = {run.id for run in series.everything(settings().runs_path, series.CONDENSATION)}
-    opened(app, dataset="FOLDER", path=str(tmp_path / "nothing"))
+    opened(app, "condense", dataset="FOLDER", path=str(tmp_path / "nothing"))
     app.button(key="condense").click().run()
     assert "no audio found" in texts(app)
     assert {run.id for run in series.everything(settings().runs_path, series.CONDENSATION)} == before
 
 
 def test_one_that_is_done_shows_cells_curve_table_and_both_ends(app: AppTest, condensed: runs.Run) -> None:
-    opened(app, condensation=condensed.id)
+    opened(app, "condense", condensation=condensed.id)
     report = series.report_of(condensed)
     assert report is not None
     labels = [link.proto.label for link in app.get("page_link")]
@@ -118,10 +102,10 @@ def test_one_that_is_done_shows_cells_curve_table_and_both_ends(app: AppTest, co
 
 
 def test_it_is_listed_and_its_choices_are_where_another_one_starts(app: AppTest, condensed: runs.Run) -> None:
-    opened(app)
+    opened(app, "condense")
     assert condensed.id in [link.proto.label for link in app.get("page_link")]
     assert "FOLDER, 0.5 s per class as tracks of 0.25 · 0.5 s" in texts(app)
-    opened(app, condensation=condensed.id)
+    opened(app, "condense", condensation=condensed.id)
     assert app.multiselect[0].value == [0.25, 0.5]
     assert app.number_input[0].value == 0.5
 
@@ -129,7 +113,7 @@ def test_it_is_listed_and_its_choices_are_where_another_one_starts(app: AppTest,
 def test_one_whose_process_is_gone_can_be_resumed(app: AppTest, tones: Path) -> None:
     run = series.create(settings().runs_path, grid(tones, durations=(0.5,), seeds=2), "gone")
     run.write("status.json", runs.Status(state="running", phase="series", pid=2**22 - 1).model_dump_json())
-    opened(app, condensation=run.id)
+    opened(app, "condense", condensation=run.id)
     assert app.button(key="resume-gone").label == "Resume"
     assert "Seed 1" in texts(app)
     assert texts(app).count("Not done.") == 2
@@ -138,13 +122,13 @@ def test_one_whose_process_is_gone_can_be_resumed(app: AppTest, tones: Path) -> 
 def test_a_damaged_one_is_said(app: AppTest, tones: Path) -> None:
     run = series.create(settings().runs_path, grid(tones, durations=(0.5,)), "damaged")
     (run.path / "config.json").write_text("{")
-    opened(app)
+    opened(app, "condense")
     assert "damaged" in [link.proto.label for link in app.get("page_link")]
-    opened(app, condensation=run.id)
+    opened(app, "condense", condensation=run.id)
     assert "missing or damaged" in texts(app)
 
 
 def test_an_unknown_one_is_said(app: AppTest) -> None:
-    opened(app, condensation="no-such")
+    opened(app, "condense", condensation="no-such")
     assert any("no condensation 'no-such'" in warning.value for warning in app.warning)
     assert any(button.key == "condense" for button in app.button)

@@ -4,31 +4,19 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from distrack import runs
+from distrack.audio import SAMPLE_RATE, flac_bytes
 from distrack.distill import SyntheticSet
 from distrack.runs import blind_test, bundle
-
-
-def opened(app: AppTest, run: runs.Run, **query: str) -> AppTest:
-    """The page on a run, with this in the URL."""
-    app.run()
-    app.switch_page("pages/listen.py")
-    for name, value in {"run": run.id, **query}.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception, app.exception
-    return app
-
-
-def texts(app: AppTest) -> str:
-    parts: list[Any] = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.info, *app.error, *app.warning]
-    return "\n".join(str(part.value) for part in parts)
+from tests.app.page import opened, texts
 
 
 def given(app: AppTest, name: str) -> dict[str, Any]:
@@ -48,7 +36,7 @@ def heard(finished: runs.Run) -> Iterator[runs.Run]:
 
 
 def test_the_soundboard_has_every_track_and_the_player_the_first(app: AppTest, finished: runs.Run) -> None:
-    opened(app, finished)
+    opened(app, "listen", run=finished.id)
     board = given(app, "distrack_soundboard")
     assert [one["title"] for one in board["classes"]] == ["high", "low", "middle"]
     names = [name for one in board["classes"] for name in one["names"]]
@@ -60,14 +48,14 @@ def test_the_soundboard_has_every_track_and_the_player_the_first(app: AppTest, f
 
 
 def test_a_track_is_heard_beside_real_clips_its_class_and_its_own_beginnings(app: AppTest, heard: runs.Run) -> None:
-    opened(app, heard, track="low_0")
+    opened(app, "listen", run=heard.id, track="low_0")
     player = given(app, "distrack_player")
     titles = [source["title"] for source in player["sources"]]
     assert titles == ["Synthetic", "Nearest real clip", "Random real clip", "Class mean", "Evolution"]
     assert [sound["label"] for sound in player["sources"][4]["sounds"]] == ["step 0", "step 3", "step 6"]
     assert all(sound["loudness"] is not None for source in player["sources"] for sound in source["sounds"])
     assert player["title"] == "Track low_0 of class low"
-    opened(app, heard, track="low_1")
+    opened(app, "listen", run=heard.id, track="low_1")
     assert len(given(app, "distrack_player")["sources"]) == 4, "its snapshots were not asked for"
     assert any(button.label == "Hear how it came about" for button in app.button)
 
@@ -77,19 +65,47 @@ def test_a_track_without_sound_is_mute_and_the_others_are_not(app: AppTest, hear
     kept = sound.read_bytes()
     sound.unlink()
     try:
-        opened(app, heard, track="low_1")
+        opened(app, "listen", run=heard.id, track="low_1")
         assert [one["missing"] for one in given(app, "distrack_soundboard")["classes"]] == [[], [1], []]
         assert "Synthetic" not in [source["title"] for source in given(app, "distrack_player")["sources"]]
         (heard.path / "listening.json").rename(heard.path / "put-by.json")
-        opened(app, heard, track="low_1")
+        opened(app, "listen", run=heard.id, track="low_1")
         assert "its file is gone" in texts(app)
         (heard.path / "put-by.json").rename(heard.path / "listening.json")
     finally:
         sound.write_bytes(kept)
 
 
+def test_a_silent_track_is_told_from_one_that_is_not_there(app: AppTest, heard: runs.Run) -> None:
+    sound = heard.track("low_1")
+    kept = sound.read_bytes()
+    sound.unlink()
+    try:
+        sound.write_bytes(flac_bytes(np.zeros(SAMPLE_RATE // 2, np.float32)))
+        opened(app, "listen", run=heard.id, track="low_1")
+        board = given(app, "distrack_soundboard")["classes"]
+        assert [(one["missing"], one["silent"]) for one in board] == [([], []), ([], [1]), ([], [])]
+    finally:
+        sound.unlink()
+        sound.write_bytes(kept)
+
+
+def test_tracks_that_are_not_numbers_do_not_take_the_pages_away(app: AppTest, heard: runs.Run) -> None:
+    kept = heard.synthetic.read_bytes()
+    whole = SyntheticSet.load(heard.synthetic)
+    parameters = whole.parameters.clone()
+    parameters[0] = float("nan")
+    heard.synthetic.write_bytes(replace(whole, parameters=parameters).to_bytes())
+    try:
+        for page in ("listen", "evaluate", "distill"):
+            opened(app, page, run=heard.id)
+            assert not app.error
+    finally:
+        heard.synthetic.write_bytes(kept)
+
+
 def test_a_blind_test_is_answered_to_its_end_and_its_answers_are_kept(app: AppTest, heard: runs.Run) -> None:
-    opened(app, heard, view="Guess")
+    opened(app, "listen", run=heard.id, view="Guess")
     app.slider[0].set_value(4)
     app.button(key="begin").click().run()
     assert not app.exception
@@ -108,7 +124,7 @@ def test_a_blind_test_is_answered_to_its_end_and_its_answers_are_kept(app: AppTe
 
 
 def test_what_is_taken_along_is_what_the_command_writes(app: AppTest, finished: runs.Run, tmp_path: Path) -> None:
-    opened(app, finished, view="Take along")
+    opened(app, "listen", run=finished.id, view="Take along")
     app.selectbox[1].select("low").run()
     assert app.selectbox[2].options == ["All of it", "low_0", "low_1"]
     app.button(key="zip").click().run()

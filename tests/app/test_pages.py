@@ -16,23 +16,7 @@ from distrack.errors import DatasetError
 from distrack.features import FEATURES
 from distrack.networks import NETWORKS
 from distrack.settings import settings
-
-
-def texts(app: AppTest) -> str:
-    """All that is written on the page."""
-    parts: list[Any] = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.info, *app.error, *app.warning]
-    return "\n".join(str(part.value) for part in parts)
-
-
-def open_page(app: AppTest, page: str, run: str | None = None) -> AppTest:
-    """Goes to a page of the navigation, with a run in the URL."""
-    app.run()
-    app.switch_page(f"pages/{page}.py")
-    if run is not None:
-        app.query_params["run"] = run
-    app.run()
-    assert not app.exception, app.exception
-    return app
+from tests.app.page import opened, texts
 
 
 def test_home_offers_the_ways_in_and_recent_runs(app: AppTest, finished: runs.Run) -> None:
@@ -43,7 +27,7 @@ def test_home_offers_the_ways_in_and_recent_runs(app: AppTest, finished: runs.Ru
 
 
 def test_distill_offers_every_registered_choice_and_says_the_budget(app: AppTest) -> None:
-    open_page(app, "distill")
+    opened(app, "distill")
     dataset, feature, preset = app.selectbox[0], app.selectbox[1], app.selectbox[2]
     assert "FSDD" in " ".join(dataset.options) or "Free Spoken Digit Dataset" in dataset.options
     assert len(feature.options) == len(FEATURES)
@@ -65,7 +49,7 @@ def several(app: AppTest) -> Callable[[str], Any]:
 
 
 def test_what_cannot_be_combined_is_not_offered(app: AppTest) -> None:
-    open_page(app, "distill")
+    opened(app, "distill")
     assert set(choice(app, "Stored as").options) == set(PARAMETERISATIONS)
     choice(app, "What is optimised").select("waveform").run()
     assert not app.exception
@@ -83,7 +67,7 @@ def test_what_cannot_be_combined_is_not_offered(app: AppTest) -> None:
 
 
 def test_every_choice_has_a_line_of_help(app: AppTest) -> None:
-    open_page(app, "distill")
+    opened(app, "distill")
     inside = [*app.selectbox, *app.number_input, *app.multiselect, *app.toggle]
     assert len(inside) > 12
     in_view = {"Dataset", "Feature"}
@@ -91,7 +75,7 @@ def test_every_choice_has_a_line_of_help(app: AppTest) -> None:
 
 
 def test_a_preset_changes_what_the_form_starts_from(app: AppTest) -> None:
-    open_page(app, "distill")
+    opened(app, "distill")
     app.selectbox[2].select("paper").run()
     assert not app.exception
     assert app.selectbox[1].value == "melspectrogram"
@@ -100,7 +84,7 @@ def test_a_preset_changes_what_the_form_starts_from(app: AppTest) -> None:
 
 
 def test_a_dataset_that_is_not_here_is_said_on_the_page_and_no_run_is_left(app: AppTest, tmp_path: Path) -> None:
-    open_page(app, "distill")
+    opened(app, "distill")
     before = {run.id for run in runs.all_runs(settings().runs_path)}
     app.selectbox[0].select("FSDD").run()
     app.text_input[0].set_value(str(tmp_path / "nothing")).run()
@@ -110,7 +94,7 @@ def test_a_dataset_that_is_not_here_is_said_on_the_page_and_no_run_is_left(app: 
 
 
 def test_more_tracks_than_clips_is_said_on_the_page(app: AppTest, tones: Path) -> None:
-    open_page(app, "distill")
+    opened(app, "distill")
     app.selectbox[0].select("FOLDER").run()
     app.text_input[0].set_value(str(tones)).run()
     app.slider[0].set_value(40).run()
@@ -119,7 +103,7 @@ def test_more_tracks_than_clips_is_said_on_the_page(app: AppTest, tones: Path) -
 
 
 def test_a_finished_run_shows_its_curve_tracks_and_accuracy(app: AppTest, finished: runs.Run) -> None:
-    open_page(app, "distill", finished.id)
+    opened(app, "distill", run=finished.id)
     assert [metric.label for metric in app.metric] == ["Synthetic tracks", "As many random clips"]
     assert app.get("arrow_vega_lite_chart") or app.get("vega_lite_chart")
     assert app.select_slider[0].options == ["0", "3", "6"]
@@ -129,7 +113,7 @@ def test_a_finished_run_shows_its_curve_tracks_and_accuracy(app: AppTest, finish
 
 
 def test_evaluate_states_the_split_and_shows_baselines(app: AppTest, finished: runs.Run) -> None:
-    open_page(app, "evaluate", finished.id)
+    opened(app, "evaluate", run=finished.id)
     assert "disjoint by" in texts(app)
     table = app.dataframe[0].value
     assert set(table["trained on"]) == {"synthetic", "random-selection", "class-mean"}
@@ -149,7 +133,7 @@ def test_what_else_is_to_be_measured_is_launched_as_it_would_be_typed(
 ) -> None:
     launched: list[tuple[str, ...]] = []
     monkeypatch.setattr(runs, "launch", lambda run, *words: launched.append((run.id, *words)))
-    open_page(app, "evaluate", finished.id)
+    opened(app, "evaluate", run=finished.id)
     evaluators, baselines, networks = map(several(app), ("Evaluators", "Baselines", "Other networks"))
     assert (evaluators.value, baselines.value) == (["random-cnn", "prototype"], ["random-selection", "class-mean"])
     assert "mlp" in networks.options
@@ -163,7 +147,7 @@ def test_what_else_is_to_be_measured_is_launched_as_it_would_be_typed(
     words = ["--evaluators", "random-cnn,linear-probe", "--baselines", "herding", "--seeds", "5"]
     words += ["--architectures", "mlp", "--learning-rates", ""]
     assert launched == [(finished.id, "evaluate", *words)]
-    open_page(app, "evaluate", finished.id)
+    opened(app, "evaluate", run=finished.id)
     several(app)("Evaluators").set_value([])
     app.button[0].click().run()
     assert "Choose one evaluator at least" in texts(app)
@@ -173,7 +157,7 @@ def test_what_else_is_to_be_measured_is_launched_as_it_would_be_typed(
 def test_copies_are_looked_for_and_shown_with_the_nearest_clip(app: AppTest, finished: runs.Run) -> None:
     runs.inspect(finished)
     try:
-        open_page(app, "evaluate", finished.id)
+        opened(app, "evaluate", run=finished.id)
         assert "than 99 % of real clips of the other side are" in texts(app)
         assert "proves nothing about privacy" in texts(app)
         nearest = app.selectbox[-1]
@@ -191,7 +175,7 @@ def test_a_run_whose_synthetic_set_is_gone_keeps_its_figures(app: AppTest, finis
     kept = finished.synthetic.read_bytes()
     finished.synthetic.unlink()
     try:
-        open_page(app, "evaluate", finished.id)
+        opened(app, "evaluate", run=finished.id)
         assert set(app.dataframe[0].value["trained on"]) == {"synthetic", "random-selection", "class-mean"}
         assert list(app.dataframe[1].value["class"]) == ["0", "1", "2"]
     finally:
@@ -200,7 +184,7 @@ def test_a_run_whose_synthetic_set_is_gone_keeps_its_figures(app: AppTest, finis
 
 @pytest.mark.parametrize("page", ["distill", "listen", "evaluate"])
 def test_a_run_that_is_not_there_is_said(app: AppTest, finished: runs.Run, page: str) -> None:  # noqa: ARG001
-    open_page(app, page, "no-such-run")
+    opened(app, page, run="no-such-run")
     assert any("no run 'no-such-run'" in warning.value for warning in app.warning)
 
 
@@ -214,7 +198,7 @@ def test_a_damaged_run_does_not_hide_the_others(app: AppTest, finished: runs.Run
         assert not app.exception
         labels = [link.proto.label for link in app.get("page_link")]
         assert {"broken", finished.id} <= set(labels)
-        open_page(app, "distill", "broken")
+        opened(app, "distill", run="broken")
         assert "missing or damaged" in texts(app)
     finally:
         for path in broken.iterdir():
@@ -226,7 +210,7 @@ def test_a_run_whose_process_is_gone_can_be_resumed_from_the_page(app: AppTest, 
     job = from_preset(runs.DistillJob, {"dataset": "FOLDER", "data_path": tones, "duration": 0.5})
     run = runs.create(settings().runs_path, job, "gone")
     run.write("status.json", runs.Status(state="running", phase="distill", pid=2**22 - 1).model_dump_json())
-    open_page(app, "distill", run.id)
+    opened(app, "distill", run=run.id)
     assert app.button(key=f"resume-{run.id}").label == "Resume"
 
 
@@ -243,7 +227,7 @@ def open_dataset(app: AppTest, name: str, path: Path | None = None) -> AppTest:
 
 
 def test_datasets_has_a_card_for_each(app: AppTest) -> None:
-    open_page(app, "datasets")
+    opened(app, "datasets")
     shown = texts(app)
     for name in DATASETS:
         assert DATASETS[name].title in shown

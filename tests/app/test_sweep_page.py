@@ -1,7 +1,6 @@
 """Sweeps on the Distill page without a browser: asked for, done, and cut off."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,22 +9,7 @@ from distrack import runs
 from distrack.distill import from_preset
 from distrack.runs import series
 from distrack.settings import settings
-
-
-def opened(app: AppTest, **query: str) -> AppTest:
-    """The page, with this in the URL."""
-    app.run()
-    app.switch_page("pages/distill.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception, app.exception
-    return app
-
-
-def texts(app: AppTest) -> str:
-    parts: list[Any] = [*app.title, *app.subheader, *app.markdown, *app.caption, *app.info, *app.error, *app.warning]
-    return "\n".join(str(part.value) for part in parts)
+from tests.app.page import opened, texts
 
 
 def sweep(tones: Path, *counts: int) -> runs.SweepJob:
@@ -55,11 +39,11 @@ def swept(tones: Path) -> runs.Run:
 def test_every_fold_in_turn_is_offered_where_there_are_folds_and_launched_as_one(
     app: AppTest, real_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened(app)
+    opened(app, "distill")
     assert not any("folds in turn" in toggle.label for toggle in app.toggle)
     launched: list[runs.Run] = []
     monkeypatch.setattr(series, "launch", launched.append)
-    opened(app, dataset="ESC10", path=str(real_data / "esc10"))
+    opened(app, "distill", dataset="ESC10", path=str(real_data / "esc10"))
     (folds,) = (toggle for toggle in app.toggle if "folds in turn" in toggle.label)
     assert folds.label == "Test on each of the 5 official folds in turn"
     folds.set_value(True).run()
@@ -74,7 +58,7 @@ def test_every_fold_in_turn_is_offered_where_there_are_folds_and_launched_as_one
 
 
 def test_a_sweep_that_is_done_shows_its_cells_bars_and_table(app: AppTest, swept: runs.Run) -> None:
-    opened(app, sweep=swept.id)
+    opened(app, "distill", sweep=swept.id)
     assert "**1 per class**" in texts(app)
     assert "from random clips" in texts(app)
     table = app.dataframe[0].value
@@ -87,10 +71,10 @@ def test_a_sweep_that_is_done_shows_its_cells_bars_and_table(app: AppTest, swept
 
 
 def test_a_sweep_can_be_found_again_and_one_that_is_not_there_is_said(app: AppTest, swept: runs.Run) -> None:
-    opened(app)
+    opened(app, "distill")
     assert "Earlier sweeps" in texts(app)
     assert any(link.proto.label == swept.id for link in app.get("page_link"))
-    opened(app, sweep="no-such")
+    opened(app, "distill", sweep="no-such")
     assert any("no sweep 'no-such'" in warning.value for warning in app.warning)
     assert any(button.key == "distill" for button in app.button)
 
@@ -98,5 +82,5 @@ def test_a_sweep_can_be_found_again_and_one_that_is_not_there_is_said(app: AppTe
 def test_a_damaged_sweep_says_so(app: AppTest, tones: Path) -> None:
     run = series.create(settings().runs_path, sweep(tones, 1), "damaged-sweep")
     (run.path / "config.json").write_text("{")
-    opened(app, sweep=run.id)
+    opened(app, "distill", sweep=run.id)
     assert "sweep damaged-sweep: config.json is missing or damaged" in texts(app)

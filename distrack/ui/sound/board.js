@@ -94,7 +94,8 @@ class Board {
     picture.style.backgroundPositionY = one.names.length > 1 ? `${(100 * row) / (one.names.length - 1)}%` : "0";
     tile.append(make("span", "playhead"));
     const place = { tile, picture, one, row, column };
-    if (!one.sound || one.missing.includes(row)) this.mute(place);
+    if (!one.sound || one.missing.includes(row)) this.mute(place, "not audible");
+    else if (one.silent.includes(row)) this.mute(place, "silent");
     this.tiles[row][column] = place;
     return cell;
   }
@@ -113,15 +114,15 @@ class Board {
     }
   }
 
-  mute({ tile, row, one }) {
+  mute({ tile, row, one }, why) {
     tile.classList.add("mute");
-    tile.title = "not audible";
+    tile.title = why;
     tile.setAttribute("aria-disabled", "true");
-    tile.setAttribute("aria-label", `track ${row + 1} of class ${one.title}, not audible`);
+    tile.setAttribute("aria-label", `track ${row + 1} of class ${one.title}, ${why}`);
   }
 
   silent(one) {
-    this.of(one).forEach((place) => this.mute(place));
+    this.of(one).forEach((place) => this.mute(place, "not audible"));
     this.said.textContent = `The sounds of ${one.title} could not be loaded.`;
   }
 

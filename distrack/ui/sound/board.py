@@ -1,6 +1,5 @@
 """The soundboard: a tile for every track, a column for each class, to press and to type."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,11 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import soundfile
 import streamlit as st
-from PIL import Image
 
-from distrack.audio import SAMPLE_RATE, flac_bytes
+from distrack.audio import SAMPLE_RATE, SILENCE, flac_bytes
 from distrack.distill import SyntheticSet
-from distrack.figures import colour_range, image_png
+from distrack.figures import colour_range, images_png
 from distrack.runs import Run
 from distrack.ui.sound.media import source, url_of
 
@@ -28,7 +26,8 @@ class Sheet(NamedTuple):
         names: of the tracks.
         picture: PNG of all their images, below each other.
         sound: FLAC of all of them, one after the other, each as long as a track; nothing where none is audible.
-        missing: which of them cannot be heard.
+        missing: which of them were not made audible.
+        silent: which of them are, and hold nothing but silence.
     """
 
     title: str
@@ -36,6 +35,7 @@ class Sheet(NamedTuple):
     picture: bytes
     sound: bytes
     missing: tuple[int, ...]
+    silent: tuple[int, ...] = ()
 
 
 def sheets(run: Run) -> tuple[Sheet, ...]:
@@ -60,13 +60,14 @@ def _sheets(path: Path, changed: tuple[float, float]) -> tuple[Sheet, ...]:  # n
     found = []
     for label, title in enumerate(synthetic.classes):
         mine = range(label * count, (label + 1) * count)
-        pictures = [image_png(images[number], low=low, high=high, height=_HEIGHT) for number in mine]
+        picture = images_png(images[mine.start : mine.stop], low=low, high=high, height=_HEIGHT)
         waves = [_wave(run.track(names[number]), samples) for number in mine]
         missing = tuple(track for track, wave in enumerate(waves) if wave is None)
+        silent = tuple(track for track, wave in enumerate(waves) if wave is not None and np.ptp(wave) < SILENCE)
         silence = np.zeros(samples, dtype=np.float32)
         whole = np.concatenate([silence if wave is None else wave for wave in waves])
         sound = b"" if len(missing) == count else flac_bytes(whole)
-        found.append(Sheet(title, tuple(names[number] for number in mine), _below(pictures), sound, missing))
+        found.append(Sheet(title, tuple(names[number] for number in mine), picture, sound, missing, silent))
     return tuple(found)
 
 
@@ -79,16 +80,6 @@ def _wave(path: Path, samples: int) -> np.ndarray[tuple[int], np.dtype[np.float3
     if rate != SAMPLE_RATE or wave.ndim != 1:
         return None
     return np.pad(wave[:samples], (0, max(samples - len(wave), 0)))
-
-
-def _below(pictures: Sequence[bytes]) -> bytes:
-    images = [Image.open(io.BytesIO(picture)) for picture in pictures]
-    sheet = Image.new("RGB", (images[0].width, sum(image.height for image in images)))
-    for number, image in enumerate(images):
-        sheet.paste(image, (0, number * image.height))
-    file = io.BytesIO()
-    sheet.save(file, "PNG")
-    return file.getvalue()
 
 
 def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str) -> str | None:
@@ -109,6 +100,7 @@ def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str) -> str | Non
             "picture": url_of(sheet.picture, "image/png", f"{key}-{label}-picture"),
             "sound": url_of(sheet.sound, "audio/flac", f"{key}-{label}-sound") if sheet.sound else "",
             "missing": sheet.missing,
+            "silent": sheet.silent,
         }
         for label, sheet in enumerate(shown)
     ]

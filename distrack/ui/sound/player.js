@@ -15,6 +15,10 @@ class Player {
     this.tabs.setAttribute("role", "radiogroup");
     this.tabs.setAttribute("aria-label", "What is heard");
     this.view = this.root.appendChild(make("div", "view"));
+    this.view.tabIndex = 0;
+    this.view.setAttribute("role", "slider");
+    this.view.setAttribute("aria-label", "Position");
+    this.view.setAttribute("aria-valuemin", "0");
     this.picture = this.view.appendChild(make("img", "picture"));
     this.wave = this.view.appendChild(make("canvas", "wave"));
     this.head = this.view.appendChild(make("span", "playhead"));
@@ -63,6 +67,7 @@ class Player {
     this.buffers = null;
     delete this.root.dataset.ready;
     this.seconds = data.seconds;
+    this.view.setAttribute("aria-valuemax", this.seconds);
     this.sources = data.sources;
     this.root.setAttribute("aria-label", data.title);
     this.tabs.replaceChildren(...this.sources.map((source, number) => this.tab(source, number)));
@@ -181,6 +186,10 @@ class Player {
     this.head.style.insetInlineStart = `${(100 * position) / this.seconds}%`;
     this.time.textContent = `${position.toFixed(2)} / ${this.seconds.toFixed(2)} s`;
     this.root.dataset.position = position.toFixed(4);
+    // Read out where it stands; what runs would be read out without end.
+    if (this.sounding) return;
+    this.view.setAttribute("aria-valuenow", position.toFixed(2));
+    this.view.setAttribute("aria-valuetext", this.time.textContent);
   }
 
   pause() {
@@ -198,6 +207,7 @@ class Player {
     });
     this.button.textContent = "Play";
     this.root.dataset.playing = "false";
+    this.show();
   }
 
   seek(position) {
