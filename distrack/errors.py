@@ -24,6 +24,10 @@ class RunError(DistrackError):
     """A run's folder cannot be found, read, written or continued."""
 
 
+class EventsError(DistrackError):
+    """Events cannot be read, rendered or changed as asked."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     """The error for a name that is not known, with the nearest ones first."""
     known = sorted(known)

@@ -17,6 +17,7 @@ from distrack.distill.domains import DOMAINS
 from distrack.distill.parameterisations import PARAMETERISATIONS, Parameterisation, Stored
 from distrack.errors import ConfigError, RunError
 from distrack.features import Normalisation
+from distrack.tensor_file import ordered
 
 # Letters of a class in a file's name: four bytes each at most, and file systems stop at 255.
 _LONGEST_NAME = 48
@@ -99,7 +100,7 @@ class SyntheticSet:
             "config": self.config.model_copy(update={"data_path": None}).model_dump_json(),
         }
         stored = {**self.kept, "parameters": self.parameters.contiguous(), "labels": self.row_labels}
-        return _ordered(save(stored, metadata=header))
+        return ordered(save(stored, metadata=header))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -124,14 +125,6 @@ class SyntheticSet:
                 )
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, ConfigError) as error:
             raise RunError(f"{path} is not a synthetic set that can be read: {error}") from None
-
-
-def _ordered(content: bytes) -> bytes:
-    """A safetensors file with its header in alphabetical order; the library writes the metadata in any."""
-    size = int.from_bytes(content[:8], "little")
-    header = json.dumps(json.loads(content[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    return len(header).to_bytes(8, "little") + header + content[8 + size :]
 
 
 def ordered_labels(classes: int, ipc: int) -> Tensor:

@@ -1,0 +1,22 @@
+"""Decomposition: a clip as a few dozen events that can be moved like notes."""
+
+from distrack.decompose.config import DecomposeConfig
+from distrack.decompose.contract import DECOMPOSERS, KINDS, Box, Column, Decomposer, Kind, Progress
+from distrack.decompose.events import Events
+from distrack.decompose.quality import snr_db, spectral_convergence
+from distrack.decompose.rendering import render
+
+__all__ = [
+    "DECOMPOSERS",
+    "KINDS",
+    "Box",
+    "Column",
+    "DecomposeConfig",
+    "Decomposer",
+    "Events",
+    "Kind",
+    "Progress",
+    "render",
+    "snr_db",
+    "spectral_convergence",
+]

@@ -1,0 +1,37 @@
+"""The configuration of a decomposition: one frozen object."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from distrack.decompose.contract import DECOMPOSERS
+from distrack.decompose.pursuit.config import PursuitConfig
+from distrack.decompose.splat.config import SplatConfig
+
+MOST_EVENTS = 10_000
+
+
+class DecomposeConfig(BaseModel):
+    """Into how many events, and how.
+
+    Attributes:
+        method: a name in `DECOMPOSERS`.
+        events: at most so many.
+        time_limit: seconds of computing, after which what was found is the result.
+        seed: of all that is random.
+        pursuit, splat: what only one method has.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: str = "matching-pursuit"
+    events: Annotated[int, Field(ge=1, le=MOST_EVENTS)] = 64
+    time_limit: Annotated[float, Field(gt=0, le=86_400)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    pursuit: PursuitConfig = PursuitConfig()
+    splat: SplatConfig = SplatConfig()
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return DECOMPOSERS.name(name)

@@ -1,0 +1,1 @@
+"""Splatting: a clip as bursts of noise through resonances, all fitted together."""
