@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 EXTENSIONS = (".wav", ".flac")
 
 
-def rooms(folder: Path | None) -> dict[str, Path]:
+def known_rooms(folder: Path | None) -> dict[str, Path]:
     """The impulse responses in a folder and the folders in it, by name, in alphabetical order.
 
     A name is the path without its ending, "hall" or "churches/nave"; where two differ in nothing else, with it.
