@@ -20,6 +20,8 @@ LONGEST_CLIP = 600.0
 # No codec we read packs more frames than this into a byte on average, silence included.
 FRAMES_PER_BYTE = 4_000
 SILENCE = 1e-5
+# Seconds beside a segment that are read too, so that the resampler's edge falls outside.
+EDGE = 0.02
 
 Wave = NDArray[np.float32]
 
@@ -29,6 +31,14 @@ class Decoded(NamedTuple):
 
     wave: Wave
     seconds: float
+
+
+class Segment(NamedTuple):
+    """A part of a file: samples ``[channels, samples]`` in [-1, 1]; rate in Hz; seconds of the whole file."""
+
+    wave: Wave
+    sample_rate: int
+    file_seconds: float
 
 
 def read_clip(path: Path, *, seconds: float, sample_rate: int = SAMPLE_RATE) -> Wave:
@@ -51,19 +61,8 @@ def decode_clip(path: Path, *, seconds: float, sample_rate: int = SAMPLE_RATE) -
         AudioError: the file is unreadable, empty, silent, too long to be a clip, or holds values that are not numbers.
     """
     length = round(seconds * sample_rate)
-    try:
-        with soundfile.SoundFile(path) as file:
-            _refuse_hostile(file, path)
-            # A little more than asked, so that the resampler's edge falls outside.
-            wanted = math.ceil(seconds * file.samplerate) + file.samplerate // 50
-            samples = file.read(min(wanted, file.frames), dtype="float32", always_2d=True)
-            rate, whole = file.samplerate, file.frames / file.samplerate
-    except (soundfile.SoundFileError, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
-        raise AudioError(f"unreadable: {_reason(error)}") from None
-    if len(samples) == 0:
-        raise AudioError("empty: no samples in it")
-    if not np.isfinite(samples).all():
-        raise AudioError("holds values that are not numbers (NaN or infinite)")
+    # A little more than asked, so that the resampler's edge falls outside.
+    samples, rate, whole = _decode(path, start=0.0, seconds=seconds, margin=EDGE, longest_file=LONGEST_CLIP)
     # A float file may hold any numbers; scaled it keeps its shape, clipped it would not.
     mono = (samples / max(1.0, float(np.abs(samples).max()))).mean(axis=1)
     # Before resampling and padding, which turn a constant into something else.
@@ -74,15 +73,101 @@ def decode_clip(path: Path, *, seconds: float, sample_rate: int = SAMPLE_RATE) -
     return Decoded(np.clip(fit_length(mono, length), -1.0, 1.0), whole)
 
 
-def _refuse_hostile(file: soundfile.SoundFile, path: Path) -> None:
+def read_segment(
+    path: Path, *, start: float = 0.0, seconds: float | None = None, sample_rate: int | None = None, mono: bool = False
+) -> Segment:
+    """A part of a file of any length, as it is: not padded, and at its own level unless it would leave [-1, 1].
+
+    Never decodes more than it returns, whatever the header claims.
+
+    Args:
+        start: where it begins, in seconds.
+        seconds: how long it is; None is to the end. It ends with the file.
+        sample_rate: in Hz; None is the file's own.
+        mono: the mean of the channels. Of more than two it is always taken.
+
+    Raises:
+        AudioError: the file is unreadable, the segment lies outside of it, is longer than `LONGEST_CLIP`, has no
+            samples, is silent, or holds values that are not numbers.
+    """
+    samples, rate, whole = _decode(path, start=start, seconds=seconds, margin=EDGE, longest_file=math.inf)
+    samples = samples / max(1.0, float(np.abs(samples).max()))
+    if mono or samples.shape[1] > 2:
+        samples = samples.mean(axis=1, keepdims=True)
+    # What was read before the start, and how long the segment is.
+    before = round(start * rate) - max(round((start - EDGE) * rate), 0)
+    length = len(samples) - before
+    if seconds is not None:
+        length = min(length, max(round(seconds * rate), 1))
+    if np.ptp(samples[before : before + length], axis=0).max() < SILENCE:
+        raise AudioError(f"silent: nothing but one constant value in the {length / rate:g} s from {start:g} s")
+    if sample_rate is not None and sample_rate != rate:
+        samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
+        before, length, rate = (round(before * sample_rate / rate), round(length * sample_rate / rate), sample_rate)
+    wave = samples[before : before + max(length, 1)].T
+    # A resampled peak may stand a little above those between which it lay.
+    return Segment(np.ascontiguousarray(wave / max(1.0, float(np.abs(wave).max())), np.float32), rate, whole)
+
+
+def read_impulse_response(path: Path, *, longest: float) -> tuple[NDArray[np.float64], int]:
+    """All of a file at the level it is stored at, even beyond full scale, and its sample rate in Hz.
+
+    Args:
+        longest: in seconds; what is longer is refused.
+
+    Shape:
+        - returns: ``[channels, samples]``
+
+    Raises:
+        AudioError: the file is unreadable, empty, silent, too long, or holds values that are not numbers.
+    """
+    samples, rate, _ = _decode(path, start=0.0, seconds=None, margin=0.0, longest_file=longest)
+    if np.abs(samples).max() < SILENCE:
+        raise AudioError("silent: nothing in it rises above -100 dB")
+    return samples.T.astype(np.float64), rate
+
+
+def _decode(
+    path: Path, *, start: float, seconds: float | None, margin: float, longest_file: float
+) -> tuple[Wave, int, float]:
+    """Samples ``[samples, channels]`` from `margin` before the start to `margin` after the end, rate, file's length."""
+    if not (math.isfinite(start) and start >= 0):
+        raise AudioError(f"a segment cannot start at {start:g} s: 0 is the beginning")
+    if seconds is not None and not 0 < seconds <= LONGEST_CLIP:
+        raise AudioError(f"a segment of {seconds:g} s: it must be longer than 0 and at most {LONGEST_CLIP:.0f} s")
+    try:
+        with soundfile.SoundFile(path) as file:
+            _refuse_hostile(file, path, longest=longest_file)
+            rate, whole = file.samplerate, file.frames / file.samplerate
+            if start > 0 and round(start * rate) >= file.frames:
+                raise AudioError(f"a segment cannot start at {start:g} s: the file ends at {whole:.3f} s")
+            if seconds is None and whole - start > LONGEST_CLIP:
+                raise AudioError(
+                    f"{whole - start:.0f} s from {start:g} s to its end: a clip lasts at most {LONGEST_CLIP:.0f} s, "
+                    "say how many seconds are wanted"
+                )
+            first = max(round((start - margin) * rate), 0)
+            last = file.frames if seconds is None else math.ceil((start + seconds + margin) * rate)
+            # Some formats cannot seek, and none needs to for the beginning.
+            if first:
+                file.seek(first)
+            samples = file.read(min(last, file.frames) - first, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        raise AudioError(f"unreadable: {_reason(error)}") from None
+    if len(samples) <= round(start * rate) - first:
+        raise AudioError("empty: no samples in it" if start == 0 else f"empty: no samples from {start:g} s on")
+    if not np.isfinite(samples).all():
+        raise AudioError("holds values that are not numbers (NaN or infinite)")
+    return samples, rate, whole
+
+
+def _refuse_hostile(file: soundfile.SoundFile, path: Path, *, longest: float) -> None:
     if not 1_000 <= file.samplerate <= 768_000:
         raise AudioError(f"claims a sample rate of {file.samplerate} Hz")
     if file.frames > FRAMES_PER_BYTE * path.stat().st_size:
         raise AudioError(f"its header claims {file.frames} frames, more than {path.stat().st_size} bytes can hold")
-    if file.frames > LONGEST_CLIP * file.samplerate:
-        raise AudioError(
-            f"{file.frames / file.samplerate:.0f} s long: a clip lasts at most {LONGEST_CLIP:.0f} s, cut it first"
-        )
+    if file.frames > longest * file.samplerate:
+        raise AudioError(f"{file.frames / file.samplerate:.0f} s long: at most {longest:.0f} s are used, cut it first")
 
 
 def _reason(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """Events: a clip taken apart into sounds with a time of their own, and the one file that renders it alone."""
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,18 +9,29 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from distrack.decompose.contract import KINDS, Kind
+from distrack.decompose.storage import FORMAT, MOST_BYTES, VERSION, packed, plain_json, refuse_version, unpacked
 from distrack.errors import ConfigError, EventsError
-from distrack.tensor_file import ordered
 
-FORMAT = "distrack events"
-VERSION = 1
-# What a file may ask of whoever renders it.
+# What a file may ask of whoever renders it: as many events, as long, with as much beside them.
 MOST_EVENTS = 20_000
+LONGEST = 600.0
 MOST_SAMPLES = 600 * 192_000
+LONGEST_ROOM = 60.0
+MOST_ROOM = 60 * 192_000
+MOST_KEPT = 1 << 23
+
+EVERY_WAY_TO_BE_WRONG = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    IndexError,
+    ArithmeticError,
+    RecursionError,
+    ConfigError,
+)
 
 Floats = NDArray[np.float32]
 
@@ -113,25 +125,24 @@ class Events:
 
     def to_bytes(self) -> bytes:
         """The file's content; the same events give the same bytes."""
-        stored = {"parameters": self.parameters, "muted": self.muted, "wet": self.wet}
-        stored |= {f"kept.{name}": array for name, array in self.kept.items()}
-        if self.room is not None:
-            stored["room"] = self.room
-        header = {"format": FORMAT, "version": str(VERSION), "events": json.dumps(self._header(), sort_keys=True)}
-        content: bytes = save({name: np.ascontiguousarray(array) for name, array in stored.items()}, metadata=header)
-        return ordered(content)
+        return packed(self._header(), self._arrays())
 
     def to_json(self) -> str:
-        """The same to read: every event as an object of named numbers. The room's samples stay in the other file."""
-        columns = [(column.name, column.unit) for column in self.how.columns(self.channels)]
-        rows = zip(self.parameters.tolist(), self.muted.tolist(), self.wet.tolist(), strict=True)
+        """The same to read: every event as an object of named numbers. Nothing is lost: `from_json` gives it back."""
+        columns = self.how.columns(self.channels)
+        names = [column.name for column in columns]
+        rows = zip(self.parameters, self.muted.tolist(), self.wet, strict=True)
         events = [
-            {**{name: float(f"{value:.6g}") for (name, _), value in zip(columns, row, strict=True)}, "muted": muted}
-            | ({} if self.room is None else {"wet": float(f"{wet:.6g}")})
+            {**dict(zip(names, map(_shortest, row), strict=True)), "muted": muted, "wet": _shortest(wet)}
             for row, muted, wet in rows
         ]
-        head = {"format": FORMAT, "version": VERSION, **self._header(), "units": dict(columns)}
-        return json.dumps({**head, "events": events}, indent=1)
+        shared = {name: array for name, array in self._arrays().items() if name == "room" or name.startswith("kept.")}
+        head = {"format": FORMAT, "version": VERSION, **self._header(), "units": {c.name: c.unit for c in columns}}
+        arrays = {
+            name: {"shape": array.shape, "float32": base64.b64encode(array.astype("<f4").tobytes()).decode()}
+            for name, array in shared.items()
+        }
+        return json.dumps({**head, "arrays": arrays, "events": events}, indent=1, allow_nan=False)
 
     def _header(self) -> dict[str, Any]:
         return {
@@ -143,51 +154,105 @@ class Events:
             "settings": dict(self.settings),
         }
 
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        arrays = {"parameters": self.parameters, "muted": self.muted, "wet": self.wet}
+        arrays |= {f"kept.{name}": array for name, array in self.kept.items()}
+        return arrays if self.room is None else arrays | {"room": self.room}
+
     @classmethod
     def load(cls, path: Path) -> Self:
         """Reads a file that `to_bytes` made.
 
         Raises:
-            EventsError: no such file, not events, of a newer version, or with numbers that cannot be.
+            EventsError: no such file, not events, of a newer version, damaged, or with numbers that cannot be.
         """
         try:
-            with safe_open(path, framework="np") as file:
-                header = file.metadata() or {}
-                if header.get("format") != FORMAT:
-                    raise EventsError(f"{path} holds no events: it was not written by DisTrack's decompose")
-                if int(header["version"]) > VERSION:
-                    raise EventsError(
-                        f"{path} is of version {header['version']}, newer than {VERSION}, which is all that is known "
-                        "here: update DisTrack"
-                    )
-                said = json.loads(header["events"])
-                sizes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-                _refuse_sizes(sizes, path)
-                stored = {name: file.get_tensor(name) for name in sizes}
-            kept = {name.removeprefix("kept."): array for name, array in stored.items() if name.startswith("kept.")}
+            return cls.from_bytes(path)
+        except EventsError as error:
+            raise EventsError(f"{path}: {error}") from None
+
+    @classmethod
+    def from_bytes(cls, content: Path | bytes) -> Self:
+        """What `to_bytes` made, from memory.
+
+        Raises:
+            EventsError: as `load`.
+        """
+        stored = unpacked(content)
+        return cls._of_parts(stored.said, stored.arrays)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `to_json` made: the same events, bit for bit.
+
+        Raises:
+            EventsError: it is none, of a newer version, or with numbers that cannot be.
+        """
+        if len(text) > MOST_BYTES:
+            raise EventsError(f"it has {len(text) >> 20} MB: events have at most {MOST_BYTES >> 20} MB")
+        try:
+            said = plain_json(text)
+            refuse_version(said)
+            rows, kind = said["events"], KINDS[said["kind"]]
+            if len(rows) > MOST_EVENTS:
+                raise EventsError(f"{len(rows)} events: at most {MOST_EVENTS} can be rendered")
+            names = [column.name for column in kind.columns(said["channels"])]
+            with np.errstate(over="raise"):
+                arrays: dict[str, NDArray[Any]] = {
+                    "parameters": np.array([[row[name] for name in names] for row in rows], np.float32).reshape(
+                        len(rows), len(names)
+                    ),
+                    "muted": np.array([_truth(row["muted"]) for row in rows], np.bool_),
+                    "wet": np.array([row["wet"] for row in rows], np.float32),
+                }
+            for name, array in said["arrays"].items():
+                content = base64.b64decode(array["float32"], validate=True)
+                arrays[name] = np.frombuffer(content, "<f4").astype(np.float32).reshape(array["shape"])
+        except EVERY_WAY_TO_BE_WRONG as error:
+            raise EventsError(f"it cannot be read as events: {_said(error)}") from None
+        return cls._of_parts(said, arrays)
+
+    @classmethod
+    def _of_parts(cls, said: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        try:
+            kept = {name.removeprefix("kept."): array for name, array in arrays.items() if name.startswith("kept.")}
+            strange = set(arrays) - {"parameters", "muted", "wet", "room"} - {f"kept.{name}" for name in kept}
+            if strange:
+                raise EventsError(f"it holds {min(strange)[:40]!r}, which events do not have")
             return cls(
                 kind=KINDS.name(said["kind"]),
                 sample_rate=said["sample_rate"],
                 samples=said["samples"],
                 channels=said["channels"],
-                parameters=stored["parameters"],
-                muted=stored["muted"],
-                wet=stored["wet"],
-                room=stored.get("room"),
+                parameters=arrays["parameters"],
+                muted=arrays["muted"],
+                wet=arrays["wet"],
+                room=arrays.get("room"),
                 seed=said["seed"],
                 kept=kept,
                 settings=said["settings"],
             )
-        except EventsError as error:
-            raise error if str(path) in str(error) else EventsError(f"{path}: {error}") from None
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError, ConfigError) as error:
-            raise EventsError(f"{path} cannot be read as events: {error}") from None
+        except EVERY_WAY_TO_BE_WRONG as error:
+            raise EventsError(f"it cannot be read as events: {_said(error)}") from None
 
 
-def _refuse_sizes(sizes: Mapping[str, list[int]], path: Path) -> None:
-    for name, size in sizes.items():
-        if int(np.prod([max(length, 1) for length in size], dtype=object)) > MOST_SAMPLES:
-            raise EventsError(f"{path}: {name} claims a size of {'x'.join(map(str, size))}")
+def _shortest(value: np.float32) -> float:
+    """The number with the fewest digits that is this one in float32.
+
+    >>> _shortest(np.float32(0.1))
+    0.1
+    """
+    return float(str(value))
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"muted {value!r} is neither true nor false")
+    return value
+
+
+def _said(error: Exception) -> str:
+    return (f"it has no {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__)[:200]
 
 
 def _check(events: Events) -> None:
@@ -195,26 +260,41 @@ def _check(events: Events) -> None:
     for name, low, high in whole:
         value = getattr(events, name)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise EventsError(f"{name} {value!r}: it must be a whole number from {low} to {high}")
+            raise EventsError(f"{name} {str(value)[:40]}: it must be a whole number from {low} to {high}")
+    if events.seconds > LONGEST:
+        raise EventsError(f"{events.seconds:.0f} s long: events last at most {LONGEST:.0f} s together")
+    if not isinstance(events.settings, Mapping) or not isinstance(events.kept, Mapping):
+        raise EventsError("settings and kept: they must be objects with names")
+    if events.parameters.ndim != 2:
+        raise EventsError(f"parameters: {events.parameters.ndim} axes are not a row for each event")
     count, columns = len(events.parameters), len(events.how.columns(events.channels))
     if count > MOST_EVENTS:
         raise EventsError(f"{count} events: at most {MOST_EVENTS} can be rendered")
-    arrays: list[tuple[str, NDArray[Any], tuple[int, ...]]] = [
-        ("parameters", events.parameters, (count, columns)),
-        ("wet", events.wet, (count,)),
-    ]
-    arrays += [(name, array, array.shape) for name, array in events.kept.items()]
+    _check_array("parameters", events.parameters, (count, columns))
+    _check_array("wet", events.wet, (count,))
+    for name, array in events.kept.items():
+        _check_array(f"kept {name[:40]}", array, array.shape)
+    if sum(array.size for array in events.kept.values()) > MOST_KEPT:
+        raise EventsError(f"kept: more than the {MOST_KEPT} numbers that events may share")
     if events.room is not None:
-        arrays.append(("room", events.room, (len(events.room), events.room.shape[-1])))
-        if len(events.room) not in {1, events.channels} or events.room.shape[-1] == 0:
-            raise EventsError(f"room: {len(events.room)} channels do not fit {events.channels}")
-    for name, array, shape in arrays:
-        if array.shape != shape or array.dtype != np.float32:
-            raise EventsError(f"{name}: {array.dtype} of {array.shape} is not float32 of {shape}")
-        if not np.isfinite(array).all():
-            raise EventsError(f"{name}: it holds values that are not numbers (NaN or infinite)")
+        _check_room(events, events.room)
     if events.muted.shape != (count,) or events.muted.dtype != np.bool_:
         raise EventsError(f"muted: {events.muted.dtype} of {events.muted.shape} is not one truth value for each event")
     if ((events.wet < 0) | (events.wet > 1)).any():
         raise EventsError("wet: shares lie between 0 and 1")
     events.how.check(events)
+
+
+def _check_room(events: Events, room: Floats) -> None:
+    if room.ndim != 2 or room.shape[-1] == 0 or len(room) not in {1, events.channels}:
+        raise EventsError(f"room: an array of {room.shape} is not {events.channels} channels of samples, or one")
+    if room.shape[-1] > min(LONGEST_ROOM * events.sample_rate, MOST_ROOM):
+        raise EventsError(f"room: {room.shape[-1] / events.sample_rate:.0f} s long, at most {LONGEST_ROOM:.0f} s")
+    _check_array("room", room, room.shape)
+
+
+def _check_array(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if array.shape != shape or array.dtype != np.float32:
+        raise EventsError(f"{name}: {array.dtype} of {array.shape} is not float32 of {shape}")
+    if not np.isfinite(array).all():
+        raise EventsError(f"{name}: it holds values that are not numbers (NaN or infinite)")

@@ -1,0 +1,211 @@
+"""Edits by name: what a page stores beside the events, replays, and undoes."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import update_wrapper
+from pathlib import Path
+from typing import Annotated, Any, Concatenate, Literal, NamedTuple, ParamSpec, Self, get_type_hints
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, model_validator
+
+from distrack.decompose.events import MOST_EVENTS, Events
+from distrack.decompose.rooms import room_named
+from distrack.errors import EventsError
+from distrack.registry import Registry
+
+P = ParamSpec("P")
+Takes = Literal["nothing", "events", "room"]
+
+MOST_EDITS = 1_000
+
+
+class EditKind(NamedTuple):
+    """An edit that can be asked for by name.
+
+    Attributes:
+        change: the function that does it: events, what it takes from elsewhere if anything, `which`, arguments.
+        arguments: its arguments, with their ranges; a page makes its widgets from them.
+        takes: from elsewhere: nothing, other events, or a room.
+        selects: it changes chosen events; if not, all of them.
+        about: what it does, in one line.
+    """
+
+    change: Callable[..., Events]
+    arguments: type[BaseModel]
+    takes: Takes
+    selects: bool
+    about: str
+
+
+EDITS: Registry[EditKind] = Registry("edit")
+
+
+def edit(
+    name: str, *, takes: Takes = "nothing"
+) -> Callable[[Callable[Concatenate[Events, P], Events]], Callable[Concatenate[Events, P], Events]]:
+    """Registers a pure function on events as an edit; its keyword-only arguments are the edit's.
+
+    A call of the function is validated as an edit is: the ranges that its annotations name are kept in both.
+
+    Args:
+        name: of the edit.
+        takes: what the function's second argument is, where that is not `which`.
+    """
+
+    def registered(change: Callable[Concatenate[Events, P], Events]) -> Callable[Concatenate[Events, P], Events]:
+        arguments = _arguments(name, change)
+        parameters = inspect.signature(change).parameters
+
+        def checked(events: Events, /, *rest: P.args, **given: P.kwargs) -> Events:
+            named = {key: value for key, value in given.items() if key in arguments.model_fields}
+            valid = _validated(name, arguments, named)
+            others = {key: value for key, value in given.items() if key not in named}
+            return change(events, *rest, **others, **dict(valid))  # type: ignore[arg-type]
+
+        about = (inspect.getdoc(change) or "").splitlines()[0]
+        update_wrapper(checked, change)
+        EDITS.add(name, EditKind(checked, arguments, takes, "which" in parameters, about))
+        return checked
+
+    return registered
+
+
+class Edit(BaseModel):
+    """One edit as it is stored: JSON both ways.
+
+    Attributes:
+        name: in `EDITS`, in any spelling.
+        which: numbers of the events it changes, as they are counted before it; None is all.
+        source: what the other events, or the room, are called; None of an edit that takes neither, and of the room
+            edit that takes the room away.
+        arguments: of the edit; those left out have their defaults.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    which: Annotated[tuple[Annotated[int, Field(ge=0, lt=MOST_EVENTS)], ...], Field(max_length=MOST_EVENTS)] | None = (
+        None
+    )
+    source: Annotated[str, Field(max_length=1_000)] | None = None
+    arguments: dict[str, JsonValue] = {}
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        kind = EDITS[self.name]
+        _validated(self.name, kind.arguments, self.arguments)
+        if kind.takes == "events" and self.source is None:
+            raise EventsError(f"{self.name}: it needs other events: name them as its source")
+        if kind.takes == "nothing" and self.source is not None:
+            raise EventsError(f"{self.name}: it takes nothing from elsewhere: leave its source out")
+        if not kind.selects and self.which is not None:
+            raise EventsError(f"{self.name}: it changes all events: leave which out")
+        return self
+
+
+def apply(
+    events: Events,
+    edits: Iterable[Edit],
+    *,
+    others: Mapping[str, Events] | None = None,
+    rooms: Mapping[str, Path] | None = None,
+) -> Events:
+    """The events after one edit after the other; those that were given stay as they are.
+
+    Args:
+        others: what edits may call their source: events of other clips.
+        rooms: what room edits may call their source: files of impulse responses.
+
+    Raises:
+        EventsError: an edit does not fit; the message says which.
+    """
+    for number, one in enumerate(edits, 1):
+        kind = EDITS[one.name]
+        try:
+            taken: tuple[object, ...] = ()
+            if kind.takes == "events":
+                taken = (_named(str(one.source), others or {}),)
+            elif kind.takes == "room":
+                taken = (None if one.source is None else room_named(one.source, rooms or {}),)
+            which = {"which": one.which} if kind.selects else {}
+            events = kind.change(events, *taken, **which, **one.arguments)
+        except EventsError as error:
+            raise EventsError(f"edit {number}: {error}") from None
+    return events
+
+
+class History(BaseModel):
+    """Edits done and undone: immutable, JSON both ways. Each change gives a new one.
+
+    Attributes:
+        done: from first to last; the events are these applied to what was taken apart.
+        undone: the last that was undone stands last.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    done: Annotated[tuple[Edit, ...], Field(max_length=MOST_EDITS)] = ()
+    undone: Annotated[tuple[Edit, ...], Field(max_length=MOST_EDITS)] = ()
+
+    def do(self, one: Edit) -> Self:
+        """With one more edit; what was undone before is gone.
+
+        Raises:
+            EventsError: there are `MOST_EDITS` already.
+        """
+        if len(self.done) >= MOST_EDITS:
+            raise EventsError(f"{MOST_EDITS} edits already: save the events as they are, and start from those")
+        return type(self)(done=(*self.done, one))
+
+    def undo(self) -> Self:
+        """Without the last edit; the same where there is none."""
+        return type(self)(done=self.done[:-1], undone=(*self.undone, *self.done[-1:]))
+
+    def redo(self) -> Self:
+        """With the last edit that was undone; the same where there is none."""
+        return type(self)(done=(*self.done, *self.undone[-1:]), undone=self.undone[:-1])
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `model_dump_json` stored.
+
+        Raises:
+            EventsError: it is none, or an edit in it is unknown or has impossible arguments.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except pydantic.ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "all of it"
+            raise EventsError(f"edits cannot be read: {where}: {first['msg']}") from None
+
+
+def _arguments(name: str, change: Callable[..., Events]) -> type[BaseModel]:
+    hints = get_type_hints(change, include_extras=True)
+    keyword = [p for p in inspect.signature(change).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    fields: dict[str, Any] = {
+        parameter.name: (hints[parameter.name], ... if parameter.default is parameter.empty else parameter.default)
+        for parameter in keyword
+        if parameter.name != "which"
+    }
+    closed = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model: type[BaseModel] = create_model(f"{name}-arguments", __config__=closed, **fields)
+    return model
+
+
+def _validated(name: str, arguments: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:
+    try:
+        return arguments(**given)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = " ".join(map(str, first["loc"]))
+        value = "" if first["type"] == "missing" else f" {str(first['input'])[:40]}"
+        raise EventsError(f"{name}: {where}{value}: {first['msg']}") from None
+
+
+def _named(source: str, others: Mapping[str, Events]) -> Events:
+    if source not in others:
+        known = ", ".join(sorted(others)) or "none"
+        raise EventsError(f"there are no events called {source[:80]!r}: there are: {known}")
+    return others[source]
