@@ -12,7 +12,7 @@ from distrack.settings import PROJECT, settings
 from distrack.ui import stage
 from distrack.ui.current import demo, runs_path
 from distrack.ui.sound import sheets, soundboard
-from distrack.ui.status import badge, sidebar
+from distrack.ui.status import badge, page_of, sidebar
 
 st.set_page_config(page_title="DisTrack", page_icon=str(PROJECT / "assets" / "logo.svg"), layout="wide")
 
@@ -70,11 +70,11 @@ def _recent() -> None:
         st.caption("None yet. Press **Distil** above: the first one takes a minute or two.")
         return
     for run in recent:
-        report, status = run.report(), run.status()
+        report, status = None if run.takes_apart else run.report(), run.status()
         accuracy = report.accuracy("random-cnn", "synthetic") if report else None
         with st.container(horizontal=True, vertical_alignment="center"):
             badge(status)
-            st.page_link("pages/distill.py", label=run.id, query_params={"run": run.id})
+            st.page_link(page_of(run), label=run.id, query_params={"run": run.id})
             if accuracy is not None:
                 st.caption(f"accuracy {accuracy:.0%}")
 
@@ -88,6 +88,7 @@ page = st.navigation(
         st.Page("pages/evaluate.py", title="Evaluate", icon=":material/bar_chart:"),
         st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
         st.Page("pages/condense.py", title="Condense", icon=":material/compress:"),
+        st.Page("pages/decompose.py", title="Decompose", icon=":material/call_split:"),
     ]
 )
 st.logo(str(PROJECT / "assets" / "logo.svg"), size="large")

@@ -200,6 +200,9 @@ def loudness(wave: Wave, *, sample_rate: int = SAMPLE_RATE) -> float | None:
 
     A wave that is shorter than a gating block of 400 ms is one block, as long as it is.
 
+    Shape:
+        - wave: ``[samples]`` or ``[channels, samples]``
+
     Source:
         ITU-R BS.1770-4, "Algorithms to measure audio programme loudness and true-peak audio level", 2015.
     """
@@ -207,8 +210,8 @@ def loudness(wave: Wave, *, sample_rate: int = SAMPLE_RATE) -> float | None:
     import pyloudnorm
 
     # The next number below: rounding must not make a block longer than the wave.
-    block = min(0.4, math.nextafter(len(wave) / sample_rate, 0.0))
-    value = float(pyloudnorm.Meter(sample_rate, block_size=block).integrated_loudness(wave.astype(np.float64)))
+    block = min(0.4, math.nextafter(wave.shape[-1] / sample_rate, 0.0))
+    value = float(pyloudnorm.Meter(sample_rate, block_size=block).integrated_loudness(wave.T.astype(np.float64)))
     return value if math.isfinite(value) else None
 
 
@@ -228,11 +231,14 @@ def level(wave: Wave, *, rms_db: float = -20.0, peak_db: float = -1.0) -> Wave:
 def flac_bytes(wave: Wave, *, sample_rate: int = SAMPLE_RATE) -> bytes:
     """A wave as 16-bit FLAC.
 
+    Shape:
+        - wave: ``[samples]`` or ``[channels, samples]``
+
     Raises:
         ValueError: the wave leaves [-1, 1] or is not made of numbers; writing it would clip or crackle.
     """
     if not np.isfinite(wave).all() or np.abs(wave).max(initial=0.0) > 1.0:
         raise ValueError("a wave to be written must stay within [-1, 1]: call level() first")
     buffer = io.BytesIO()
-    soundfile.write(buffer, wave, sample_rate, format="FLAC", subtype="PCM_16")
+    soundfile.write(buffer, wave.T, sample_rate, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()

@@ -393,12 +393,15 @@ def condense(
 
 @app.command()
 def resume(run: RunId, runs_path: RunsPath = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
-    """Finishes a run, a sweep or a condensation that was stopped, failed, or whose process is gone."""
+    """Finishes a run of any kind, a sweep or a condensation that was stopped, failed, or whose process is gone."""
     from distrack import runs
 
     found = runs.series.find_any(_runs_path(runs_path), run)
     if runs.series.kind_of(found) is not None:
         _worked(found, quiet=quiet, as_json=as_json)
+        return
+    if found.takes_apart:
+        _taken_apart(found, quiet=quiet, as_json=as_json)
         return
     finished = _finished(found, quiet=quiet, as_json=as_json)
     if finished is not None:
@@ -574,6 +577,98 @@ def stop(run: RunId, runs_path: RunsPath = None) -> None:
     typer.echo(f"{run} is {status.state}")
 
 
+@app.command()
+def decompose(
+    file: Annotated[Path, typer.Argument(help="A recording: wav, flac, ogg or mp3.")],
+    method: Annotated[str | None, typer.Option(help="matching-pursuit or splat.")] = None,
+    events: Annotated[int | None, typer.Option(help="At most so many; 64 unless given.")] = None,
+    start: Annotated[float | None, typer.Option(help="Seconds from the file's beginning.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="How much of it; to its end unless given.")] = None,
+    sample_rate: Annotated[int | None, typer.Option(help="In Hz; the file's own unless given.")] = None,
+    mono: Annotated[bool, typer.Option("--mono", help="The mean of both channels.")] = False,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds of computing, at most.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of all that is random.")] = None,
+    atoms: Annotated[
+        str | None, typer.Option(help="Matching pursuit: gabor, damped, both, or learned from the clip.")
+    ] = None,
+    orthogonal: Annotated[
+        bool, typer.Option("--orthogonal", help="Matching pursuit: overlapping atoms are fitted anew together.")
+    ] = False,
+    snr: Annotated[float | None, typer.Option(help="Matching pursuit: enough, in dB.")] = None,
+    iterations: Annotated[int | None, typer.Option(help="Splatting: steps of the optimiser.")] = None,
+    envelope: Annotated[str | None, typer.Option(help="Splatting: gamma or gaussian.")] = None,
+    initialisation: Annotated[str | None, typer.Option(help="Splatting: where events begin.")] = None,
+    sparsity: Annotated[float | None, typer.Option(help="Splatting: weight of the amplitudes in the loss.")] = None,
+    runs_path: RunsPath = None,
+    name: Annotated[str | None, typer.Option(help="Id of the run.")] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Takes a clip apart into a few events that can be moved like notes."""
+    from distrack import runs
+    from distrack.distill import from_preset
+
+    asked = {
+        "file": file,
+        "method": method,
+        "events": events,
+        "start": start,
+        "seconds": seconds,
+        "sample_rate": sample_rate,
+        "mono": mono,
+        "time_limit": time_limit,
+        "seed": seed,
+        "pursuit": {"atoms": atoms, "orthogonal": orthogonal or None, "snr_db": snr},
+        "splat": {
+            "iterations": iterations,
+            "envelope": envelope,
+            "initialisation": initialisation,
+            "sparsity": sparsity,
+        },
+    }
+    job = from_preset(runs.decomposition.DecomposeJob, asked)
+    run = runs.decomposition.create(_runs_path(runs_path), job, name)
+    _taken_apart(run, quiet=quiet, as_json=as_json)
+
+
+def _taken_apart(run: Any, *, quiet: bool, as_json: bool) -> None:
+    """A decomposition taken to its end, and its report."""
+    from distrack import runs
+
+    try:
+        with terminal.progress(quiet=quiet) as watch:
+            report = runs.decomposition.work(run, watch=watch)
+    except runs.Stopped:
+        typer.echo(f"stopped. Go on with: python -m distrack resume {run.id}", err=as_json)
+        return
+    terminal.show_decomposition(report, run.id, as_json=as_json)
+
+
+@app.command()
+def render(
+    events: Annotated[Path, typer.Argument(help="A file of events: events.safetensors in a decomposition's folder.")],
+    to: Annotated[Path, typer.Option(help="File to write: .flac, .wav, .mid or .json.")],
+    room: Annotated[
+        str | None, typer.Option(help="An impulse response: a file, or a name below IMPULSE_RESPONSE_PATH.")
+    ] = None,
+    wet: Annotated[float | None, typer.Option(help="Share that goes through the room, 0 to 1.")] = None,
+    tail: Annotated[bool, typer.Option("--tail", help="Until the room has died away.")] = False,
+) -> None:
+    """Renders events to sound, or writes them as notes or to read."""
+    from distrack.decompose import Events, files, known_rooms, room_named, with_room
+    from distrack.decompose import wet as wetted
+
+    found = Events.load(events)
+    if room is not None:
+        place = Path(room) if Path(room).is_file() else room_named(room, known_rooms(settings().impulse_response_path))
+        found = with_room(found, place, wet=0.3 if wet is None else wet)
+    elif wet is not None and found.room is None:
+        raise ConfigError(f"wet {wet:g}: name a room that the sound goes through: --room")
+    elif wet is not None:
+        found = wetted(found, share=wet)
+    typer.echo(files.save(found, to, tail=tail).said)
+
+
 @app.command("runs")
 def list_runs(runs_path: RunsPath = None, as_json: AsJson = False) -> None:
     """Lists the runs, newest first."""
@@ -581,7 +676,7 @@ def list_runs(runs_path: RunsPath = None, as_json: AsJson = False) -> None:
 
     rows = []
     for run in runs.all_runs(_runs_path(runs_path)):
-        status, report = run.status(), run.report()
+        status, report = run.status(), None if run.takes_apart else run.report()
         accuracy = report.accuracy("random-cnn", "synthetic") if report else None
         rows.append({"id": run.id, **status.model_dump(include={"state", "phase", "step", "steps", "error"})})
         rows[-1]["accuracy"] = accuracy

@@ -42,13 +42,18 @@ _MAGMA = _palette()
 _MAGMA_SCALE = [[k / 15, "rgb({}, {}, {})".format(*_MAGMA[k * 17])] for k in range(16)]
 
 
-def image_png(image: NDArray[np.float32], *, low: float, high: float, height: int = 128) -> bytes:
+def image_png(
+    image: NDArray[np.float32], *, low: float, high: float, height: int = 128, width: int | None = None
+) -> bytes:
     """A feature as a picture: time to the right, frequency upwards, `low` dark and `high` bright.
+
+    Args:
+        height, width: in pixels; five wide for four high unless given.
 
     Shape:
         - image: ``[bands, frames]``; values that are not numbers count as `low`
     """
-    return _png([_picture(image, low, high, height)])
+    return _png([_picture(image, low, high, (width or height * 5 // 4, height))])
 
 
 def images_png(images: NDArray[np.float32], *, low: float, high: float, height: int = 128) -> bytes:
@@ -57,13 +62,13 @@ def images_png(images: NDArray[np.float32], *, low: float, high: float, height: 
     Shape:
         - images: ``[n, bands, frames]``
     """
-    return _png([_picture(image, low, high, height) for image in images])
+    return _png([_picture(image, low, high, (height * 5 // 4, height)) for image in images])
 
 
-def _picture(image: NDArray[np.float32], low: float, high: float, height: int) -> Image.Image:
+def _picture(image: NDArray[np.float32], low: float, high: float, size: tuple[int, int]) -> Image.Image:
     scaled = (np.nan_to_num(image, nan=low) - low) / max(high - low, 1e-9)
     pixels = _MAGMA[(np.clip(scaled[::-1], 0, 1) * 255).astype(np.uint8)]
-    return Image.fromarray(pixels).resize((height * 5 // 4, height), Image.Resampling.BICUBIC)
+    return Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
 
 
 def _png(pictures: Sequence[Image.Image]) -> bytes:
@@ -551,3 +556,99 @@ def embedding_map(points: Sequence[Point], classes: Sequence[str], *, method: Me
     figure.update_yaxes(showticklabels=False, zeroline=False)
     figure.update_layout(height=620, legend={"font": {"size": _FONT - 2}, "itemsizing": "constant"})
     return _readable(figure)
+
+
+def event_plane(
+    picture: bytes,
+    *,
+    extent: tuple[float, float, float],
+    spans: NDArray[np.float64],
+    energy: NDArray[np.float64],
+    groups: Mapping[str, tuple[NDArray[np.int64], str]],
+) -> go.Figure:
+    """Events over a spectrogram: each a line from its onset to its end at its pitch; its number is its `customdata`.
+
+    The vertical axis counts octaves: the logarithm to base 2 of a frequency in Hz.
+
+    Args:
+        picture: PNG of the spectrogram, evenly in octaves.
+        extent: its seconds, lowest and highest frequency.
+        spans: onset, end and pitch of every event.
+        energy: of every event: the louder, the larger its mark.
+        groups: events by what they are called in the legend, and their colour.
+
+    Shape:
+        - spans: ``[events, 3]``
+        - energy: ``[events]``
+    """
+    seconds, low, high = extent
+    figure = go.Figure()
+    octaves = np.log2(np.clip(spans[:, 2], low, high))
+    decibels = 10 * np.log10(np.maximum(energy / max(float(energy.max(initial=0.0)), 1e-20), 1e-4))
+    sizes = 6 + 10 * (1 + decibels / 40)
+    for name, (numbers, colour) in groups.items():
+        starts, ends, at = spans[numbers, 0], spans[numbers, 1], octaves[numbers]
+        gaps = np.full(len(numbers), np.nan)
+        figure.add_scatter(
+            x=np.stack([starts, ends, gaps], axis=1).ravel(),
+            y=np.stack([at, at, gaps], axis=1).ravel(),
+            mode="lines",
+            line={"color": colour, "width": 2},
+            opacity=0.75,
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        figure.add_scatter(
+            x=starts,
+            y=at,
+            customdata=[[int(number), float(spans[number, 2])] for number in numbers],
+            mode="markers",
+            marker={"color": colour, "size": sizes[numbers], "line": {"width": 1, "color": "#14101c"}},
+            name=f"{name} ({len(numbers)})",
+            hovertemplate="event %{customdata[0]}: %{x:.3f} s, %{customdata[1]:.0f} Hz<extra></extra>",
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+        )
+    bottom, top = float(np.log2(low)), float(np.log2(high))
+    figure.add_layout_image(
+        source=data_uri(picture),
+        xref="x",
+        yref="y",
+        x=0,
+        y=top,
+        sizex=seconds,
+        sizey=top - bottom,
+        sizing="stretch",
+        layer="below",
+    )
+    marks = [float(55 * 2**octave) for octave in range(9) if low <= 55 * 2**octave <= high]
+    figure.update_yaxes(
+        range=[bottom, top],
+        tickvals=[float(np.log2(mark)) for mark in marks],
+        ticktext=[f"{mark:,.0f} Hz" for mark in marks],
+        showgrid=False,
+        zeroline=False,
+    )
+    figure.update_xaxes(range=[0, seconds], title="seconds", showgrid=False, zeroline=False)
+    figure.update_layout(height=480, dragmode="select", legend={"orientation": "h", "y": 1.08})
+    return _readable(figure)
+
+
+def quality_curve(curve: Sequence[tuple[int, float, float]]) -> alt.LayerChart:
+    """Spectral convergence of the strongest events alone, against their number.
+
+    Args:
+        curve: number of events, SNR in dB, spectral convergence.
+    """
+    points = pd.DataFrame(curve, columns=["events", "snr", "convergence"])
+    base = alt.Chart(points).encode(
+        x=alt.X("events:Q", title="strongest events alone", scale=alt.Scale(type="log")),
+        y=alt.Y("convergence:Q", title="spectral convergence", scale=alt.Scale(zero=True)),
+        tooltip=["events", alt.Tooltip("convergence", format=".3f"), alt.Tooltip("snr", format=".1f", title="SNR, dB")],
+    )
+    chart: alt.LayerChart = (
+        (base.mark_line(strokeWidth=3) + base.mark_circle(size=90, opacity=1))
+        .properties(height=260)
+        .configure_axis(labelFontSize=_FONT - 3, titleFontSize=_FONT - 2)
+    )
+    return chart

@@ -15,6 +15,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from distrack.evaluate import Inspection, Report
     from distrack.runs import CondenseReport, Listening, SweepReport
+    from distrack.runs.decomposition import DecomposeReport
     from distrack.runs.series import SeriesReport
     from distrack.runs.table import Entry
 
@@ -184,6 +185,19 @@ def show_listening(listening: "Listening", run_id: str, *, as_json: bool) -> Non
         loud = f"{statistics.median(levels):.1f}" if levels else ""
         error = f"{statistics.median(errors):.2f} {listening.unit}".rstrip() if errors else ""
         table.add_row(kind, str(len(of_kind)), loud, error)
+    show_table(table)
+
+
+def show_decomposition(report: "DecomposeReport", run_id: str, *, as_json: bool) -> None:
+    """How near the events come to the clip, and the strongest of them alone."""
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+        return
+    said = f"{report.file}, {report.clip_seconds:.2f} s at {report.sample_rate:,} Hz"
+    title = f"{run_id}: {said}, {report.floats:,} floats, found in {report.seconds:.1f} s"
+    table = Table("events", "SNR, dB", "spectral convergence", title=title)
+    for row in report.curve:
+        table.add_row(str(row.events), f"{row.snr_db:.1f}", f"{row.spectral_convergence:.3f}")
     show_table(table)
 
 

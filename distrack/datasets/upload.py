@@ -1,7 +1,9 @@
-"""Recordings that a person uploads in the browser: kept as a folder with a subfolder a class, whole or not at all."""
+"""Recordings that a person uploads in the browser: one, or a folder with a subfolder a class; whole or not at all."""
 
+import hashlib
 import itertools
 import logging
+import os
 import re
 import shutil
 from collections.abc import Iterable
@@ -74,6 +76,31 @@ def store_upload(
     except OSError as error:
         refuse_place(uploads, error)
     log.info("%s: %d files are not audio and left out", target, left_out)
+    return target
+
+
+def store_recording(name: str, content: bytes, *, data_path: Path) -> Path:
+    """Keeps one recording as ``<data_path>/recordings/<digest>-<name>``; the same one is kept once.
+
+    Returns:
+        the file.
+
+    Raises:
+        DatasetError: it is not named like audio, or the disk is full.
+    """
+    path = PurePosixPath(name)
+    if path.suffix.lower() not in EXTENSIONS:
+        raise DatasetError(f"{path.name} is not audio: {', '.join(sorted(EXTENSIONS))} can be read")
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem)[:40] or "recording"
+    folder = data_path / "recordings"
+    target = folder / f"{hashlib.sha256(content).hexdigest()[:12]}-{stem}{path.suffix.lower()}"
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        part.replace(target)
+    except OSError as error:
+        refuse_place(folder, error)
     return target
 
 

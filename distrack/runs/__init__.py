@@ -1,6 +1,6 @@
 """Runs: one execution of one job is one folder. Written by a worker, read by anyone, launched, stopped and resumed."""
 
-from distrack.runs import series
+from distrack.runs import decomposition, series
 from distrack.runs.cells import Cell
 from distrack.runs.condensation import CondenseReport
 from distrack.runs.control import launch, stop, tail
@@ -42,6 +42,7 @@ __all__ = [
     "all_runs",
     "condense_job",
     "create",
+    "decomposition",
     "find",
     "fitting",
     "found",

@@ -94,12 +94,22 @@ class Run:
             return status.model_copy(update={"state": "stale"})
         return status
 
+    @property
+    def takes_apart(self) -> bool:
+        """Whether it is a decomposition: a clip that is taken apart, not a dataset that is distilled."""
+        try:
+            return "method" in json.loads((self.path / "config.json").read_bytes())
+        except (OSError, ValueError, TypeError):
+            return False
+
     def job(self) -> DistillJob:
-        """The job as asked.
+        """The distillation as asked.
 
         Raises:
-            RunError: `config.json` is missing or damaged.
+            RunError: `config.json` is missing or damaged, or a decomposition's.
         """
+        if self.takes_apart:
+            raise RunError(f"run {self.id} is a decomposition of a clip: nothing was distilled there")
         try:
             return DistillJob.model_validate_json((self.path / "config.json").read_bytes())
         except (OSError, pydantic.ValidationError, ValueError) as error:
@@ -300,7 +310,7 @@ def find(runs_path: Path, run_id: str) -> Run:
 
 
 def all_runs(runs_path: Path) -> Iterator[Run]:
-    """Every run, newest first; a damaged one too."""
+    """Every run of any kind, newest first; a damaged one too."""
     if not runs_path.is_dir():
         return
     folders = [path for path in runs_path.iterdir() if path.is_dir() and _NAME.fullmatch(path.name)]

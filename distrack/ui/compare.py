@@ -41,7 +41,8 @@ class Choice(NamedTuple):
 def everything() -> tuple[list[table.Entry], list[table.Unusable]]:
     """All runs, newest first, the shipped one last; those apart that have no figures, and why."""
     shipped = demo()
-    found = [run for run in runs.all_runs(runs_path()) if shipped is None or run.id != shipped.id]
+    own = (run for run in runs.all_runs(runs_path()) if not run.takes_apart)
+    found = [run for run in own if shipped is None or run.id != shipped.id]
     entries, unusable = table.table(found + ([] if shipped is None else [shipped]))
     reason = "nothing that learns from its tracks was tested: python -m distrack evaluate "
     unusable += [table.Unusable(entry.run, reason + entry.run.id) for entry in entries if not entry.comparisons]

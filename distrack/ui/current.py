@@ -23,23 +23,27 @@ def demo() -> runs.Run | None:
 
 
 def named() -> runs.Run | None:
-    """The run that the URL names, or None; a name that is not there is said and forgotten."""
+    """The distillation that the URL names, or None; a name that is not there is said and forgotten."""
     run_id = st.query_params.get("run")
     if run_id is None:
         return None
     if run_id == DEMO.name and demo() is not None:
         return demo()
     try:
-        return runs.find(runs_path(), run_id)
+        run = runs.find(runs_path(), run_id)
     except RunError as error:
         st.warning(str(error))
-        del st.query_params["run"]
-        return None
+    else:
+        if not run.takes_apart:
+            return run
+        st.warning(f"run {run_id} takes a clip apart: it is on the page Decompose")
+    del st.query_params["run"]
+    return None
 
 
 def choose(label: str, suits: Callable[[runs.Run], bool]) -> runs.Run | None:
-    """A menu of the runs that suit, newest first, kept in the URL; None where there is none."""
-    found = {run.id: run for run in runs.all_runs(runs_path()) if suits(run)}
+    """A menu of the distillations that suit, newest first, kept in the URL; None where there is none."""
+    found = {run.id: run for run in runs.all_runs(runs_path()) if not run.takes_apart and suits(run)}
     shipped = demo()
     if shipped is not None and suits(shipped):
         found[shipped.id] = shipped

@@ -29,7 +29,14 @@ PHASES = {
     "series": "One run after the other",
     "inspect": "Looking for copies",
     "listen": "Making sounds to compare with",
+    "decompose": "Taking it apart",
+    "measure": "Measuring how near it comes",
 }
+
+
+def page_of(run: runs.Run) -> str:
+    """Where a run is seen at work."""
+    return "pages/decompose.py" if run.takes_apart else "pages/distill.py"
 
 
 def badge(status: runs.Status) -> None:
@@ -110,4 +117,4 @@ def sidebar(device: str) -> None:
     for run, status in busy:
         share = f"{status.step / status.steps:.0%}" if status.steps else ""
         st.markdown(f":blue-badge[{status.state}] {status.phase} {share}")
-        st.page_link("pages/distill.py", label=run.id, query_params={"run": run.id})
+        st.page_link(page_of(run), label=run.id, query_params={"run": run.id})

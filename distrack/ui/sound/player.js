@@ -103,7 +103,7 @@ class Player {
   async loadOne({ url, loudness }) {
     const buffer = await decoded(url).catch(() => null);
     let peak = 1e-6;
-    if (buffer) for (const sample of buffer.getChannelData(0)) peak = Math.max(peak, Math.abs(sample));
+    for (const samples of channels(buffer)) for (const sample of samples) peak = Math.max(peak, Math.abs(sample));
     return { buffer, loudness, peak };
   }
 
@@ -142,8 +142,8 @@ class Player {
   padded(context, buffer) {
     const length = Math.round(this.seconds * buffer.sampleRate);
     if (buffer.length === length) return buffer;
-    const copy = context.createBuffer(1, length, buffer.sampleRate);
-    copy.copyToChannel(buffer.getChannelData(0).subarray(0, length), 0);
+    const copy = context.createBuffer(buffer.numberOfChannels, length, buffer.sampleRate);
+    channels(buffer).forEach((samples, number) => copy.copyToChannel(samples.subarray(0, length), number));
     return copy;
   }
 

@@ -65,6 +65,10 @@ async function patiently(get) {
   return get();
 }
 
+function channels(buffer) {
+  return Array.from({ length: buffer?.numberOfChannels ?? 0 }, (_, number) => buffer.getChannelData(number));
+}
+
 function forget() {
   let kept = 0;
   for (const [url, { length }] of [...shared.decoded].reverse()) {
