@@ -8,6 +8,8 @@ from distrack import runs
 from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError
 from distrack.runs import bundle
+from distrack.settings import PROJECT
+from distrack.ui.current import DEMO
 
 _EVERYTHING = "All of it"
 
@@ -24,7 +26,7 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
     label = None if of_class == _EVERYTHING else synthetic.classes.index(of_class)
     mine = [] if label is None else names[label * count : (label + 1) * count]
     track = middle.selectbox("Track", [_EVERYTHING, *mine], disabled=not mine)
-    audio = right.segmented_control("Sounds as", ["flac", "wav"], default="flac", required=True)
+    audio = right.segmented_control("Sounds as", ["flac", "wav"], default="flac", required=True, key="sounds-as")
     chosen = {"of_class": None if label is None else of_class, "track": None if track == _EVERYTHING else track}
     if chosen["track"] is not None:
         chosen["of_class"] = None
@@ -38,6 +40,9 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
         st.download_button(f"Download, {len(content) / 1e6:.1f} MB", content, name, "application/zip", type="primary")
     words = ["python", "-m", "distrack", "export", run.id]
     words += [word for option in ("of_class", "track") for word in _option(option, chosen[option])]
+    words += [] if audio == "flac" else ["--format", audio]
+    # What comes with the project does not lie among the runs.
+    words += ["--runs-path", str(DEMO.parent.relative_to(PROJECT))] if run.path == DEMO else []
     st.code(shlex.join([*words, "--to", name]), language="shell")
 
 

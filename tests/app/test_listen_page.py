@@ -2,8 +2,9 @@
 
 import io
 import json
+import shlex
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -134,3 +135,25 @@ def test_what_is_taken_along_is_what_the_command_writes(app: AppTest, finished: 
     content = bundle.zipped(finished, of_class="low")
     assert (tmp_path / "x.zip").read_bytes() == content
     assert sum(name.endswith(".flac") for name in zipfile.ZipFile(io.BytesIO(content)).namelist()) == 2
+
+
+@pytest.mark.parametrize("run_id", ["finished", "demo"])
+def test_the_command_that_is_shown_writes_what_was_chosen(
+    app: AppTest,
+    finished: runs.Run,
+    typed: Callable[..., tuple[int | str | None, str, str]],
+    tmp_path: Path,
+    run_id: str,
+) -> None:
+    opened(app, "listen", run=run_id, view="Take along")
+    app.button_group(key="sounds-as").set_value("wav").run()
+    words = shlex.split(app.code[0].value)
+    assert words[:3] == ["python", "-m", "distrack"]
+    words[words.index("--to") + 1] = str(tmp_path / "x.zip")
+    if run_id == finished.id:
+        words += ["--runs-path", str(finished.path.parent)]
+    code, _, err = typed(*words[3:])
+    assert (code, err) == (0, "")
+    names = zipfile.ZipFile(tmp_path / "x.zip").namelist()
+    assert any(name.endswith(".wav") for name in names)
+    assert not any(name.endswith(".flac") for name in names)
