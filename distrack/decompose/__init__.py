@@ -1,5 +1,6 @@
 """Decomposition: a clip as a few dozen events that can be moved like notes."""
 
+from distrack.decompose import pursuit  # noqa: F401
 from distrack.decompose.combining import mix, morph
 from distrack.decompose.config import DecomposeConfig
 from distrack.decompose.contract import DECOMPOSERS, KINDS, Box, Column, Decomposer, Kind, Progress

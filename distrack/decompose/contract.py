@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,9 +146,6 @@ class Decomposer(Protocol):
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Takes the state of another over."""
 
-    # Steps after which a picture and a sound of it are worth a look.
-    look_every: ClassVar[int]
-
 
 KINDS: Registry[Kind] = Registry("kind of event")
-DECOMPOSERS: Registry[type[Decomposer]] = Registry("method")
+DECOMPOSERS: Registry[Callable[[Floats, int, DecomposeConfig], Decomposer]] = Registry("method")
