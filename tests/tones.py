@@ -110,7 +110,7 @@ def tones(
     return Events.of(kind, parameters, sample_rate=rate, samples=round(seconds * rate), channels=channels)
 
 
-def many(count: int, *, seed: int = 0, **rest: float) -> Events:
+def many(count: int, *, seed: int = 0, seconds: float = 1.0, channels: int = 1) -> Events:
     """So many tones anywhere in a second."""
     draw = np.random.default_rng(seed)
     rows = np.stack(
@@ -122,5 +122,5 @@ def many(count: int, *, seed: int = 0, **rest: float) -> Events:
         ],
         axis=1,
     )
-    events = tones(*map(tuple, rows), **rest)  # type: ignore[arg-type]
+    events = tones(*[(a, b, c, d) for a, b, c, d in rows], seconds=seconds, channels=channels)
     return replace(events, wet=draw.uniform(size=count).astype(np.float32), muted=draw.uniform(size=count) < 0.2)

@@ -70,7 +70,8 @@ def test_a_file_gives_the_same_events_and_the_same_sound(make: Callable[[], Even
 def test_json_gives_the_same_events_bit_for_bit() -> None:
     draw = np.random.default_rng(2)
     bits = draw.integers(0, 2**32, size=20_000, dtype=np.uint32).view(np.float32)
-    values = np.concatenate([bits[np.isfinite(bits)], np.float32([0.0, -0.0, 1e-45, 16777217, 3.4e38, 0.1])])
+    edges = np.array([0.0, -0.0, 1e-45, 16777217, 3.4e38, 0.1], np.float32)
+    values = np.concatenate([bits[np.isfinite(bits)], edges])
     rows = values[: len(values) // 5 * 5].reshape(-1, 5)
     rows[:, [1, 3]] = np.abs(rows[:, [1, 3]]) + np.float32(1e-45)
     rows = rows[np.isfinite(rows).all(axis=1)]
@@ -141,13 +142,13 @@ def test_impossible_events_say_what_is_wrong() -> None:
         ({"room": np.zeros((1, 0), np.float32)}, "room"),
         ({"room": np.full((1, 3), np.inf, np.float32)}, "room"),
         ({"room": np.ones((1, round(LONGEST_ROOM * RATE) + 1), np.float32)}, "60 s"),
-        ({"kept": {"d": np.float32([np.nan])}}, "kept d"),
+        ({"kept": {"d": np.array([np.nan], np.float32)}}, "kept d"),
         ({"kept": {"d": np.broadcast_to(np.float32(0), (1 << 13, 1 << 11))}}, "share"),
         ({"kept": []}, "kept"),
         ({"settings": None}, "settings"),
     ):
         with pytest.raises(EventsError, match=said):
-            replace(good, **changes)  # type: ignore[arg-type]
+            replace(good, **changes)
 
 
 def test_100_000_events_are_refused() -> None:
