@@ -111,6 +111,8 @@ def read_segment(
         samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
         before, length, rate = (round(before * sample_rate / rate), max(round(lasts * sample_rate), 1), sample_rate)
     wave = samples[before : before + length].T
+    if wave.shape[1] == 0:
+        raise AudioError(f"empty: {lasts:g} s from {start:g} s are less than one sample at {rate} Hz")
     # A resampled peak may stand a little above those between which it lay.
     return Segment(np.ascontiguousarray(wave / max(1.0, float(np.abs(wave).max())), np.float32), rate, whole)
 

@@ -70,6 +70,12 @@ def test_one_sample_is_a_segment(tmp_path: Path) -> None:
     assert read_segment(tmp_path / "s.wav", start=1, seconds=2 / 16_000).wave.shape == (2, 2)
 
 
+def test_less_than_a_sample_of_the_new_rate_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "s.wav", sweep(192_000), 192_000, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"empty: .* less than one sample at 8000 Hz"):
+        read_segment(tmp_path / "s.wav", start=2 - 2 / 192_000, seconds=1, sample_rate=8_000)
+
+
 def test_a_float_file_beyond_full_scale_keeps_its_shape(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "loud.wav", 5 * sweep(16_000), 16_000, subtype="FLOAT")
     wave = read_segment(tmp_path / "loud.wav").wave
