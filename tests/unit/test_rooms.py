@@ -131,6 +131,16 @@ def test_a_delay_stays_a_delay(tmp_path: Path) -> None:
     assert np.abs(wet[:2_900]).max() < 2e-3
 
 
+def test_a_sound_right_after_the_beginning_loses_nothing_at_another_rate(tmp_path: Path) -> None:
+    """Half of its low-pass would ring before the beginning."""
+    for first in (1, 2, 5):
+        samples = np.zeros(1_000)
+        samples[first] = 1
+        soundfile.write(tmp_path / f"{first}.wav", samples, 44_100, subtype="FLOAT")
+        room = read_room(tmp_path / f"{first}.wav", sample_rate=RATE, channels=1)
+        assert room.sum() == pytest.approx(1, abs=0.002)
+
+
 def test_a_room_may_be_longer_than_the_clip(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.wav", decaying(RATE, seconds=4), RATE, subtype="FLOAT")
     events = with_room(tones((0, 440, 0.5, 0.01), seconds=0.05), tmp_path / "long.wav")
