@@ -208,6 +208,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a header of 16 exabytes": lambda: b"\xff" * 8 + b"{}",
     "a header longer than the file": lambda: (10**6).to_bytes(8, "little") + b"{}",
     "a header of 2 MB": lambda: with_header(b"{" + b" " * (2 << 20) + b"}", b""),
+    "a header of 2 MB that says all it must": lambda: metadata(more="x" * (2 << 20)),
     "a header that is no JSON": lambda: with_header(b"{{{{", b""),
     "a header that is a list": lambda: with_header([1, 2], b""),
     "a header nested 100,000 deep": lambda: with_header(b"[" * 100_000, b""),

@@ -136,6 +136,8 @@ def test_more_bends_at_once_than_channels_are_counted() -> None:
     assert (midi.notes, len(notes), midi.detuned) == (20, 20, 5)
     off = [abs(cents(note.pitch, f)) for note, f in zip(sorted(notes, key=lambda n: n.pitch), frequencies, strict=True)]
     assert max(off) <= 100
+    # All but the drums' own.
+    assert {note.channel for note in notes} == set(range(16)) - {9}
     assert sorted(off)[14] < 0.5
 
 
