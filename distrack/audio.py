@@ -90,21 +90,29 @@ def read_segment(
         AudioError: the file is unreadable, the segment lies outside of it, is longer than `LONGEST_CLIP`, has no
             samples, is silent, or holds values that are not numbers.
     """
-    samples, rate, whole = _decode(path, start=start, seconds=seconds, margin=EDGE, longest_file=math.inf)
+    samples, rate, whole = _decode(
+        path, start=start, seconds=seconds, margin=EDGE, longest_file=math.inf, sample_rate=sample_rate
+    )
     samples = samples / max(1.0, float(np.abs(samples).max()))
     if mono or samples.shape[1] > 2:
         samples = samples.mean(axis=1, keepdims=True)
     # What was read before the start, and how long the segment is.
-    before = round(start * rate) - max(round((start - EDGE) * rate), 0)
-    length = len(samples) - before
-    if seconds is not None:
-        length = min(length, max(round(seconds * rate), 1))
+    lead = _lead(rate, sample_rate, EDGE)
+    before = min(lead, round(start * rate))
+    there = (len(samples) - before) / rate
+    lasts = there if seconds is None else min(seconds, there)
+    length = max(round(lasts * rate), 1)
     if np.ptp(samples[before : before + length], axis=0).max() < SILENCE:
         raise AudioError(f"silent: nothing but one constant value in the {length / rate:g} s from {start:g} s")
     if sample_rate is not None and sample_rate != rate:
+        if before * sample_rate % rate:
+            # The file begins after the lead would: the start would lie between two samples of the new rate.
+            samples, before = np.pad(samples, ((lead - before, 0), (0, 0))), lead
         samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
-        before, length, rate = (round(before * sample_rate / rate), round(length * sample_rate / rate), sample_rate)
-    wave = samples[before : before + max(length, 1)].T
+        before, length, rate = (round(before * sample_rate / rate), max(round(lasts * sample_rate), 1), sample_rate)
+    wave = samples[before : before + length].T
+    if wave.shape[1] == 0:
+        raise AudioError(f"empty: {lasts:g} s from {start:g} s are less than one sample at {rate} Hz")
     # A resampled peak may stand a little above those between which it lay.
     return Segment(np.ascontiguousarray(wave / max(1.0, float(np.abs(wave).max())), np.float32), rate, whole)
 
@@ -128,9 +136,15 @@ def read_impulse_response(path: Path, *, longest: float) -> tuple[NDArray[np.flo
 
 
 def _decode(
-    path: Path, *, start: float, seconds: float | None, margin: float, longest_file: float
+    path: Path,
+    *,
+    start: float,
+    seconds: float | None,
+    margin: float,
+    longest_file: float,
+    sample_rate: int | None = None,
 ) -> tuple[Wave, int, float]:
-    """Samples ``[samples, channels]`` from `margin` before the start to `margin` after the end, rate, file's length."""
+    """Samples ``[samples, channels]`` from `_lead` before the start to `margin` after the end, rate, file's length."""
     if not (math.isfinite(start) and start >= 0):
         raise AudioError(f"a segment cannot start at {start:g} s: 0 is the beginning")
     if seconds is not None and not 0 < seconds <= LONGEST_CLIP:
@@ -146,7 +160,7 @@ def _decode(
                     f"{whole - start:.0f} s from {start:g} s to its end: a clip lasts at most {LONGEST_CLIP:.0f} s, "
                     "say how many seconds are wanted"
                 )
-            first = max(round((start - margin) * rate), 0)
+            first = max(round(start * rate) - _lead(rate, sample_rate, margin), 0)
             last = file.frames if seconds is None else math.ceil((start + seconds + margin) * rate)
             # Some formats cannot seek, and none needs to for the beginning.
             if first:
@@ -159,6 +173,12 @@ def _decode(
     if not np.isfinite(samples).all():
         raise AudioError("holds values that are not numbers (NaN or infinite)")
     return samples, rate, whole
+
+
+def _lead(rate: int, sample_rate: int | None, margin: float) -> int:
+    """Frames of about `margin` seconds that are a whole number of samples at the new rate too."""
+    unit = rate // math.gcd(rate, sample_rate or rate)
+    return math.ceil(margin * rate / unit) * unit
 
 
 def _refuse_hostile(file: soundfile.SoundFile, path: Path, *, longest: float) -> None:

@@ -54,7 +54,8 @@ class Box(NamedTuple):
 class Kind:
     """How an event sounds, and how it changes. Every change gives new parameters and leaves the old ones alone.
 
-    Common columns of every kind: "time" in seconds, "frequency" in Hz, "amplitude".
+    Common columns of every kind: "time" in seconds, "frequency" in Hz, "amplitude". A gain scales every column whose
+    name begins with "amplitude", such as one for each channel.
     """
 
     def columns(self, channels: int) -> tuple[Column, ...]:

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Concatenate, Literal, NamedTuple, ParamSpec, 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, model_validator
 
-from distrack.decompose.events import MOST_EVENTS, Events
+from distrack.decompose.events import Events
+from distrack.decompose.limits import MOST_EVENTS
 from distrack.decompose.rooms import room_named
 from distrack.errors import EventsError
 from distrack.registry import Registry

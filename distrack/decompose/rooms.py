@@ -10,7 +10,8 @@ import soxr
 from numpy.typing import NDArray
 
 from distrack.audio import read_impulse_response
-from distrack.decompose.events import LONGEST_ROOM, Events
+from distrack.decompose.events import Events
+from distrack.decompose.limits import LONGEST_ROOM
 from distrack.decompose.selecting import Which, mask
 from distrack.errors import AudioError, EventsError, unknown
 

@@ -1,0 +1,271 @@
+"""Rooms: an impulse changes nothing, levels are those of a plain convolution, and what cannot be a room is refused."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.signal
+import soundfile
+from numpy.typing import NDArray
+
+from distrack.decompose import Events, known_rooms, render, room_named, with_room
+from distrack.decompose.rooms import read_room
+from distrack.errors import ConfigError, EventsError
+from tests.tones import RATE, many, registered, tones
+
+Floats = NDArray[np.float64]
+
+
+@pytest.fixture(autouse=True)
+def _kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered(monkeypatch)
+
+
+def heard(count: int = 12, seconds: float = 1.0, channels: int = 1) -> Events:
+    events = many(count, seconds=seconds, channels=channels)
+    return replace(events, muted=np.zeros(count, np.bool_), wet=np.zeros(count, np.float32))
+
+
+def impulse(rate: int, *, channels: int = 1, level: float = 1.0, seconds: float = 0.3) -> Floats:
+    samples = np.zeros((round(rate * seconds), channels))
+    samples[0] = level
+    return samples
+
+
+def decaying(rate: int, *, seconds: float = 0.4, channels: int = 1, before: float = 0.01) -> Floats:
+    """Noise that dies away, low-passed below 3 kHz, so that every rate from 8 kHz on holds all of it."""
+    count = round(96_000 * (seconds + before))
+    noise = np.random.default_rng(5).normal(size=(count, channels))
+    since = np.arange(count)[:, None] / 96_000 - before
+    shaped = noise * np.exp(-since / 0.05) * (since > 0)
+    smooth = scipy.signal.sosfiltfilt(scipy.signal.butter(8, 2_500, fs=96_000, output="sos"), shaped, axis=0)
+    return np.asarray(scipy.signal.resample_poly(smooth, rate // 500, 192, axis=0))
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000])
+@pytest.mark.parametrize(("channels", "of_room"), [(1, 1), (1, 2), (2, 1), (2, 2)])
+def test_an_impulse_as_the_room_changes_nothing(rate: int, channels: int, of_room: int, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "impulse.wav", impulse(rate, channels=of_room), rate, subtype="FLOAT")
+    events = heard(channels=channels)
+    dry = render(events)
+    assert np.abs(dry).max() > 0.1
+    for wet in (1.0, 0.4, 0.0):
+        np.testing.assert_allclose(render(with_room(events, tmp_path / "impulse.wav", wet=wet)), dry, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_wet_sound_is_that_of_fftconvolve(channels: int, tmp_path: Path) -> None:
+    room = decaying(RATE, channels=channels)
+    soundfile.write(tmp_path / "room.wav", room, RATE, subtype="FLOAT")
+    events = heard(channels=channels)
+    expected = scipy.signal.fftconvolve(render(events).astype(np.float64), room.T.astype(np.float32), axes=1)
+    wet = with_room(events, tmp_path / "room.wav")
+    whole = render(wet, tail=True)
+    assert whole.shape == expected.shape
+    np.testing.assert_allclose(whole, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
+    # Without its tail it ends with the clip, and is the same until then.
+    np.testing.assert_array_equal(render(wet), whole[:, : events.samples])
+
+
+def test_each_event_has_its_own_share_of_the_room(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "room.wav", decaying(RATE), RATE, subtype="FLOAT")
+    both = tones((0.1, 300, 0.3, 0.1), (0.5, 900, 0.2, 0.05))
+    one, other = (replace(both, muted=np.array(muted)) for muted in ([False, True], [True, False]))
+    mixed = with_room(
+        with_room(both, tmp_path / "room.wav", wet=0.25, which=[1]), tmp_path / "room.wav", wet=1, which=[0]
+    )
+    assert mixed.wet.tolist() == [1.0, 0.25]
+    room = read_room(tmp_path / "room.wav", sample_rate=RATE, channels=1)
+    expected = scipy.signal.fftconvolve(render(one) + 0.25 * render(other), room, axes=1)[:, :RATE] + 0.75 * render(
+        other
+    )
+    np.testing.assert_allclose(render(mixed), expected, rtol=0, atol=1e-5)
+    # The share of what cannot be heard is nobody's business.
+    alone = replace(mixed, muted=np.array([False, True]))
+    np.testing.assert_allclose(
+        render(alone), scipy.signal.fftconvolve(render(one), room, axes=1)[:, :RATE], rtol=0, atol=1e-5
+    )
+
+
+def test_out_of_the_room_again_is_as_dry_as_before(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "room.wav", decaying(RATE), RATE, subtype="FLOAT")
+    events = heard()
+    back = with_room(with_room(events, tmp_path / "room.wav", wet=0.7), None)
+    np.testing.assert_array_equal(render(back), render(events))
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_000, 32_000, 44_000, 48_000, 96_000, 192_000])
+def test_a_room_sounds_alike_and_as_loud_from_a_file_of_any_rate(rate: int, tmp_path: Path) -> None:
+    # The same room in continuous time: h(t); samples of it at any rate convolve with the gain that h(t) / rate has.
+    for at in (rate, RATE):
+        soundfile.write(tmp_path / f"{at}.wav", decaying(at) / at * RATE, at, subtype="FLOAT")
+    events = heard(seconds=0.8)
+    expected, found = (render(with_room(events, tmp_path / f"{at}.wav"), tail=True) for at in (RATE, rate))
+    length = min(expected.shape[1], found.shape[1])
+    difference = np.linalg.norm(found[:, :length] - expected[:, :length]) / np.linalg.norm(expected)
+    assert difference < 0.01
+    # The sum is the gain of what is lowest.
+    low = [read_room(tmp_path / f"{at}.wav", sample_rate=RATE, channels=1).sum() for at in (RATE, rate)]
+    assert low[1] == pytest.approx(low[0], abs=0.002 * np.abs(decaying(RATE)).sum())
+
+
+@pytest.mark.parametrize("level", [0.01, 1.0, 3.0])
+def test_the_level_is_the_one_that_was_measured(level: float, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "loud.wav", impulse(44_100, level=level), 44_100, subtype="FLOAT")
+    events = heard()
+    np.testing.assert_allclose(
+        render(with_room(events, tmp_path / "loud.wav")), level * render(events), rtol=0, atol=1e-5 * level
+    )
+
+
+def test_a_delay_stays_a_delay(tmp_path: Path) -> None:
+    late = np.zeros(44_100)
+    late[4_410] = 1.0
+    soundfile.write(tmp_path / "late.wav", late, 44_100, subtype="PCM_24")
+    events = tones((0.1, 440, 0.5, 0.1), seconds=0.5)
+    dry, wet = render(events)[0], render(with_room(events, tmp_path / "late.wav"))[0]
+    np.testing.assert_allclose(wet[1_600:], dry[:-1_600], rtol=0, atol=2e-3)
+    assert np.abs(wet[:2_900]).max() < 2e-3
+
+
+def test_a_sound_right_after_the_beginning_loses_nothing_at_another_rate(tmp_path: Path) -> None:
+    """Half of its low-pass would ring before the beginning."""
+    for first in (1, 2, 5):
+        samples = np.zeros(1_000)
+        samples[first] = 1
+        soundfile.write(tmp_path / f"{first}.wav", samples, 44_100, subtype="FLOAT")
+        room = read_room(tmp_path / f"{first}.wav", sample_rate=RATE, channels=1)
+        assert room.sum() == pytest.approx(1, abs=0.002)
+
+
+def test_a_room_may_be_longer_than_the_clip(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "long.wav", decaying(RATE, seconds=4), RATE, subtype="FLOAT")
+    events = with_room(tones((0, 440, 0.5, 0.01), seconds=0.05), tmp_path / "long.wav")
+    assert render(events).shape == (1, 800)
+    assert render(events, tail=True).shape == (1, 800 + round(4.01 * RATE) - 1)
+    one = with_room(tones((0, 440, 0.5, 0.01), seconds=1 / RATE), tmp_path / "long.wav")
+    assert render(one).shape == (1, 1)
+
+
+def test_muting_all_is_silence_in_a_room_too(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "room.wav", decaying(RATE), RATE, subtype="FLOAT")
+    events = with_room(replace(heard(), muted=np.ones(12, np.bool_)), tmp_path / "room.wav")
+    assert not render(events, tail=True).any()
+
+
+def test_the_file_carries_its_room(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "room.wav", decaying(RATE, channels=2), RATE, subtype="FLOAT")
+    events = with_room(heard(channels=2), tmp_path / "room.wav", wet=0.3)
+    content = events.to_bytes()
+    (tmp_path / "room.wav").unlink()
+    np.testing.assert_array_equal(render(Events.from_bytes(content)), render(events))
+
+
+def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "room.wav"
+    soundfile.write(path, impulse(RATE), RATE, subtype="FLOAT")
+    first = read_room(path, sample_rate=RATE, channels=1)
+    soundfile.write(path, impulse(RATE, level=0.5), RATE, subtype="FLOAT")
+    os.utime(path, ns=(1, 1))
+    assert read_room(path, sample_rate=RATE, channels=1)[0, 0] == pytest.approx(first[0, 0] / 2)
+
+
+# What is refused
+
+
+def text(path: Path) -> None:
+    path.write_text("not a room")
+
+
+def empty(path: Path) -> None:
+    soundfile.write(path, np.zeros(0), RATE)
+
+
+def silent(path: Path) -> None:
+    soundfile.write(path, np.zeros(RATE), RATE)
+
+
+def not_a_number(path: Path) -> None:
+    soundfile.write(path, np.where(np.arange(100) == 50, np.nan, 1.0), RATE, subtype="FLOAT")
+
+
+def too_long(path: Path) -> None:
+    samples = np.zeros(61 * 2_000, np.int16)
+    samples[0] = 30_000
+    soundfile.write(path, samples, 2_000)
+
+
+def six_channels(path: Path) -> None:
+    soundfile.write(path, np.ones((100, 6)) / 2, RATE)
+
+
+def nothing(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (text, "unreadable"),
+        (empty, "empty"),
+        (silent, "silent"),
+        (not_a_number, "holds values that are not numbers"),
+        (too_long, "61 s long: at most 60 s"),
+        (six_channels, "6 channels"),
+        (nothing, "unreadable"),
+    ],
+)
+def test_what_cannot_be_a_room_is_refused_by_name(make: Callable[[Path], None], said: str, tmp_path: Path) -> None:
+    path = tmp_path / "room.wav"
+    make(path)
+    with pytest.raises(EventsError, match=rf"room\.wav: {said}"):
+        with_room(heard(), path)
+
+
+@pytest.mark.parametrize("wet", [-0.1, 1.1, float("nan")])
+def test_a_share_lies_between_0_and_1(wet: float, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "room.wav", impulse(RATE), RATE)
+    with pytest.raises(EventsError, match="wet"):
+        with_room(heard(), tmp_path / "room.wav", wet=wet)
+
+
+# By name
+
+
+def test_rooms_have_the_names_of_their_files(tmp_path: Path) -> None:
+    for name in ("hall.wav", "churches/nave.FLAC", "plate.wav", "plate.flac", "notes.txt", "._hall.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = known_rooms(tmp_path)
+    assert list(found) == ["churches/nave", "hall", "plate.flac", "plate.wav"]
+    assert found["churches/nave"] == tmp_path / "churches/nave.FLAC"
+    assert room_named("hall", found) == tmp_path / "hall.wav"
+    with pytest.raises(ConfigError, match=r"unknown room 'hal'\. Did you mean hall"):
+        room_named("hal", found)
+
+
+def test_without_a_folder_there_are_no_rooms(tmp_path: Path) -> None:
+    assert known_rooms(None) == {}
+    with pytest.raises(EventsError, match="IMPULSE_RESPONSE_PATH"):
+        room_named("hall", {})
+    with pytest.raises(EventsError, match="there is no folder"):
+        known_rooms(tmp_path / "none")
+
+
+@pytest.mark.real_data
+def test_measured_rooms_are_level_true(real_data: Path) -> None:
+    found = known_rooms(real_data / "room_impulse_responses")
+    assert "hall" in found
+    events = heard(4, channels=2)
+    for name, path in found.items():
+        samples, rate = soundfile.read(path, always_2d=True)
+        at_file = replace(events, sample_rate=rate, samples=rate)
+        wet = render(with_room(at_file, path), tail=True)
+        expected = scipy.signal.fftconvolve(render(at_file), samples.T, axes=1)
+        np.testing.assert_allclose(wet, expected, rtol=0, atol=1e-5 * np.abs(expected).max(), err_msg=name)
+        power = np.square(render(with_room(events, path), tail=True)).mean(axis=1)
+        slower = np.square(expected).mean(axis=1)
+        np.testing.assert_allclose(power, slower, rtol=0.1, err_msg=name)

@@ -1,0 +1,146 @@
+"""A segment of a recording: any rate, mono or stereo, from anywhere in it, as it is."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from distrack.audio import read_segment
+from distrack.errors import AudioError
+
+RATES = [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 192_000]
+
+
+def sweep(rate: int, *, seconds: float = 2.0, start: float = 0.0) -> NDArray[np.float64]:
+    """From 200 Hz up by 600 Hz a second; two channels, the second a quarter as loud."""
+    now = start + np.arange(round(seconds * rate)) / rate
+    left = 0.6 * np.sin(2 * np.pi * (200 + 300 * now) * now)
+    return np.stack([left, left / 4], axis=1)
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac"])
+@pytest.mark.parametrize("rate", RATES)
+def test_a_segment_is_what_the_file_holds_there(rate: int, ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"sweep.{ending}"
+    soundfile.write(path, sweep(rate), rate, subtype="PCM_24")
+    segment = read_segment(path, start=0.5, seconds=0.75)
+    first, last = round(0.5 * rate), round(0.5 * rate) + round(0.75 * rate)
+    assert (segment.sample_rate, segment.file_seconds) == (rate, 2.0)
+    np.testing.assert_allclose(segment.wave, sweep(rate)[first:last].T, rtol=0, atol=1e-6)
+    mono = read_segment(path, start=0.5, seconds=0.75, mono=True)
+    np.testing.assert_allclose(mono.wave, sweep(rate)[first:last].mean(axis=1)[None], rtol=0, atol=1e-6)
+    whole = read_segment(path)
+    assert whole.wave.shape == (2, 2 * rate)
+
+
+@pytest.mark.parametrize("to", RATES)
+@pytest.mark.parametrize("rate", RATES)
+def test_another_rate_gives_the_same_sound_at_the_same_time(rate: int, to: int, tmp_path: Path) -> None:
+    path = tmp_path / "sweep.wav"
+    soundfile.write(path, sweep(rate), rate, subtype="FLOAT")
+    segment = read_segment(path, start=0.4, seconds=0.5, sample_rate=to)
+    assert segment.sample_rate == to
+    expected = sweep(to, seconds=0.5, start=0.4).T
+    assert segment.wave.shape == expected.shape
+    # Edges too: what lies beside the segment was read with it.
+    np.testing.assert_allclose(segment.wave, expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("to", [8_000, 11_025, 48_000])
+def test_a_start_just_after_the_beginning_is_as_exact(to: int, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "sweep.wav", sweep(44_100), 44_100, subtype="FLOAT")
+    wave = read_segment(tmp_path / "sweep.wav", start=0.001, seconds=0.3, sample_rate=to).wave
+    # 0.001 s are 44.1 of its samples: the segment begins with the 44th.
+    np.testing.assert_allclose(wave, sweep(to, seconds=0.3, start=44 / 44_100).T, rtol=0, atol=2e-3)
+
+
+def test_a_segment_ends_with_its_file_and_is_not_padded(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "short.wav", sweep(16_000), 16_000)
+    assert read_segment(tmp_path / "short.wav", start=1.5, seconds=5).wave.shape == (2, 8_000)
+    assert read_segment(tmp_path / "short.wav", start=1.5, sample_rate=8_000).wave.shape == (2, 4_000)
+
+
+def test_one_sample_is_a_segment(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "s.wav", sweep(16_000), 16_000, subtype="FLOAT")
+    with pytest.raises(AudioError, match="silent: nothing but one constant"):
+        read_segment(tmp_path / "s.wav", start=1, seconds=1e-6)
+    assert read_segment(tmp_path / "s.wav", start=1, seconds=2 / 16_000).wave.shape == (2, 2)
+
+
+def test_less_than_a_sample_of_the_new_rate_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "s.wav", sweep(192_000), 192_000, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"empty: .* less than one sample at 8000 Hz"):
+        read_segment(tmp_path / "s.wav", start=2 - 2 / 192_000, seconds=1, sample_rate=8_000)
+
+
+def test_a_float_file_beyond_full_scale_keeps_its_shape(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "loud.wav", 5 * sweep(16_000), 16_000, subtype="FLOAT")
+    wave = read_segment(tmp_path / "loud.wav").wave
+    assert np.abs(wave).max() == pytest.approx(1)
+    np.testing.assert_allclose(wave / wave.max(), sweep(16_000).T / sweep(16_000).max(), atol=1e-5)
+
+
+def test_more_than_two_channels_become_one(tmp_path: Path) -> None:
+    six = np.tile(sweep(16_000)[:, :1], 6) * np.arange(6) / 6
+    soundfile.write(tmp_path / "six.wav", six, 16_000, subtype="FLOAT")
+    np.testing.assert_allclose(read_segment(tmp_path / "six.wav").wave[0], six.mean(axis=1), atol=1e-6)
+
+
+def test_a_segment_of_an_hour_is_read_without_the_hour(tmp_path: Path) -> None:
+    path = tmp_path / "hour.flac"
+    with soundfile.SoundFile(path, "w", 8_000, 1, "PCM_16", format="FLAC") as file:
+        for minute in range(60):
+            file.write(np.sin(np.arange(60 * 8_000) * (0.1 + minute / 100)))
+    before = time.monotonic()
+    segment = read_segment(path, start=3_000, seconds=1)
+    assert time.monotonic() - before < 0.5
+    assert segment.file_seconds == 3_600
+    np.testing.assert_allclose(segment.wave[0], np.sin(np.arange(8_000) * 0.6), atol=1e-3)
+    with pytest.raises(AudioError, match=r"3600 s from 0 s to its end: .* say how many"):
+        read_segment(path)
+
+
+@pytest.mark.parametrize(
+    ("start", "seconds", "said"),
+    [
+        (-1.0, 1.0, "cannot start at -1"),
+        (float("nan"), 1.0, "cannot start at nan"),
+        (2.0, 1.0, "cannot start at 2 s: the file ends at 2.000 s"),
+        (1e300, 1.0, "cannot start at"),
+        (0.0, 0.0, "longer than 0"),
+        (0.0, -1.0, "longer than 0"),
+        (0.0, float("nan"), "longer than 0"),
+        (0.0, 1e9, "at most 600 s"),
+    ],
+)
+def test_a_segment_that_cannot_be_is_refused(start: float, seconds: float, said: str, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "sweep.wav", sweep(16_000), 16_000)
+    with pytest.raises(AudioError, match=said):
+        read_segment(tmp_path / "sweep.wav", start=start, seconds=seconds)
+
+
+def test_bad_audio_is_refused(tmp_path: Path) -> None:
+    silent, nan, empty, text = (tmp_path / f"{name}.wav" for name in ("silent", "nan", "empty", "text"))
+    soundfile.write(silent, np.concatenate([np.zeros(8_000), sweep(8_000)[:, 0]]), 8_000)
+    soundfile.write(nan, np.where(np.arange(8_000) == 7_000, np.nan, sweep(8_000)[:8_000, 0]), 8_000, subtype="FLOAT")
+    soundfile.write(empty, np.zeros(0), 8_000)
+    text.write_text("no audio")
+    for path, said in ((silent, "silent"), (nan, "not numbers"), (empty, "empty"), (text, "unreadable")):
+        with pytest.raises(AudioError, match=said):
+            read_segment(path, seconds=0.9)
+    assert read_segment(silent, start=1, seconds=1).wave.any()
+    assert read_segment(nan, seconds=0.5).wave.any()
+
+
+@pytest.mark.real_data
+def test_music_is_read_from_the_middle(real_data: Path) -> None:
+    for path in sorted((real_data / "music").glob("*.ogg")):
+        samples, rate = soundfile.read(path, start=round(3.21 * 44_100), frames=20_000)
+        segment = read_segment(path, start=3.21, seconds=20_000 / rate)
+        # Vorbis frames overlap: where a decoder starts shows in the last bits of a few of its samples.
+        np.testing.assert_allclose(
+            segment.wave, samples.T / max(1, np.abs(samples).max()), atol=1e-3, err_msg=path.name
+        )
