@@ -179,9 +179,8 @@ class LearnedPursuit:
             for index in mine:
                 use = encoding.uses[index]
                 encoding.residual[:, use.place : use.place + length] += np.outer(use.amplitude, self._waveforms[number])
-            parts = np.concatenate(
-                [encoding.residual[:, use.place : use.place + length] for use in _at(encoding, mine)]
-            )
+            places = [encoding.uses[index].place for index in mine]
+            parts = np.concatenate([encoding.residual[:, place : place + length] for place in places])
             self._waveforms[number] = np.linalg.svd(parts, full_matrices=False)[2][0]
             for index in mine:
                 use = encoding.uses[index]
@@ -192,9 +191,10 @@ class LearnedPursuit:
 
     def _lacking(self, residual: Doubles, length: int, draw: np.random.Generator) -> Doubles:
         """What the others leave out most."""
-        mono = residual.mean(axis=0)
+        mono = np.asarray(residual.mean(axis=0), np.float64)
         place = int(np.convolve(np.square(mono), np.ones(length), "valid").argmax())
-        return _normed(mono[None, place : place + length], draw)[0]
+        found: Doubles = _normed(mono[None, place : place + length], draw)[0]
+        return found
 
     def _enough(self, encoding: Encoding) -> bool:
         wanted = self._config.pursuit.snr_db
