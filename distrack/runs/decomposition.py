@@ -333,6 +333,7 @@ class _Worker:
                 )
             )
         self.watch("measure", len(steps), len(steps), "", None)
+        self.session.progress(len(steps), len(steps))
         report = DecomposeReport(
             method=self.job.method,
             file=self.job.file.name,
