@@ -7,7 +7,7 @@ import numpy as np
 import scipy.signal
 from numpy.typing import NDArray
 
-LOWEST = 40.0
+LOWEST = 27.5
 _SIZE = 2048
 _BANDS_PER_OCTAVE = 16
 _MOST_FRAMES = 600

@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args, get_origin
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from distrack import runs
 from distrack.audio import flac_bytes, loudness
@@ -28,16 +29,17 @@ from distrack.decompose import (
 )
 from distrack.decompose.files import save
 from distrack.decompose.plane import Plane, plane
+from distrack.errors import DistrackError
 from distrack.figures import event_plane, image_png
 from distrack.runs import decomposition
 from distrack.settings import settings
 from distrack.ui.current import runs_path
-from distrack.ui.page import told
 from distrack.ui.sound import Heard, Sound, player
 
 _HEIGHT = 256
 _CHOSEN, _OTHERS, _MUTED = "#ff5fa8", "#f4eef8", "#7b7386"
 _TABLE = 400
+_WRONG = "studio-error"
 _ENDINGS = {".safetensors": "Events", ".json": "To read", ".mid": "MIDI", ".flac": "FLAC"}
 _EDITS = {
     "mute": "Mute",
@@ -216,60 +218,65 @@ def _edit(run: runs.Run, events: Events, edits: History, chosen: list[int]) -> N
     name = st.selectbox("Edit", list(EDITS), format_func=lambda each: _EDITS.get(each, each), key="edit")
     kind = EDITS[name]
     st.caption(kind.about)
-    source, ready = _source(kind.takes, run)
-    arguments = {
-        field: value
-        for field, one in kind.arguments.model_fields.items()
-        if (value := _argument(name, field, one)) is not None
-    }
-    which = tuple(chosen) if kind.selects and chosen else None
-    label = f"Apply to {len(which)}" if which else "Apply to all"
+    ready = _source(kind.takes, run)
+    for field, one in kind.arguments.model_fields.items():
+        _argument(name, field, one)
+    label = f"Apply to {len(chosen)}" if kind.selects and chosen else "Apply to all"
     with st.container(horizontal=True):
-        if st.button(label, type="primary", key="apply", disabled=not ready):
-            _do(run, events, edits, name, which, source, arguments)
-        if st.button("Undo", icon=":material/undo:", key="undo", disabled=not edits.done):
-            _store(run, edits.undo())
-        if st.button("Redo", icon=":material/redo:", key="redo", disabled=not edits.undone):
-            _store(run, edits.redo())
+        st.button(label, type="primary", key="apply", disabled=not ready, on_click=_apply, args=(run, events))
+        for text, icon, possible, after in (
+            ("Undo", ":material/undo:", edits.done, edits.undo),
+            ("Redo", ":material/redo:", edits.undone, edits.redo),
+        ):
+            st.button(text, icon=icon, key=text, disabled=not possible, on_click=_store, args=(run, after))
+    wrong = st.session_state.pop(_WRONG, None)
+    if wrong is not None:
+        st.error(wrong)
     if edits.done:
         st.caption(f"{len(edits.done)} so far: " + ", ".join(_EDITS.get(one.name, one.name) for one in edits.done[-6:]))
 
 
-def _do(
-    run: runs.Run,
-    events: Events,
-    edits: History,
-    name: str,
-    which: tuple[int, ...] | None,
-    source: str | None,
-    arguments: dict[str, Any],
-) -> None:
-    def done() -> None:
-        one = Edit(name=name, which=which, source=source, arguments=arguments)
+def _apply(run: runs.Run, events: Events) -> None:
+    """Does what the widgets say at the moment that the button is pressed."""
+    said = st.session_state
+    name = said["edit"]
+    kind = EDITS[name]
+    given = {field: said[_key(name, field)] for field in kind.arguments.model_fields}
+    chosen = tuple(number for number in said.get(f"chosen-{run.id}", ()) if number < len(events))
+    source = {"room": said.get("room"), "events": said.get("with"), "nothing": None}[kind.takes]
+
+    def after() -> History:
+        one = Edit(
+            name=name,
+            which=chosen if kind.selects and chosen else None,
+            source=source,
+            arguments={field: value for field, value in given.items() if value is not None},
+        )
         # Whether it fits is known before it is kept.
-        apply(events, [one], others=_others({source} if source else set()), rooms=_rooms())
-        decomposition.keep_history(run, edits.do(one))
+        apply(events, [one], others=_others({source} if kind.takes == "events" and source else set()), rooms=_rooms())
+        return decomposition.history(run).do(one)
 
-    if told(done):
-        if name in {"remove", "mix", "morph"}:
-            _keep(run, ())
-        st.rerun(scope="fragment")
-
-
-def _store(run: runs.Run, edits: History) -> None:
-    if told(lambda: decomposition.keep_history(run, edits)):
-        st.rerun(scope="fragment")
+    _store(run, after)
+    if _WRONG not in said and name in {"remove", "mix", "morph"}:
+        _keep(run, ())
 
 
-def _source(takes: str, run: runs.Run) -> tuple[str | None, bool]:
-    """What an edit takes from elsewhere, and whether there is any."""
+def _store(run: runs.Run, after: Callable[[], History]) -> None:
+    """Keeps the edits; what went wrong is said where the button is."""
+    try:
+        decomposition.keep_history(run, after())
+    except (DistrackError, ValidationError) as error:
+        st.session_state[_WRONG] = str(error)
+
+
+def _source(takes: str, run: runs.Run) -> bool:
+    """A menu of what an edit takes from elsewhere; whether there is any."""
     if takes == "room":
         rooms = [None, *_rooms()]
         if len(rooms) == 1:
             st.info("No rooms: set IMPULSE_RESPONSE_PATH to a folder of impulse responses (wav or flac).")
-        chosen = st.selectbox("Which", rooms, format_func=lambda room: room or "none", key="room")
-        return chosen, True
-    if takes == "events":
+        st.selectbox("Which", rooms, format_func=lambda room: room or "none", key="room")
+    elif takes == "events":
         others = [
             other.id
             for other in runs.all_runs(runs_path())
@@ -277,26 +284,27 @@ def _source(takes: str, run: runs.Run) -> tuple[str | None, bool]:
         ]
         if not others:
             st.info("There is no other clip yet: take one apart first.")
-            return None, False
-        return st.selectbox("With", others, key="with"), True
-    return None, True
+            return False
+        st.selectbox("With", others, key="with")
+    return True
 
 
-def _argument(edit: str, name: str, field: Any) -> float | int | None:
-    """A number from a widget that keeps to the argument's range; None where it is left out."""
+def _key(edit: str, argument: str) -> str:
+    return f"argument-{edit}-{argument}"
+
+
+def _argument(edit: str, name: str, field: Any) -> None:
+    """A widget for a number that keeps to the argument's range; empty where it may be left out."""
     least, most = _range(field)
-    whole = int in (field.annotation, *get_args(field.annotation))
     start = _STARTS.get(name) if field.is_required() else field.default
-    label = name.replace("_", " ")
     units = {"seconds": "s", "db": "dB", "anchor": "s", "grid": "s"}
-    label = label.capitalize() + (f" ({units[name]})" if name in units else "")
-    key = f"argument-{edit}-{name}"
-    if whole:
-        return st.number_input(
-            label, int(least or 0), int(most or 1_000), start if start is None else int(start), key=key
-        )
+    label = name.replace("_", " ").capitalize() + (f" ({units[name]})" if name in units else "")
+    if int in (field.annotation, *get_args(field.annotation)):
+        first = None if start is None else int(start)
+        st.number_input(label, int(least or 0), int(most or 1_000), first, key=_key(edit, name))
+        return
     value = None if start is None else float(start)
-    return st.number_input(label, _bound(least), _bound(most), value, _step(name), key=key)
+    st.number_input(label, _bound(least), _bound(most), value, _step(name), key=_key(edit, name))
 
 
 def _bound(value: float | None) -> float | None:
