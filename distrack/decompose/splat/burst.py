@@ -106,8 +106,8 @@ def _sounds(bursts: Bursts, *, length: int, sample_rate: int, seed: int, envelop
     turn = torch.arange(length // 2 + 1, dtype=torch.float32) * (2 * torch.pi / length)
     ramp = torch.polar(torch.ones(()), turn * after.float()[:, None])
     noise = torch.fft.irfft(spectra * (band * scale) * ramp, n=length)
-    time = (torch.arange(length) + after[:, None]) / sample_rate
-    past = (time / bursts.lasting[:, None]).float().clamp(min=0)
+    past = torch.arange(length, dtype=torch.float32) + after.float()[:, None]
+    past = (past * (1 / (sample_rate * bursts.lasting)).float()[:, None]).clamp(min=0)
     shape = past * torch.exp(1 - past) if envelope == "gamma" else torch.exp(-0.5 * (past - PEAK).square()) * (past > 0)
     return noise * shape
 

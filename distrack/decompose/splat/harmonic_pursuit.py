@@ -24,6 +24,9 @@ SWELLS = tuple((2 * decay, decay) for decay in (0.004, 0.01, 0.025, 0.06, 0.15, 
 # The group is looked for in the seconds before and after its peak, and its envelope at so many points a second.
 BEFORE, AFTER = 1.0, 2.0
 POINTS = 400
+# An onset may lie so many points before the clip; of an envelope's energy so much must lie within it.
+LEAD = 60
+LEAST_VISIBLE = 0.3
 
 
 class Group(NamedTuple):
@@ -85,14 +88,23 @@ def next_group(residual: Floats, *, sample_rate: int) -> Group | None:
     first = max(0, int((peak - BEFORE) * sample_rate))
     piece = residual[:, first : first + int((BEFORE + AFTER) * sample_rate)]
     step = max(1, sample_rate // POINTS)
-    points = -(-piece.shape[1] // step)
-    piece = np.pad(piece, ((0, 0), (0, points * step - piece.shape[1])))
+    # What sounds at the clip's first sample may have begun before it.
+    lead = LEAD * step if first == 0 else 0
+    first -= lead
+    points = -(-(lead + piece.shape[1]) // step)
+    inside = np.zeros(points * step)
+    inside[lead : lead + piece.shape[1]] = 1 / step
+    piece = np.pad(piece, ((0, 0), (lead, points * step - piece.shape[1] - lead)))
     grid = np.arange(points) * step / sample_rate
     shapes = [(attack, decay) for attack, decay in (*HITS, *SWELLS)]
     bank = np.stack([envelope(grid + 0.5 * step / sample_rate, *shape) for shape in shapes])
     bank /= np.sqrt(np.square(bank).sum(1, keepdims=True) * step)
     size = scipy.fft.next_fast_len(2 * points)
     spectra = np.conj(scipy.fft.rfft(bank, size, axis=1))
+    # The share of an envelope's energy that the clip would hold; where it is little, what is found would be a guess.
+    there = scipy.fft.rfft(inside.reshape(points, step).sum(1), size)
+    held = scipy.fft.irfft(there * np.conj(scipy.fft.rfft(np.square(bank) * step, size, axis=1)), size, axis=1)
+    visible = np.maximum(held[:, :points], LEAST_VISIBLE)
     energies: dict[int, Floats] = {}
     bases: dict[int, NDArray[np.complex128]] = {}
     time = np.arange(piece.shape[1]) / sample_rate
@@ -105,7 +117,7 @@ def next_group(residual: Floats, *, sample_rate: int) -> Group | None:
             bases[numerator] = (piece * turning).reshape(len(piece), points, step).sum(2)
             halves = [scipy.fft.rfft(part, size, axis=1) for part in (bases[numerator].real, bases[numerator].imag)]
             met = [scipy.fft.irfft(half[:, None] * spectra, size, axis=2)[:, :, :points] for half in halves]
-            energies[numerator] = 2 * (np.square(met[0]) + np.square(met[1])).sum(0)
+            energies[numerator] = 2 * (np.square(met[0]) + np.square(met[1])).sum(0) / visible
         return energies[numerator]
 
     best: tuple[float, int, tuple[int, int]] = (-1.0, 1, (0, 0))
@@ -123,14 +135,14 @@ def next_group(residual: Floats, *, sample_rate: int) -> Group | None:
     pitch = found / divisor
     # The pitch, finer: a share of the resolution that so long an envelope allows.
     shifts = np.linspace(-1, 1, 33) * min(0.5 / (attack + decay), 0.03 * pitch)
-    held = np.zeros(len(shifts))
+    gained = np.zeros(len(shifts))
     weight = np.zeros(points)
     weight[onset:] = bank[shape, : points - onset]
     for k in range(1, HARMONICS + 1):
         if 12 * k // divisor in bases:
             turning = np.exp(-2j * np.pi * k * shifts[:, None] * (grid + 0.5 * step / sample_rate)) * weight
-            held += np.square(np.abs(turning @ bases[12 * k // divisor].T)).sum(1)
-    pitch += float(shifts[int(held.argmax())])
+            gained += np.square(np.abs(turning @ bases[12 * k // divisor].T)).sum(1)
+    pitch += float(shifts[int(gained.argmax())])
     start = (first + onset * step) / sample_rate
     group = Group(start, pitch, attack, decay, np.zeros((len(residual), HARMONICS, 2)))
     return group._replace(parts=_fitted(residual, group, sample_rate=sample_rate))

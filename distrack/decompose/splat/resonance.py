@@ -1,5 +1,6 @@
 """Resonances: decaying harmonics of many events, added up tile by tile; differentiable, its gradient written out."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -81,20 +82,18 @@ def length(resonances: Resonances) -> Tensor:
     return attack * torch.log1p(ORDER * decay / attack) + END * decay
 
 
-class _Tiles(NamedTuple):
-    event: Tensor
-    tile: Tensor
-
-
-def _tiles(onset: Tensor, end: Tensor, *, sample_rate: int, samples: int) -> _Tiles:
-    """Every tile of the clip that an event sounds in."""
+def _tiles(onset: Tensor, end: Tensor, *, sample_rate: int, samples: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Event and place of every tile of the clip that an event sounds in, some at once; never the whole list."""
     last = -(-samples // TILE) - 1
     first = torch.clamp(torch.floor(onset * sample_rate / TILE), 0, last + 1).long()
     final = torch.clamp(torch.floor(end * sample_rate / TILE), -1, last).long()
     counts = torch.clamp(final - first + 1, min=0)
-    event = torch.repeat_interleave(torch.arange(len(onset)), counts)
-    before = torch.repeat_interleave(torch.cumsum(counts, 0) - counts, counts)
-    return _Tiles(event, first[event] + torch.arange(len(event)) - before)
+    whole = torch.cumsum(counts, 0)
+    begun = whole - counts
+    for at in range(0, int(counts.sum()), AT_ONCE):
+        number = torch.arange(at, min(at + AT_ONCE, int(whole[-1])))
+        event = torch.searchsorted(whole, number, right=True)
+        yield event, first[event] + number - begun[event]
 
 
 class _Block(NamedTuple):
@@ -135,13 +134,11 @@ class _Sum(torch.autograd.Function):
         *numbers, harmonics, gains, sample_rate, samples = given
         onset, rise, fall = numbers[:3]
         end = onset + torch.log1p(ORDER * rise / fall) / rise + END / fall
-        tiles = _tiles(onset, end, sample_rate=sample_rate, samples=samples)
-        ctx.save_for_backward(*numbers, harmonics, gains, *tiles)
+        ctx.save_for_backward(*numbers, harmonics, gains, end)
         ctx.size = sample_rate, samples
         heard = torch.zeros(gains.shape[1], -(-samples // TILE), TILE)
         parts, mix = harmonics.float(), gains.float()
-        for at in range(0, len(tiles.event), AT_ONCE):
-            event, tile = tiles.event[at : at + AT_ONCE], tiles.tile[at : at + AT_ONCE]
+        for event, tile in _tiles(onset, end, sample_rate=sample_rate, samples=samples):
             block = _block(tuple(numbers), event, tile, sample_rate)
             here = parts[event]
             # Horner's rule in complex numbers: harmonic k is the first one's turning pointer to the k.
@@ -159,15 +156,14 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *above: Tensor) -> Any:
-        *numbers, harmonics, gains, events, places = ctx.saved_tensors
+        *numbers, harmonics, gains, end = ctx.saved_tensors
         sample_rate, samples = ctx.size
         count, channels = gains.shape
         padded = torch.nn.functional.pad(above[0], (0, -samples % TILE)).unflatten(1, (-1, TILE))
         parts, mix = harmonics.float(), gains.float()
         order = harmonics.shape[1]
         found = torch.zeros(count, len(numbers) + 2 * order + channels, dtype=torch.float64)
-        for at in range(0, len(events), AT_ONCE):
-            event, tile = events[at : at + AT_ONCE], places[at : at + AT_ONCE]
+        for event, tile in _tiles(numbers[0], end, sample_rate=sample_rate, samples=samples):
             block = _block(tuple(numbers), event, tile, sample_rate)
             each = [padded[channel, tile] for channel in range(channels)]
             wanted = sum((one * mix[event, channel, None] for channel, one in enumerate(each)), torch.zeros(()))
@@ -210,7 +206,7 @@ class _Sum(torch.autograd.Function):
                 -swung,
                 swing * _dot(turned * (block.bent + 1), block.time),
                 *columns,
-                *(_dot(wave_sum_of, one) for wave_sum_of, one in _alone(block, whole[0], each)),
+                *(_dot(block.envelope * whole[0], one) for one in each),
             ]
             found.index_add_(0, event, torch.stack(columns, 1).double())
         return (
@@ -220,11 +216,6 @@ class _Sum(torch.autograd.Function):
             None,
             None,
         )
-
-
-def _alone(block: _Block, along: Tensor, each: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
-    wave = block.envelope * along
-    return [(wave, one) for one in each]
 
 
 def _dot(one: Tensor, other: Tensor) -> Tensor:
