@@ -145,7 +145,7 @@ def next_group(residual: Floats, *, sample_rate: int) -> Group | None:
     pitch += float(shifts[int(gained.argmax())])
     start = (first + onset * step) / sample_rate
     group = Group(start, pitch, attack, decay, np.zeros((len(residual), HARMONICS, 2)))
-    return group._replace(parts=_fitted(residual, group, sample_rate=sample_rate))
+    return group._replace(parts=fitted(residual, group, sample_rate=sample_rate))
 
 
 def atoms(group: Group, *, sample_rate: int, samples: int) -> tuple[int, Floats]:
@@ -160,7 +160,7 @@ def atoms(group: Group, *, sample_rate: int, samples: int) -> tuple[int, Floats]
     return first, pair.reshape(2 * HARMONICS, -1)
 
 
-def _fitted(residual: Floats, group: Group, *, sample_rate: int) -> Floats:
+def fitted(residual: Floats, group: Group, *, sample_rate: int) -> Floats:
     first, basis = atoms(group, sample_rate=sample_rate, samples=residual.shape[1])
     target = residual[:, first : first + basis.shape[1]]
     gram = basis @ basis.T
