@@ -5,7 +5,7 @@ from distrack.decompose.contract import DECOMPOSERS, KINDS, Box, Column, Decompo
 from distrack.decompose.events import Events
 from distrack.decompose.quality import snr_db, spectral_convergence
 from distrack.decompose.rendering import render
-from distrack.decompose.splat import fit as splat_fit
+from distrack.decompose.splat import fit as splat_fit  # noqa: F401
 from distrack.decompose.splat import kind as splat_kind  # noqa: F401
 
 __all__ = [

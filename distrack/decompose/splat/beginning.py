@@ -27,9 +27,7 @@ class Beginning:
         method: by a pursuit of harmonic groups, or at onsets.
     """
 
-    def __init__(
-        self, wave: Floats, sample_rate: int, *, events: int, method: Literal["pursuit", "onsets"]
-    ) -> None:
+    def __init__(self, wave: Floats, sample_rate: int, *, events: int, method: Literal["pursuit", "onsets"]) -> None:
         self.wave, self.sample_rate = wave.astype(np.float64), sample_rate
         self.events, self.method = events, method
         self.residual = self.wave.copy()
@@ -70,4 +68,6 @@ class Beginning:
         """Takes the state of another over."""
         self.residual = state["residual"].copy()
         rows = zip(state["plain"].tolist(), state["parts"].copy(), strict=True)
-        self.groups = [Group(*plain, parts=parts) for plain, parts in rows]
+        self.groups = [
+            Group(onset, frequency, attack, decay, parts) for (onset, frequency, attack, decay), parts in rows
+        ]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Envelope = Literal["gamma", "gaussian"]
-# Time constants after which an envelope has fallen by 80 dB: x exp(1 - x), and exp(-(x - 4)^2 / 2) with 4 before its peak.
+# Time constants after which an envelope has fallen by 80 dB: x exp(1 - x), and exp(-(x - 4)^2 / 2).
 ENDS: dict[Envelope, float] = {"gamma": 12.5, "gaussian": 8.3}
 PEAK = 4.0
 SHORTEST, AT_ONCE = 64, 1 << 20
@@ -67,7 +67,9 @@ def white(number: int, *, seed: int, length: int) -> NDArray[np.float32]:
     state = _mixed(state + np.uint64(number))
     steps = np.arange(1, length + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     drawn = _mixed(state + steps) >> np.uint64(40)
-    noise: NDArray[np.float32] = ((drawn.astype(np.float64) + 0.5) / 2**23 - 1.0).astype(np.float32) * np.float32(3**0.5)
+    noise: NDArray[np.float32] = ((drawn.astype(np.float64) + 0.5) / 2**23 - 1.0).astype(np.float32) * np.float32(
+        3**0.5
+    )
     return noise
 
 
@@ -80,10 +82,13 @@ def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
 # A fit asks for the same spectra at every step.
 @lru_cache(maxsize=512)
 def _spectrum(number: int, seed: int, length: int) -> Tensor:
-    return torch.fft.rfft(torch.from_numpy(white(number, seed=seed, length=length)))
+    spectrum: Tensor = torch.fft.rfft(torch.from_numpy(white(number, seed=seed, length=length)))
+    return spectrum
 
 
-def _lengths(lasting: Tensor, level: Tensor, *, sample_rate: int, samples: int, envelope: Envelope) -> NDArray[np.int64]:
+def _lengths(
+    lasting: Tensor, level: Tensor, *, sample_rate: int, samples: int, envelope: Envelope
+) -> NDArray[np.int64]:
     """Samples that each burst is made of, a power of two; 0 of one that is silent."""
     needed = np.ceil(lasting.numpy() * ENDS[envelope] * sample_rate) + 2
     longest = max(SHORTEST, 1 << int(samples - 1).bit_length())
@@ -105,7 +110,7 @@ def _sounds(bursts: Bursts, *, length: int, sample_rate: int, seed: int, envelop
     scale = (bursts.level / power.sqrt()).float()[:, None]
     turn = torch.arange(length // 2 + 1, dtype=torch.float32) * (2 * torch.pi / length)
     ramp = torch.polar(torch.ones(()), turn * after.float()[:, None])
-    noise = torch.fft.irfft(spectra * (band * scale) * ramp, n=length)
+    noise: Tensor = torch.fft.irfft(spectra * (band * scale) * ramp, n=length)
     past = torch.arange(length, dtype=torch.float32) + after.float()[:, None]
     past = (past * (1 / (sample_rate * bursts.lasting)).float()[:, None]).clamp(min=0)
     shape = past * torch.exp(1 - past) if envelope == "gamma" else torch.exp(-0.5 * (past - PEAK).square()) * (past > 0)

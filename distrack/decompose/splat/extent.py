@@ -11,15 +11,13 @@ from distrack.decompose.splat.resonance import END, ORDER
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-# A harmonic, or the noise, belongs to the box with a hundredth of the event's energy; noise covers this many deviations.
+# A harmonic, or the noise, belongs to the box with a hundredth of the event's energy; noise covers so many deviations.
 COUNTS, DEVIATIONS = 0.01, 1.0
 POINTS = 257
 
 
-def extents(
-    given: Sounds, *, pitches: Floats, sample_rate: int, samples: int, envelope: Envelope
-) -> Box:
-    """Boxes of events; energies are of what lies within the clip, of each harmonic alone and of the noise on average."""
+def extents(given: Sounds, *, pitches: Floats, sample_rate: int, samples: int, envelope: Envelope) -> Box:
+    """Boxes of events; energy is of what lies within the clip, of each harmonic alone and of the noise on average."""
     tones, noise = given
     onset = tones.onset.numpy()
     attack, decay, damping = tones.attack.numpy(), tones.decay.numpy(), tones.damping.numpy()
@@ -54,9 +52,12 @@ def extents(
     end = np.maximum(end, np.where(hissed, lasting * ENDS[envelope], 0))
     pitched = tonal.sum(1) >= noisy
     nyquist = sample_rate / 2
-    fields = (onset, onset + end, onset, np.clip(low, 0, nyquist), np.clip(high, 0, nyquist))
     return Box(
-        *(field.astype(np.float32) for field in fields),
+        start=onset.astype(np.float32),
+        end=(onset + end).astype(np.float32),
+        onset=onset.astype(np.float32),
+        low=np.clip(low, 0, nyquist).astype(np.float32),
+        high=np.clip(high, 0, nyquist).astype(np.float32),
         pitch=np.where(pitched, pitches, 0).astype(np.float32),
         energy=energy.astype(np.float32),
     )

@@ -133,9 +133,7 @@ class Splatter:
             sample_rate=self.sample_rate,
         )
         samples, envelope = self.wave.shape[1], self.config.splat.envelope
-        return add_up(
-            given, sample_rate=self.sample_rate, samples=samples, seed=self.config.seed, envelope=envelope
-        )
+        return add_up(given, sample_rate=self.sample_rate, samples=samples, seed=self.config.seed, envelope=envelope)
 
     def _step(self, gradient: Doubles) -> None:
         """One of Adam's; a step that made a number infinite would never come back, so that none is made of one."""

@@ -21,12 +21,15 @@ LOWEST = 25.0
 WINDOWS = (0.023, 0.093, 0.372)
 HITS = tuple((0.003, decay) for decay in (0.01, 0.03, 0.1, 0.3, 1.0))
 SWELLS = tuple((2 * decay, decay) for decay in (0.004, 0.01, 0.025, 0.06, 0.15, 0.4))
+SHAPES = (*HITS, *SWELLS)
 # The group is looked for in the seconds before and after its peak, and its envelope at so many points a second.
 BEFORE, AFTER = 1.0, 2.0
 POINTS = 400
 # An onset may lie so many points before the clip; of an envelope's energy so much must lie within it.
 LEAD = 60
 LEAST_VISIBLE = 0.3
+# Harmonics below this share of the sample rate are fitted; a lower pitch must hold so many times the energy.
+HIGHEST, BETTER = 0.49, 1.02
 
 
 class Group(NamedTuple):
@@ -54,7 +57,7 @@ def envelope(time: Floats, attack: float, decay: float) -> Floats:
 
 def strongest(residual: Floats, *, sample_rate: int) -> tuple[float, float]:
     """Time in seconds and frequency in Hz of the atom, of one of three lengths, that holds the most energy."""
-    best = (-1.0, 0.0, 0.0)
+    best = (0.0, 0.0, 0.0)
     for seconds in WINDOWS:
         size = max(16, 2 ** round(np.log2(seconds * sample_rate)))
         hop = size // 4
@@ -64,8 +67,7 @@ def strongest(residual: Floats, *, sample_rate: int) -> tuple[float, float]:
         power = np.square(np.abs(scipy.fft.rfft(frames * window, axis=2))).sum(0) / np.square(window).sum()
         low = int(np.ceil(LOWEST * size / sample_rate))
         power[:, :low] = 0
-        frame, found = np.unravel_index(int(power.argmax()), power.shape)
-        at = int(found)
+        frame, at = divmod(int(power.argmax()), power.shape[1])
         if power[frame, at] > best[0]:
             shift = 0.0
             if 0 < at < power.shape[1] - 1:
@@ -74,6 +76,76 @@ def strongest(residual: Floats, *, sample_rate: int) -> tuple[float, float]:
                 shift = float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5)) if bend < 0 else 0.0
             best = (float(power[frame, at]), float(frame) * hop / sample_rate, (at + shift) * sample_rate / size)
     return best[1], best[2]
+
+
+class _Search:
+    """The residual around a peak, and the energy that every envelope at every onset takes from it at a frequency.
+
+    Frequencies are counted in twelfths of the peak's: harmonics of all pitches that it may belong to are whole numbers.
+    """
+
+    def __init__(self, residual: Floats, peak: float, frequency: float, *, sample_rate: int) -> None:
+        first = max(0, int((peak - BEFORE) * sample_rate))
+        piece = residual[:, first : first + int((BEFORE + AFTER) * sample_rate)]
+        self.frequency, self.sample_rate = frequency, sample_rate
+        self.step = max(1, sample_rate // POINTS)
+        # What sounds at the clip's first sample may have begun before it.
+        lead = LEAD * self.step if first == 0 else 0
+        self.first = first - lead
+        self.points = -(-(lead + piece.shape[1]) // self.step)
+        after = self.points * self.step - piece.shape[1] - lead
+        inside = np.pad(np.ones(piece.shape[1]), (lead, after)).reshape(self.points, self.step).mean(1)
+        self.piece = np.pad(piece, ((0, 0), (lead, after)))
+        self.grid = (np.arange(self.points) + 0.5) * self.step / sample_rate
+        self.bank = np.stack([envelope(self.grid, *shape) for shape in SHAPES])
+        self.bank /= np.sqrt(np.square(self.bank).sum(1, keepdims=True) * self.step)
+        self.size = scipy.fft.next_fast_len(2 * self.points)
+        self.spectra = np.conj(scipy.fft.rfft(self.bank, self.size, axis=1))
+        # The share of an envelope's energy that lies within the clip; of little of it nothing can be told.
+        squares = np.conj(scipy.fft.rfft(np.square(self.bank) * self.step, self.size, axis=1))
+        held = scipy.fft.irfft(scipy.fft.rfft(inside, self.size) * squares, self.size, axis=1)[:, : self.points]
+        self.visible = np.maximum(held, LEAST_VISIBLE)
+        self.bases: dict[int, NDArray[np.complex128]] = {}
+        self.energies: dict[int, Floats] = {}
+
+    def energy(self, twelfths: int) -> Floats:
+        """``[envelopes, onsets]``"""
+        if twelfths not in self.energies:
+            time = np.arange(self.piece.shape[1]) / self.sample_rate
+            turning = np.exp(-2j * np.pi * self.frequency * twelfths / 12 * time)
+            base = (self.piece * turning).reshape(len(self.piece), self.points, self.step).sum(2)
+            halves = [scipy.fft.rfft(part, self.size, axis=1) for part in (base.real, base.imag)]
+            met = [scipy.fft.irfft(half[:, None] * self.spectra, self.size, axis=2) for half in halves]
+            power = (np.square(met[0]) + np.square(met[1])).sum(0)[:, : self.points]
+            self.bases[twelfths], self.energies[twelfths] = base, 2 * power / self.visible
+        return self.energies[twelfths]
+
+    def best(self) -> tuple[int, int, int]:
+        """Which harmonic of its pitch the peak is, the envelope, and the onset: those of which all harmonics hold most."""
+        best, most = (1, 0, 0), -1.0
+        for divisor in range(1, HARMONICS + 1):
+            pitch = self.frequency / divisor
+            if divisor > 1 and pitch < LOWEST:
+                break
+            multiples = [k for k in range(1, HARMONICS + 1) if k == 1 or k * pitch < HIGHEST * self.sample_rate]
+            total = np.sum([self.energy(12 * k // divisor) for k in multiples], axis=0)
+            shape, onset = divmod(int(total.argmax()), self.points)
+            if total[shape, onset] > most * BETTER:
+                best, most = (divisor, shape, onset), float(total[shape, onset])
+        return best
+
+    def tuned(self, divisor: int, shape: int, onset: int) -> float:
+        """The pitch, finer than the peak: within the resolution that so long an envelope allows."""
+        pitch, (attack, decay) = self.frequency / divisor, SHAPES[shape]
+        shifts = np.linspace(-1, 1, 33) * min(0.5 / (attack + decay), 0.03 * pitch)
+        weight = np.zeros(self.points)
+        weight[onset:] = self.bank[shape, : self.points - onset]
+        gained = np.zeros(len(shifts))
+        for k in range(1, HARMONICS + 1):
+            if 12 * k // divisor in self.bases:
+                turning = np.exp(-2j * np.pi * k * shifts[:, None] * self.grid) * weight
+                gained += np.square(np.abs(turning @ self.bases[12 * k // divisor].T)).sum(1)
+        return pitch + float(shifts[int(gained.argmax())])
 
 
 def next_group(residual: Floats, *, sample_rate: int) -> Group | None:
@@ -85,65 +157,11 @@ def next_group(residual: Floats, *, sample_rate: int) -> Group | None:
     peak, found = strongest(residual, sample_rate=sample_rate)
     if found <= 0:
         return None
-    first = max(0, int((peak - BEFORE) * sample_rate))
-    piece = residual[:, first : first + int((BEFORE + AFTER) * sample_rate)]
-    step = max(1, sample_rate // POINTS)
-    # What sounds at the clip's first sample may have begun before it.
-    lead = LEAD * step if first == 0 else 0
-    first -= lead
-    points = -(-(lead + piece.shape[1]) // step)
-    inside = np.zeros(points * step)
-    inside[lead : lead + piece.shape[1]] = 1 / step
-    piece = np.pad(piece, ((0, 0), (lead, points * step - piece.shape[1] - lead)))
-    grid = np.arange(points) * step / sample_rate
-    shapes = [(attack, decay) for attack, decay in (*HITS, *SWELLS)]
-    bank = np.stack([envelope(grid + 0.5 * step / sample_rate, *shape) for shape in shapes])
-    bank /= np.sqrt(np.square(bank).sum(1, keepdims=True) * step)
-    size = scipy.fft.next_fast_len(2 * points)
-    spectra = np.conj(scipy.fft.rfft(bank, size, axis=1))
-    # The share of an envelope's energy that the clip would hold; where it is little, what is found would be a guess.
-    there = scipy.fft.rfft(inside.reshape(points, step).sum(1), size)
-    held = scipy.fft.irfft(there * np.conj(scipy.fft.rfft(np.square(bank) * step, size, axis=1)), size, axis=1)
-    visible = np.maximum(held[:, :points], LEAST_VISIBLE)
-    energies: dict[int, Floats] = {}
-    bases: dict[int, NDArray[np.complex128]] = {}
-    time = np.arange(piece.shape[1]) / sample_rate
-
-    def energy(numerator: int) -> Floats:
-        """Of every envelope at every onset, at `numerator` twelfths of the peak's frequency."""
-        if numerator not in energies:
-            frequency = found * numerator / 12
-            turning = np.exp(-2j * np.pi * frequency * time)
-            bases[numerator] = (piece * turning).reshape(len(piece), points, step).sum(2)
-            halves = [scipy.fft.rfft(part, size, axis=1) for part in (bases[numerator].real, bases[numerator].imag)]
-            met = [scipy.fft.irfft(half[:, None] * spectra, size, axis=2)[:, :, :points] for half in halves]
-            energies[numerator] = 2 * (np.square(met[0]) + np.square(met[1])).sum(0) / visible
-        return energies[numerator]
-
-    best: tuple[float, int, tuple[int, int]] = (-1.0, 1, (0, 0))
-    for divisor in range(1, HARMONICS + 1):
-        pitch = found / divisor
-        if pitch < LOWEST:
-            break
-        multiples = [k for k in range(1, HARMONICS + 1) if k * pitch < 0.49 * sample_rate]
-        total = np.sum([energy(12 * k // divisor) for k in multiples], axis=0)
-        shape, onset = np.unravel_index(int(total.argmax()), total.shape)
-        if total[shape, onset] > best[0] * 1.02:
-            best = (float(total[shape, onset]), divisor, (int(shape), int(onset)))
-    _, divisor, (shape, onset) = best
-    attack, decay = shapes[shape]
-    pitch = found / divisor
-    # The pitch, finer: a share of the resolution that so long an envelope allows.
-    shifts = np.linspace(-1, 1, 33) * min(0.5 / (attack + decay), 0.03 * pitch)
-    gained = np.zeros(len(shifts))
-    weight = np.zeros(points)
-    weight[onset:] = bank[shape, : points - onset]
-    for k in range(1, HARMONICS + 1):
-        if 12 * k // divisor in bases:
-            turning = np.exp(-2j * np.pi * k * shifts[:, None] * (grid + 0.5 * step / sample_rate)) * weight
-            gained += np.square(np.abs(turning @ bases[12 * k // divisor].T)).sum(1)
-    pitch += float(shifts[int(gained.argmax())])
-    start = (first + onset * step) / sample_rate
+    search = _Search(residual, peak, found, sample_rate=sample_rate)
+    divisor, shape, onset = search.best()
+    start = (search.first + onset * search.step) / sample_rate
+    attack, decay = SHAPES[shape]
+    pitch = search.tuned(divisor, shape, onset)
     group = Group(start, pitch, attack, decay, np.zeros((len(residual), HARMONICS, 2)))
     return group._replace(parts=fitted(residual, group, sample_rate=sample_rate))
 
@@ -156,7 +174,7 @@ def atoms(group: Group, *, sample_rate: int, samples: int) -> tuple[int, Floats]
     shape = envelope(time, group.attack, group.decay)
     k = np.arange(1, HARMONICS + 1)[:, None]
     angle = 2 * np.pi * group.frequency * k * time
-    pair = np.stack([np.cos(angle), -np.sin(angle)], 1) * shape * (k * group.frequency < 0.49 * sample_rate)[:, None]
+    pair = np.stack([np.cos(angle), -np.sin(angle)], 1) * shape * (k * group.frequency < HIGHEST * sample_rate)[:, None]
     return first, pair.reshape(2 * HARMONICS, -1)
 
 
@@ -166,7 +184,7 @@ def fitted(residual: Floats, group: Group, *, sample_rate: int) -> Floats:
     gram = basis @ basis.T
     gram[np.diag_indices_from(gram)] += 1e-6 * gram.trace() / len(gram) + 1e-12
     parts = np.linalg.solve(gram, basis @ target.T).T
-    return parts.reshape(len(residual), HARMONICS, 2)
+    return parts.reshape(len(residual), HARMONICS, 2).astype(np.float64)
 
 
 def heard(group: Group, *, sample_rate: int, samples: int) -> tuple[int, Floats]:
@@ -184,5 +202,5 @@ def refitted(groups: list[Group], wave: Floats, *, sample_rate: int) -> list[Gro
     gram = (matrix @ matrix.T).astype(np.float64)
     gram[np.diag_indices_from(gram)] += 1e-4 * gram.trace() / len(gram)
     parts = np.linalg.solve(gram, (matrix @ wave.T.astype(np.float32)).astype(np.float64)).T
-    shaped = parts.reshape(len(wave), len(groups), HARMONICS, 2)
+    shaped = parts.reshape(len(wave), len(groups), HARMONICS, 2).astype(np.float64)
     return [group._replace(parts=shaped[:, place]) for place, group in enumerate(groups)]

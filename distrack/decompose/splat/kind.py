@@ -48,8 +48,8 @@ BY_RATIO = ("frequency", "attack", "decay", "burst", "centre", "width")
 class Splat(Kind):
     """A burst of band-limited noise, and the resonance of decaying harmonics that it leaves.
 
-    A burst that is short beside the decay sets each harmonic going with one amplitude and one phase: these are stored, in
-    place of what some noise would have given them.
+    A burst that is short beside the decay sets each harmonic going with one amplitude and one phase: these are stored,
+    in place of what some noise would have given them.
     """
 
     def columns(self, channels: int) -> tuple[Column, ...]:
@@ -112,9 +112,7 @@ class Splat(Kind):
 
     def stretched(self, events: Events, which: NDArray[np.bool_], factor: float) -> Floats:
         """Attack, decay and burst last longer by `factor`, and harmonics are damped the less."""
-        return _scaled(
-            events, which, {"attack": factor, "decay": factor, "burst": factor, "damping": 1 / factor}
-        )
+        return _scaled(events, which, {"attack": factor, "decay": factor, "burst": factor, "damping": 1 / factor})
 
     def transposed(self, events: Events, which: NDArray[np.bool_], semitones: float) -> Floats:
         """The resonance and the noise's band, both by the same ratio."""
@@ -128,9 +126,9 @@ class Splat(Kind):
     def coloured(self, events: Events, which: NDArray[np.bool_], octaves: float) -> Floats:
         """The low-pass opens by `octaves`.
 
-        The noise's band moves up by them, further harmonics are damped the less by as many factors of two, and harmonic k
-        gains k to their power, 6 dB an octave for each; amplitude and share of the resonance stay, so that the sum is about
-        as loud.
+        The noise's band moves up by them, further harmonics are damped the less by as many factors of two, and harmonic
+        k gains k to their power, 6 dB an octave for each; amplitude and share of the resonance stay, so that the sum is
+        about as loud.
         """
         rows = _scaled(events, which, {"centre": 2**octaves, "damping": 2**-octaves})
         for place in range(FIRST, LAST):
@@ -138,7 +136,7 @@ class Splat(Kind):
         return _held(rows, events.channels)
 
     def between(self, one: Floats, other: Floats, share: float) -> Floats:
-        """Straight in time, amplitude and place; by ratio in pitch and lasting; phases the short way; noise of the nearer.
+        """Straight in time, amplitude, place; by ratio in pitch and lasting; phases the short way; noise of the nearer.
 
         Shape:
             - all: ``[events, columns]``

@@ -1,4 +1,4 @@
-"""The numbers that gradient descent moves: free of bounds where a logarithm frees them, of like size, a row an event."""
+"""The numbers that gradient descent moves: logarithms where they are positive, of like size, a row an event."""
 
 from typing import NamedTuple
 
@@ -50,7 +50,7 @@ NUMBERS = {
 AT = {name: place for place, name in enumerate(NUMBERS)}
 TONES = slice(AT["cosine 1"], AT[f"sine {HARMONICS}"] + 1)
 SMALLEST = 1e-7
-# Before the first step: what is noise beside the event's scale, how long, how wide, and so many octaves above the pitch.
+# Before the first step: what is noise beside the event's scale, octaves above the pitch, how wide, how long at most.
 NOISE, ABOVE, WIDTH, LONGEST_BURST = 0.1, 1.6, 1.0, 0.12
 
 

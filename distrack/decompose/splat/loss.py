@@ -1,5 +1,6 @@
 """What a fit lowers: the distance between the spectrograms of the clip and of the sum of all events."""
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ class SpectralLoss:
         for size, real, wanted in zip(SIZES, self.clip, self.magnitudes, strict=True):
             found = spectrum(wave, size)
             whole = wanted.square().sum().sqrt()
-            apart = (_modulus(found) - wanted).square().sum((0, 2))
+            apart = (found.abs() - wanted).square().sum((0, 2))
             total = total + _root(apart.sum()) / whole
             if self.phases:
                 parts = torch.view_as_real(found) - torch.view_as_real(real)
@@ -47,7 +48,7 @@ class SpectralLoss:
                 # A band 60 dB below the whole is not worth a float.
                 shares = [
                     _root(apart[low:high].sum()) / (power[low:high].sum().sqrt() + 1e-3 * whole)
-                    for low, high in zip(edges[:-1], edges[1:], strict=True)
+                    for low, high in pairwise(edges)
                 ]
                 total = total + self.bands * torch.stack(shares).mean()
         return total / len(SIZES)
@@ -67,11 +68,6 @@ def _edges(bins: int) -> list[int]:
     while 2 * edges[-1] < bins - 1:
         edges.append(2 * edges[-1])
     return [*edges, bins]
-
-
-def _modulus(values: Tensor) -> Tensor:
-    # The gradient of abs() at 0 is defined, and that of a square root is not.
-    return values.abs()
 
 
 def _root(power: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ LISTEN, ATTACK, DECAY, APART = 0.15, 0.005, 0.2, 0.05
 
 
 def onsets(wave: Floats, *, sample_rate: int) -> list[float]:
-    """Times at which energy appears in many bands, in seconds, the clearest first; the clip's first sample is one of them.
+    """Times at which energy appears in many bands, in seconds, the clearest first after the clip's own beginning.
 
     Shape:
         - wave: ``[channels, samples]``

@@ -10,7 +10,7 @@ from distrack.decompose.events import Events
 from distrack.decompose.splat.loss import spectrum
 
 SIZE = 1024
-# Beyond so many, energy alone decides: judging each by what the rest sounds like without it costs a spectrogram an event.
+# Beyond so many, energy alone decides: judging each by what the rest sounds like costs a spectrogram an event.
 MOST_JUDGED = 512
 
 
@@ -29,7 +29,9 @@ def missed_least(events: Events, wave: NDArray[np.float32], count: int) -> NDArr
     together = spectrum(torch.from_numpy(whole), SIZE)
     distance = np.zeros(len(events))
     for place in range(len(events)):
-        alone = spectrum(torch.from_numpy(events.how.synthesise(events, np.eye(1, len(events), place)[0].astype("f4"))), SIZE)
+        alone = spectrum(
+            torch.from_numpy(events.how.synthesise(events, np.eye(1, len(events), place)[0].astype("f4"))), SIZE
+        )
         distance[place] = float(((together - alone).abs() - wanted).square().sum())
     return np.argsort(distance, kind="stable")[:count]
 

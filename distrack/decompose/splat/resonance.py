@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-# Samples of a tile: short enough that the angle within one is exact in float32, long enough that torch's own cost vanishes.
+# Samples of a tile: so few that the angle within one is exact in float32, so many that torch's own cost vanishes.
 TILE = 1024
 # Tiles rendered at once: what they need stays in the processor's cache.
 AT_ONCE = 64
@@ -20,7 +20,7 @@ class Resonances(NamedTuple):
     """What is rendered of events; float64, for an angle after minutes must still be right.
 
     The envelope is (1 - exp(-t/attack))^2 exp(-t/decay), as loud at its peak as the harmonics say: a hit where the
-    attack is short beside the decay, a gamma bump where it is long. Harmonic k dies away faster, by exp(-(k-1) damping t).
+    attack is short beside the decay, a gamma bump where it is long. Harmonic k dies faster, by exp(-(k-1) damping t).
     The frequency goes from `frequency` to `frequency (1 + bend)` as 1 - exp(-t/settling).
 
     Attributes:
