@@ -1,4 +1,4 @@
-"""Splats are the sound that their numbers say: against a slow rendering of the formulas, and against what physics expects."""
+"""Splats are the sound that their numbers say: against a slow rendering of the formulas, and against physics."""
 
 import subprocess
 import sys

@@ -15,6 +15,8 @@ Floats = NDArray[np.float32]
 REFIT_EVERY, LARGEST = 16, 1 << 25
 # Nothing more is looked for 80 dB below the clip.
 ENOUGH = 1e-8
+# What takes less of the clip's energy away is no event of it.
+LEAST = 1e-7
 PLAIN = 4
 
 
@@ -44,8 +46,11 @@ class Beginning:
             found = group_at(at[len(self.groups) % len(at)], self.residual, sample_rate=self.sample_rate)
         if found is None:
             return False
-        self.groups.append(found)
+        before = np.square(self.residual).sum()
         self._take(found)
+        if before - np.square(self.residual).sum() <= LEAST * np.square(self.wave).sum():
+            return False
+        self.groups.append(found)
         matrix = len(self.groups) * 2 * HARMONICS * self.wave.shape[1]
         if (len(self.groups) % REFIT_EVERY == 0 or len(self.groups) == self.events) and matrix <= LARGEST:
             self.groups = refitted(self.groups, self.wave, sample_rate=self.sample_rate)

@@ -78,7 +78,8 @@ class Splatter:
         """Whether nothing is left to do."""
         limit = self.config.time_limit
         enough = limit is not None and self.spent >= limit and self.count > 0
-        return enough or self.done >= self.config.splat.iterations
+        nothing = self.done >= 0 and self.count == 0
+        return enough or nothing or self.done >= self.config.splat.iterations
 
     @property
     def count(self) -> int:

@@ -28,8 +28,10 @@ POINTS = 400
 # An onset may lie so many points before the clip; of an envelope's energy so much must lie within it.
 LEAD = 60
 LEAST_VISIBLE = 0.3
-# Harmonics below this share of the sample rate are fitted; a lower pitch must hold so many times the energy.
-HIGHEST, BETTER = 0.49, 1.02
+# Above this share of the sample rate harmonics fade and are not fitted; a lower pitch must hold more by a factor.
+HIGHEST, BETTER = 0.475, 1.02
+# Share of their mean energy that keeps harmonics of a short sound from growing against each other.
+RIDGE = 1e-3
 
 
 class Group(NamedTuple):
@@ -67,6 +69,7 @@ def strongest(residual: Floats, *, sample_rate: int) -> tuple[float, float]:
         power = np.square(np.abs(scipy.fft.rfft(frames * window, axis=2))).sum(0) / np.square(window).sum()
         low = int(np.ceil(LOWEST * size / sample_rate))
         power[:, :low] = 0
+        power[:, int(HIGHEST * size) :] = 0
         frame, at = divmod(int(power.argmax()), power.shape[1])
         if power[frame, at] > best[0]:
             shift = 0.0
@@ -121,7 +124,7 @@ class _Search:
         return self.energies[twelfths]
 
     def best(self) -> tuple[int, int, int]:
-        """Which harmonic of its pitch the peak is, the envelope, and the onset: those of which all harmonics hold most."""
+        """Which harmonic of its pitch the peak is, the envelope, and the onset: where all harmonics hold most."""
         best, most = (1, 0, 0), -1.0
         for divisor in range(1, HARMONICS + 1):
             pitch = self.frequency / divisor
@@ -182,7 +185,7 @@ def fitted(residual: Floats, group: Group, *, sample_rate: int) -> Floats:
     first, basis = atoms(group, sample_rate=sample_rate, samples=residual.shape[1])
     target = residual[:, first : first + basis.shape[1]]
     gram = basis @ basis.T
-    gram[np.diag_indices_from(gram)] += 1e-6 * gram.trace() / len(gram) + 1e-12
+    gram[np.diag_indices_from(gram)] += RIDGE * gram.trace() / len(gram) + 1e-12
     parts = np.linalg.solve(gram, basis @ target.T).T
     return parts.reshape(len(residual), HARMONICS, 2).astype(np.float64)
 
@@ -200,7 +203,7 @@ def refitted(groups: list[Group], wave: Floats, *, sample_rate: int) -> list[Gro
         first, basis = atoms(group, sample_rate=sample_rate, samples=wave.shape[1])
         matrix[row * 2 * HARMONICS : (row + 1) * 2 * HARMONICS, first : first + basis.shape[1]] = basis
     gram = (matrix @ matrix.T).astype(np.float64)
-    gram[np.diag_indices_from(gram)] += 1e-4 * gram.trace() / len(gram)
+    gram[np.diag_indices_from(gram)] += RIDGE * gram.trace() / len(gram) + 1e-12
     parts = np.linalg.solve(gram, (matrix @ wave.T.astype(np.float32)).astype(np.float64)).T
     shaped = parts.reshape(len(wave), len(groups), HARMONICS, 2).astype(np.float64)
     return [group._replace(parts=shaped[:, place]) for place, group in enumerate(groups)]

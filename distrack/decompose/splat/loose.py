@@ -8,7 +8,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distrack.decompose.splat.harmonic_pursuit import Group
-from distrack.decompose.splat.parameters import COLUMNS, FIRST, HARMONICS, LAST, PLACES, Sounds, assembled
+from distrack.decompose.splat.parameters import (
+    COLUMNS,
+    FIRST,
+    HARMONICS,
+    LAST,
+    PLACES,
+    Sounds,
+    assembled,
+    frequency_at_onset,
+)
 from distrack.decompose.splat.parameters import stored_harmonics as stored
 
 Floats = NDArray[np.float64]
@@ -117,7 +126,12 @@ def rows(numbers: Floats, scale: Floats, noise: Floats, *, channels: int) -> NDA
         values = numbers[:, AT[name]]
         found[:, PLACES[name]] = np.exp(values) if NUMBERS[name].logarithm else values
     norm, phase, relative = stored(numbers[:, TONES].reshape(-1, HARMONICS, 2))
-    found[:, PLACES["phase"]], found[:, FIRST:LAST] = phase, relative
+    # A time is stored to millionths of a second, a phase to millionths of a turn: the phase makes up for the time.
+    column = {name: torch.from_numpy(found[:, PLACES[name]]) for name in ("frequency", "attack", "decay", "bend")}
+    begun = 2 * np.pi * frequency_at_onset(**column).numpy()
+    late = found[:, PLACES["time"]].astype(np.float32) - found[:, PLACES["time"]]
+    found[:, PLACES["phase"]] = np.remainder(phase + begun * late + np.pi, 2 * np.pi) - np.pi
+    found[:, FIRST:LAST] = relative
     level = numbers[:, AT["level"]]
     found[:, PLACES["amplitude"]] = (norm + level) * scale
     found[:, PLACES["mix"]] = norm / np.maximum(norm + level, SMALLEST)

@@ -5,7 +5,7 @@ import scipy.fft
 import scipy.signal
 from numpy.typing import NDArray
 
-from distrack.decompose.splat.harmonic_pursuit import HARMONICS, LOWEST, Group, fitted
+from distrack.decompose.splat.harmonic_pursuit import HARMONICS, HIGHEST, LOWEST, Group, fitted
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +44,7 @@ def group_at(onset: float, residual: Floats, *, sample_rate: int) -> Group | Non
     window = scipy.signal.get_window("hann", piece.shape[1], fftbins=False) if piece.shape[1] > 2 else 1.0
     power = np.square(np.abs(scipy.fft.rfft(piece * window, size, axis=1))).sum(0)
     power[: int(np.ceil(LOWEST * size / sample_rate))] = 0
+    power[int(HIGHEST * size) :] = 0
     if not power.any():
         return None
     pitch = float(power.argmax()) * sample_rate / size

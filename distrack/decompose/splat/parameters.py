@@ -86,8 +86,7 @@ def assembled(
     """
     attack, decay, bend = column["attack"], column["decay"], column["bend"]
     settling = attack + decay
-    loudest = attack * torch.log1p(ORDER * decay / attack)
-    begun = column["frequency"] / (1 - bend * torch.expm1(-loudest / settling))
+    begun = frequency_at_onset(frequency=column["frequency"], attack=attack, decay=decay, bend=bend)
     highest = begun * torch.clamp(1 + bend, min=1)
     multiples = highest.detach()[:, None] * torch.arange(1, HARMONICS + 1)
     heard = torch.clamp((sample_rate / 2 - multiples) / (FADE * sample_rate / 2), 0, 1)
@@ -112,6 +111,12 @@ def assembled(
         gains=gains,
     )
     return Sounds(resonances, bursts)
+
+
+def frequency_at_onset(*, frequency: Tensor, attack: Tensor, decay: Tensor, bend: Tensor) -> Tensor:
+    """From the pitch at the peak of the envelope; all ``[events]``, in Hz and s."""
+    loudest = attack * torch.log1p(ORDER * decay / attack)
+    return frequency / (1 - bend * torch.expm1(-loudest / (attack + decay)))
 
 
 def _gains(pan: Tensor | None, count: int) -> Tensor:
@@ -139,5 +144,5 @@ def stored_harmonics(harmonics: NDArray[np.float64]) -> tuple[NDArray[np.float64
     first = np.maximum(np.abs(pointers[:, 0]), np.maximum(FAINTEST * norm, 1e-30))
     phase = np.angle(pointers[:, 0])
     relative = pointers[:, 1:] / first[:, None] * np.exp(-1j * phase[:, None] * np.arange(2, HARMONICS + 1))
-    parts = np.stack([relative.real, relative.imag], 2).reshape(len(norm), -1)
+    parts = np.stack([relative.real, relative.imag], 2).reshape(len(norm), 2 * (HARMONICS - 1))
     return norm, phase, parts.astype(np.float32)
