@@ -40,7 +40,7 @@ _HEADER = (
 )
 _SAID = """\
 Spectral convergence (`distrack.decompose.quality`; lower is nearer) as *found*, before gradient descent, and as
-*fitted*; *pruned* is with a fifth of the events removed after 60 % of the iterations and the rest fitted on, *cut off*
+*fitted*; *pruned* is with a fifth of the events removed after 40 % of the iterations and the rest fitted on, *cut off*
 with a fifth removed at the end and nothing fitted after. Loss: of the first and of the last iteration. Seconds: all of
 the fit, finding included; rendered: the best of five. *Pursuit* is matching pursuit with as many floats (a dash where
 this build has none)."""
@@ -77,7 +77,7 @@ def distance(wave: NDArray[np.float32], events: Events) -> float:
 
 
 def measured(wave: NDArray[np.float32], events: int, iterations: int) -> Row:
-    """Fits once without pruning, and from 60 % on once more with it."""
+    """Fits once without pruning, and from 40 % on once more with it."""
     config = DecomposeConfig(method="splat", events=events, splat=SplatConfig(iterations=iterations))
     fit = Splatter(wave, RATE, config)
     losses, found, middle = [], 0.0, fit.state()

@@ -143,3 +143,8 @@ def test_boxes_tell_pitch_and_band() -> None:
     assert 880 < boxes.high[0] < 890
     assert (boxes.low[1], boxes.high[1]) == pytest.approx((1_000 / 2**0.5, 1_000 * 2**0.5), rel=1e-3)
     assert (boxes.high <= RATE / 2).all()
+    # Nothing but the second and the fourth harmonic: their pitch is an octave above what is stored.
+    even = KIND.boxes(splats({"cosine 2": 900.0, "cosine 4": 400.0, "sine 3": 0.0}))
+    assert even.pitch.tolist() == [880.0]
+    missing = KIND.boxes(splats({"cosine 2": 900.0, "cosine 3": 400.0, "sine 3": 0.0}))
+    assert missing.pitch.tolist() == [440.0]

@@ -13,6 +13,7 @@ Envelope = Literal["gamma", "gaussian"]
 ENDS: dict[Envelope, float] = {"gamma": 12.5, "gaussian": 8.3}
 PEAK = 4.0
 SHORTEST, AT_ONCE = 64, 1 << 20
+LONGEST_KEPT = 1 << 16
 # Noise in float32 counts whole numbers exactly up to here.
 MOST_NUMBERS = 1 << 24
 
@@ -79,21 +80,29 @@ def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return state ^ (state >> np.uint64(31))
 
 
+def _spectrum(number: int, seed: int, length: int) -> Tensor:
+    return _kept_spectrum(number, seed, length) if length <= LONGEST_KEPT else _new_spectrum(number, seed, length)
+
+
 # A fit asks for the same spectra at every step.
 @lru_cache(maxsize=512)
-def _spectrum(number: int, seed: int, length: int) -> Tensor:
+def _kept_spectrum(number: int, seed: int, length: int) -> Tensor:
+    return _new_spectrum(number, seed, length)
+
+
+def _new_spectrum(number: int, seed: int, length: int) -> Tensor:
     spectrum: Tensor = torch.fft.rfft(torch.from_numpy(white(number, seed=seed, length=length)))
     return spectrum
 
 
-def _lengths(
-    lasting: Tensor, level: Tensor, *, sample_rate: int, samples: int, envelope: Envelope
-) -> NDArray[np.int64]:
-    """Samples that each burst is made of, a power of two; 0 of one that is silent."""
-    needed = np.ceil(lasting.numpy() * ENDS[envelope] * sample_rate) + 2
+def _lengths(bursts: Bursts, *, sample_rate: int, samples: int, envelope: Envelope) -> NDArray[np.int64]:
+    """Samples that each burst is made of, a power of two; 0 of one that is silent or outside of the clip."""
+    needed = np.ceil(bursts.lasting.detach().numpy() * ENDS[envelope] * sample_rate) + 2
+    place = bursts.onset.detach().numpy() * sample_rate
+    heard = (bursts.level.detach().numpy() > 0) & (place < samples) & (place + needed > 0)
     longest = max(SHORTEST, 1 << int(samples - 1).bit_length())
     sizes = 2 ** np.ceil(np.log2(np.clip(needed, SHORTEST, longest)))
-    return np.where(level.numpy() > 0, sizes, 0).astype(np.int64)
+    return np.where(heard, sizes, 0).astype(np.int64)
 
 
 def _sounds(bursts: Bursts, *, length: int, sample_rate: int, seed: int, envelope: Envelope) -> Tensor:
@@ -160,9 +169,7 @@ class _Sum(torch.autograd.Function):
 
 
 def _groups(bursts: Bursts, *, sample_rate: int, samples: int, envelope: Envelope) -> list[tuple[Tensor, int]]:
-    lengths = _lengths(
-        bursts.lasting.detach(), bursts.level.detach(), sample_rate=sample_rate, samples=samples, envelope=envelope
-    )
+    lengths = _lengths(bursts, sample_rate=sample_rate, samples=samples, envelope=envelope)
     found = []
     for length in np.unique(lengths[lengths > 0]).tolist():
         which = torch.from_numpy(np.flatnonzero(lengths == length))

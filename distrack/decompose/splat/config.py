@@ -16,7 +16,7 @@ class SplatConfig(BaseModel):
         phases: weight of the complex spectrum in the loss, beside 1 for its magnitude: what keeps the wave itself near.
         bands: weight of the same distance octave by octave, each as much as another: what keeps soft high bands.
         sparsity: weight of the sum of logarithms of the events' energies; above 0, the faint fade away and are removed.
-        prune: share of the events that is removed after 60 % of the iterations, those that are missed the least first.
+        prune: share of the events that is removed after 40 % of the iterations, those that are missed the least first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

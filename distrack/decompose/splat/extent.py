@@ -51,6 +51,8 @@ def extents(given: Sounds, *, pitches: Floats, sample_rate: int, samples: int, e
     end = np.where(rung.any(1) | silent, tone_end, 0)
     end = np.maximum(end, np.where(hissed, lasting * ENDS[envelope], 0))
     pitched = tonal.sum(1) >= noisy
+    # The pitch is that of which all harmonics that are there are multiples: of the second and fourth alone, the second.
+    lowest = np.maximum(np.gcd.reduce(np.where(rung, order, 0), axis=1, initial=0), 1)
     nyquist = sample_rate / 2
     return Box(
         start=onset.astype(np.float32),
@@ -58,7 +60,7 @@ def extents(given: Sounds, *, pitches: Floats, sample_rate: int, samples: int, e
         onset=onset.astype(np.float32),
         low=np.clip(low, 0, nyquist).astype(np.float32),
         high=np.clip(high, 0, nyquist).astype(np.float32),
-        pitch=np.where(pitched, pitches, 0).astype(np.float32),
+        pitch=np.where(pitched, pitches * lowest, 0).astype(np.float32),
         energy=energy.astype(np.float32),
     )
 

@@ -29,7 +29,7 @@ Doubles = NDArray[np.float64]
 MEAN, SQUARE, EPSILON = 0.9, 0.99, 1e-12
 # The first steps are small, until the moments are known; the last ones are too, so that the fit settles.
 WARM_UP, LAST_RATE = 20, 0.01
-PRUNE_AT = 0.6
+PRUNE_AT = 0.4
 # With a weight on sparsity, an event 60 dB below the strongest is gone; looked for every so many steps.
 FAINT, FAINT_EVERY = 1e-3, 50
 # Of a time limit, what finding the first events may take.

@@ -33,7 +33,8 @@ RANGES = {
     "decay": Range(1e-5, 1e4),
     "damping": Range(0, 1e6),
     "bend": Range(-0.9, 9.0),
-    "burst": Range(1e-5, 1e4),
+    # Noise that lasts is made in one piece.
+    "burst": Range(1e-5, 4.0),
     "centre": Range(1e-3, 1e7),
     "width": Range(1e-3, 20),
     "noise": Range(0, MOST_NUMBERS - 1),

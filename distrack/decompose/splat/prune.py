@@ -10,30 +10,33 @@ from distrack.decompose.events import Events
 from distrack.decompose.splat.loss import spectrum
 
 SIZE = 1024
-# Beyond so many, energy alone decides: judging each by what the rest sounds like costs a spectrogram an event.
-MOST_JUDGED = 512
+# Events times samples: beyond so many, all spectrograms would not fit, and energy alone decides.
+MOST_JUDGED = 1 << 23
 
 
 def missed_least(events: Events, wave: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """The `count` events whose silence changes the distance of spectrograms the least, each judged alone.
+    """The `count` events without which the sum stays nearest to the clip, by the distance of spectrograms.
+
+    One is taken after another, each from what those before it have left: of two that stand for the same sound only one
+    can go.
 
     Shape:
         - wave: ``[channels, samples]``, the clip
-        - returns: ``[count]``, indices
+        - returns: ``[count]``, indices, those missed the least first
     """
-    if len(events) > MOST_JUDGED:
+    if len(events) * wave.size > MOST_JUDGED:
         return np.argsort(events.how.boxes(events).energy, kind="stable")[:count]
-    everything = np.ones(len(events), np.float32)
-    whole = events.how.synthesise(events, everything)
+    each = np.eye(len(events), dtype=np.float32)
+    alone = [spectrum(torch.from_numpy(events.how.synthesise(events, one)), SIZE) for one in each]
     wanted = spectrum(torch.from_numpy(wave), SIZE).abs()
-    together = spectrum(torch.from_numpy(whole), SIZE)
-    distance = np.zeros(len(events))
-    for place in range(len(events)):
-        alone = spectrum(
-            torch.from_numpy(events.how.synthesise(events, np.eye(1, len(events), place)[0].astype("f4"))), SIZE
-        )
-        distance[place] = float(((together - alone).abs() - wanted).square().sum())
-    return np.argsort(distance, kind="stable")[:count]
+    together = spectrum(torch.from_numpy(events.how.synthesise(events, each.sum(0))), SIZE)
+    left, gone = list(range(len(events))), []
+    for _ in range(min(count, len(left))):
+        distances = [float(((together - alone[place]).abs() - wanted).square().sum()) for place in left]
+        least = left.pop(int(np.argmin(distances)))
+        together = together - alone[least]
+        gone.append(least)
+    return np.array(gone, np.int64)
 
 
 def pruned(events: Events, wave: NDArray[np.float32], share: float) -> Events:
