@@ -210,11 +210,11 @@ def test_an_event_sounds_the_same_wherever_it_stands_and_whatever_its_row() -> N
     here = render(splats(noisy))[0]
     later = render(splats({**noisy, "time": 0.1 + 4_096 / RATE}))[0]
     assert np.abs(later[4_096:] - here[:-4_096]).max() < 2e-4 * np.abs(here).max()
-    others = [{"noise": 1.0, "frequency": 300.0}, {"noise": 2.0, "time": 0.5}]
-    alone = splats(*others, noisy)
-    muted = np.array([True, True, False])
-    kept = KINDS["splat"].synthesise(alone, (~muted).astype(np.float32))[0]
-    assert np.abs(kept - here).max() < 1e-6
+    others = [{"noise": 1.0, "mix": 0.5}, {"noise": 2.0, "mix": 0.5, "time": 0.5}]
+    together, without = render(splats(*others, noisy))[0], render(splats(*others))[0]
+    assert np.abs(together - without - here).max() < 1e-6
+    muted = KINDS["splat"].synthesise(splats(*others, noisy), np.array([0, 0, 1], np.float32))[0]
+    assert np.abs(muted - here).max() < 1e-6
 
 
 def test_time_lies_between_samples() -> None:

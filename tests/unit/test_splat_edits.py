@@ -55,6 +55,12 @@ def test_a_stretched_event_lasts_longer_at_the_same_pitch() -> None:
     wave = changed(events, KIND.stretched(events, ALL, 2.0))
     assert pitch_of(wave) == pytest.approx(pitch_of(render(events)[0]), rel=2e-3)
     assert decay_time(wave) / decay_time(render(events)[0]) == pytest.approx(2, rel=0.05)
+    # Harmonics die away beside the first as they did, in twice the time.
+    damped = splats({**NOTE, "damping": 30.0, "sine 3": 1.0}, seconds=2.0)
+    waves = render(damped)[0], changed(damped, KIND.stretched(damped, ALL, 2.0))
+    powers = [np.square(np.abs(np.fft.rfft(one))) for one in waves]
+    shares = [power[2_400:2_880].sum() / power[800:960].sum() for power in powers]
+    assert shares[1] == pytest.approx(shares[0], rel=0.1)
     rise = [int(np.abs(one).argmax()) - 0.1 * RATE for one in (render(events)[0], wave)]
     assert rise[1] / rise[0] == pytest.approx(2, rel=0.1)
 
@@ -133,6 +139,11 @@ def test_boxes_hold_the_energy_of_each_event_alone() -> None:
         first, last = (np.clip(round(float(t[row]) * RATE), 0, events.samples) for t in (boxes.start, boxes.end))
         assert np.square(alone[:, first:last]).sum() > 0.999 * whole
     assert np.array_equal(boxes.onset, events.column("time"))
+    # Of a note that began before the clip, and of one that ends after it, only what the clip holds.
+    for begun in (-0.1, 0.95):
+        cut = splats({"time": begun, "decay": 0.1})
+        whole = float(np.square(render(cut), dtype=np.float64).sum())
+        assert KIND.boxes(cut).energy[0] == pytest.approx(whole, rel=0.05)
 
 
 def test_boxes_tell_pitch_and_band() -> None:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from distrack.decompose.contract import DECOMPOSERS, Progress
+from distrack.decompose.events import Events
 from distrack.decompose.quality import snr_db
 from distrack.decompose.splat.beginning import Beginning
 from distrack.decompose.splat.loose import AT, NUMBERS, TONES, bounds, loose_sounds, loosened, rows
@@ -20,7 +22,6 @@ from distrack.decompose.splat.threads import one_thread
 
 if TYPE_CHECKING:
     from distrack.decompose.config import DecomposeConfig
-    from distrack.decompose.events import Events
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -137,8 +138,7 @@ class Splatter:
         return add_up(given, sample_rate=self.sample_rate, samples=samples, seed=self.config.seed, envelope=envelope)
 
     def _step(self, gradient: Doubles) -> None:
-        """One of Adam's; a step that made a number infinite would never come back, so that none is made of one."""
-        gradient = np.where(np.isfinite(gradient), gradient, 0.0)
+        """One of Adam's, within the bounds."""
         self.mean = MEAN * self.mean + (1 - MEAN) * gradient
         self.square = SQUARE * self.square + (1 - SQUARE) * gradient**2
         count = self.done + 1
@@ -181,10 +181,8 @@ class Splatter:
             self.numbers, self.mean, self.square = self.numbers[keep], self.mean[keep], self.square[keep]
             self.scale, self.noise = self.scale[keep], self.noise[keep]
 
-    def events_as_they_are(self) -> "Events":
+    def events_as_they_are(self) -> Events:
         """What was found so far, in the order in which it was found."""
-        from distrack.decompose.events import Events
-
         numbers, scale = self.numbers, self.scale
         noise = self.noise
         if self.done < 0:
@@ -200,10 +198,8 @@ class Splatter:
             settings={"envelope": self.config.splat.envelope},
         )
 
-    def events(self) -> "Events":
+    def events(self) -> Events:
         """What was found so far, the most energetic first."""
-        from dataclasses import replace
-
         found = self.events_as_they_are()
         order = np.argsort(-found.how.boxes(found).energy, kind="stable")
         return replace(found, parameters=found.parameters[order])
