@@ -1,0 +1,168 @@
+"""How near 64 splats come to real music, how long that takes, and what is lost with every fifth of them.
+
+Writes `splat.md`: spectral convergence before and after gradient descent, for four segments of 1.5 s at 22.05 kHz, and
+the same with a fifth of the events removed on the way.
+
+    python -m benchmarks.splat --music FOLDER [--iterations 3000]
+"""
+
+import argparse
+import os
+import platform
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from distrack.environment import compute_fast
+
+compute_fast("benchmarks.splat")
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from distrack.decompose import DECOMPOSERS, DecomposeConfig, Events, render, snr_db, spectral_convergence
+from distrack.decompose.splat.config import SplatConfig
+from distrack.decompose.splat.fit import PRUNE_AT, Splatter
+from distrack.decompose.splat.prune import pruned
+
+TABLE = Path(__file__).with_suffix(".md")
+RATE, SECONDS, SHARE = 22_050, 1.5, 0.2
+SEGMENTS = {
+    "string orchestra": ("hungarian_dance_string_orchestra.ogg", 5.0),
+    "celesta": ("sugar_plum_fairy.ogg", 20.0),
+    "vibraphone": ("vibe_ace.ogg", 10.0),
+    "trumpet": ("solo_trumpet.ogg", 1.0),
+}
+_HEADER = (
+    "| segment | floats | loss | found | fitted | SNR, dB | seconds | rendered in, ms | pruned | cut off | pursuit |"
+)
+_SAID = """\
+Spectral convergence (`distrack.decompose.quality`; lower is nearer) as *found*, before gradient descent, and as
+*fitted*; *pruned* is with a fifth of the events removed after 40 % of the iterations and the rest fitted on, *cut off*
+with a fifth removed at the end and nothing fitted after. Loss: of the first and of the last iteration. Seconds: all of
+the fit, finding included; rendered: the best of five. *Pursuit* is matching pursuit with as many floats (a dash where
+this build has none)."""
+
+
+class Row(NamedTuple):
+    """One segment's measurements, in the order of the table."""
+
+    floats: int
+    first_loss: float
+    last_loss: float
+    found: float
+    fitted: float
+    snr: float
+    seconds: float
+    rendered: float
+    pruned: float
+    cut: float
+    pursuit: float | None
+
+
+def segment(folder: Path, name: str) -> NDArray[np.float32]:
+    """A second and a half of mono, ``[1, samples]``."""
+    file, start = SEGMENTS[name]
+    wave, rate = soundfile.read(folder / file, always_2d=True, dtype="float32")
+    piece = wave[round(start * rate) : round((start + SECONDS) * rate) + rate // 50].mean(1)
+    resampled = soxr.resample(piece, rate, RATE, quality="HQ")[: round(SECONDS * RATE)]
+    return np.ascontiguousarray(resampled[None], dtype=np.float32)
+
+
+def distance(wave: NDArray[np.float32], events: Events) -> float:
+    """Spectral convergence of what is rendered of the events."""
+    return spectral_convergence(wave, render(events))
+
+
+def measured(wave: NDArray[np.float32], events: int, iterations: int) -> Row:
+    """Fits once without pruning, and from 40 % on once more with it."""
+    config = DecomposeConfig(method="splat", events=events, splat=SplatConfig(iterations=iterations))
+    fit = Splatter(wave, RATE, config)
+    losses, found, middle = [], 0.0, fit.state()
+    began, aside = time.perf_counter(), 0.0
+    for progress in fit:
+        paused = time.perf_counter()
+        if progress.loss is not None:
+            losses.append(progress.loss)
+        if fit.done == 0:
+            found = distance(wave, fit.events())
+        if fit.done == max(1, round(PRUNE_AT * iterations)) - 1:
+            middle = fit.state()
+        aside += time.perf_counter() - paused
+    seconds = time.perf_counter() - began - aside
+    whole = fit.events()
+    shorter = config.model_copy(update={"splat": SplatConfig(iterations=iterations, prune=SHARE)})
+    other = Splatter(wave, RATE, shorter)
+    other.restore(middle)
+    for _ in other:
+        pass
+    times = []
+    for _ in range(5):
+        again = time.perf_counter()
+        render(whole)
+        times.append(time.perf_counter() - again)
+    return Row(
+        whole.floats,
+        losses[0],
+        losses[-1],
+        found,
+        distance(wave, whole),
+        snr_db(wave, render(whole)),
+        seconds,
+        1000 * min(times),
+        distance(wave, other.events()),
+        distance(wave, pruned(whole, wave, SHARE)),
+        _pursuit(wave, whole.floats),
+    )
+
+
+def _pursuit(wave: NDArray[np.float32], floats: int) -> float | None:
+    if "matching-pursuit" not in list(DECOMPOSERS):
+        return None
+    made = DECOMPOSERS["matching-pursuit"](wave, RATE, DecomposeConfig(events=floats // 5))
+    for _ in made:
+        pass
+    return distance(wave, made.events())
+
+
+def main() -> None:
+    """Measures and writes the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--music", type=Path, required=True, help="the folder of the four recordings")
+    parser.add_argument("--events", type=int, default=64)
+    parser.add_argument("--iterations", type=int, default=SplatConfig().iterations)
+    arguments = parser.parse_args()
+    rows = {}
+    for name in SEGMENTS:
+        rows[name] = measured(segment(arguments.music, name), arguments.events, arguments.iterations)
+        print(name, rows[name], flush=True)
+    lines = [_line(name, row) for name, row in rows.items()]
+    means = {
+        field: float(np.mean([getattr(row, field) for row in rows.values()]))
+        for field in ("found", "fitted", "pruned", "cut")
+    }
+    pursuits = [row.pursuit for row in rows.values() if row.pursuit is not None]
+    lines.append(
+        f"| mean | | | {means['found']:.3f} | {means['fitted']:.3f} | | | | {means['pruned']:.3f} | {means['cut']:.3f} "
+        f"| {f'{np.mean(pursuits):.3f}' if pursuits else '-'} |"
+    )
+    command = (
+        f"python -m benchmarks.splat --music FOLDER --events {arguments.events} --iterations {arguments.iterations}"
+    )
+    machine = f"{os.cpu_count()} cores of {platform.machine()}, shared with other work."
+    table = "\n".join([_HEADER, "|---" * (_HEADER.count("|") - 1) + "|", *lines])
+    TABLE.write_text(f"# Splats of real music\n\n`{command}`; {machine}\n\n{_SAID}\n\n{table}\n")
+
+
+def _line(name: str, row: Row) -> str:
+    return (
+        f"| {name} | {row.floats} | {row.first_loss:.3f} to {row.last_loss:.3f} | {row.found:.3f} | {row.fitted:.3f} "
+        f"| {row.snr:.1f} | {row.seconds:.0f} | {row.rendered:.0f} | {row.pruned:.3f} | {row.cut:.3f} "
+        f"| {'-' if row.pursuit is None else f'{row.pursuit:.3f}'} |"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""A greedy pursuit of harmonic groups: what the events are before the first step of gradient descent.
+
+Each step takes the strongest peak of the residual's spectrograms at three resolutions, asks of which pitch it may be a
+harmonic, and takes the group (pitch, envelope, onset) that holds the most energy; its harmonics are then fitted to the
+samples together and taken away.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.fft
+import scipy.signal
+from numpy.typing import NDArray
+
+from distrack.decompose.splat.resonance import ORDER
+
+Floats = NDArray[np.float64]
+HARMONICS = 4
+LOWEST = 25.0
+# Seconds: windows of the three spectrograms; attack and decay of the envelopes that are tried, hits and swells.
+WINDOWS = (0.023, 0.093, 0.372)
+HITS = tuple((0.003, decay) for decay in (0.01, 0.03, 0.1, 0.3, 1.0))
+SWELLS = tuple((2 * decay, decay) for decay in (0.004, 0.01, 0.025, 0.06, 0.15, 0.4))
+SHAPES = (*HITS, *SWELLS)
+# The group is looked for in the seconds before and after its peak, and its envelope at so many points a second.
+BEFORE, AFTER = 1.0, 2.0
+POINTS = 400
+# An onset may lie so many points before the clip; of an envelope's energy so much must lie within it.
+LEAD = 60
+LEAST_VISIBLE = 0.3
+# Above this share of the sample rate harmonics fade and are not fitted; a lower pitch must hold more by a factor.
+HIGHEST, BETTER = 0.475, 1.02
+# Share of their mean energy that keeps harmonics of a short sound from growing against each other.
+RIDGE = 1e-3
+
+
+class Group(NamedTuple):
+    """Harmonics that share an onset, a pitch and an envelope.
+
+    Shape:
+        - parts: ``[channels, harmonics, 2]``, the cosine and sine part of each at the onset
+    """
+
+    onset: float
+    frequency: float
+    attack: float
+    decay: float
+    parts: Floats
+
+
+def envelope(time: Floats, attack: float, decay: float) -> Floats:
+    """As `resonance` has it, with its peak at 1."""
+    risen = ORDER * decay / (attack + ORDER * decay)
+    peak = risen**ORDER * (1 - risen) ** (attack / decay)
+    past = np.maximum(time, 0)
+    shape: Floats = (-np.expm1(-past / attack)) ** ORDER * np.exp(-past / decay) / peak
+    return shape
+
+
+def strongest(residual: Floats, *, sample_rate: int) -> tuple[float, float]:
+    """Time in seconds and frequency in Hz of the atom, of one of three lengths, that holds the most energy."""
+    best = (0.0, 0.0, 0.0)
+    for seconds in WINDOWS:
+        size = max(16, 2 ** round(np.log2(seconds * sample_rate)))
+        hop = size // 4
+        window = scipy.signal.get_window("hann", size)
+        padded = np.pad(residual, ((0, 0), (size // 2, size)))
+        frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, ::hop]
+        power = np.square(np.abs(scipy.fft.rfft(frames * window, axis=2))).sum(0) / np.square(window).sum()
+        low = int(np.ceil(LOWEST * size / sample_rate))
+        power[:, :low] = 0
+        power[:, int(HIGHEST * size) :] = 0
+        frame, at = divmod(int(power.argmax()), power.shape[1])
+        if power[frame, at] > best[0]:
+            shift = 0.0
+            if 0 < at < power.shape[1] - 1:
+                left, middle, right = np.log(power[frame, at - 1 : at + 2] + 1e-30)
+                bend = left - 2 * middle + right
+                shift = float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5)) if bend < 0 else 0.0
+            best = (float(power[frame, at]), float(frame) * hop / sample_rate, (at + shift) * sample_rate / size)
+    return best[1], best[2]
+
+
+class _Search:
+    """The residual around a peak, and the energy that every envelope at every onset takes from it at a frequency.
+
+    Frequencies are counted in twelfths of the peak's: harmonics of all pitches that it may belong to are whole numbers.
+    """
+
+    def __init__(self, residual: Floats, peak: float, frequency: float, *, sample_rate: int) -> None:
+        first = max(0, int((peak - BEFORE) * sample_rate))
+        piece = residual[:, first : first + int((BEFORE + AFTER) * sample_rate)]
+        self.frequency, self.sample_rate = frequency, sample_rate
+        self.step = max(1, sample_rate // POINTS)
+        # What sounds at the clip's first sample may have begun before it.
+        lead = LEAD * self.step if first == 0 else 0
+        self.first = first - lead
+        self.points = -(-(lead + piece.shape[1]) // self.step)
+        after = self.points * self.step - piece.shape[1] - lead
+        inside = np.pad(np.ones(piece.shape[1]), (lead, after)).reshape(self.points, self.step).mean(1)
+        self.piece = np.pad(piece, ((0, 0), (lead, after)))
+        self.grid = (np.arange(self.points) + 0.5) * self.step / sample_rate
+        self.bank = np.stack([envelope(self.grid, *shape) for shape in SHAPES])
+        self.bank /= np.sqrt(np.square(self.bank).sum(1, keepdims=True) * self.step)
+        self.size = scipy.fft.next_fast_len(2 * self.points)
+        self.spectra = np.conj(scipy.fft.rfft(self.bank, self.size, axis=1))
+        # The share of an envelope's energy that lies within the clip; of little of it nothing can be told.
+        squares = np.conj(scipy.fft.rfft(np.square(self.bank) * self.step, self.size, axis=1))
+        held = scipy.fft.irfft(scipy.fft.rfft(inside, self.size) * squares, self.size, axis=1)[:, : self.points]
+        self.visible = np.maximum(held, LEAST_VISIBLE)
+        self.bases: dict[int, NDArray[np.complex128]] = {}
+        self.energies: dict[int, Floats] = {}
+
+    def energy(self, twelfths: int) -> Floats:
+        """``[envelopes, onsets]``"""
+        if twelfths not in self.energies:
+            time = np.arange(self.piece.shape[1]) / self.sample_rate
+            turning = np.exp(-2j * np.pi * self.frequency * twelfths / 12 * time)
+            base = (self.piece * turning).reshape(len(self.piece), self.points, self.step).sum(2)
+            halves = [scipy.fft.rfft(part, self.size, axis=1) for part in (base.real, base.imag)]
+            met = [scipy.fft.irfft(half[:, None] * self.spectra, self.size, axis=2) for half in halves]
+            power = (np.square(met[0]) + np.square(met[1])).sum(0)[:, : self.points]
+            self.bases[twelfths], self.energies[twelfths] = base, 2 * power / self.visible
+        return self.energies[twelfths]
+
+    def best(self) -> tuple[int, int, int]:
+        """Which harmonic of its pitch the peak is, the envelope, and the onset: where all harmonics hold most."""
+        best, most = (1, 0, 0), -1.0
+        for divisor in range(1, HARMONICS + 1):
+            pitch = self.frequency / divisor
+            if divisor > 1 and pitch < LOWEST:
+                break
+            multiples = [k for k in range(1, HARMONICS + 1) if k == 1 or k * pitch < HIGHEST * self.sample_rate]
+            total = np.sum([self.energy(12 * k // divisor) for k in multiples], axis=0)
+            shape, onset = divmod(int(total.argmax()), self.points)
+            if total[shape, onset] > most * BETTER:
+                best, most = (divisor, shape, onset), float(total[shape, onset])
+        return best
+
+    def tuned(self, divisor: int, shape: int, onset: int) -> float:
+        """The pitch, finer than the peak: within the resolution that so long an envelope allows."""
+        pitch, (attack, decay) = self.frequency / divisor, SHAPES[shape]
+        shifts = np.linspace(-1, 1, 33) * min(0.5 / (attack + decay), 0.03 * pitch)
+        weight = np.zeros(self.points)
+        weight[onset:] = self.bank[shape, : self.points - onset]
+        gained = np.zeros(len(shifts))
+        for k in range(1, HARMONICS + 1):
+            if 12 * k // divisor in self.bases:
+                turning = np.exp(-2j * np.pi * k * shifts[:, None] * self.grid) * weight
+                gained += np.square(np.abs(turning @ self.bases[12 * k // divisor].T)).sum(1)
+        return pitch + float(shifts[int(gained.argmax())])
+
+
+def next_group(residual: Floats, *, sample_rate: int) -> Group | None:
+    """The group of the most energy at the residual's strongest peak; None where no energy is left.
+
+    Shape:
+        - residual: ``[channels, samples]``
+    """
+    peak, found = strongest(residual, sample_rate=sample_rate)
+    if found <= 0:
+        return None
+    search = _Search(residual, peak, found, sample_rate=sample_rate)
+    divisor, shape, onset = search.best()
+    start = (search.first + onset * search.step) / sample_rate
+    attack, decay = SHAPES[shape]
+    pitch = search.tuned(divisor, shape, onset)
+    group = Group(start, pitch, attack, decay, np.zeros((len(residual), HARMONICS, 2)))
+    return group._replace(parts=fitted(residual, group, sample_rate=sample_rate))
+
+
+def atoms(group: Group, *, sample_rate: int, samples: int) -> tuple[int, Floats]:
+    """First sample, and the cosine and sine of each harmonic under the envelope, ``[2 * harmonics, length]``."""
+    first = max(0, int(np.ceil(group.onset * sample_rate)))
+    last = min(samples, int((group.onset + group.attack * 2.2 + 9.2 * group.decay) * sample_rate) + 1)
+    time = np.arange(first, max(last, first)) / sample_rate - group.onset
+    shape = envelope(time, group.attack, group.decay)
+    k = np.arange(1, HARMONICS + 1)[:, None]
+    angle = 2 * np.pi * group.frequency * k * time
+    pair = np.stack([np.cos(angle), -np.sin(angle)], 1) * shape * (k * group.frequency < HIGHEST * sample_rate)[:, None]
+    return first, pair.reshape(2 * HARMONICS, -1)
+
+
+def fitted(residual: Floats, group: Group, *, sample_rate: int) -> Floats:
+    first, basis = atoms(group, sample_rate=sample_rate, samples=residual.shape[1])
+    target = residual[:, first : first + basis.shape[1]]
+    gram = basis @ basis.T
+    gram[np.diag_indices_from(gram)] += RIDGE * gram.trace() / len(gram) + 1e-12
+    parts = np.linalg.solve(gram, basis @ target.T).T
+    return parts.reshape(len(residual), HARMONICS, 2).astype(np.float64)
+
+
+def heard(group: Group, *, sample_rate: int, samples: int) -> tuple[int, Floats]:
+    """First sample and the group's sound, ``[channels, length]``."""
+    first, basis = atoms(group, sample_rate=sample_rate, samples=samples)
+    return first, group.parts.reshape(len(group.parts), -1) @ basis
+
+
+def refitted(groups: list[Group], wave: Floats, *, sample_rate: int) -> list[Group]:
+    """The same groups, with all harmonics of all of them fitted to the clip together."""
+    matrix = np.zeros((len(groups) * 2 * HARMONICS, wave.shape[1]), np.float32)
+    for row, group in enumerate(groups):
+        first, basis = atoms(group, sample_rate=sample_rate, samples=wave.shape[1])
+        matrix[row * 2 * HARMONICS : (row + 1) * 2 * HARMONICS, first : first + basis.shape[1]] = basis
+    gram = (matrix @ matrix.T).astype(np.float64)
+    gram[np.diag_indices_from(gram)] += RIDGE * gram.trace() / len(gram) + 1e-12
+    parts = np.linalg.solve(gram, (matrix @ wave.T.astype(np.float32)).astype(np.float64)).T
+    shaped = parts.reshape(len(wave), len(groups), HARMONICS, 2).astype(np.float64)
+    return [group._replace(parts=shaped[:, place]) for place, group in enumerate(groups)]
