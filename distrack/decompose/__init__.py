@@ -1,6 +1,6 @@
 """Decomposition: a clip as a few dozen events that can be moved like notes."""
 
-from distrack.decompose import pursuit  # noqa: F401
+from distrack.decompose import pursuit, splat  # noqa: F401
 from distrack.decompose.combining import mix, morph
 from distrack.decompose.config import DecomposeConfig
 from distrack.decompose.contract import DECOMPOSERS, KINDS, Box, Column, Decomposer, Kind, Progress
@@ -24,15 +24,9 @@ from distrack.decompose.edits import EDITS, Edit, History, apply
 from distrack.decompose.events import Events
 from distrack.decompose.midi import Midi, to_midi
 from distrack.decompose.quality import snr_db, spectral_convergence
-<<<<<<< HEAD
 from distrack.decompose.rendering import Written, render, render_to, soloed
 from distrack.decompose.rooms import known_rooms, room_named, with_room
 from distrack.decompose.selecting import in_box, in_pitch, mask, strongest
-=======
-from distrack.decompose.rendering import render
-from distrack.decompose.splat import fit as splat_fit  # noqa: F401
-from distrack.decompose.splat import kind as splat_kind  # noqa: F401
->>>>>>> dec-splat
 
 __all__ = [
     "DECOMPOSERS",
