@@ -59,6 +59,7 @@ _EDITS = {
     "mix": "Mix with another clip",
     "morph": "Morph into another clip",
 }
+_NAMES = {"db": "Gain", "bpm": "Beats a minute"}
 # Where a widget begins: with something that is heard.
 _STARTS = {"db": 6.0, "seconds": 0.25, "factor": 2.0, "semitones": 12.0, "octaves": 1.0, "share": 0.5, "wet": 0.3}
 
@@ -298,7 +299,7 @@ def _argument(edit: str, name: str, field: Any) -> None:
     least, most = _range(field)
     start = _STARTS.get(name) if field.is_required() else field.default
     units = {"seconds": "s", "db": "dB", "anchor": "s", "grid": "s"}
-    label = name.replace("_", " ").capitalize() + (f" ({units[name]})" if name in units else "")
+    label = _NAMES.get(name, name.replace("_", " ").capitalize()) + (f" ({units[name]})" if name in units else "")
     if int in (field.annotation, *get_args(field.annotation)):
         first = None if start is None else int(start)
         st.number_input(label, int(least or 0), int(most or 1_000), first, key=_key(edit, name))

@@ -1,0 +1,116 @@
+"""The Decompose page in a real browser: a note is taken apart, chosen, transposed, heard, and still there afterwards."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Page, Response, expect
+
+from distrack import runs
+from distrack.decompose import Events, apply, render
+from distrack.runs import decomposition
+from distrack.settings import settings
+from tests.browser.conftest import Server
+
+pytestmark = pytest.mark.browser
+
+_RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def note(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A struck note of 440 Hz, and a softer one of 1,500 Hz half a second later."""
+    time = np.arange(_RATE) / _RATE
+    wave = 0.5 * np.exp(-4 * time) * np.sin(2 * np.pi * 440 * time)
+    wave[_RATE // 2 :] += 0.1 * np.sin(2 * np.pi * 1500 * time[: _RATE // 2]) * np.exp(-9 * time[: _RATE // 2])
+    path = tmp_path_factory.mktemp("note") / "note.wav"
+    soundfile.write(path, wave, _RATE)
+    return path
+
+
+def pitch(wave: np.ndarray[tuple[int], np.dtype[np.float64]], rate: int) -> float:
+    """Of the loudest partial, in Hz."""
+    return float(np.abs(np.fft.rfft(wave, 1 << 17)).argmax() * rate / (1 << 17))
+
+
+def test_a_note_is_taken_apart_transposed_heard_and_kept(server: Server, page: Page, note: Path) -> None:
+    heard: list[Response] = []
+    page.on("response", lambda answer: heard.append(answer) if answer.url.endswith(".flac") else None)
+    page.goto(f"{server.url}/decompose")
+    page.get_by_text("File", exact=True).click()
+    path = page.get_by_label("Path of a recording on this machine")
+    path.fill(str(note))
+    path.press("Enter")
+    expect(page.get_by_text("note.wav: 1.0 s at 16,000 Hz")).to_be_visible()
+    page.get_by_role("button", name="Take apart").click()
+    page.wait_for_url(re.compile(r"run="))
+    run = runs.find(settings().runs_path, page.url.split("run=")[1])
+    player = page.locator(".player")
+    expect(player).to_have_attribute("data-ready", "true", timeout=60_000)
+    report = decomposition.report_of(run)
+    assert report is not None
+    assert report.snr_db > 20
+    expect(page.get_by_text(f"of {report.events} events chosen")).to_be_visible()
+    expect(player.get_by_role("radio")).to_have_count(3)
+
+    page.get_by_role("button", name="Strongest").click()
+    page.get_by_label("How many").fill("4")
+    page.get_by_label("How many").press("Enter")
+    page.get_by_role("button", name="Choose them").click()
+    expect(page.get_by_text(f"4 of {report.events} events chosen")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(player.get_by_role("radio")).to_have_count(4)
+    page.get_by_role("combobox", name="Edit").click()
+    page.get_by_role("option", name="Transpose", exact=True).click()
+    expect(page.get_by_label("Semitones")).to_have_value("12.00")
+    page.get_by_role("button", name="Apply to 4").click()
+    expect(page.get_by_text("1 so far: Transpose")).to_be_visible()
+    expect(player.get_by_role("radio")).to_have_count(5)
+    expect(player).to_have_attribute("data-ready", "true")
+    player.focus()
+    page.keyboard.press("4")
+    expect(player).to_have_attribute("data-source", "Edited")
+    page.keyboard.press(" ")
+    expect(player).to_have_attribute("data-playing", "true")
+    pitches = []
+    for answer in heard:
+        wave, rate = soundfile.read(io.BytesIO(answer.body()))
+        pitches.append(pitch(wave, rate))
+    assert any(found == pytest.approx(880, rel=0.01) for found in pitches), pitches
+    assert any(found == pytest.approx(440, rel=0.01) for found in pitches), pitches
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Events", exact=True).click()
+    taken = Events.load(download.value.path())
+    edited = apply(Events.load(decomposition.events_file(run)), decomposition.history(run).done)
+    assert np.array_equal(render(taken), render(edited))
+
+    page.reload()
+    expect(page.get_by_text("1 so far: Transpose")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("1 so far: Transpose")).to_be_hidden()
+    expect(player.get_by_role("radio")).to_have_count(3)
+    assert decomposition.history(run).done == ()
+    assert len(decomposition.history(run).undone) == 1
+
+
+def test_a_box_on_the_plane_chooses_what_it_touches(server: Server, page: Page, note: Path) -> None:
+    job = decomposition.DecomposeJob(file=note, events=8)
+    run = decomposition.create(settings().runs_path, job, "boxed")
+    decomposition.work(run)
+    page.goto(f"{server.url}/decompose?run={run.id}")
+    expect(page.locator(".player")).to_have_attribute("data-ready", "true", timeout=60_000)
+    plane = page.locator(".js-plotly-plot .nsewdrag").first
+    plane.scroll_into_view_if_needed()
+    place = plane.bounding_box()
+    assert place is not None
+    page.mouse.move(place["x"] + 2, place["y"] + 2)
+    page.mouse.down()
+    page.mouse.move(place["x"] + place["width"] - 2, place["y"] + place["height"] - 2, steps=5)
+    page.mouse.up()
+    expect(page.get_by_text(re.compile(r"^8 of 8 events chosen"))).to_be_visible()
+    page.get_by_role("button", name="The others").click()
+    expect(page.get_by_text(re.compile(r"^No of 8 events chosen"))).to_be_visible()
