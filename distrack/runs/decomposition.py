@@ -1,5 +1,6 @@
 """A decomposition: one clip taken apart into events, as a run like the others."""
 
+import contextlib
 import io
 import logging
 import shlex
@@ -202,6 +203,17 @@ def report_of(run: Run) -> DecomposeReport | None:
         return None
 
 
+def edits_file(run: Run) -> Path:
+    """The edits that were made to the events."""
+    return run.path / "edits.json"
+
+
+def put_aside(run: Run) -> None:
+    """Begins without edits again; the file is kept under another name."""
+    with contextlib.suppress(OSError):
+        edits_file(run).replace(run.path / "edits.put-aside.json")
+
+
 def history(run: Run) -> History:
     """The edits that were made to the events, done and undone.
 
@@ -209,9 +221,11 @@ def history(run: Run) -> History:
         EventsError: they cannot be read.
     """
     try:
-        return History.from_json((run.path / "edits.json").read_text(encoding="utf-8"))
-    except OSError:
+        return History.from_json(edits_file(run).read_text(encoding="utf-8"))
+    except FileNotFoundError:
         return History()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EventsError(f"run {run.id}: edits cannot be read: {error}") from None
 
 
 def keep_history(run: Run, edits: History) -> None:
@@ -220,7 +234,7 @@ def keep_history(run: Run, edits: History) -> None:
     Raises:
         RunError: the disk is full or the folder is gone.
     """
-    run.write("edits.json", edits.model_dump_json())
+    run.write(edits_file(run).name, edits.model_dump_json())
 
 
 def launch(run: Run) -> None:

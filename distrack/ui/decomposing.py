@@ -96,10 +96,7 @@ def _live(run: runs.Run) -> None:
 def _done(run: runs.Run) -> None:
     if not decomposition.events_file(run).is_file():
         return
-    try:
-        studio.show(run)
-    except DistrackError as error:
-        st.error(str(error))
+    studio.show(run)
     report = decomposition.report_of(run)
     if report is not None:
         st.subheader("Quality")

@@ -68,7 +68,16 @@ Floats = NDArray[np.float32]
 
 @st.fragment
 def show(run: runs.Run) -> None:
-    """The plane, what is chosen on it, the edits, and the sounds."""
+    """The plane, what is chosen on it, the edits, and the sounds; what cannot be read is said."""
+    try:
+        _show(run)
+    except DistrackError as error:
+        st.error(str(error))
+        if decomposition.edits_file(run).is_file():
+            st.button("Put the edits aside", icon=":material/undo:", on_click=decomposition.put_aside, args=(run,))
+
+
+def _show(run: runs.Run) -> None:
     wave, rate = decomposition.original(run)
     found = _found(decomposition.events_file(run), decomposition.events_file(run).stat().st_mtime)
     edits = decomposition.history(run)

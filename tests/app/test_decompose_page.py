@@ -123,12 +123,15 @@ def test_what_is_damaged_is_said_and_the_page_stays(app: AppTest, apart: runs.Ru
     decomposition.keep_history(apart, History().do(Edit(name="mute", which=(99,))))
     opened(app, "decompose", run=apart.id)
     assert "there is no event 99" in texts(app)
-    (apart.path / "edits.json").unlink()
+    next(button for button in app.button if button.label == "Put the edits aside").click().run()
+    assert not app.exception, app.exception
+    assert "of 6 events chosen" in texts(app)
+    assert (apart.path / "edits.put-aside.json").is_file()
     kept = decomposition.events_file(apart).read_bytes()
     decomposition.events_file(apart).write_bytes(kept[:100])
     try:
         opened(app, "decompose", run=apart.id)
-        assert "cannot be read as events" in texts(app)
+        assert "it holds no events" in texts(app)
     finally:
         decomposition.events_file(apart).write_bytes(kept)
     opened(app, "decompose", run=finished.id)

@@ -1,4 +1,4 @@
-"""The Decompose page in a real browser: a note is taken apart, chosen, transposed, heard, and still there afterwards."""
+"""The Decompose page in a real browser: a note is taken apart, transposed, heard, taken along, and still there."""
 
 import io
 import re
@@ -81,7 +81,12 @@ def test_a_note_is_taken_apart_transposed_heard_and_kept(server: Server, page: P
         pitches.append(pitch(wave, rate))
     assert any(found == pytest.approx(880, rel=0.01) for found in pitches), pitches
     assert any(found == pytest.approx(440, rel=0.01) for found in pitches), pitches
+    _taken_and_kept(page, run)
 
+
+def _taken_and_kept(page: Page, run: runs.Run) -> None:
+    """What is taken along is what is heard, and a reload shows it again."""
+    player = page.locator(".player")
     with page.expect_download() as download:
         page.get_by_role("button", name="Events", exact=True).click()
     taken = Events.load(download.value.path())
