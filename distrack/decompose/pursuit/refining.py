@@ -5,9 +5,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from distrack.decompose.pursuit.atoms import DAMPED, GABOR, Atom
+from distrack.decompose.pursuit.atoms import GABOR, Atom
 
 _STEPS = 5
+_TURNS = 2
 # Scales may leave the grid's by so much.
 _MOST_STRETCH = 2.0
 
@@ -27,6 +28,15 @@ def refined(atom: Atom, real: Doubles, sample_rate: int) -> Atom:
         Mallat and Zhang, "Matching pursuits with time-frequency dictionaries", IEEE Transactions on Signal Processing
         41(12), 1993, for the dictionary; the step is ours.
     """
+    if atom.shape == GABOR:
+        return _climbed(atom, real, sample_rate)
+    # An onset is no parabola: it is searched for, and the rest is climbed on both sides of that.
+    for _ in range(_TURNS):
+        atom = _struck(_climbed(atom, real, sample_rate), real, sample_rate)
+    return _climbed(atom, real, sample_rate)
+
+
+def _climbed(atom: Atom, real: Doubles, sample_rate: int) -> Atom:
     best, gain, step = atom, *_gain(atom, real, sample_rate)
     reach, least = 1.0, atom.scale / _MOST_STRETCH
     for _ in range(_STEPS):
@@ -48,7 +58,7 @@ def refined(atom: Atom, real: Doubles, sample_rate: int) -> Atom:
         best, gain, step = tried, found, ahead
         if enough:
             break
-    return _struck(best, gain, real, sample_rate) if atom.shape == DAMPED else best
+    return best
 
 
 def _gain(atom: Atom, real: Doubles, sample_rate: int) -> tuple[float, tuple[float, float, float]]:
@@ -74,13 +84,14 @@ def _gain(atom: Atom, real: Doubles, sample_rate: int) -> tuple[float, tuple[flo
         in_time, in_scale = slope(first) * atom.scale, slope(second - none / 2)
         in_frequency = slope(-2j * math.pi * first) / (4 * math.pi**2 * atom.scale)
     else:
-        in_time, in_scale = 0.0, 2 * slope(first - none / 2)  # an onset is no parabola
+        in_time, in_scale = 0.0, 2 * slope(first - none / 2)
         in_frequency = slope(-2j * math.pi * first) / (2 * math.pi**2 * atom.scale)
     return energy / atom.energy(sample_rate), (in_time, in_scale, in_frequency)
 
 
-def _struck(atom: Atom, gain: float, real: Doubles, sample_rate: int) -> Atom:
+def _struck(atom: Atom, real: Doubles, sample_rate: int) -> Atom:
     """The onset near a given one that takes most energy away, to half a sample."""
+    gain, _ = _gain(atom, real, sample_rate)
     width = atom.scale / 4
     while width * sample_rate > 0.5:
         for shift in (-width, width):
