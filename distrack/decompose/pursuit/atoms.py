@@ -37,9 +37,13 @@ class Atom(NamedTuple):
         time, scale, frequency = (float(np.float32(value)) for value in self[1:])
         return Atom(self.shape, time, scale, frequency)
 
-    def support(self, sample_rate: int, samples: int) -> slice:
-        """The samples of a clip that it is heard in; none where it lies outside."""
-        reach = _REACH[self.shape] * self.scale
+    def support(self, sample_rate: int, samples: int, *, share: float = 1.0) -> slice:
+        """The samples of a clip that it is heard in; none where it lies outside.
+
+        Args:
+            share: of its length around its centre, or from its onset on.
+        """
+        reach = share * _REACH[self.shape] * self.scale
         first = math.ceil((self.time - (reach if self.shape == GABOR else 0.0)) * sample_rate)
         last = math.floor((self.time + reach) * sample_rate) + 1
         first = min(max(first, 0), samples)

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from distrack.decompose.pursuit.atoms import GABOR, Atom
 
-_STEPS = 5
+_STEPS = 4
+# What is farther out than this share of an atom's length adds less than a thousandth.
+_SHARE = 0.7
 _TURNS = 2
 # Scales may leave the grid's by so much.
 _MOST_STRETCH = 2.0
@@ -54,7 +56,7 @@ def _climbed(atom: Atom, real: Doubles, sample_rate: int) -> Atom:
         if found <= gain:
             reach /= 4
             continue
-        enough = found < gain * 1.0005
+        enough = found < gain * 1.001
         best, gain, step = tried, found, ahead
         if enough:
             break
@@ -63,7 +65,7 @@ def _climbed(atom: Atom, real: Doubles, sample_rate: int) -> Atom:
 
 def _gain(atom: Atom, real: Doubles, sample_rate: int) -> tuple[float, tuple[float, float, float]]:
     """Energy that the atom correlates with, and the step to a better one."""
-    where = atom.support(sample_rate, real.shape[1])
+    where = atom.support(sample_rate, real.shape[1], share=_SHARE)
     wave = atom.waveform(where, sample_rate)
     moments = np.empty((3, 2, len(wave)))
     moments[0, 0], moments[0, 1] = wave.real, -wave.imag

@@ -82,15 +82,16 @@ class Scale:
         """
         at_once = max(_AT_ONCE // self.length, 1)
         for first in range(begin, end, at_once):
-            some = np.arange(first, min(first + at_once, end))
-            starts = some * self.hop - self.before + offset
-            views = np.lib.stride_tricks.sliding_window_view(padded, self.length, axis=1)[:, starts]
-            spectrum = scipy.fft.rfft(views * self.window, axis=2)
+            last = min(first + at_once, end)
+            some = slice(first, last)
+            place = first * self.hop - self.before + offset
+            views = np.lib.stride_tricks.sliding_window_view(padded[:, place:], self.length, axis=1)[:, :: self.hop]
+            spectrum = scipy.fft.rfft(views[:, : last - first] * self.window, axis=2, overwrite_x=True)
             energy = self._energy(spectrum[0])
             for channel in spectrum[1:]:
                 energy += self._energy(channel)
             self.bin[some] = energy.argmax(axis=1)
-            self.energy[some] = np.take_along_axis(energy, self.bin[some, None], axis=1)[:, 0]
+            self.energy[some] = energy[np.arange(last - first), self.bin[some]]
         for group in range(begin // _TOGETHER, -(-end // _TOGETHER)):
             self.highest[group] = self.energy[group * _TOGETHER : (group + 1) * _TOGETHER].max()
 
