@@ -42,8 +42,7 @@ _SAID = """\
 Spectral convergence (`distrack.decompose.quality`; lower is nearer) as *found*, before gradient descent, and as
 *fitted*; *pruned* is with a fifth of the events removed after 40 % of the iterations and the rest fitted on, *cut off*
 with a fifth removed at the end and nothing fitted after. Loss: of the first and of the last iteration. Seconds: all of
-the fit, finding included; rendered: the best of five. *Pursuit* is matching pursuit with as many floats (a dash where
-this build has none)."""
+the fit, finding included; rendered: the best of five. *Pursuit* is matching pursuit with as many floats."""
 
 
 class Row(NamedTuple):
@@ -59,7 +58,7 @@ class Row(NamedTuple):
     rendered: float
     pruned: float
     cut: float
-    pursuit: float | None
+    pursuit: float
 
 
 def segment(folder: Path, name: str) -> NDArray[np.float32]:
@@ -118,9 +117,7 @@ def measured(wave: NDArray[np.float32], events: int, iterations: int) -> Row:
     )
 
 
-def _pursuit(wave: NDArray[np.float32], floats: int) -> float | None:
-    if "matching-pursuit" not in list(DECOMPOSERS):
-        return None
+def _pursuit(wave: NDArray[np.float32], floats: int) -> float:
     made = DECOMPOSERS["matching-pursuit"](wave, RATE, DecomposeConfig(events=floats // 5))
     for _ in made:
         pass
@@ -143,10 +140,10 @@ def main() -> None:
         field: float(np.mean([getattr(row, field) for row in rows.values()]))
         for field in ("found", "fitted", "pruned", "cut")
     }
-    pursuits = [row.pursuit for row in rows.values() if row.pursuit is not None]
+    pursuits = [row.pursuit for row in rows.values()]
     lines.append(
         f"| mean | | | {means['found']:.3f} | {means['fitted']:.3f} | | | | {means['pruned']:.3f} | {means['cut']:.3f} "
-        f"| {f'{np.mean(pursuits):.3f}' if pursuits else '-'} |"
+        f"| {np.mean(pursuits):.3f} |"
     )
     command = (
         f"python -m benchmarks.splat --music FOLDER --events {arguments.events} --iterations {arguments.iterations}"
@@ -160,7 +157,7 @@ def _line(name: str, row: Row) -> str:
     return (
         f"| {name} | {row.floats} | {row.first_loss:.3f} to {row.last_loss:.3f} | {row.found:.3f} | {row.fitted:.3f} "
         f"| {row.snr:.1f} | {row.seconds:.0f} | {row.rendered:.0f} | {row.pruned:.3f} | {row.cut:.3f} "
-        f"| {'-' if row.pursuit is None else f'{row.pursuit:.3f}'} |"
+        f"| {row.pursuit:.3f} |"
     )
 
 

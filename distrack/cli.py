@@ -595,10 +595,13 @@ def decompose(
         bool, typer.Option("--orthogonal", help="Matching pursuit: overlapping atoms are fitted anew together.")
     ] = False,
     snr: Annotated[float | None, typer.Option(help="Matching pursuit: enough, in dB.")] = None,
+    waveforms: Annotated[int | None, typer.Option(help="How many waveforms are learnt.")] = None,
+    waveform_seconds: Annotated[float | None, typer.Option(help="Length of a learnt waveform.")] = None,
     iterations: Annotated[int | None, typer.Option(help="Splatting: steps of the optimiser.")] = None,
     envelope: Annotated[str | None, typer.Option(help="Splatting: gamma or gaussian.")] = None,
     initialisation: Annotated[str | None, typer.Option(help="Splatting: where events begin.")] = None,
     sparsity: Annotated[float | None, typer.Option(help="Splatting: weight of the amplitudes in the loss.")] = None,
+    prune: Annotated[float | None, typer.Option(help="Splatting: share of the events removed on the way.")] = None,
     runs_path: RunsPath = None,
     name: Annotated[str | None, typer.Option(help="Id of the run.")] = None,
     quiet: Quiet = False,
@@ -618,12 +621,19 @@ def decompose(
         "mono": mono,
         "time_limit": time_limit,
         "seed": seed,
-        "pursuit": {"atoms": atoms, "orthogonal": orthogonal or None, "snr_db": snr},
+        "pursuit": {
+            "atoms": atoms,
+            "orthogonal": orthogonal or None,
+            "snr_db": snr,
+            "waveforms": waveforms,
+            "waveform_seconds": waveform_seconds,
+        },
         "splat": {
             "iterations": iterations,
             "envelope": envelope,
             "initialisation": initialisation,
             "sparsity": sparsity,
+            "prune": prune,
         },
     }
     job = from_preset(runs.decomposition.DecomposeJob, asked)

@@ -49,8 +49,11 @@ _LOOKS = 200
 # Numbers of events that the curve of quality is measured at.
 _CURVE = 9
 # Fields whose option is not their own name.
-_OPTIONS = {"pursuit.snr_db": "snr", "pursuit.atoms": "atoms", "pursuit.orthogonal": "orthogonal"}
-_OPTIONS |= {f"splat.{name}": name for name in ("iterations", "envelope", "initialisation", "sparsity")}
+_OPTIONS = {
+    "pursuit.snr_db": "snr",
+    **{f"pursuit.{name}": name for name in ("atoms", "orthogonal", "waveforms", "waveform_seconds")},
+    **{f"splat.{name}": name for name in ("iterations", "envelope", "initialisation", "sparsity", "prune")},
+}
 
 
 class DecomposeJob(DecomposeConfig):

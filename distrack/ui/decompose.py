@@ -55,10 +55,14 @@ def ask() -> DecomposeJob | None:
 def _advanced(method: str, rate: int) -> dict[str, Any]:
     left, middle, right = st.columns(3)
     rates = [None, *(each for each in (8_000, 11_025, 16_000, 22_050, 32_000, 44_100) if each < rate)]
+    # A fit of many steps at full rate is one to wait for.
+    usual = rates.index(22_050) if method == "splat" and 22_050 in rates else 0
     asked: dict[str, Any] = {
         "sample_rate": left.selectbox(
             "Sample rate",
             rates,
+            index=usual,
+            key=f"rate-{method}",
             format_func=lambda each: "the recording's own" if each is None else f"{each:,} Hz",
             help="A lower one is quicker, and loses what lies above half of it.",
         ),

@@ -11,7 +11,8 @@ from distrack.ui import status as shown
 from distrack.ui import studio
 from distrack.ui.current import runs_path
 
-_EVERY = 0.7
+# Seconds between two looks.
+_EVERY = 1.0
 
 
 def named() -> runs.Run | None:

@@ -94,6 +94,15 @@ def test_the_note_is_near_what_was_taken_apart(note: Events) -> None:
         assert np.isfinite(note.column(name)).all()
 
 
+def test_onsets_are_found_after_silence() -> None:
+    """A clip that begins with silence has nothing at its own beginning."""
+    asked = {"iterations": 5, "initialisation": "onsets"}
+    fit = DECOMPOSERS["splat"](struck(), _RATE, DecomposeConfig(method="splat", events=3, splat=asked))
+    list(fit)
+    assert len(fit.events()) == 3
+    assert pitch(render(fit.events())) == pytest.approx(440, rel=0.02)
+
+
 def test_an_octave_doubles_the_pitch(note: Events) -> None:
     assert pitch(render(transpose(note, semitones=12))) == pytest.approx(2 * pitch(render(note)), rel=0.01)
 
@@ -197,10 +206,26 @@ def test_one_that_was_stopped_goes_on_to_the_same_end(recording: Path, tmp_path:
     assert decomposition.events_file(cut).read_bytes() == decomposition.events_file(whole).read_bytes()
 
 
-def test_its_command_says_the_same_again(recording: Path, typed: Typed, tmp_path: Path) -> None:
-    job = decomposition.DecomposeJob(
-        file=recording, events=4, start=0.1, seconds=0.5, mono=True, pursuit={"orthogonal": True, "atoms": "both"}
-    )
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"start": 0.1, "seconds": 0.5, "mono": True, "pursuit": {"orthogonal": True, "atoms": "both", "snr_db": 5.0}},
+        {"pursuit": {"atoms": "learned", "waveforms": 2, "waveform_seconds": 0.1}, "sample_rate": 8_000, "seed": 3},
+        {
+            "method": "splat",
+            "splat": {
+                "iterations": 3,
+                "envelope": "gaussian",
+                "initialisation": "onsets",
+                "sparsity": 0.1,
+                "prune": 0.2,
+            },
+            "time_limit": 60.0,
+        },
+    ],
+)
+def test_its_command_says_the_same_again(recording: Path, typed: Typed, tmp_path: Path, asked: dict[str, Any]) -> None:
+    job = decomposition.DecomposeJob(file=recording, events=4, **asked)
     words = shlex.split(job.command())
     code, _, _ = typed(*words[3:], "--runs-path", str(tmp_path), "--name", "again", "--json", "--quiet")
     assert code == 0

@@ -1,6 +1,6 @@
 """Events before the first step of gradient descent: one after another, each from what those before it have left."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -39,24 +39,35 @@ class Beginning:
         """Finds one more; False where there are enough, or nothing is left to find."""
         if len(self.groups) >= self.events or np.square(self.residual).sum() <= ENOUGH * np.square(self.wave).sum():
             return False
-        if self.method == "pursuit":
-            found = next_group(self.residual, sample_rate=self.sample_rate)
-        else:
-            at = onsets(self.wave, sample_rate=self.sample_rate)
-            found = group_at(at[len(self.groups) % len(at)], self.residual, sample_rate=self.sample_rate)
-        if found is None:
+        if not any(self._taken(found) for found in self._candidates() if found is not None):
             return False
-        before = np.square(self.residual).sum()
-        self._take(found)
-        if before - np.square(self.residual).sum() <= LEAST * np.square(self.wave).sum():
-            return False
-        self.groups.append(found)
         matrix = len(self.groups) * 2 * HARMONICS * self.wave.shape[1]
         if (len(self.groups) % REFIT_EVERY == 0 or len(self.groups) == self.events) and matrix <= LARGEST:
             self.groups = refitted(self.groups, self.wave, sample_rate=self.sample_rate)
             self.residual = self.wave.copy()
             for group in self.groups:
                 self._take(group)
+        return True
+
+    def _candidates(self) -> Iterator[Group | None]:
+        """What might come next, the likeliest first."""
+        if self.method == "pursuit":
+            yield next_group(self.residual, sample_rate=self.sample_rate)
+            return
+        at = onsets(self.wave, sample_rate=self.sample_rate)
+        # One event at each, then a second at each; where nothing begins, as in silence, none.
+        for number in range(len(self.groups), len(self.groups) + len(at)):
+            yield group_at(at[number % len(at)], self.residual, sample_rate=self.sample_rate)
+
+    def _taken(self, group: Group) -> bool:
+        """Takes an event away, unless that takes nothing."""
+        before = self.residual.copy()
+        self._take(group)
+        gain = np.square(before).sum() - np.square(self.residual).sum()
+        if gain <= LEAST * np.square(self.wave).sum():
+            self.residual = before
+            return False
+        self.groups.append(group)
         return True
 
     def _take(self, group: Group) -> None:

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -44,8 +44,6 @@ class Splatter:
     Args:
         wave: ``[channels, samples]``
     """
-
-    look_every: ClassVar[int] = 20
 
     def __init__(self, wave: Floats, sample_rate: int, config: "DecomposeConfig") -> None:
         self.wave, self.sample_rate, self.config = wave, sample_rate, config
