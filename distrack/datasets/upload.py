@@ -80,7 +80,7 @@ def store_upload(
 
 
 def store_recording(name: str, content: bytes, *, data_path: Path) -> Path:
-    """Keeps one recording as ``<data_path>/recordings/<digest>-<name>``; the same one is kept once.
+    """Keeps one recording as ``<data_path>/recordings/<name>-<digest>``; the same one is kept once.
 
     Returns:
         the file.
@@ -93,7 +93,7 @@ def store_recording(name: str, content: bytes, *, data_path: Path) -> Path:
         raise DatasetError(f"{path.name} is not audio: {', '.join(sorted(EXTENSIONS))} can be read")
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem)[:40] or "recording"
     folder = data_path / "recordings"
-    target = folder / f"{hashlib.sha256(content).hexdigest()[:12]}-{stem}{path.suffix.lower()}"
+    target = folder / f"{stem}-{hashlib.sha256(content).hexdigest()[:12]}{path.suffix.lower()}"
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         folder.mkdir(parents=True, exist_ok=True)

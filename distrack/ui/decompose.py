@@ -39,7 +39,7 @@ def ask() -> DecomposeJob | None:
     asked["start"] = first.number_input("Start (s)", 0.0, max(length, 0.0), 0.0, 0.5, "%.2f", key=f"start-{file}")
     usual = min(_SECONDS, length) if length else _SECONDS
     asked["seconds"] = second.number_input("Seconds", 0.01, 600.0, max(usual, 0.01), 0.5, "%.2f", key=f"seconds-{file}")
-    asked["method"] = third.selectbox("Method", list(DECOMPOSERS), format_func=lambda name: _SAID.get(name, name))
+    asked["method"] = third.selectbox("Method", sorted(DECOMPOSERS), format_func=lambda name: _SAID.get(name, name))
     asked["events"] = fourth.select_slider(
         "Events, at most", _NUMBERS, 64, help="The parts that it is taken apart into."
     )

@@ -149,3 +149,14 @@ def test_other_pages_know_it_for_what_it_is(app: AppTest, apart: runs.Run) -> No
     app.run()
     assert not app.exception, app.exception
     assert len(Events.load(decomposition.events_file(apart))) == 6
+
+
+def test_the_quick_method_is_the_usual_one(app: AppTest, clip: Path) -> None:
+    opened(app, "decompose")
+    app.button_group(key="source").set_value("File").run()
+    app.text_input[0].set_value(str(clip)).run()
+    (method,) = (box for box in app.selectbox if box.label == "Method")
+    assert method.value == "matching-pursuit"
+    method.select("splat").run()
+    assert not app.exception, app.exception
+    assert any(field.label == "Iterations" for field in app.number_input)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from typing import BinaryIO
 import pytest
 
 from distrack.datasets.contract import DATASETS
-from distrack.datasets.upload import store_upload
+from distrack.datasets.upload import store_recording, store_upload
 from distrack.errors import DatasetError
 from distrack.settings import PROJECT
 
@@ -214,3 +215,14 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "uploads").write_text("in the way")
     with pytest.raises(DatasetError, match=f"cannot write at {os.fspath(tmp_path)}"):
         store_upload("pets", files_of(SOUNDS), data_path=tmp_path)
+
+
+def test_one_recording_is_kept_once_and_under_a_safe_name(tmp_path: Path) -> None:
+    first = store_recording("../my note (2).WAV", b"sound", data_path=tmp_path)
+    assert first == store_recording("../my note (2).WAV", b"sound", data_path=tmp_path)
+    assert first.parent == tmp_path / "recordings"
+    assert re.fullmatch(r"my-note-2--[0-9a-f]{12}\.wav", first.name)
+    assert first.read_bytes() == b"sound"
+    assert [path.name for path in first.parent.iterdir()] == [first.name]
+    with pytest.raises(DatasetError, match="is not audio"):
+        store_recording("x.exe", b"", data_path=tmp_path)
