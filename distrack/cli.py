@@ -580,6 +580,9 @@ def stop(run: RunId, runs_path: RunsPath = None) -> None:
 @app.command()
 def decompose(
     file: Annotated[Path, typer.Argument(help="A recording: wav, flac, ogg or mp3.")],
+    preset: Annotated[
+        str | None, typer.Option(help="quick, or paper: splatting to 64 events in 3,000 iterations.")
+    ] = None,
     method: Annotated[str | None, typer.Option(help="matching-pursuit or splat.")] = None,
     events: Annotated[int | None, typer.Option(help="At most so many; 64 unless given.")] = None,
     start: Annotated[float | None, typer.Option(help="Seconds from the file's beginning.")] = None,
@@ -613,6 +616,7 @@ def decompose(
 
     asked = {
         "file": file,
+        "preset": preset,
         "method": method,
         "events": events,
         "start": start,

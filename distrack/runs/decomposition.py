@@ -86,11 +86,12 @@ class DecomposeJob(DecomposeConfig):
 
     def command(self) -> str:
         """What a person types for the same: only what differs from the defaults."""
-        plain = dict(flat(DecomposeJob(file=self.file)))
+        plain = dict(flat(DecomposeJob(file=self.file, preset=self.preset)))
         words = ["python", "-m", "distrack", "decompose", str(self.file), "--method", self.method]
         words += ["--events", str(self.events)]
+        words += [] if self.preset == "quick" else ["--preset", self.preset]
         for field, value in flat(self):
-            if field in {"file", "method", "events"} or value == plain[field]:
+            if field in {"file", "preset", "method", "events"} or value == plain[field]:
                 continue
             name = _OPTIONS.get(field)
             words += [f"--{name or field.replace('_', '-')}"] if value is True else _worded(field, name, value)

@@ -71,7 +71,13 @@ def _advanced(method: str, rate: int) -> dict[str, Any]:
     }
     if method == "splat":
         asked["splat"] = {
-            "iterations": left.number_input("Iterations", 0, 20_000, None, help="Steps of the fit; more are better."),
+            "iterations": left.number_input(
+                "Iterations",
+                0,
+                20_000,
+                None,
+                help="Steps of the fit: 400 unless given; 3,000 is the published setting.",
+            ),
             "envelope": middle.selectbox("Envelope", ("gamma", "gaussian"), help="Of the burst of noise, in time."),
             "sparsity": right.number_input(
                 "Sparsity", 0.0, 10.0, None, help="Weight of the amplitudes in the loss: higher leaves fewer events."

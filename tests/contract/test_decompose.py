@@ -211,6 +211,7 @@ def test_one_that_was_stopped_goes_on_to_the_same_end(recording: Path, tmp_path:
     [
         {"start": 0.1, "seconds": 0.5, "mono": True, "pursuit": {"orthogonal": True, "atoms": "both", "snr_db": 5.0}},
         {"pursuit": {"atoms": "learned", "waveforms": 2, "waveform_seconds": 0.1}, "sample_rate": 8_000, "seed": 3},
+        {"preset": "paper", "splat": {"iterations": 2}},
         {
             "method": "splat",
             "splat": {
@@ -230,6 +231,13 @@ def test_its_command_says_the_same_again(recording: Path, typed: Typed, tmp_path
     code, _, _ = typed(*words[3:], "--runs-path", str(tmp_path), "--name", "again", "--json", "--quiet")
     assert code == 0
     assert decomposition.job_of(Run(tmp_path / "again")) == job
+
+
+def test_the_published_setting_is_a_preset() -> None:
+    paper = DecomposeConfig(preset="paper")
+    assert (paper.method, paper.events, paper.splat.iterations) == ("splat", 64, 3_000)
+    asked = DecomposeConfig(preset="paper", events=8, splat={"envelope": "gaussian"})
+    assert (asked.events, asked.splat.iterations, asked.splat.envelope) == (8, 3_000, "gaussian")
 
 
 def test_other_commands_know_it_for_what_it_is(recording: Path, typed: Typed, tmp_path: Path) -> None:
