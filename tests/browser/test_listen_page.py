@@ -107,7 +107,7 @@ def test_switching_keeps_the_place_loops_and_matches_loudness(
         assert min(lost, 1 - lost) < 0.06
     page.keyboard.press("5")
     first = state(player)["step"]
-    player.get_by_role("slider").press("ArrowRight")
+    player.get_by_role("slider", name="step").press("ArrowRight")
     assert state(player)["step"] != first
     page.keyboard.press("2")
     matched = float(state(player)["gain"])
