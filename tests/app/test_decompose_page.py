@@ -1,5 +1,6 @@
 """The Decompose page without a browser: its form, a clip in the studio, and what cannot be used."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,11 +22,12 @@ def clip(tones: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def apart(clip: Path) -> runs.Run:
+def apart(clip: Path) -> Iterator[runs.Run]:
     """A clip taken apart into six events."""
     run = decomposition.create(settings().runs_path, decomposition.DecomposeJob(file=clip, events=6), "apart")
     decomposition.work(run)
-    return run
+    yield run
+    shutil.rmtree(run.path)
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +114,7 @@ def test_another_clip_is_mixed_in(app: AppTest, apart: runs.Run, clip: Path) -> 
     app.selectbox(key="edit").select("mix").run()
     app.selectbox(key="with").select(other.id).run()
     app.button(key="apply").click().run()
+    shutil.rmtree(other.path)
     assert not app.exception, app.exception
     assert "of 9 events chosen" in texts(app)
 
