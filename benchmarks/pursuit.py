@@ -1,7 +1,7 @@
-"""How near matching pursuit comes to real music, and what it costs.
+"""How near matching pursuit comes to real music, how long that takes, and on what the time depends.
 
-Writes `pursuit.md`: spectral convergence and signal-to-noise ratio of four segments of 1.5 s at 22.05 kHz, mono, with
-64 and with 204 atoms of each shape; and seconds and memory against the number of atoms and the length of the clip.
+Writes `pursuit.md`: spectral convergence of four segments of 1.5 s at 22.05 kHz with 64 and with 204 atoms, plain,
+orthogonal, and of other shapes; a thousand atoms of 10 s; and the cost of an atom over their number and the length.
 
     python -m benchmarks.pursuit --music FOLDER
 """
@@ -10,6 +10,8 @@ import argparse
 import os
 import platform
 import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,109 +21,155 @@ from distrack.environment import compute_fast
 compute_fast("benchmarks.pursuit")
 
 import numpy as np
+import soundfile
+import soxr
 from numpy.typing import NDArray
 
-from distrack.audio import read_segment
-from distrack.decompose import DECOMPOSERS, DecomposeConfig, render, snr_db, spectral_convergence
+from distrack.decompose import DECOMPOSERS, DecomposeConfig, Events, render, snr_db, spectral_convergence
 
 TABLE = Path(__file__).with_suffix(".md")
-RATE, SECONDS = 22_050, 1.5
+RATE, SECONDS, COUNTS = 22_050, 1.5, (64, 204)
 SEGMENTS = {
     "string orchestra": ("hungarian_dance_string_orchestra.ogg", 5.0),
     "celesta": ("sugar_plum_fairy.ogg", 20.0),
     "vibraphone": ("vibe_ace.ogg", 10.0),
     "trumpet": ("solo_trumpet.ogg", 1.0),
 }
-KINDS: dict[str, dict[str, Any]] = {
+WAYS: dict[str, dict[str, Any]] = {
     "Gabor": {},
     "Gabor, orthogonal": {"orthogonal": True},
     "damped": {"atoms": "damped"},
     "both": {"atoms": "both"},
-    "learned, 12 waveforms of 50 ms": {"atoms": "learned"},
+    "both, orthogonal": {"atoms": "both", "orthogonal": True},
+    "learned": {"atoms": "learned"},
+    "learned, orthogonal": {"atoms": "learned", "orthogonal": True},
 }
+LENGTHS = (5.0, 10.0, 20.0, 40.0)
+MANY = 1000
+
+Floats = NDArray[np.float32]
 
 
-class Found(NamedTuple):
-    """What a pursuit came to."""
-
-    convergence: float
-    snr: float
-    floats: int
-    seconds: float
-
-
-def pursued(wave: NDArray[np.float32], count: int, **asked: Any) -> Found:
+class Result(NamedTuple):
     """One clip taken apart."""
-    begun = time.perf_counter()
-    fit = DECOMPOSERS["matching-pursuit"](wave, RATE, DecomposeConfig(events=count, pursuit=asked))
-    for _ in fit:
-        pass
-    seconds = time.perf_counter() - begun
-    events = fit.events()
-    sound = render(events)
-    return Found(spectral_convergence(wave, sound), snr_db(wave, sound), events.floats, seconds)
+
+    events: Events
+    seconds: float
+    # After each atom, since the beginning.
+    times: list[float]
 
 
-def clip(music: Path, name: str, seconds: float) -> NDArray[np.float32]:
-    """A segment, mono."""
+def segment(folder: Path, name: str, seconds: float) -> Floats:
+    """A piece of a recording in mono, ``[1, samples]``."""
     file, start = SEGMENTS[name]
-    return read_segment(music / file, start=start, seconds=seconds, sample_rate=RATE, mono=True).wave
+    with soundfile.SoundFile(folder / file) as sound:
+        sound.seek(round(start * sound.samplerate))
+        piece = sound.read(round(seconds * sound.samplerate), dtype="float32", always_2d=True).mean(axis=1)
+        resampled = soxr.resample(piece, sound.samplerate, RATE, quality="HQ")
+    return np.ascontiguousarray(resampled[None], dtype=np.float32)
 
 
-def quality(music: Path) -> list[str]:
-    """Rows of the first table."""
-    rows = []
-    clips = [clip(music, name, SECONDS) for name in SEGMENTS]
-    for kind, asked in KINDS.items():
-        for atoms in (64, 204):
-            found = [pursued(wave, atoms, **asked) for wave in clips]
-            each = " | ".join(f"{one.convergence:.3f} ({one.snr:.1f})" for one in found)
-            mean = float(np.mean([one.convergence for one in found]))
-            seconds = float(np.mean([one.seconds for one in found]))
-            rows.append(f"| {kind} | {atoms} | {found[0].floats:,} | {each} | **{mean:.3f}** | {seconds:.1f} |")
-            print(rows[-1])
-    return rows
+def taken_apart(wave: Floats, events: int, how: dict[str, Any]) -> Result:
+    """Runs the method to its end."""
+    config = DecomposeConfig(method="matching-pursuit", events=events, pursuit=how)
+    began, times = time.perf_counter(), []
+    decomposer = DECOMPOSERS["matching-pursuit"](wave, RATE, config)
+    for progress in decomposer:
+        if progress.events:
+            times.append(time.perf_counter() - began)
+    return Result(decomposer.events(), time.perf_counter() - began, times)
 
 
-def cost(music: Path) -> list[str]:
-    """Rows of the second table."""
-    rows = []
-    for seconds, atoms in ((3, 250), (10, 250), (30, 250), (10, 500), (10, 1000)):
-        found = pursued(clip(music, "string orchestra", seconds), atoms)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        rows.append(
-            f"| {seconds} | {atoms:,} | {found.seconds:.1f} | {1000 * found.seconds / atoms:.1f} | {peak:.0f} |"
-        )
-        print(rows[-1])
-    return rows
+def quality(folder: Path) -> list[str]:
+    """The first table: every way, every segment, both numbers of atoms."""
+    lines = ["| atoms | events | floats | " + " | ".join(SEGMENTS) + " | mean | SNR, dB | seconds |"]
+    lines.append("|---" * (lines[0].count("|") - 1) + "|")
+    for title, how in WAYS.items():
+        for count in COUNTS:
+            found, levels, seconds, floats = [], [], [], 0
+            for name in SEGMENTS:
+                wave = segment(folder, name, SECONDS)
+                result = taken_apart(wave, count, how)
+                sound = render(result.events)
+                found.append(spectral_convergence(wave, sound))
+                levels.append(snr_db(wave, sound))
+                seconds.append(result.seconds)
+                floats = result.events.floats
+            each = " | ".join(f"{value:.3f}" for value in found)
+            snr = f"{np.mean(levels):.1f} ({min(levels):.1f} to {max(levels):.1f})"
+            row = (
+                f"| {title} | {count} | {floats} | {each} | **{np.mean(found):.3f}** | {snr} | {np.mean(seconds):.2f} |"
+            )
+            print(row, flush=True)
+            lines.append(row)
+    return lines
+
+
+def many(folder: Path, name: str) -> str:
+    """A row of the second table: a thousand atoms of 10 s, in a process of its own for the sake of its memory."""
+    wave = segment(folder, name, 10.0)
+    result = taken_apart(wave, MANY, {})
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    began = time.perf_counter()
+    sound = render(result.events)
+    rendered = time.perf_counter() - began
+    hundreds = [1000 * (result.times[end] - result.times[end - 100]) / 100 for end in (199, 499, 999)]
+    per_atom = " / ".join(f"{value:.1f}" for value in hundreds)
+    return (
+        f"| {name} | {result.seconds:.1f} | {per_atom} | {peak:.0f} | {snr_db(wave, sound):.1f} "
+        f"| {spectral_convergence(wave, sound):.3f} | {1000 * rendered:.0f} |"
+    )
+
+
+def lengths(folder: Path) -> list[str]:
+    """The third table: 200 atoms of clips that are longer and longer."""
+    lines = ["| seconds of sound | before the first atom, ms | an atom, ms |", "|---|---|---|"]
+    for seconds in LENGTHS:
+        result = taken_apart(segment(folder, "string orchestra", seconds), 200, {})
+        cost = 1000 * (result.times[-1] - result.times[0]) / (len(result.times) - 1)
+        lines.append(f"| {seconds:g} | {1000 * result.times[0]:.0f} | {cost:.1f} |")
+        print(lines[-1], flush=True)
+    return lines
 
 
 def main() -> None:
-    """Measures, and writes the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--music", type=Path, required=True, help="Folder of the four recordings.")
-    music = parser.parse_args().music
-    costs = cost(music)
-    names = " | ".join(SEGMENTS)
-    lines = [
-        "# Matching pursuit of real music",
-        "",
-        f"`python -m benchmarks.pursuit --music FOLDER`; {os.cpu_count()} cores of {platform.machine()}.",
-        "",
-        "Spectral convergence (`distrack.decompose.quality`; lower is nearer), and in brackets signal to noise in dB, "
-        "of 1.5 s at 22.05 kHz, mono; seconds: the mean of one. Floats count the waveforms that were learnt.",
-        "",
-        f"| atoms | number | floats | {names} | mean | seconds |",
-        "|---|---|---|" + "---|" * len(SEGMENTS) + "---|---|",
-        *quality(music),
-        "",
-        "What it costs: the string orchestra, Gabor atoms. Memory is the most that the process had by then.",
-        "",
-        "| seconds of sound | atoms | seconds | ms an atom | MB |",
-        "|---|---|---|---|---|",
-        *costs,
+    """Measures and writes the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--music", type=Path, required=True, help="folder of the recordings")
+    parser.add_argument("--many", choices=list(SEGMENTS), help="print one row of the second table, and nothing else")
+    arguments = parser.parse_args()
+    if arguments.many:
+        print(many(arguments.music, arguments.many))
+        return
+    first = quality(arguments.music)
+    second = [
+        "| 1,000 atoms of 10 s | seconds | an atom, ms | peak memory, MB | SNR, dB | convergence | rendered, ms |"
     ]
-    TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    second.append("|---" * 7 + "|")
+    for name in SEGMENTS:
+        command = [sys.executable, "-m", "benchmarks.pursuit", "--music", str(arguments.music), "--many", name]
+        second.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+        print(second[-1], flush=True)
+    lines = [
+        f"Matching pursuit; {platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}. Segments of "
+        f"{SECONDS:g} s at {RATE:,} Hz in mono.",
+        "",
+        "Spectral convergence (`distrack.decompose.quality`; lower is nearer) of each segment, its mean, the mean SNR",
+        "and the range of it, and the mean time. A learned dictionary's floats count all of its samples.",
+        "",
+        *first,
+        "",
+        "A thousand Gabor atoms, each row in a process of its own; an atom: mean of the second, fifth and tenth",
+        "hundred.",
+        "",
+        *second,
+        "",
+        "The same recording (string orchestra), 200 atoms, over the length of the clip. Longer clips hold other music,",
+        "so that the scales of what is found differ too.",
+        "",
+        *lengths(arguments.music),
+    ]
+    TABLE.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -375,7 +375,7 @@ def _curve_at(count: int) -> list[int]:
     """Numbers of events below all of them, evenly spread by ratio.
 
     >>> _curve_at(64)
-    [1, 2, 3, 5, 8, 13, 21, 37]
+    [1, 2, 3, 4, 6, 10, 16, 25, 40]
     """
     found = np.unique(np.geomspace(1, max(count, 1), _CURVE + 1).round().astype(int))
     return [int(number) for number in found if number < count]

@@ -1,29 +1,33 @@
-"""Atoms: sinusoids under a Gaussian or under an exponential decay, as complex waveforms whose phase is free."""
+"""Atoms: sinusoids under a Gaussian or under an exponential decay."""
 
 import math
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 GABOR, DAMPED = 0, 1
-# Beyond so many scales from its centre or onset an atom is below -105 dB of its peak.
-_REACH = {GABOR: 5.0, DAMPED: 12.0}
-# Energy of an envelope of scale 1, over all time.
-_NORM = {GABOR: math.sqrt(math.pi), DAMPED: 0.5}
-_BLOCK = 256
+# Scales from the time of an atom to where it is cut: -108 dB of a Gaussian's peak, -104 dB of a decay's.
+REACH = {GABOR: 5.0, DAMPED: 12.0}
+# And to where all but a few millionths of its energy lie.
+CORE = {GABOR: 3.5, DAMPED: 6.5}
+# Energy of an envelope of scale 1.
+NORM = {GABOR: math.sqrt(math.pi), DAMPED: 0.5}
+# Samples computed at once, which bounds memory; and of the sinusoid that is computed once and then turned.
+PIECE, TURN = 1 << 18, 256
 
-Complex = NDArray[np.complex128]
 Doubles = NDArray[np.float64]
+Complex = NDArray[np.complex128]
 
 
 class Atom(NamedTuple):
-    """What an atom is but for its amplitude and phase.
+    """An atom but for its amplitudes and phases.
 
     Attributes:
-        shape: `GABOR`, a Gaussian around its time, or `DAMPED`, a decay from its time on.
-        time: of its centre or onset, in seconds.
-        scale: standard deviation of the Gaussian, or time of the decay to 1/e, in seconds.
+        shape: `GABOR`, around its time, or `DAMPED`, from its time on.
+        time: of the Gaussian's centre, or of the onset, in seconds.
+        scale: the Gaussian's standard deviation, or the time of a decay to 1/e, in seconds.
         frequency: in Hz.
     """
 
@@ -32,84 +36,111 @@ class Atom(NamedTuple):
     scale: float
     frequency: float
 
-    def rounded(self) -> "Atom":
-        """As it is stored."""
+    def stored(self) -> "Atom":
+        """As float32 keeps it."""
         time, scale, frequency = (float(np.float32(value)) for value in self[1:])
         return Atom(self.shape, time, scale, frequency)
 
-    def support(self, sample_rate: int, samples: int, *, share: float = 1.0) -> slice:
-        """The samples of a clip that it is heard in; none where it lies outside.
+    def support(self, sample_rate: int, samples: int, reach: Mapping[int, float] = REACH) -> slice:
+        """The samples of a clip that it sounds in; an empty slice if there are none."""
+        return self._slice(reach[self.shape] * self.scale, sample_rate, samples)
 
-        Args:
-            share: of its length around its centre, or from its onset on.
-        """
-        reach = share * _REACH[self.shape] * self.scale
-        first = math.ceil((self.time - (reach if self.shape == GABOR else 0.0)) * sample_rate)
-        last = math.floor((self.time + reach) * sample_rate) + 1
-        first = min(max(first, 0), samples)
-        return slice(first, max(min(last, samples), first))
-
-    def distances(self, where: slice, sample_rate: int) -> Doubles:
-        """Seconds from its centre or onset, of the samples of a support."""
-        return np.arange(where.start, where.stop) / sample_rate - self.time
-
-    def envelope(self, distances: Doubles) -> Doubles:
-        """Its size where it is not 0, 1 at its centre or onset.
-
-        Shape:
-            - distances: ``[samples]`` seconds, of a support
-        """
-        relative = distances / self.scale
-        return np.exp(-0.5 * relative * relative) if self.shape == GABOR else np.exp(-relative)
+    def _slice(self, reach: float, sample_rate: int, samples: int) -> slice:
+        begin = self.time - reach if self.shape == GABOR else self.time
+        start = min(max(math.ceil(begin * sample_rate), 0), samples)
+        stop = min(math.floor((self.time + reach) * sample_rate) + 1, samples)
+        return slice(start, max(start, stop))
 
     def waveform(self, where: slice, sample_rate: int) -> Complex:
-        """Envelope times a complex sinusoid whose phase is 0 at the atom's time, ``[samples]`` of a support."""
-        distances = self.distances(where, sample_rate)
-        if not len(distances):
-            return np.zeros(0, np.complex128)
-        turning = phasor(self.frequency / sample_rate, float(distances[0]) * self.frequency, len(distances))
-        return self.envelope(distances) * turning
+        """Envelope, 1 at the atom's time, and a complex sinusoid whose phase is 0 there.
 
-    def energy(self, sample_rate: int) -> float:
-        """Of the complex waveform, sum of squared samples over all time."""
-        return _NORM[self.shape] * self.scale * sample_rate
+        Shape:
+            - where: of the atom's support
+            - returns: ``[samples]``
+        """
+        wave = sinusoid(self.frequency / sample_rate, self._begin(where, sample_rate), where.stop - where.start)
+        wave *= self._envelope(where, sample_rate)
+        return wave
+
+    def sound(self, amplitudes: Complex, where: slice, sample_rate: int) -> Doubles:
+        """The real part of the waveform at some amplitudes, ``[channels, samples]``; without the imaginary one."""
+        count = where.stop - where.start
+        turns, once = _turned(self.frequency / sample_rate, self._begin(where, sample_rate), count)
+        several = amplitudes[:, None] * turns
+        parts = np.stack([several.real, several.imag], axis=-1) @ np.stack([once.real, -once.imag])
+        found: Doubles = parts.reshape(len(amplitudes), -1)[:, :count]
+        return found * self._envelope(where, sample_rate)
+
+    def _begin(self, where: slice, sample_rate: int) -> float:
+        """Phase of the first sample, in cycles."""
+        return float((where.start / sample_rate - self.time) * self.frequency)
+
+    def _envelope(self, where: slice, sample_rate: int) -> Doubles:
+        since = np.arange(where.start, where.stop) / sample_rate - self.time
+        since *= 1 / self.scale
+        if self.shape == GABOR:
+            since *= since
+            since *= 0.5
+        found: Doubles = np.exp(-since)
+        return found
 
 
-def phasor(cycles: float, first: float, length: int) -> Complex:
-    """A complex sinusoid; blocks of it are one block turned, which is ten times faster than so many exponentials.
+def highest(sample_rate: int) -> float:
+    """The highest frequency of an atom that is fitted: below half of the rate, where it would be silent, in float32."""
+    return sample_rate / 2 * (1 - 1e-6)
+
+
+def pieces(where: slice) -> Iterator[slice]:
+    """A slice in parts of bounded length."""
+    for start in range(where.start, where.stop, PIECE):
+        yield slice(start, min(start + PIECE, where.stop))
+
+
+def sinusoid(frequency: float, phase: float, count: int) -> Complex:
+    """A complex sinusoid: a short one, turned again and again, as exponentials are what costs.
 
     Args:
-        cycles: per sample.
-        first: phase of the first sample, in cycles.
-        length: in samples.
+        frequency: in cycles per sample.
+        phase: of the first sample, in cycles.
+
+    >>> bool(np.allclose(sinusoid(0.01, 0.25, 1000)[[0, 25, 975]], [1j, -1, 1]))
+    True
     """
-    turns = np.exp(2j * math.pi * (first + cycles * _BLOCK * np.arange(-(-length // _BLOCK))))
-    block = np.exp(2j * math.pi * cycles * np.arange(_BLOCK))
-    return np.outer(turns, block).ravel()[:length]
+    turns, once = _turned(frequency, phase, count)
+    found: Complex = (turns[:, None] * once).ravel()[:count]
+    return found
 
 
-def amplitude(real: Doubles, waveform: Complex) -> Complex:
-    """By what a waveform is best multiplied so that its real part comes nearest to a sound, least squares.
+def _turned(frequency: float, phase: float, count: int) -> tuple[Complex, Complex]:
+    turns = np.exp(2j * math.pi * ((phase + frequency * TURN * np.arange(-(-count // TURN))) % 1))
+    return turns, np.exp(2j * math.pi * frequency * np.arange(TURN))
+
+
+def fitted(sound: Doubles, waveform: Complex) -> Complex:
+    """The complex amplitudes with which the real part of a waveform comes nearest to a sound.
+
+    Cosine and sine of few periods are not orthogonal, and at 0 Hz one of them is nothing: they are fitted together.
 
     Shape:
-        - real: ``[channels, samples]``
+        - sound: ``[channels, samples]``
         - waveform: ``[samples]``
         - returns: ``[channels]``
     """
-    # Real parts alone are two real unknowns: cosine and sine of any length, not orthogonal where periods are few.
-    cosine, sine = np.ascontiguousarray(waveform.real), -waveform.imag
-    cc, ss, cs = float(cosine @ cosine), float(sine @ sine), float(cosine @ sine)
-    xc, xs = real @ cosine, real @ sine
-    determinant = cc * ss - cs * cs
-    if determinant > 1e-9 * max(cc, ss) ** 2:
-        return np.asarray(((xc * ss - xs * cs) + 1j * (xs * cc - xc * cs)) / determinant, np.complex128)
-    # One of them vanishes: at 0 Hz, or half of the sample rate.
-    if max(cc, ss) == 0:
-        return np.zeros(len(real), np.complex128)
-    return np.asarray(xc / cc if cc >= ss else 1j * xs / ss, np.complex128)
+    parts = np.stack([waveform.real, -waveform.imag])
+    gram, right = parts @ parts.T, parts @ sound.T
+    cosine, sine = np.linalg.lstsq(gram, right, rcond=1e-9)[0]
+    found: Complex = cosine + 1j * sine
+    return found
 
 
-def rounded(found: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """Amplitude and phase as they are stored."""
-    size, phase = np.abs(found).astype(np.float32), np.angle(found).astype(np.float32)
-    return np.asarray(size.astype(np.float64) * np.exp(1j * phase.astype(np.float64)), np.complex128)
+def stored(amplitudes: Complex) -> tuple[NDArray[np.float32], Complex]:
+    """Amplitudes as size and phase in float32, ``[..., 2]``, and the complex numbers that these are."""
+    pairs = np.stack([np.abs(amplitudes), np.angle(amplitudes)], axis=-1).astype(np.float32)
+    return pairs, as_complex(pairs)
+
+
+def as_complex(pairs: NDArray[np.float32]) -> Complex:
+    """Complex amplitudes of stored sizes and phases, ``[..., 2]``."""
+    wide = pairs.astype(np.float64)
+    found: Complex = wide[..., 0] * np.exp(1j * wide[..., 1])
+    return found

@@ -1,4 +1,4 @@
-"""Local least squares: an atom and those that it overlaps with are fitted together."""
+"""Local least squares: the amplitudes of an atom and of those that it overlaps with, fitted anew together."""
 
 from collections.abc import Sequence
 
@@ -6,58 +6,65 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from distrack.decompose.pursuit.atoms import DAMPED, Atom, rounded
+from distrack.decompose.pursuit.atoms import Atom
 
-# More neighbours gain next to nothing, and cost by their square.
-_MOST = 16
-# Scales, and widths in frequency, within which two atoms are said to overlap.
-_NEAR_IN_TIME, _NEAR_IN_FREQUENCY = 3.0, 3.0
-_RIDGE = 1e-9
+# How many are fitted at once: cost grows by the square, and those that overlap little gain little.
+MOST = 12
+# Overlap below which two atoms have nothing to settle between them.
+LEAST = 0.02
+# Of the mean energy of the atoms: two that are nearly the same would be given large amplitudes that cancel.
+RIDGE = 1e-6
 
-
-def neighbours(atoms: Sequence[Atom]) -> list[int]:
-    """Numbers of the last atom and of those it overlaps with, the nearest first."""
-    last = atoms[-1]
-    table = np.array(atoms, np.float64)
-    centre = table[:, 1] + np.where(table[:, 0] == DAMPED, table[:, 2], 0)
-    apart = np.abs(centre - centre[-1]) / (table[:, 2] + last.scale) / _NEAR_IN_TIME
-    width = 1 / (2 * np.pi * table[:, 2])
-    beside = np.abs(table[:, 3] - last.frequency) / (width + width[-1]) / _NEAR_IN_FREQUENCY
-    distance = np.maximum(apart, beside)
-    order = np.argsort(distance, kind="stable")
-    near = [int(number) for number in order[: _MOST + 1] if distance[number] < 1 and number != len(atoms) - 1]
-    return [len(atoms) - 1, *near[:_MOST]]
+Doubles = NDArray[np.float64]
+Complex = NDArray[np.complex128]
 
 
-def refit(
-    residual: NDArray[np.float64],
-    sample_rate: int,
-    atoms: Sequence[Atom],
-    amplitudes: Sequence[NDArray[np.complex128]],
-) -> tuple[tuple[int, int], list[NDArray[np.complex128]]]:
-    """Changes the amplitudes of some atoms so that the residual is least, and the residual with them.
+def overlaps(atoms: Doubles, last: Atom) -> Doubles:
+    """About how alike atoms and one of them are, 1 for the same, as if all were Gaussians.
+
+    Shape:
+        - atoms: ``[atoms, 4]``
+        - returns: ``[atoms]``
+
+    Source:
+        The inner product of two Gabor atoms without chirp: Mallat and Zhang, 1993, appendix E.
+    """
+    shape, time, scale, frequency = atoms.T
+    # The centre of a decay's energy is half a scale after its onset.
+    time, mine = time + shape * scale / 2, last.time + last.shape * last.scale / 2
+    square = scale**2 + last.scale**2
+    between = ((time - mine) ** 2 / 2 + 2 * (np.pi * scale * last.scale * (frequency - last.frequency)) ** 2) / square
+    found: Doubles = np.sqrt(2 * scale * last.scale / square) * np.exp(-between)
+    return found
+
+
+def neighbours(atoms: Doubles) -> list[int]:
+    """Rows of the last atom and of those that overlap with it most, the nearest first."""
+    shape, time, scale, frequency = atoms[-1]
+    alike = overlaps(atoms[:-1], Atom(int(shape), time, scale, frequency))
+    near = np.flatnonzero(alike > LEAST)
+    order = near[np.argsort(-alike[near], kind="stable")]
+    return [len(atoms) - 1, *(int(row) for row in order[: MOST - 1])]
+
+
+def improved(atoms: Sequence[Atom], residual: NDArray[np.float32], sample_rate: int) -> tuple[slice, Doubles, Complex]:
+    """By how much amplitudes are to change so that the residual is least.
 
     Shape:
         - residual: ``[channels, samples]``
-        - amplitudes: ``[channels]`` each
 
     Returns:
-        the samples that changed, and the new amplitudes
+        the samples in which any of the atoms is heard, the atoms' cosines and sines there, ``[2 * atoms, samples]``,
+        and the changes, ``[atoms, channels]``
     """
     supports = [atom.support(sample_rate, residual.shape[1]) for atom in atoms]
-    first, last = min(where.start for where in supports), max(where.stop for where in supports)
-    columns = np.zeros((2 * len(atoms), last - first))
-    for number, (atom, where) in enumerate(zip(atoms, supports, strict=True)):
-        wave = atom.waveform(where, sample_rate)
-        inside = slice(where.start - first, where.stop - first)
-        columns[2 * number, inside], columns[2 * number + 1, inside] = wave.real, -wave.imag
-    gram = columns @ columns.T
-    gram[np.diag_indices_from(gram)] += _RIDGE * np.trace(gram) / len(gram)
-    steps = scipy.linalg.solve(gram, columns @ residual[:, first:last].T, assume_a="pos")
-    before = np.array(amplitudes)
-    after = np.array([rounded(value) for value in before + (steps[0::2] + 1j * steps[1::2])])
-    change = after - before
-    weights = np.empty((2 * len(atoms), len(residual)))
-    weights[0::2], weights[1::2] = change.real, change.imag
-    residual[:, first:last] -= weights.T @ columns
-    return (first, last), list(after)
+    where = slice(min(each.start for each in supports), max(each.stop for each in supports))
+    parts = np.zeros((2 * len(atoms), where.stop - where.start))
+    for number, (atom, support) in enumerate(zip(atoms, supports, strict=True)):
+        wave = atom.waveform(support, sample_rate)
+        inside = slice(support.start - where.start, support.stop - where.start)
+        parts[2 * number, inside], parts[2 * number + 1, inside] = wave.real, -wave.imag
+    gram = parts @ parts.T
+    gram[np.diag_indices_from(gram)] += RIDGE * np.trace(gram) / len(gram)
+    change = scipy.linalg.solve(gram, parts @ residual[:, where].T.astype(np.float64), assume_a="pos")
+    return where, parts, change[0::2] + 1j * change[1::2]
