@@ -661,7 +661,7 @@ def _taken_apart(run: Any, *, quiet: bool, as_json: bool) -> None:
 @app.command()
 def render(
     events: Annotated[Path, typer.Argument(help="A file of events: events.safetensors in a decomposition's folder.")],
-    to: Annotated[Path, typer.Option(help="File to write: .flac, .wav, .mid or .json.")],
+    to: Annotated[Path, typer.Option(help="File to write: .flac, .wav, .mid, .json or .safetensors.")],
     room: Annotated[
         str | None, typer.Option(help="An impulse response: a file, or a name below IMPULSE_RESPONSE_PATH.")
     ] = None,

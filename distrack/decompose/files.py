@@ -1,5 +1,6 @@
 """What events are written as: sound, notes, or text to read; the ending says which."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,8 +42,11 @@ def save(events: Events, path: Path, *, tail: bool = False) -> Saved:
     else:
         content = events.to_bytes() if ending == ".safetensors" else events.to_json().encode()
         said = f"{len(events)} events, {events.floats:,} floats"
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.write_bytes(content)
+        part.write_bytes(content)
+        part.replace(path)
     except OSError as error:
+        part.unlink(missing_ok=True)
         raise EventsError(f"{path} cannot be written: {error.strerror or error}") from None
     return Saved(path, f"{path}: {said}")

@@ -30,7 +30,8 @@ from distrack.decompose import (
     spectral_convergence,
     strongest,
 )
-from distrack.errors import AudioError, EventsError, RunError
+from distrack.decompose.limits import MOST_KEPT
+from distrack.errors import AudioError, ConfigError, EventsError, RunError
 from distrack.runs.control import start
 from distrack.runs.folder import ALIVE, Run, make_folder, new_name
 from distrack.runs.job import flat, option
@@ -45,7 +46,7 @@ QUEUE = "decomposition"
 _CHECKPOINT_SECONDS = 2.0
 # Seconds between two looks that are kept for whoever watches, and how many are kept.
 _LOOK_SECONDS = 0.5
-_LOOKS = 200
+_LOOKS = 60
 # Numbers of events that the curve of quality is measured at.
 _CURVE = 9
 # Fields whose option is not their own name.
@@ -151,9 +152,15 @@ def create(runs_path: Path, job: DecomposeJob, name: str | None = None) -> Run:
 
     Raises:
         AudioError: the recording cannot be used.
+        ConfigError: more would be learnt from it than can be kept.
         RunError: the name is taken or cannot be a folder's, or the runs path is not writable.
     """
     segment = _read(job)
+    learnt = job.pursuit.waveforms * round(job.pursuit.waveform_seconds * segment.sample_rate)
+    if job.pursuit.atoms == "learned" and learnt > MOST_KEPT:
+        raise ConfigError(
+            f"waveforms: {learnt:,} samples in all of them, {MOST_KEPT:,} can be kept: learn fewer or shorter"
+        )
     run = make_folder(runs_path, new_name(job.usual_name) if name is None else name, job)
     file = io.BytesIO()
     soundfile.write(file, segment.wave.T, segment.sample_rate, format="WAV", subtype="FLOAT")
@@ -294,22 +301,21 @@ class _Worker:
         decomposer = DECOMPOSERS[self.job.method](self.wave, self.rate, self.job)
         self._restore(decomposer)
         self.session.phase("decompose", self.job.events)
-        begun = looked = saved = time.monotonic()
-        spent = self.session.seconds().get("decompose", 0.0)
+        looked = saved = time.monotonic()
+        pause = _CHECKPOINT_SECONDS
         for progress in decomposer:
             now = time.monotonic()
-            if now - looked > _LOOK_SECONDS and len(self.run.snapshots()) < _LOOKS:
+            if now - looked > _LOOK_SECONDS:
                 self._look(decomposer, progress)
-                looked = now
-            if self.session.stop_asked or now - saved > _CHECKPOINT_SECONDS:
+                looked = time.monotonic()
+            if self.session.stop_asked or now - saved > pause:
                 self.run.write("checkpoint.safetensors", safetensors.numpy.save(dict(decomposer.state())))
-                saved = now
+                saved = time.monotonic()
+                # What takes long to write, as a long clip's residual, is written less often.
+                pause = max(_CHECKPOINT_SECONDS, 20 * (saved - now))
             said = f"{progress.events} events"
             self.watch("decompose", progress.step, progress.steps, said, progress.loss)
             self.session.progress(progress.step, progress.steps, said)
-            if self.job.time_limit is not None and spent + now - begun > self.job.time_limit:
-                log.info("stops after %.1f s, as asked", self.job.time_limit)
-                break
         found = decomposer.events()
         if not len(found):
             raise EventsError("no events were found: the clip holds too little to take apart")
@@ -319,13 +325,16 @@ class _Worker:
 
     def _look(self, decomposer: Decomposer, progress: Progress) -> None:
         """What was found so far, for whoever watches."""
-        found = decomposer.events()
-        if len(found):
-            self.run.write(f"snapshots/{progress.step}.safetensors", found.to_bytes())
         record: dict[str, Any] = {"step": progress.step, "events": progress.events}
         record |= {} if progress.snr_db is None else {"snr_db": round(progress.snr_db, 3)}
         record |= {} if progress.loss is None else {"loss": progress.loss}
         self.run.append_metrics(t=round(self.session.elapsed(), 3), **record)
+        found = decomposer.events()
+        if len(found):
+            self.run.write(f"snapshots/{progress.step}.safetensors", found.to_bytes())
+        looks = list(self.run.snapshots().values())
+        for path in looks[1:-1:2] if len(looks) > _LOOKS else ():
+            path.unlink(missing_ok=True)
 
     def _restore(self, decomposer: Decomposer) -> None:
         if not self.run.checkpoint.is_file():

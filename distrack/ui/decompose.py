@@ -13,7 +13,7 @@ from distrack.decompose import DECOMPOSERS
 from distrack.distill import from_preset
 from distrack.errors import DistrackError
 from distrack.runs.decomposition import DecomposeJob
-from distrack.settings import settings
+from distrack.settings import settings, user_path
 
 _SOURCES = ("Upload", "Microphone", "Dataset", "File")
 _SAID = {
@@ -102,7 +102,11 @@ def _recording() -> Path | None:
         return _of_a_dataset()
     if source == "File":
         typed = st.text_input("Path of a recording on this machine", placeholder="wav, flac, ogg or mp3")
-        return Path(typed).expanduser() if typed else None
+        try:
+            return user_path(Path(typed)) if typed else None
+        except DistrackError as error:
+            st.error(str(error))
+            return None
     if source == "Upload":
         given = st.file_uploader("A recording", ["wav", "flac", "ogg", "mp3"], key="upload")
         name = "" if given is None else given.name

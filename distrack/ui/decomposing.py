@@ -86,9 +86,9 @@ def _live(run: runs.Run) -> None:
     try:
         wave, rate = decomposition.original(run)
         studio.picture(wave, rate, Events.load(looks[-1]), key=f"live-{run.id}")
-        if "loss" in metrics[-1]:
+        if metrics and "loss" in metrics[-1]:
             st.line_chart({"loss": [record["loss"] for record in metrics if "loss" in record]}, height=200)
-        elif "snr_db" in metrics[-1]:
+        elif metrics and "snr_db" in metrics[-1]:
             st.line_chart({"SNR, dB": [record.get("snr_db") for record in metrics]}, height=200)
     except DistrackError as error:
         st.warning(str(error))

@@ -1,5 +1,6 @@
 """The studio: events on the time-frequency plane, chosen, edited like notes, and heard at once."""
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -106,7 +107,7 @@ def picture(
     select: Callable[[], None] | None = None,
 ) -> None:
     """Events over the spectrogram of a sound; those chosen stand out, muted ones step back."""
-    seen = _plane(wave, rate)
+    seen = _plane(_digest(wave), wave, rate)
     box = events.how.boxes(events)
     spans = np.stack([box.onset, box.end, _pitch(events)], axis=1).astype(np.float64)
     stands_out = np.zeros(len(events), np.bool_)
@@ -137,8 +138,13 @@ def _pitch(events: Events) -> NDArray[np.float64]:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _plane(wave: Floats, rate: int) -> Plane:
-    return plane(wave, rate)
+def _plane(what: str, _wave: Floats, rate: int) -> Plane:  # noqa: ARG001
+    return plane(_wave, rate)
+
+
+def _digest(wave: Floats) -> str:
+    """Of every sample: what stands for large arrays by itself looks at some of them only."""
+    return hashlib.blake2b(wave.tobytes(), digest_size=16).hexdigest() + str(wave.shape)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -235,10 +241,10 @@ def _edit(run: runs.Run, events: Events, edits: History, chosen: list[int]) -> N
     with st.container(horizontal=True):
         st.button(label, type="primary", key="apply", disabled=not ready, on_click=_apply, args=(run, events))
         for text, icon, possible, after in (
-            ("Undo", ":material/undo:", edits.done, edits.undo),
-            ("Redo", ":material/redo:", edits.undone, edits.redo),
+            ("Undo", ":material/undo:", edits.done, History.undo),
+            ("Redo", ":material/redo:", edits.undone, History.redo),
         ):
-            st.button(text, icon=icon, key=text, disabled=not possible, on_click=_store, args=(run, after))
+            st.button(text, icon=icon, key=text, disabled=not possible, on_click=_again, args=(run, after))
     wrong = st.session_state.pop(_WRONG, None)
     if wrong is not None:
         st.error(wrong)
@@ -269,6 +275,13 @@ def _apply(run: runs.Run, events: Events) -> None:
     _store(run, after)
     if _WRONG not in said and name in {"remove", "mix", "morph"}:
         _keep(run, ())
+
+
+def _again(run: runs.Run, after: Callable[[History], History]) -> None:
+    """One edit back or forth, from where the edits are now: another tab may have gone on."""
+    _store(run, lambda: after(decomposition.history(run)))
+    # Events may be counted otherwise now.
+    _keep(run, ())
 
 
 def _store(run: runs.Run, after: Callable[[], History]) -> None:
@@ -355,16 +368,16 @@ def _sounds(run: runs.Run, wave: Floats, rate: int, found: Events, edited: Event
         said = f"Event {chosen[0]} alone." if len(chosen) == 1 else f"The {len(chosen)} chosen events alone."
         heard.append(("Chosen", said, _heard_wave(alone)))
     longest = max(each.shape[1] for _, _, each in heard) / rate
-    sources = [Heard(title, note, (_sound(each, rate),)) for title, note, each in heard]
+    sources = [Heard(title, note, (_sound(_digest(each), each, rate),)) for title, note, each in heard]
     player(sources, title="Clip and events", seconds=longest, key=f"sounds-{run.id}")
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _sound(wave: Floats, rate: int) -> Sound:
-    peak = float(np.abs(wave).max(initial=0.0))
+def _sound(what: str, _wave: Floats, rate: int) -> Sound:  # noqa: ARG001
+    peak = float(np.abs(_wave).max(initial=0.0))
     # Fitted into the file; the player brings all to one loudness.
-    fitted = wave / max(peak, 1.0)
-    seen = plane(wave, rate)
+    fitted = _wave / max(peak, 1.0)
+    seen = plane(_wave, rate)
     image = image_png(seen.image, low=-70, high=0, height=160, width=640)
     return Sound(flac_bytes(fitted, sample_rate=rate), loudness(fitted, sample_rate=rate), image)
 

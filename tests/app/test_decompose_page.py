@@ -67,6 +67,14 @@ def test_a_file_that_is_no_recording_is_said(app: AppTest, tmp_path: Path, conte
     assert says in texts(app)
 
 
+def test_a_home_that_is_nobodys_is_said(app: AppTest) -> None:
+    opened(app, "decompose")
+    app.button_group(key="source").set_value("File").run()
+    app.text_input[0].set_value("~no-such-user/x.wav").run()
+    assert not app.exception, app.exception
+    assert "no-such-user" in texts(app)
+
+
 def test_silence_is_refused_and_leaves_nothing(app: AppTest, tmp_path: Path) -> None:
     path = tmp_path / "silence.wav"
     soundfile.write(path, np.zeros(8000), 16_000)
@@ -96,6 +104,20 @@ def test_edits_are_kept_undone_and_done_again(app: AppTest, apart: runs.Run) -> 
     app.button(key="Redo").click().run()
     assert [one.name for one in decomposition.history(apart).done] == ["transpose", "mute"]
     assert not app.exception, app.exception
+
+
+def test_undo_goes_back_from_where_another_tab_has_gone(app: AppTest, apart: runs.Run) -> None:
+    opened(app, "decompose", run=apart.id)
+    app.button(key="by-energy").click().run()
+    edit(app, "transpose")
+    later = decomposition.history(apart).do(Edit(name="mute")).do(Edit(name="gain", arguments={"db": 3.0}))
+    decomposition.keep_history(apart, later)
+    app.button(key="Undo").click().run()
+    assert not app.exception, app.exception
+    history = decomposition.history(apart)
+    assert [one.name for one in history.done] == ["transpose", "mute"]
+    assert [one.name for one in history.undone] == ["gain"]
+    assert "**No** of 6 events chosen" in texts(app), "events may be counted otherwise now"
 
 
 def test_an_edit_that_does_not_fit_is_said_and_not_kept(app: AppTest, apart: runs.Run) -> None:

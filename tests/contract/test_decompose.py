@@ -27,6 +27,8 @@ from distrack.decompose import (
     stretch,
     transpose,
 )
+from distrack.decompose.plane import plane
+from distrack.errors import ConfigError, EventsError
 from distrack.runs import Run, Stopped, decomposition, find
 from distrack.settings import PROJECT
 
@@ -226,6 +228,38 @@ def test_its_command_says_the_same_again(recording: Path, typed: Typed, tmp_path
     code, _, _ = typed(*words[3:], "--runs-path", str(tmp_path), "--name", "again", "--json", "--quiet")
     assert code == 0
     assert decomposition.job_of(Run(tmp_path / "again")) == job
+
+
+def test_a_time_limit_leaves_one_event_at_least(tmp_path: Path) -> None:
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(_RATE), _RATE)
+    for name, asked in (("gabor", {}), ("learned", {"pursuit": {"atoms": "learned"}}), ("splat", {"method": "splat"})):
+        run = decomposition.create(tmp_path, decomposition.DecomposeJob(file=path, time_limit=0.001, **asked), name)
+        assert 1 <= decomposition.work(run).events < 64
+
+
+def test_waveforms_that_cannot_be_played_or_kept_are_refused(tmp_path: Path) -> None:
+    for shape in ((3_000, 4), (1, 10 * _RATE)):
+        with pytest.raises(EventsError, match="can be played"):
+            Events.of(
+                "waveform",
+                np.array([[0, 0.05, 100, 1, 0]], np.float32),
+                sample_rate=_RATE,
+                samples=_RATE,
+                kept={"waveforms": np.ones(shape, np.float32)},
+            )
+    loud = tmp_path / "fast.wav"
+    soundfile.write(loud, struck()[0], 96_000)
+    job = decomposition.DecomposeJob(file=loud, pursuit={"atoms": "learned", "waveforms": 256, "waveform_seconds": 1.0})
+    with pytest.raises(ConfigError, match="learn fewer or shorter"):
+        decomposition.create(tmp_path / "runs", job)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_opposite_phases_are_seen() -> None:
+    wave = struck()
+    both = plane(np.concatenate([wave, -wave]), _RATE)
+    assert np.allclose(both.image, plane(wave, _RATE).image, atol=0.1)
 
 
 def test_the_published_setting_is_a_preset() -> None:

@@ -22,6 +22,10 @@ Mask = NDArray[np.bool_]
 Doubles = NDArray[np.float64]
 
 
+# Of what may be learnt, and of what a file may ask for.
+MOST_WAVEFORMS, LONGEST_WAVEFORM = 256, 1.0
+
+
 class Waveforms(Kind):
     """Waveforms that all events share, in `Events.kept`: ``waveforms``, ``[waveforms, samples]``, each of energy 1."""
 
@@ -46,6 +50,11 @@ class Waveforms(Kind):
         waveforms = events.kept.get(KEPT)
         if waveforms is None or waveforms.ndim != 2 or 0 in waveforms.shape:
             raise EventsError("waveforms: none are kept beside the events")
+        if len(waveforms) > MOST_WAVEFORMS or waveforms.shape[1] > LONGEST_WAVEFORM * events.sample_rate + 1:
+            raise EventsError(
+                f"waveforms: {len(waveforms)} of {waveforms.shape[1]} samples: at most {MOST_WAVEFORMS} of "
+                f"{LONGEST_WAVEFORM:g} s can be played"
+            )
         for place, column in enumerate(self.columns(events.channels)):
             low, high = RANGES.get(column.name.split()[0], (0, len(waveforms) - 1))
             values = events.parameters[:, place]
@@ -157,9 +166,10 @@ def main_partials(waveforms: Floats) -> Doubles:
     array([0.1])
     """
     count = max(8 * waveforms.shape[1], 4096)
-    size = np.abs(np.fft.rfft(waveforms.astype(np.float64) * np.hanning(waveforms.shape[1] + 2)[1:-1], count, axis=1))
-    found: Doubles = (size[:, 1:-1].argmax(axis=1) + 1) / count
-    return found
+    window = np.hanning(waveforms.shape[1] + 2)[1:-1]
+    # One at a time: the spectra of many long ones would not fit.
+    sizes = (np.abs(np.fft.rfft(waveform * window, count)) for waveform in waveforms.astype(np.float64))
+    return np.array([(size[1:-1].argmax() + 1) / count for size in sizes])
 
 
 def _numbers(events: Events) -> NDArray[np.int64]:
