@@ -9,10 +9,10 @@ from distrack.device import choose_device
 from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError
 from distrack.settings import PROJECT, settings
-from distrack.ui import stage
-from distrack.ui.current import demo, runs_path
+from distrack.ui.shared import stage
+from distrack.ui.shared.job_panel import badge, page_of, sidebar
+from distrack.ui.shared.run_in_view import demo, runs_path
 from distrack.ui.sound import sheets, soundboard
-from distrack.ui.status import badge, page_of, sidebar
 
 st.set_page_config(page_title="DisTrack", page_icon=str(PROJECT / "assets" / "logo.svg"), layout="wide")
 

@@ -12,7 +12,7 @@ import platform
 import time
 from pathlib import Path
 
-from distrack.environment import compute_fast
+from distrack.process_environment import compute_fast
 
 compute_fast("benchmarks.inversion")
 
@@ -22,10 +22,10 @@ from torch import Tensor
 
 from distrack import datasets
 from distrack.audio import SAMPLE_RATE
-from distrack.distill import RealImages, real_images
 from distrack.evaluate import EvaluationConfig
 from distrack.evaluate.contract import EVALUATORS, Tracks, TrainingSet
 from distrack.features import FEATURES, FeatureConfig, build_feature
+from distrack.images import RealImages, real_images
 from distrack.inversion import INVERSIONS, inversion_error, invert
 from distrack.settings import settings
 

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from distrack.environment import compute_fast
+from distrack.process_environment import compute_fast
 
 compute_fast("benchmarks.pursuit")
 

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from distrack.environment import compute_fast
+from distrack.process_environment import compute_fast
 
 compute_fast("benchmarks.quick_against_paper")
 
@@ -26,9 +26,11 @@ import torch
 from distrack import datasets
 from distrack.datasets.contract import Split
 from distrack.device import choose_device
-from distrack.distill import DistillConfig, Distiller, RealImages, SyntheticSet, from_preset, real_images
+from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.evaluate import Asked, EvaluationConfig, evaluate
+from distrack.images import RealImages, real_images
 from distrack.settings import settings
+from distrack.validation import from_preset
 
 TABLE = Path(__file__).with_suffix(".md")
 

@@ -18,7 +18,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from distrack.environment import compute_fast
+from distrack.process_environment import compute_fast
 
 compute_fast("benchmarks.recipes")
 
@@ -27,10 +27,12 @@ import torch
 
 from distrack import datasets
 from distrack.device import choose_device
-from distrack.distill import DistillConfig, Distiller, RealImages, from_preset, real_images
-from distrack.distill.randomness import derived_seed
+from distrack.distill import DistillConfig, Distiller
 from distrack.evaluate import Asked, EvaluationConfig, evaluate
+from distrack.images import RealImages, real_images
+from distrack.randomness import derived_seed
 from distrack.settings import settings
+from distrack.validation import from_preset
 
 _HELD_OUT = 1 / 3
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from distrack.environment import compute_fast
+from distrack.process_environment import compute_fast
 
 compute_fast("benchmarks.step_profile")
 
@@ -27,9 +27,11 @@ from torch.profiler import ProfilerActivity, profile
 
 from distrack import datasets
 from distrack.device import choose_device
-from distrack.distill import DistillConfig, Distiller, from_preset, real_images
+from distrack.distill import DistillConfig, Distiller
+from distrack.images import real_images
 from distrack.networks import Network, NetworkConfig, build_network
 from distrack.settings import settings
+from distrack.validation import from_preset
 
 TABLE = Path(__file__).with_suffix(".md")
 _STEPS = 30

@@ -1,10 +1,21 @@
-"""Registries: the named things of one kind, found by name in any case, with dashes, underscores or neither."""
+"""Registries: the named things of one kind, found by name in any case, and the config that each of them brings.
 
+A config field that selects an entry of a registry is annotated with `ChosenFrom`. Its value is an instance of that
+entry's own config, a subclass of `Choice`; a bare name or a mapping is accepted in its place.
+"""
+
+import importlib
+import pkgutil
 import re
-from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from distrack.errors import unknown
+from distrack.validation import explain
 
 T = TypeVar("T")
 
@@ -18,6 +29,18 @@ def canonical(name: str) -> str:
     return re.sub(r"[\s_-]", "", name).lower()
 
 
+class Choice(BaseModel):
+    """The selected entry of a registry and that entry's settings. A subclass adds the settings.
+
+    Attributes:
+        name: the entry's registered name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = ""
+
+
 class Registry(Generic[T]):
     """The named things of one kind, in the order they were added.
 
@@ -29,19 +52,21 @@ class Registry(Generic[T]):
         self.kind = kind
         self._entries: dict[str, T] = {}
         self._names: dict[str, str] = {}
+        self._configs: dict[str, type[Choice]] = {}
 
-    def add(self, name: str, entry: T, *, aliases: tuple[str, ...] = ()) -> T:
-        """Registers `entry`; a name or alias that is taken is a programming error."""
+    def add(self, name: str, entry: T, *, aliases: tuple[str, ...] = (), config: type[Choice] = Choice) -> T:
+        """Registers `entry` with the config that selects it; a name or alias that is taken is a programming error."""
         for spelling in map(canonical, (name, *aliases)):
             if spelling in self._names:
                 raise ValueError(f"{self.kind} {spelling!r} is registered twice")
             self._names[spelling] = name
         self._entries[name] = entry
+        self._configs[name] = config
         return entry
 
-    def register(self, name: str, *, aliases: tuple[str, ...] = ()) -> Callable[[T], T]:
+    def register(self, name: str, *, aliases: tuple[str, ...] = (), config: type[Choice] = Choice) -> Callable[[T], T]:
         """`add` as a decorator."""
-        return lambda entry: self.add(name, entry, aliases=aliases)
+        return lambda entry: self.add(name, entry, aliases=aliases, config=config)
 
     def name(self, spelling: str) -> str:
         """The registered name behind any spelling.
@@ -54,6 +79,24 @@ class Registry(Generic[T]):
         except KeyError:
             raise unknown(self.kind, spelling, self._entries) from None
 
+    def config(self, spelling: str) -> type[Choice]:
+        """The config class of an entry.
+
+        Raises:
+            ConfigError: the name is unknown.
+        """
+        return self._configs[self.name(spelling)]
+
+    def choice(self, spelling: str, **settings: Any) -> Any:
+        """An entry's config with these settings and its defaults for the rest, an instance of `config(spelling)`.
+
+        Raises:
+            ConfigError: the name is unknown.
+            pydantic.ValidationError: a setting is unknown to the entry or out of range.
+        """
+        name = self.name(spelling)
+        return self._configs[name].model_validate({**settings, "name": name})
+
     def __getitem__(self, spelling: str) -> T:
         return self._entries[self.name(spelling)]
 
@@ -62,3 +105,64 @@ class Registry(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+class ChosenFrom:
+    """Annotates a config field whose value is the `Choice` of an entry of a registry.
+
+    A name in any spelling, a mapping (`{"name": "sgd", "momentum": 0.9}`) or an instance is accepted; a mapping without
+    a name selects `default`. The value serialises to a mapping.
+
+    Args:
+        registry: what is selected from.
+        default: the entry that a mapping without a name selects.
+    """
+
+    def __init__(self, registry: Registry[Any], default: str) -> None:
+        self.registry, self.default = registry, default
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self._validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda value, info: value.model_dump(mode=info.mode), info_arg=True
+            ),
+        )
+
+    def _validate(self, value: Any) -> Choice:
+        settings = {"name": value} if isinstance(value, str) else value
+        if isinstance(settings, BaseModel):
+            settings = settings.model_dump()
+        if not isinstance(settings, Mapping) or not isinstance(settings.get("name", ""), str):
+            raise ValueError(f"a {self.registry.kind} is a name or an object with a name")
+        name = self.registry.name(settings.get("name") or self.default)
+        rest = {key: setting for key, setting in settings.items() if key != "name"}
+        known = self.registry.config(name).model_fields.keys() - {"name"}
+        for key in rest.keys() - known:
+            has = f"it has {', '.join(sorted(known))}" if known else "it has no settings"
+            raise ValueError(f"{self.registry.kind} {name} has no setting {key!r}: {has}")
+        try:
+            chosen: Choice = self.registry.choice(name, **rest)
+        except pydantic.ValidationError as error:
+            raise ValueError(f"{self.registry.kind} {name}: {explain(error)}") from None
+        return chosen
+
+
+class NameIn:
+    """Annotates a config field that holds the name of an entry of a registry; any spelling becomes the registered one.
+
+    Args:
+        registry: what the name is looked up in.
+    """
+
+    def __init__(self, registry: Registry[Any]) -> None:
+        self.registry = registry
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ARG002
+        return core_schema.no_info_after_validator_function(self.registry.name, core_schema.str_schema())
+
+
+def discover(package: str, path: Iterable[str]) -> None:
+    """Imports every module of a package, so that their entries are registered: adding an entry is adding a file."""
+    for module in sorted(pkgutil.iter_modules(path), key=lambda found: found.name):
+        importlib.import_module(f"{package}.{module.name}")

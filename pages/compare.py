@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from distrack.ui import compare, comparing, exporting
-from distrack.ui.page import begin
+from distrack.ui.compare import choice as compare
+from distrack.ui.compare import export as exporting
+from distrack.ui.compare import side_by_side as comparing
+from distrack.ui.shared.page import begin
 
 begin("Compare", "Several runs side by side: what they were measured at, what differs between them, and what it costs.")
 

@@ -2,20 +2,21 @@
 
 import streamlit as st
 
-from distrack import runs
-from distrack.runs import series
-from distrack.runs.grid import NOTES
-from distrack.ui import condense, condensing
-from distrack.ui import series as shown
-from distrack.ui.current import runs_path
-from distrack.ui.page import begin, told
+from distrack import jobs
+from distrack.jobs.series import series
+from distrack.jobs.series.grid import NOTES
+from distrack.ui.condense import form as condense
+from distrack.ui.condense import result as condensing
+from distrack.ui.shared import series_panel as shown
+from distrack.ui.shared.page import begin, told
+from distrack.ui.shared.run_in_view import runs_path
 
 begin(
     "Condense", "Temporal condensation: more short tracks or fewer long ones, at an equal budget of seconds per class?"
 )
 
 
-def launch(job: runs.CondenseJob) -> None:
+def launch(job: jobs.CondenseJob) -> None:
     """Puts the condensation in view as soon as it exists."""
     job.check()
     run = series.create(runs_path(), job)
@@ -24,7 +25,7 @@ def launch(job: runs.CondenseJob) -> None:
     st.rerun()
 
 
-def form(before: runs.CondenseJob | None) -> None:
+def form(before: jobs.CondenseJob | None) -> None:
     """The choices, what they amount to, and the button."""
     job = condense.ask(before)
     if job is not None:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from distrack import runs
+from distrack import jobs
 from distrack.datasets import DATASETS, Dataset, home, look
 from distrack.errors import ConfigError
 from distrack.settings import user_path
-from distrack.ui import explore, prepare
-from distrack.ui.page import begin
+from distrack.ui.datasets import explore, prepare
+from distrack.ui.shared.page import begin
 
 
 def cards() -> None:
@@ -37,7 +37,7 @@ def _card(dataset: Dataset) -> None:
 
 def _badge(dataset: Dataset) -> None:
     if home(dataset, None).is_dir():
-        ready = runs.found(runs.place(dataset.name)) is not None
+        ready = jobs.found(jobs.place(dataset.name)) is not None
         st.badge("ready" if ready else "present", color="green" if ready else "blue")
     elif dataset.make is not None:
         st.badge("built in", color="blue")

@@ -4,10 +4,11 @@ from functools import partial
 
 import streamlit as st
 
-from distrack.runs import decomposition
-from distrack.ui import decompose, decomposing
-from distrack.ui.current import runs_path
-from distrack.ui.page import begin, told
+from distrack.jobs import decomposition
+from distrack.ui.decompose import form as decompose
+from distrack.ui.decompose import live as decomposing
+from distrack.ui.shared.page import begin, told
+from distrack.ui.shared.run_in_view import runs_path
 
 begin("Decompose", "Takes a sound apart into a few events with a time, a pitch and a decay: move them like notes.")
 

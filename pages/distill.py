@@ -2,26 +2,27 @@
 
 import streamlit as st
 
-from distrack import runs
-from distrack.runs import series
-from distrack.ui import form, live, sweeping
-from distrack.ui import series as shown
-from distrack.ui.current import named, runs_path
-from distrack.ui.page import begin, told
+from distrack import jobs, runs
+from distrack.jobs.series import series
+from distrack.ui.distill import form, live
+from distrack.ui.distill import sweep_result as sweeping
+from distrack.ui.shared import series_panel as shown
+from distrack.ui.shared.page import begin, told
+from distrack.ui.shared.run_in_view import named, runs_path
 
 begin("Distill", "Turn thousands of real clips into a handful of synthetic tracks per class, and watch them form.")
 
 
-def launch(job: runs.DistillJob) -> None:
+def launch(job: jobs.DistillJob) -> None:
     """Puts the run in view as soon as it exists."""
     job.check()
-    run = runs.create(runs_path(), job)
+    run = jobs.create(runs_path(), job)
     runs.launch(run)
     st.query_params.from_dict({"run": run.id})
     st.rerun()
 
 
-def launch_folds(job: runs.SweepJob) -> None:
+def launch_folds(job: jobs.SweepJob) -> None:
     """The same with a run for each fold."""
     job.check()
     run = series.create(runs_path(), job)
@@ -30,7 +31,7 @@ def launch_folds(job: runs.SweepJob) -> None:
     st.rerun()
 
 
-def ask(before: runs.DistillJob | None, label: str, key: str) -> None:
+def ask(before: jobs.DistillJob | None, label: str, key: str) -> None:
     """The choices, what they amount to, and the button."""
     job = form.ask(before)
     if job is None:

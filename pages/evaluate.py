@@ -3,10 +3,11 @@
 import streamlit as st
 
 from distrack import runs
-from distrack.ui import inspecting, measuring
-from distrack.ui import status as shown
-from distrack.ui.current import DEMO, choose
-from distrack.ui.page import begin
+from distrack.ui.evaluate import copies as inspecting
+from distrack.ui.evaluate import scores as measuring
+from distrack.ui.shared import job_panel as shown
+from distrack.ui.shared.page import begin
+from distrack.ui.shared.run_in_view import DEMO, choose
 
 begin("Evaluate", "A training set is worth what is learnt from it: networks learn from the tracks and meet real clips.")
 

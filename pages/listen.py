@@ -4,9 +4,11 @@ import streamlit as st
 
 from distrack import runs
 from distrack.distill import SyntheticSet
-from distrack.ui import blind, bundles, listening
-from distrack.ui.current import choose
-from distrack.ui.page import begin
+from distrack.ui.listen import beside_real_clips as listening
+from distrack.ui.listen import blind_test as blind
+from distrack.ui.listen import download as bundles
+from distrack.ui.shared.page import begin
+from distrack.ui.shared.run_in_view import choose
 from distrack.ui.sound import sheets, soundboard
 
 begin("Listen", "Each tile is one synthetic track: what is left of all the clips of its class, made audible.")

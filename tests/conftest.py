@@ -17,11 +17,12 @@ from distrack import runs
 from distrack.audio import SAMPLE_RATE, Wave
 from distrack.datasets import Prepared, index, prepare
 from distrack.datasets.contract import Split
-from distrack.distill import DistillConfig, Distiller, RealImages, from_preset, real_images
-from distrack.distill.presets import merged
-from distrack.environment import FAST_ON_CPU
-from distrack.runs import DistillJob
+from distrack.distill import DistillConfig, Distiller
+from distrack.images import RealImages, real_images
+from distrack.jobs import DistillJob
+from distrack.process_environment import FAST_ON_CPU
 from distrack.settings import PROJECT, settings
+from distrack.validation import from_preset, merged
 
 REQUIRED = "DISTRACK_REQUIRE_TEST_DATA"
 
@@ -189,7 +190,7 @@ def typed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int | str | None, str, str]]:
     """The command as if typed, in this process: exit code, standard output and standard error."""
-    from distrack import cli
+    from distrack.cli import commands as cli
 
     def call(*words: str) -> tuple[int | str | None, str, str]:
         for name, value in FAST_ON_CPU.items():  # else it starts itself anew

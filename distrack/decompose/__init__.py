@@ -3,7 +3,7 @@
 from distrack.decompose import pursuit, splat  # noqa: F401
 from distrack.decompose.combining import mix, morph
 from distrack.decompose.config import DecomposeConfig
-from distrack.decompose.contract import DECOMPOSERS, KINDS, Box, Column, Decomposer, Kind, Progress
+from distrack.decompose.decomposer import DECOMPOSERS, KINDS, Box, Column, Decomposer, Kind, Progress
 from distrack.decompose.editing import (
     colour,
     copy,

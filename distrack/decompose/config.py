@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from distrack.decompose.contract import DECOMPOSERS
+from distrack.decompose.decomposer import DECOMPOSERS
 from distrack.decompose.pursuit.config import PursuitConfig
 from distrack.decompose.splat.config import SplatConfig
 

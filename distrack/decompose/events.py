@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from distrack.decompose.contract import KINDS, Kind
+from distrack.decompose.decomposer import KINDS, Kind
 from distrack.decompose.limits import MOST_EVENTS, check
 from distrack.decompose.storage import FORMAT, MOST_BYTES, VERSION, packed, plain_json, refuse_version, unpacked
 from distrack.errors import ConfigError, EventsError

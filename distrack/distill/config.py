@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-import pydantic
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from distrack.audio import SAMPLE_RATE
@@ -15,12 +14,13 @@ from distrack.distill.initialisation import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS
 from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
-from distrack.distill.presets import PRESETS, Job, Overrides, filled, merged
+from distrack.distill.presets import PRESETS, Job
 from distrack.errors import ConfigError
 from distrack.features import FEATURES, FeatureConfig
 from distrack.networks import NetworkConfig, check_shape
 from distrack.registry import Registry
 from distrack.settings import user_path
+from distrack.validation import filled
 
 # Seconds of a track, and tracks per class.
 SHORTEST, LONGEST = 0.1, 30.0
@@ -201,27 +201,3 @@ def _usual_factor(data: Mapping[str, Any]) -> int:
     """The factor of a parameterisation where none was asked for."""
     name = data.get("parameterisation")
     return PARAMETERISATIONS[name].usual_factor(data["ipc"]) if name and "ipc" in data else 1
-
-
-C = TypeVar("C", bound=BaseModel)
-
-
-def from_preset(model: type[C], asked: Overrides) -> C:
-    """A config: the preset that `asked` names (or `quick`), and over it what else was asked for; None is not asked.
-
-    Raises:
-        ConfigError: one line that names the field, the value and what is allowed.
-    """
-    try:
-        return model.model_validate(merged({}, asked))
-    except pydantic.ValidationError as error:
-        raise ConfigError(explain(error)) from None
-
-
-def explain(error: pydantic.ValidationError) -> str:
-    """The first thing that is wrong with a config, in one line."""
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    value = first["input"]
-    return f"{field} {value!r}: {message}" if field and not isinstance(value, Mapping) else f"{field} {message}".strip()

@@ -15,15 +15,15 @@ from torch.nn.functional import cross_entropy
 from distrack.device import one_thread_each
 from distrack.distill.config import DistillConfig
 from distrack.distill.domains import DOMAINS
-from distrack.distill.images import RealImages
 from distrack.distill.initialisation import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS, Memory
 from distrack.distill.parameterisations import PARAMETERISATIONS, Parameterisation, Stored
 from distrack.distill.pool import Member, network_source
-from distrack.distill.randomness import generator
 from distrack.distill.synthetic import SyntheticSet, ordered_labels
 from distrack.errors import ConfigError, RunError
+from distrack.images import RealImages
+from distrack.randomness import generator
 
 # Real clips of a class that a parameterisation is fitted to, at most.
 _FITTED_TO = 1000

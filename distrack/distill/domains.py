@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distrack.distill.guides import Guide, SoundGuide
-from distrack.distill.images import RealImages
+from distrack.distill.preconditioner import Guide, SoundGuide
 from distrack.features import FeatureConfig, Normalisation, build_feature
+from distrack.images import RealImages
 from distrack.registry import Registry
 
 

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distrack.distill.images import RealImages
-from distrack.distill.randomness import derived_seed, generator
 from distrack.errors import ConfigError
+from distrack.images import RealImages
 from distrack.networks import Network, NetworkConfig, build_network
+from distrack.randomness import derived_seed, generator
 from distrack.registry import Registry
 
 # (training clips, tracks per class, seed) -> positions of training clips, class by class; None for noise.

@@ -11,11 +11,11 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from distrack.augmentation import Draw, augment, draw
 from distrack.distill.config import DistillConfig
-from distrack.distill.images import RealImages
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS, Memory
-from distrack.distill.randomness import derived_seed, generator
+from distrack.images import RealImages
 from distrack.networks import Network, build_network
+from distrack.randomness import derived_seed, generator
 
 # Brief training: batches and their step size.
 _BATCH = 64

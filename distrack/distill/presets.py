@@ -1,12 +1,11 @@
 """Presets: named recipes, each a function of what is distilled into how much."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.registry import Registry
-
-Overrides = Mapping[str, Any]
+from distrack.validation import Overrides
 
 
 class Job(NamedTuple):
@@ -95,23 +94,3 @@ def paper(job: Job) -> Overrides:  # noqa: ARG001
         "balance": "none",
         "steps": 1000,
     }
-
-
-def merged(base: Overrides, over: Overrides) -> dict[str, Any]:
-    """`base` with the values of `over`, nested settings merged one by one; None means "not asked for"."""
-    result = dict(base)
-    for key, value in over.items():
-        if isinstance(value, Mapping):
-            result[key] = merged(result.get(key, {}), value)
-        elif value is not None:
-            result[key] = value
-    return result
-
-
-def filled(base: Overrides, given: Overrides) -> dict[str, Any]:
-    """`given`, and from `base` what it lacks, nested settings one by one."""
-    result = {**base, **given}
-    for key in base.keys() & given.keys():
-        if isinstance(base[key], Mapping) and isinstance(given[key], Mapping):
-            result[key] = filled(base[key], given[key])
-    return result

@@ -8,7 +8,7 @@ from distrack.evaluate.evaluation import Asked, evaluate, held_out, planned, rem
 from distrack.evaluate.inspection import Inspection, inspect
 from distrack.evaluate.maps import Point
 from distrack.evaluate.memorisation import Memorisation, Nearest
-from distrack.evaluate.memory import Memory
+from distrack.evaluate.prediction_cache import Memory
 from distrack.evaluate.report import Report, SplitReport
 from distrack.evaluate.scores import Accuracy, Evaluation, score
 

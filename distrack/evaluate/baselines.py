@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from distrack.distill import RealImages
 from distrack.distill.initialisation import Initialisation, central, herd, random_selection
-from distrack.distill.randomness import derived_seed
 from distrack.evaluate.contract import BASELINES, Baseline, TrainingSet
+from distrack.images import RealImages
+from distrack.randomness import derived_seed
 
 _PROTOTYPES = ("prototype", "prototype-ensemble", "prototype-trained")
 _ALL = ("random-cnn", *_PROTOTYPES, "linear-probe")

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from distrack.datasets.contract import Progress
-from distrack.distill import RealImages, SyntheticSet
+from distrack.distill import SyntheticSet
+from distrack.images import RealImages
 from distrack.registry import Registry
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from distrack.device import one_thread_each
-from distrack.distill import RealImages, SyntheticSet
-from distrack.distill.randomness import derived_seed
+from distrack.distill import SyntheticSet
 from distrack.evaluate.config import EvaluationConfig
 from distrack.evaluate.contract import BASELINES, EVALUATORS, Examined, Tracks, TrainingSet
-from distrack.evaluate.memory import Memory
+from distrack.evaluate.prediction_cache import Memory
 from distrack.evaluate.scores import Evaluation, score
+from distrack.images import RealImages
+from distrack.randomness import derived_seed
 
 # Told what is being measured, and how much of all is done, from 0 to 1.
 Watch = Callable[[str, float], None]

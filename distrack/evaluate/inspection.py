@@ -4,9 +4,10 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from distrack.datasets.contract import Progress
-from distrack.distill import RealImages, SyntheticSet
+from distrack.distill import SyntheticSet
 from distrack.evaluate.maps import Point, embedding_map
 from distrack.evaluate.memorisation import Memorisation, memorisation
+from distrack.images import RealImages
 from distrack.networks import NetworkConfig
 
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from distrack.distill import RealImages
 from distrack.distill.initialisation import embed
-from distrack.distill.randomness import derived_seed, generator
+from distrack.images import RealImages
 from distrack.networks import NetworkConfig, build_network
+from distrack.randomness import derived_seed, generator
 
 Method = Literal["pca", "t-sne"]
 # Real clips on a map, at most: more hide each other.

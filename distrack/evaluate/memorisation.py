@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from distrack.datasets.contract import Progress
-from distrack.distill import RealImages
-from distrack.distill.randomness import derived_seed, generator
+from distrack.images import RealImages
 from distrack.networks import Network, NetworkConfig, build_network
+from distrack.randomness import derived_seed, generator
 
 Space = Literal["feature", "embedding"]
 Side = Literal["train", "test"]

@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from distrack.datasets.contract import Progress
-from distrack.distill.randomness import derived_seed, generator
 from distrack.evaluate.config import EvaluationConfig
 from distrack.evaluate.contract import (
     EVALUATORS,
@@ -21,6 +20,7 @@ from distrack.evaluate.contract import (
 )
 from distrack.evaluate.training import train
 from distrack.networks import Network, build_network
+from distrack.randomness import derived_seed, generator
 
 # Networks whose embeddings stand side by side.
 _ENSEMBLE = 5

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor
 
 from distrack.datasets.contract import Progress
-from distrack.distill.randomness import derived_seed, generator
 from distrack.evaluate.config import EvaluationConfig
 from distrack.evaluate.contract import EVALUATORS, Evaluator, Examined, TrainingSet, the_network
 from distrack.evaluate.training import predict, steps_for, train
 from distrack.networks import build_network
+from distrack.randomness import derived_seed, generator
 
 
 def random_cnn(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from distrack.environment import worker_environment
 from distrack.errors import RunError
+from distrack.process_environment import worker_environment
 from distrack.runs.folder import ALIVE, Run, Status
 from distrack.settings import PROJECT
 

@@ -11,17 +11,18 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
 import pydantic
 from pydantic import BaseModel, ConfigDict
 
-from distrack.distill import SyntheticSet
 from distrack.errors import RunError
-from distrack.evaluate import Inspection, Report
-from distrack.runs.job import DistillJob
-from distrack.runs.listening import Listening
+
+if TYPE_CHECKING:
+    from distrack.evaluate import Inspection, Report
+    from distrack.jobs.distillation.job import DistillJob
+    from distrack.jobs.listening.sounds import Listening
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed", "stale", "unreadable"]
 ALIVE: frozenset[State] = frozenset({"queued", "running", "stopping"})
@@ -102,7 +103,7 @@ class Run:
         except (OSError, ValueError, TypeError):
             return False
 
-    def job(self) -> DistillJob:
+    def job(self) -> "DistillJob":
         """The distillation as asked.
 
         Raises:
@@ -111,27 +112,36 @@ class Run:
         if self.takes_apart:
             raise RunError(f"run {self.id} is a decomposition of a clip: nothing was distilled there")
         try:
+            from distrack.jobs.distillation.job import DistillJob
+
             return DistillJob.model_validate_json((self.path / "config.json").read_bytes())
         except (OSError, pydantic.ValidationError, ValueError) as error:
             raise RunError(f"run {self.id}: config.json is missing or damaged ({_first_line(error)})") from None
 
-    def report(self) -> Report | None:
+    def report(self) -> "Report | None":
         """What was measured so far, or None."""
         try:
+            from distrack.evaluate import Report
+
             return Report.model_validate_json((self.path / "report.json").read_bytes())
         except (OSError, pydantic.ValidationError):
             return None
 
-    def inspection(self) -> Inspection | None:
+    def inspection(self) -> "Inspection | None":
         """How near its tracks are to real clips, or None where that was not looked at."""
         try:
+            from distrack.evaluate import Inspection
+
             return Inspection.model_validate_json((self.path / "inspection.json").read_bytes())
         except (OSError, pydantic.ValidationError):
             return None
 
-    def listening(self) -> Listening | None:
+    def listening(self) -> "Listening | None":
         """What its tracks can be heard beside, or None where nothing was made for these tracks."""
         try:
+            from distrack.distill import SyntheticSet
+            from distrack.jobs.listening.sounds import Listening
+
             found = Listening.model_validate_json((self.path / "listening.json").read_bytes())
             return found if found.tracks == SyntheticSet.load(self.synthetic).fingerprint else None
         except (OSError, pydantic.ValidationError, RunError):
@@ -244,7 +254,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def create(runs_path: Path, job: DistillJob, name: str | None = None) -> Run:
+def create(runs_path: Path, job: "DistillJob", name: str | None = None) -> Run:
     """A new run's folder with its config.
 
     Raises:

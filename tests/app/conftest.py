@@ -9,9 +9,9 @@ import soundfile
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
-from distrack import runs
-from distrack.distill import from_preset
+from distrack import jobs, runs
 from distrack.settings import PROJECT, settings
+from distrack.validation import from_preset
 
 
 class WarmPagesManager(PagesManager):
@@ -59,6 +59,6 @@ def finished(tones: Path) -> runs.Run:
         "pool": {"size": 2, "clips_per_class": 4, "training": 0},
         "evaluation": {"seeds": 2, "steps": 5, "network": {"width": 4}},
     }
-    run = runs.create(settings().runs_path, from_preset(runs.DistillJob, asked), "finished")
-    runs.work(run)
+    run = jobs.create(settings().runs_path, from_preset(jobs.DistillJob, asked), "finished")
+    jobs.work(run)
     return run

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from distrack import runs
-from distrack.runs import condense_job, series
+from distrack import jobs, runs
+from distrack.jobs import condense_job
+from distrack.jobs.series import series
 from distrack.settings import settings
 from tests.app.page import opened, texts
 
@@ -16,7 +17,7 @@ def html(app: AppTest) -> str:
     return "\n".join(part.proto.body for part in app.get("html"))
 
 
-def grid(tones: Path, **asked: Any) -> runs.CondenseJob:
+def grid(tones: Path, **asked: Any) -> jobs.CondenseJob:
     plain = {
         "dataset": "FOLDER",
         "data_path": tones,
@@ -44,7 +45,7 @@ def test_only_lengths_that_divide_the_budget_are_offered_and_the_cells_are_told(
     opened(app, "condense")
     lengths = app.multiselect[0]
     # Below a quarter of a second the images are too small for the networks.
-    assert lengths.options == [f"{seconds:g} s" for seconds in runs.fitting(3.0) if seconds >= 0.24]
+    assert lengths.options == [f"{seconds:g} s" for seconds in jobs.fitting(3.0) if seconds >= 0.24]
     assert lengths.value == [0.5, 1.0, 3.0]
     assert "**3 runs** of 3 s per class" in texts(app)
     assert "6 tracks x 0.5 s" in html(app)

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from distrack import runs
 from distrack.decompose import Edit, Events, History
-from distrack.runs import decomposition
+from distrack.jobs import decomposition
 from distrack.settings import settings
 from tests.app.page import opened, texts
 

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from distrack import runs
+from distrack import jobs, runs
 from distrack.audio import SAMPLE_RATE, flac_bytes
 from distrack.distill import SyntheticSet
-from distrack.runs import blind_test, bundle
+from distrack.export import bundle
+from distrack.jobs.listening import blind as blind_test
 from tests.app.page import opened, texts
 
 
@@ -30,7 +31,7 @@ def given(app: AppTest, name: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def heard(finished: runs.Run) -> Iterator[runs.Run]:
     """The finished run with all that its tracks are heard beside."""
-    runs.listen(finished)
+    jobs.listen(finished)
     yield finished
     for made in ("listening.json", "inspection.json"):
         (finished.path / made).unlink()

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from distrack import runs
+from distrack import jobs, runs
 from distrack.datasets import DATASETS
-from distrack.distill import PRESETS, from_preset
+from distrack.distill import PRESETS
 from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.errors import DatasetError
 from distrack.features import FEATURES
 from distrack.networks import NETWORKS
 from distrack.settings import settings
+from distrack.validation import from_preset
 from tests.app.page import opened, texts
 
 
@@ -155,7 +156,7 @@ def test_what_else_is_to_be_measured_is_launched_as_it_would_be_typed(
 
 
 def test_copies_are_looked_for_and_shown_with_the_nearest_clip(app: AppTest, finished: runs.Run) -> None:
-    runs.inspect(finished)
+    jobs.inspect(finished)
     try:
         opened(app, "evaluate", run=finished.id)
         assert "than 99 % of real clips of the other side are" in texts(app)
@@ -207,8 +208,8 @@ def test_a_damaged_run_does_not_hide_the_others(app: AppTest, finished: runs.Run
 
 
 def test_a_run_whose_process_is_gone_can_be_resumed_from_the_page(app: AppTest, tones: Path) -> None:
-    job = from_preset(runs.DistillJob, {"dataset": "FOLDER", "data_path": tones, "duration": 0.5})
-    run = runs.create(settings().runs_path, job, "gone")
+    job = from_preset(jobs.DistillJob, {"dataset": "FOLDER", "data_path": tones, "duration": 0.5})
+    run = jobs.create(settings().runs_path, job, "gone")
     run.write("status.json", runs.Status(state="running", phase="distill", pid=2**22 - 1).model_dump_json())
     opened(app, "distill", run=run.id)
     assert app.button(key=f"resume-{run.id}").label == "Resume"
@@ -250,7 +251,7 @@ def test_an_unknown_dataset_in_the_url_is_said(app: AppTest) -> None:
 
 
 def test_a_prepared_dataset_is_explored(app: AppTest, tones: Path) -> None:
-    runs.work_on_preparation(from_preset(runs.Preparation, {"dataset": "FOLDER", "data_path": tones}))
+    jobs.work_on_preparation(from_preset(jobs.Preparation, {"dataset": "FOLDER", "data_path": tones}))
     open_dataset(app, "FOLDER", tones)
     numbers = {metric.label: metric.value for metric in app.metric}
     assert (numbers["Classes"], numbers["Training clips"], numbers["Test clips"]) == ("3", "30", "6")
@@ -269,7 +270,7 @@ def test_a_dataset_whose_preparation_failed_says_why(app: AppTest, tmp_path: Pat
     (tmp_path / "one" / "only").mkdir(parents=True)
     (tmp_path / "one" / "only" / "a.wav").write_text("nothing")
     with pytest.raises(DatasetError):
-        runs.work_on_preparation(from_preset(runs.Preparation, {"dataset": "FOLDER", "data_path": tmp_path / "one"}))
+        jobs.work_on_preparation(from_preset(jobs.Preparation, {"dataset": "FOLDER", "data_path": tmp_path / "one"}))
     open_dataset(app, "FOLDER", tmp_path / "one")
     assert "only one class" in texts(app)
     assert any(button.label == "Prepare" for button in app.button)
@@ -277,7 +278,7 @@ def test_a_dataset_whose_preparation_failed_says_why(app: AppTest, tmp_path: Pat
 
 def test_files_that_changed_since_are_said(app: AppTest, tones: Path, tmp_path: Path) -> None:
     shutil.copytree(tones, tmp_path / "copy")
-    runs.work_on_preparation(from_preset(runs.Preparation, {"dataset": "FOLDER", "data_path": tmp_path / "copy"}))
+    jobs.work_on_preparation(from_preset(jobs.Preparation, {"dataset": "FOLDER", "data_path": tmp_path / "copy"}))
     (tmp_path / "copy" / "low" / "0.wav").unlink()
     open_dataset(app, "FOLDER", tmp_path / "copy")
     assert "have changed since" in texts(app)
@@ -295,7 +296,7 @@ def test_the_way_from_a_dataset_to_its_distillation(app: AppTest, tones: Path) -
 
 
 def test_the_means_belong_to_the_fold_in_view(app: AppTest, real_data: Path) -> None:
-    runs.work_on_preparation(from_preset(runs.Preparation, {"dataset": "ESC10", "data_path": real_data / "esc10"}))
+    jobs.work_on_preparation(from_preset(jobs.Preparation, {"dataset": "ESC10", "data_path": real_data / "esc10"}))
 
     def means() -> list[str]:
         return [image.proto.imgs[0].url for image in app.get("image") if "mean of class" in image.proto.imgs[0].alt]
@@ -321,7 +322,7 @@ def test_a_path_that_cannot_be_followed_is_said(app: AppTest) -> None:
 
 def test_a_few_notes_of_tinysol_are_explored_and_offered(app: AppTest, real_data: Path) -> None:
     folder = real_data / "tinysol"
-    runs.work_on_preparation(from_preset(runs.Preparation, {"dataset": "TINYSOL", "data_path": folder}))
+    jobs.work_on_preparation(from_preset(jobs.Preparation, {"dataset": "TINYSOL", "data_path": folder}))
     open_dataset(app, "TINYSOL", folder)
     assert {metric.label: metric.value for metric in app.metric}["Classes"] == "2"
     assert "too few notes for the official folds" in texts(app)

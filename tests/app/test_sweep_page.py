@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from distrack import runs
-from distrack.distill import from_preset
-from distrack.runs import series
+from distrack import jobs, runs
+from distrack.jobs.series import series
 from distrack.settings import settings
+from distrack.validation import from_preset
 from tests.app.page import opened, texts
 
 
-def sweep(tones: Path, *counts: int) -> runs.SweepJob:
+def sweep(tones: Path, *counts: int) -> jobs.SweepJob:
     plain = {
         "dataset": "FOLDER",
         "data_path": tones,
@@ -25,7 +25,7 @@ def sweep(tones: Path, *counts: int) -> runs.SweepJob:
         "factor": 1,
         "evaluation": {"seeds": 2, "steps": 5, "network": {"width": 4}},
     }
-    return runs.sweep_of([from_preset(runs.DistillJob, {**plain, "ipc": count}) for count in counts])
+    return jobs.sweep_of([from_preset(jobs.DistillJob, {**plain, "ipc": count}) for count in counts])
 
 
 @pytest.fixture(scope="module")

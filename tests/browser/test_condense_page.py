@@ -11,7 +11,7 @@ import soundfile
 from playwright.sync_api import Page, expect
 
 from distrack import runs
-from distrack.runs import series
+from distrack.jobs.series import series
 from distrack.settings import settings
 from tests.browser.conftest import Server
 

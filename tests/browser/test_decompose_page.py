@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Response, expect
 
 from distrack import runs
 from distrack.decompose import Events, apply, render
-from distrack.runs import decomposition
+from distrack.jobs import decomposition
 from distrack.settings import settings
 from tests.browser.conftest import Server
 

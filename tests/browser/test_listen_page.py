@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
-from distrack import runs
-from distrack.runs import blind_test
+from distrack import jobs, runs
+from distrack.jobs.listening import blind as blind_test
 from distrack.settings import PROJECT, settings
 from tests.browser.conftest import Server
 
@@ -27,7 +27,7 @@ def heard() -> Iterator[runs.Run]:
     shutil.copytree(PROJECT / "assets" / "demo", folder)
     run = runs.Run(folder)
     if run.listening() is None:
-        runs.listen(run)
+        jobs.listen(run)
     yield run
     shutil.rmtree(folder)
 

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from distrack import runs
 from distrack.datasets import index, prepare
-from distrack.distill import real_images
 from distrack.features import FeatureConfig
+from distrack.images import real_images
 from distrack.settings import settings
 from tests.browser.conftest import Server
 

@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from distrack.distill import DistillConfig, Distiller, StepRecord, from_preset
+from distrack.distill import DistillConfig, Distiller, StepRecord
 from distrack.distill.domains import DOMAINS
 from distrack.distill.initialisation import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
@@ -20,6 +20,7 @@ from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.errors import ConfigError
 from distrack.features import FEATURES
 from distrack.networks import NETWORKS
+from distrack.validation import from_preset
 
 Start = Callable[..., Distiller]
 Config = Callable[..., DistillConfig]

@@ -17,14 +17,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from distrack import answers, cli
+from distrack import answers
 from distrack.audio import SAMPLE_RATE
+from distrack.cli import commands as cli
 from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
-from distrack.environment import FAST_ON_CPU
 from distrack.evaluate import BASELINES, EVALUATORS
 from distrack.features import FEATURES
-from distrack.runs import DistillJob, Run, find, series
+from distrack.jobs import DistillJob
+from distrack.jobs.series import series
+from distrack.process_environment import FAST_ON_CPU
+from distrack.runs import Run, find
 from distrack.settings import PROJECT
 
 Typed = Callable[..., tuple[int | str | None, str, str]]
@@ -284,7 +287,7 @@ def test_what_is_known_is_told_without_loading_what_measures(finished: Finished,
     answers.keep(tmp_path / "one", {})
     script = f"""
 import sys
-from distrack.cli import main
+from distrack.cli.commands import main
 sys.argv[1:] = ["evaluate", "one", "--runs-path", {str(tmp_path)!r}]
 try:
     main()

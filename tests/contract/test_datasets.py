@@ -18,8 +18,8 @@ import soundfile
 
 from distrack.audio import SAMPLE_RATE
 from distrack.datasets import DATASETS, Clip, Index, index, look, prepare
-from distrack.datasets.gtzan import GENRES
-from distrack.datasets.spoken_digits import SPOKEN_DIGITS, VOICES, make_spoken_digits, utterances
+from distrack.datasets.corpora.gtzan import GENRES
+from distrack.datasets.corpora.spoken_digits import SPOKEN_DIGITS, VOICES, make_spoken_digits, utterances
 from distrack.errors import ConfigError, DatasetError
 from distrack.settings import settings
 

@@ -29,7 +29,8 @@ from distrack.decompose import (
 )
 from distrack.decompose.plane import plane
 from distrack.errors import ConfigError, EventsError
-from distrack.runs import Run, Stopped, decomposition, find
+from distrack.jobs import decomposition
+from distrack.runs import Run, Stopped, find
 from distrack.settings import PROJECT
 
 Typed = Callable[..., tuple[int | str | None, str, str]]

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from distrack.datasets import index, prepare
-from distrack.distill import from_preset, real_images
 from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig
 from distrack.features import FeatureConfig
-from distrack.runs import DistillJob
+from distrack.images import real_images
+from distrack.jobs import DistillJob
+from distrack.validation import from_preset
 
 pytestmark = [pytest.mark.real_data, pytest.mark.usefixtures("one_thread")]
 

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from distrack.datasets.contract import Split
-from distrack.distill import DistillConfig, Distiller, RealImages
-from distrack.distill.randomness import generator
+from distrack.distill import DistillConfig, Distiller
 from distrack.evaluate import BASELINES, EVALUATORS, Evaluation, EvaluationConfig, evaluate, planned
 from distrack.evaluate import inspect as inspected
+from distrack.images import RealImages
 from distrack.networks import NetworkConfig
+from distrack.randomness import generator
 
 Images = Mapping[Split, RealImages]
 EVERYTHING = EvaluationConfig(

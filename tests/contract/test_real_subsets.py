@@ -13,7 +13,7 @@ import pytest
 
 from distrack.audio import SAMPLE_RATE, read_clip
 from distrack.datasets import DATASETS, Index, index, look, prepare
-from distrack.datasets.tinysol import PITCH_CLASSES
+from distrack.datasets.corpora.tinysol import PITCH_CLASSES
 from distrack.errors import ConfigError, DatasetError
 
 pytestmark = pytest.mark.real_data

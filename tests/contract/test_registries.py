@@ -9,7 +9,7 @@ from torch import Tensor
 
 from distrack.datasets import Prepared
 from distrack.datasets.contract import Split
-from distrack.distill import PRESETS, DistillConfig, Distiller, RealImages, from_preset, real_images
+from distrack.distill import PRESETS, DistillConfig, Distiller
 from distrack.distill.domains import DOMAINS
 from distrack.distill.initialisation import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
@@ -18,9 +18,11 @@ from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
 from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig
 from distrack.evaluate.contract import TrainingSet
 from distrack.features import FEATURES, FeatureConfig, build_feature
+from distrack.images import RealImages, real_images
 from distrack.inversion import INVERSIONS, invert
 from distrack.networks import NETWORKS, NetworkConfig, build_network
 from distrack.registry import canonical
+from distrack.validation import from_preset
 
 Images = Mapping[Split, RealImages]
 

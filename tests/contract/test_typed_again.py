@@ -12,22 +12,23 @@ import typer.core
 import typer.main
 from pydantic import BaseModel
 
-from distrack import cli
 from distrack.augmentation import NO_AUGMENTATION
+from distrack.cli import commands as cli
 from distrack.datasets import DATASETS
-from distrack.distill import PRESETS, DistillConfig, from_preset
+from distrack.distill import PRESETS, DistillConfig
 from distrack.distill.domains import DOMAINS
 from distrack.distill.initialisation import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS
 from distrack.distill.parameterisations import PARAMETERISATIONS
-from distrack.distill.presets import Job, Overrides
+from distrack.distill.presets import Job
 from distrack.errors import ConfigError
 from distrack.evaluate import BASELINES, EVALUATORS
 from distrack.features import FEATURES
+from distrack.jobs import DistillJob
+from distrack.jobs.distillation.job import OPTIONS
 from distrack.networks import NETWORKS
-from distrack.runs import DistillJob
-from distrack.runs.job import OPTIONS
+from distrack.validation import Overrides, from_preset
 
 Typed = Callable[[DistillJob], DistillJob]
 

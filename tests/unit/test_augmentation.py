@@ -12,11 +12,11 @@ from torch.nn.functional import one_hot
 
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig, augment, draw, mixup
 from distrack.datasets.contract import Split
-from distrack.distill import RealImages
-from distrack.distill.randomness import generator
 from distrack.evaluate import EVALUATORS, EvaluationConfig
 from distrack.evaluate.contract import TrainingSet
+from distrack.images import RealImages
 from distrack.networks import NetworkConfig
+from distrack.randomness import generator
 
 SHAPE = (40, 32)
 DEFAULT = AugmentationConfig()

@@ -8,9 +8,10 @@ import pytest
 from scipy.stats import binomtest
 
 from distrack.errors import RunError
-from distrack.runs import Run, blind_test
-from distrack.runs.blind_test import BlindTest
-from distrack.runs.listening import Listening, Source
+from distrack.jobs.listening import blind as blind_test
+from distrack.jobs.listening.blind import BlindTest
+from distrack.jobs.listening.sounds import Listening, Source
+from distrack.runs import Run
 
 CLASSES = ("low", "middle", "high")
 

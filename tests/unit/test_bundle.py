@@ -24,9 +24,10 @@ from distrack.distill import SyntheticSet
 from distrack.distill.synthetic import ordered_labels
 from distrack.errors import ConfigError, DistrackError, RunError
 from distrack.evaluate import Report
+from distrack.export.bundle import export, zipped
 from distrack.features import Normalisation
-from distrack.runs import DistillJob, Run, Status, create
-from distrack.runs.bundle import export, zipped
+from distrack.jobs import DistillJob, create
+from distrack.runs import Run, Status
 from distrack.settings import PROJECT
 
 MakeJob = Callable[..., DistillJob]

@@ -16,12 +16,15 @@ import pytest
 import soundfile
 from filelock import FileLock
 
-from distrack import cli, runs
-from distrack.distill.presets import merged
+from distrack import jobs, runs
+from distrack.cli import commands as cli
 from distrack.errors import ConfigError, DistrackError, RunError
 from distrack.evaluate import Accuracy, Evaluation, Report, SplitReport
-from distrack.runs import CondenseJob, Run, condense_job, fitting, series
-from distrack.runs.grid import NOTES, usual
+from distrack.jobs import CondenseJob, condense_job, fitting
+from distrack.jobs.series import series
+from distrack.jobs.series.grid import NOTES, usual
+from distrack.runs import Run
+from distrack.validation import merged
 
 MakeJob = Callable[..., CondenseJob]
 Typed = Callable[..., tuple[int | str | None, str, str]]
@@ -95,12 +98,12 @@ def test_a_third_of_a_second_is_a_third_to_the_sample() -> None:
 
 
 def test_what_is_possible_fits_the_budget_and_is_not_refused() -> None:
-    assert runs.possible({"budget_seconds": 1}) == (0.25, 0.5, 1.0)
-    assert runs.possible({"budget_seconds": 1, "feature": {"hop_length": 128}}) == fitting(1.0)
+    assert jobs.possible({"budget_seconds": 1}) == (0.25, 0.5, 1.0)
+    assert jobs.possible({"budget_seconds": 1, "feature": {"hop_length": 128}}) == fitting(1.0)
     for seconds in set(fitting(1.0)) - {0.25, 0.5, 1.0}:
         with pytest.raises(ConfigError, match="too small"):
             condense_job({"budget_seconds": 1, "durations": (seconds,)})
-    assert runs.possible({"budget_seconds": 1, "steps": -1}) == ()
+    assert jobs.possible({"budget_seconds": 1, "steps": -1}) == ()
 
 
 @pytest.mark.parametrize("preset", ["quick", "standard", "paper"])
@@ -109,8 +112,8 @@ def test_a_cell_is_what_distilling_it_alone_would_be_with_one_feature_for_all(pr
     for cell in series.cells_of(job, "g"):
         feature = job.first.feature.model_dump()
         asked = {"duration": cell.job.seconds, "ipc": cell.job.ipc, "preset": preset, "feature": feature}
-        assert cell.job.distillation() == runs.DistillJob.model_validate(asked).distillation()
-    usual_feature = runs.DistillJob.model_validate({"duration": 0.5, "ipc": 12, "preset": preset}).feature
+        assert cell.job.distillation() == jobs.DistillJob.model_validate(asked).distillation()
+    usual_feature = jobs.DistillJob.model_validate({"duration": 0.5, "ipc": 12, "preset": preset}).feature
     assert job.first.feature == usual_feature
     floats = [cell.plan(1).budget for cell in job.distillations]
     assert max(floats) / min(floats) < 1.07
@@ -281,15 +284,15 @@ def test_the_table_pools_seeds_counts_random_clips_once_and_leaves_gaps(tiny_gri
                     evaluated("random-selection", 0.25, 0.75),
                 ),
             )
-            runs.create(tmp_path, cell.job, cell.run_id).write("report.json", report.model_dump_json())
+            jobs.create(tmp_path, cell.job, cell.run_id).write("report.json", report.model_dump_json())
     # Half measured: the synthetic tracks alone.
     half = report.model_copy(update={"evaluations": report.evaluations[:1]})
-    runs.create(tmp_path, series.cells_of(job, "grid")[1].job, "grid-0.5s-0").write(
+    jobs.create(tmp_path, series.cells_of(job, "grid")[1].job, "grid-0.5s-0").write(
         "report.json", half.model_dump_json()
     )
 
     table = series.tabulated(run)
-    assert isinstance(table, runs.CondenseReport)
+    assert isinstance(table, jobs.CondenseReport)
     assert (table.cells, table.done, table.classes) == (4, 2, 3)
     assert table.notes == NOTES
     short, long = table.rows
@@ -312,7 +315,7 @@ def test_the_table_pools_seeds_counts_random_clips_once_and_leaves_gaps(tiny_gri
 @dataclasses.dataclass
 class Whole:
     run: Run
-    report: runs.CondenseReport
+    report: jobs.CondenseReport
 
 
 @pytest.fixture(scope="module")
@@ -320,7 +323,7 @@ def whole(tiny_grid: MakeJob, tmp_path_factory: pytest.TempPathFactory, one_thre
     """A grid of two durations and two seeds, done in one go."""
     run = series.create(tmp_path_factory.mktemp("whole"), tiny_grid(seeds=2, steps=_STEPS), "grid")
     report = series.work_on(run)
-    assert isinstance(report, runs.CondenseReport)
+    assert isinstance(report, jobs.CondenseReport)
     return Whole(run, report)
 
 
@@ -390,7 +393,7 @@ def test_stopped_killed_and_resumed_it_ends_equal_and_what_was_done_is_left_alon
     assert code == 0, err
     assert untouched(run, cells[0].id) == first
     assert json.loads(out) == json.loads((run.path / "report.json").read_text())
-    assert runs.CondenseReport.model_validate_json(out) == whole.report
+    assert jobs.CondenseReport.model_validate_json(out) == whole.report
     for cell in cells:
         assert kept(run, cell.id) == kept(whole.run, cell.id)
         assert cell.status().state == "done"
@@ -406,11 +409,11 @@ def test_the_same_command_with_its_name_does_nothing_again(whole: Whole, typed: 
 
 
 def test_a_condensation_takes_turns_with_runs_and_waits_for_another_and_can_be_stopped_meanwhile(
-    tiny_grid: MakeJob, tiny_job: Callable[..., runs.DistillJob], until: Until, typed: Typed, tmp_path: Path
+    tiny_grid: MakeJob, tiny_job: Callable[..., jobs.DistillJob], until: Until, typed: Typed, tmp_path: Path
 ) -> None:
     first = series.create(tmp_path, tiny_grid(steps=1), "first")
     second = series.create(tmp_path, tiny_grid(durations=(0.5,), steps=1), "second")
-    between = runs.create(tmp_path, tiny_job(steps=1, factor=1), "between")
+    between = jobs.create(tmp_path, tiny_job(steps=1, factor=1), "between")
     cells = [Run(tmp_path / name) for name in ("first-0.25s-0", "first-0.5s-0", "second-0.5s-0")]
     (tmp_path / ".queue").mkdir()
     with FileLock(tmp_path / ".queue" / "cpu.lock"):
@@ -435,7 +438,7 @@ def test_a_condensation_takes_turns_with_runs_and_waits_for_another_and_can_be_s
 def test_a_cell_that_someone_else_works_on_is_waited_for(tiny_grid: MakeJob, until: Until, tmp_path: Path) -> None:
     run = series.create(tmp_path, tiny_grid(durations=(0.5,), steps=_STEPS), "grid")
     (cell,) = series.cells_of(series.job_of(run), "grid")
-    theirs = runs.create(tmp_path, cell.job, cell.run_id)
+    theirs = jobs.create(tmp_path, cell.job, cell.run_id)
     runs.launch(theirs)
     until(lambda: theirs.status().step > 0)
     pid = theirs.status().pid

@@ -15,13 +15,14 @@ from torch import Tensor
 from distrack.audio import SAMPLE_RATE
 from distrack.datasets import Prepared, index, prepare
 from distrack.datasets.contract import Split
-from distrack.distill import DistillConfig, Distiller, RealImages, StepRecord, real_images
+from distrack.distill import DistillConfig, Distiller, StepRecord
 from distrack.distill.initialisation import INITIALISATIONS, random_selection
-from distrack.distill.randomness import derived_seed
 from distrack.errors import ConfigError, RunError
 from distrack.evaluate import EvaluationConfig, evaluate, planned
 from distrack.features import Normalisation, build_feature
+from distrack.images import RealImages, real_images
 from distrack.networks import Network, build_network
+from distrack.randomness import derived_seed
 
 Images = Mapping[Split, RealImages]
 Start = Callable[..., Distiller]

@@ -12,17 +12,18 @@ from pydantic import BaseModel, ValidationError
 from distrack.audio import SAMPLE_RATE
 from distrack.augmentation import NO_AUGMENTATION
 from distrack.datasets import DATASETS
-from distrack.distill import PRESETS, DistillConfig, from_preset
+from distrack.distill import PRESETS, DistillConfig
 from distrack.distill.domains import DOMAINS
 from distrack.distill.initialisation import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS
 from distrack.distill.parameterisations import PARAMETERISATIONS
-from distrack.distill.presets import Job, Overrides, filled, merged
+from distrack.distill.presets import Job
 from distrack.errors import ConfigError
 from distrack.features import FEATURES, FeatureConfig
+from distrack.jobs import DistillJob
 from distrack.networks import NETWORKS
-from distrack.runs import DistillJob
+from distrack.validation import Overrides, filled, from_preset, merged
 
 every_preset = pytest.mark.parametrize("preset", list(PRESETS))
 # What recipes may depend on.

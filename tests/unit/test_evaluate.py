@@ -13,8 +13,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from distrack.datasets.contract import Split
-from distrack.distill import DistillConfig, Distiller, RealImages, SyntheticSet
-from distrack.distill.randomness import derived_seed, generator
+from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.errors import ConfigError
 from distrack.evaluate import (
     BASELINES,
@@ -27,7 +26,9 @@ from distrack.evaluate import (
     score,
 )
 from distrack.evaluate.contract import TrainingSet
+from distrack.images import RealImages
 from distrack.networks import NetworkConfig, build_network
+from distrack.randomness import derived_seed, generator
 
 Images = Mapping[Split, RealImages]
 

@@ -22,12 +22,12 @@ from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
 from distrack.errors import ConfigError
 from distrack.evaluate import Accuracy, Evaluation
-from distrack.figures import run_bars
+from distrack.export import csv_text, figure_bytes, html_report, latex_text
+from distrack.export.comparison import Entry, evaluations, table
+from distrack.export.latex import escaped
+from distrack.export.scores import scores
+from distrack.figures.all import run_bars
 from distrack.runs import Run
-from distrack.runs.export import csv_text, figure_bytes, html_report, latex_text
-from distrack.runs.export.latex import escaped
-from distrack.runs.export.scores import scores
-from distrack.runs.table import Entry, evaluations, table
 from distrack.settings import PROJECT
 
 DEMO = PROJECT / "assets" / "demo"

@@ -16,9 +16,10 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from distrack.audio import SAMPLE_RATE, read_clip
-from distrack.distill import DistillConfig, from_preset
+from distrack.distill import DistillConfig
 from distrack.errors import ConfigError
 from distrack.features import FEATURES, LOG_FLOOR, FeatureConfig, Normalisation, build_feature
+from distrack.validation import from_preset
 
 MEL = FeatureConfig(name="melspectrogram")
 LOG_MEL = FeatureConfig(name="logmelspectrogram")

@@ -9,13 +9,15 @@ import pytest
 import soundfile
 import torch
 
-from distrack import runs
+from distrack import jobs, runs
 from distrack.audio import SAMPLE_RATE, Wave, decibels, level, loudness, read_clip
 from distrack.distill import SyntheticSet
 from distrack.evaluate.contract import class_means
+from distrack.images import load
 from distrack.inversion import inversion_error, invert
-from distrack.runs import DistillJob, Listening, Run, Source, worker
-from distrack.runs.material import gather
+from distrack.jobs import DistillJob, Listening, Source
+from distrack.jobs.distillation import work as worker
+from distrack.runs import Run
 
 MakeJob = Callable[..., DistillJob]
 Typed = Callable[..., tuple[int | str | None, str, str]]
@@ -26,8 +28,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module")
 def finished(tiny_job: MakeJob, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Two tracks of each of three classes, three snapshots, one of them the result; nothing was listened to yet."""
-    run = runs.create(tmp_path_factory.mktemp("finished"), tiny_job(ipc=2, evaluation=None), "run")
-    runs.work(run)
+    run = jobs.create(tmp_path_factory.mktemp("finished"), tiny_job(ipc=2, evaluation=None), "run")
+    jobs.work(run)
     return run
 
 
@@ -35,7 +37,7 @@ def finished(tiny_job: MakeJob, tmp_path_factory: pytest.TempPathFactory) -> Run
 def heard(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The same after a listening."""
     run = copied(finished, tmp_path_factory.mktemp("heard"))
-    runs.listen(run)
+    jobs.listen(run)
     return run
 
 
@@ -101,7 +103,10 @@ def test_real_clips_are_what_they_are_said_to_be(heard: Run) -> None:
     assert job.data_path is not None
     inspection = heard.inspection()
     assert inspection is not None
-    near, material = inspection.memorisation.of("feature", "train"), gather(job, lambda *_: None)
+    near, material = (
+        inspection.memorisation.of("feature", "train"),
+        load(job.dataset, job.data_path, test_fold=job.test_fold, seconds=job.seconds, feature=job.feature),
+    )
     clips = [material.prepared.index.clips[row].path for row in material.train.rows]
     for position, name in enumerate(synthetic.track_names()):
         nearest, drawn = only(heard, name, "nearest"), only(heard, name, "random")
@@ -116,7 +121,7 @@ def test_real_clips_are_what_they_are_said_to_be(heard: Run) -> None:
 
 def test_the_mean_of_a_class_is_that_of_its_training_clips(heard: Run) -> None:
     job = heard.job()
-    train = gather(job, lambda *_: None).train
+    train = load(job.dataset, job.data_path, test_fold=job.test_fold, seconds=job.seconds, feature=job.feature).train
     means = train.normalisation.undo(class_means(train.batches(torch.device("cpu")), 3))
     for label, name in enumerate(("chirp_0", "noise_0", "tone_0")):
         wave = invert(means[label][None], job.feature, samples=job.samples)
@@ -148,9 +153,9 @@ def test_the_error_of_a_track_is_that_of_its_inversion_though_it_was_levelled(he
 
 
 def test_waveforms_are_heard_as_they_were_distilled(tiny_job: MakeJob, tmp_path: Path) -> None:
-    run = runs.create(tmp_path, tiny_job(domain="waveform", evaluation=None), "waves")
-    runs.work(run)
-    runs.listen(run)
+    run = jobs.create(tmp_path, tiny_job(domain="waveform", evaluation=None), "waves")
+    jobs.work(run)
+    jobs.listen(run)
     first = listening(run).sources("chirp_0")[4]
     then = SyntheticSet.load(run.snapshots()[0]).render()[0].clamp(-1, 1).numpy()
     assert first.step == 0
@@ -171,9 +176,9 @@ def test_what_is_there_is_not_made_again_and_another_track_adds_its_snapshots(
     def gone(*_: object) -> None:
         raise AssertionError("no clip is needed")
 
-    monkeypatch.setattr(worker, "gather", gone)
-    assert runs.listen(run) == before
-    after = runs.listen(run, ["tone_1"])
+    monkeypatch.setattr(worker, "load", gone)
+    assert jobs.listen(run) == before
+    after = jobs.listen(run, ["tone_1"])
     assert after == listening(run)
     assert [source.kind for source in after.sources("tone_1")[4:]] == ["snapshot"] * 3
     assert set(after.every) - set(before.every) == set(after.sources("tone_1")[4:])
@@ -184,7 +189,7 @@ def test_a_file_that_is_gone_is_made_again(heard: Run, tmp_path: Path) -> None:
     run = copied(heard, tmp_path)
     lost = only(run, "tone_0", "nearest")
     (run.path / lost.file).unlink()
-    runs.listen(run)
+    jobs.listen(run)
     assert set(listening(run).every) == set(listening(heard).every)
     assert (run.path / lost.file).read_bytes() == (heard.path / lost.file).read_bytes()
 
@@ -197,12 +202,12 @@ def test_stopped_and_taken_up_again_it_is_the_same(finished: Run, heard: Run, tm
             raise runs.Stopped
 
     with pytest.raises(runs.Stopped):
-        runs.listen(run, watch=stop)
+        jobs.listen(run, watch=stop)
     assert run.status().state == "stopped"
     some = listening(run).every
     assert 0 < len(some) < len(listening(heard).every)
     told: list[tuple[int, int]] = []
-    runs.listen(run, watch=lambda phase, done, total, *_: told.append((done, total)) if phase == "listen" else None)
+    jobs.listen(run, watch=lambda phase, done, total, *_: told.append((done, total)) if phase == "listen" else None)
     assert listening(run) == listening(heard)
     assert told[-1] == (len(listening(heard).every) - len(some),) * 2
     for source in listening(run).every:
@@ -216,7 +221,7 @@ def test_what_belongs_to_other_tracks_is_not_there_and_is_made_anew(heard: Run, 
     run.write("synthetic.safetensors", synthetic.to_bytes())
     (run.path / "listening" / "left.flac").write_bytes(b"from before")
     assert run.listening() is None
-    runs.listen(run)
+    jobs.listen(run)
     assert listening(run).tracks == synthetic.fingerprint != listening(heard).tracks
     assert not (run.path / "listening" / "left.flac").exists()
     assert len(listening(run).sources("chirp_0")) == 7

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from distrack.datasets.contract import Split
-from distrack.distill import RealImages
-from distrack.distill.randomness import generator
 from distrack.evaluate.maps import embedding_map
 from distrack.evaluate.memorisation import Memorisation, Side, Space, memorisation
+from distrack.images import RealImages
 from distrack.networks import NetworkConfig
+from distrack.randomness import generator
 
 Images = Mapping[Split, RealImages]
 NETWORK = NetworkConfig(width=4, depth=2)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from distrack.datasets.contract import Split
-from distrack.distill import DistillConfig, Distiller, RealImages, SyntheticSet
+from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.evaluate import Asked, Evaluation, EvaluationConfig, Memory, evaluate, planned, remember
+from distrack.images import RealImages
 from distrack.networks import NetworkConfig
 
 Images = Mapping[Split, RealImages]

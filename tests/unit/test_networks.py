@@ -6,7 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from distrack.distill import DistillConfig, from_preset
+from distrack.distill import DistillConfig
 from distrack.errors import ConfigError
 from distrack.networks import (
     NETWORKS,
@@ -17,6 +17,7 @@ from distrack.networks import (
     build_network,
     check_shape,
 )
+from distrack.validation import from_preset
 
 every_network = pytest.mark.parametrize("name", list(NETWORKS))
 # From the smallest that a feature gives to a long clip: cepstra, pitch classes, few bands, few frames.

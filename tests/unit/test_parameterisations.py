@@ -13,10 +13,12 @@ from torch.nn.functional import interpolate
 
 from distrack.audio import SAMPLE_RATE
 from distrack.datasets.contract import Split
-from distrack.distill import DistillConfig, Distiller, RealImages, from_preset
+from distrack.distill import DistillConfig, Distiller
 from distrack.distill.domains import DOMAINS
 from distrack.distill.parameterisations import PARAMETERISATIONS, Parameterisation, Plan, Stored
 from distrack.errors import ConfigError
+from distrack.images import RealImages
+from distrack.validation import from_preset
 
 Images = Mapping[Split, RealImages]
 Start = Callable[..., Distiller]

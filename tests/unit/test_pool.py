@@ -15,12 +15,13 @@ from torch.nn.functional import cross_entropy
 
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
 from distrack.datasets.contract import Split
-from distrack.distill import DistillConfig, Distiller, RealImages
+from distrack.distill import DistillConfig, Distiller
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.distill.pool import Member, NetworkPool, NetworkSource, network_source, training_steps
-from distrack.distill.randomness import derived_seed, generator
+from distrack.images import RealImages
 from distrack.networks import Network, build_network
+from distrack.randomness import derived_seed, generator
 
 Images = Mapping[Split, RealImages]
 Config = Callable[..., DistillConfig]

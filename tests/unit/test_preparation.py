@@ -16,22 +16,23 @@ import numpy as np
 import pytest
 import soundfile
 
-from distrack import runs
+from distrack import jobs, runs
 from distrack.datasets import DATASETS
-from distrack.distill import from_preset
 from distrack.errors import DatasetError, RunError
+from distrack.images import Material
 from distrack.settings import settings
+from distrack.validation import from_preset
 
 Until = Callable[..., None]
 
 
-def preparation(**asked: object) -> runs.Preparation:
-    return from_preset(runs.Preparation, asked)
+def preparation(**asked: object) -> jobs.Preparation:
+    return from_preset(jobs.Preparation, asked)
 
 
-def worked(**asked: object) -> runs.Material:
+def worked(**asked: object) -> Material:
     """The clips of a preparation done here."""
-    material = runs.work_on_preparation(preparation(**asked))
+    material = jobs.work_on_preparation(preparation(**asked))
     assert material is not None
     return material
 
@@ -52,13 +53,13 @@ def test_it_tells_what_it_found_and_shows_the_command(own_data: Path, sounds: Pa
     job = preparation(dataset="folder", data_path=sounds, duration=0.5)
     (sounds / "tone" / "broken.wav").write_text("not a sound")
     try:
-        done = runs.work_on_preparation(job)
+        done = jobs.work_on_preparation(job)
     finally:
         (sounds / "tone" / "broken.wav").unlink()
-    run = runs.place("FOLDER", sounds)
+    run = jobs.place("FOLDER", sounds)
     assert run.path.is_relative_to(own_data)
     assert run.status().state == "done"
-    found = runs.found(run)
+    found = jobs.found(run)
     assert found is not None
     assert done is not None
     assert (found.train, found.validation, found.test) == (len(done.train), 0, len(done.test))
@@ -72,20 +73,20 @@ def test_two_folders_of_one_name_do_not_share_a_place(own_data: Path, tmp_path: 
         tmp_path / name
         for name in ("a", "b", "日本", "中国", "my sounds", "my-sounds", "x" * 120 + "a", "x" * 120 + "b")
     ]
-    assert len({runs.place("FOLDER", place).path for place in places}) == len(places)
-    assert runs.place("FOLDER", tmp_path / "a" / ".." / "b").path == runs.place("FOLDER", tmp_path / "b").path
-    assert runs.place("FSDD").path.parent == own_data / "preparations"
+    assert len({jobs.place("FOLDER", place).path for place in places}) == len(places)
+    assert jobs.place("FOLDER", tmp_path / "a" / ".." / "b").path == jobs.place("FOLDER", tmp_path / "b").path
+    assert jobs.place("FSDD").path.parent == own_data / "preparations"
 
 
 @pytest.mark.usefixtures("own_data")
 def test_what_fails_is_said_and_stays_to_be_read(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="no audio found"):
-        runs.work_on_preparation(preparation(dataset="FOLDER", data_path=tmp_path / "empty"))
-    status = runs.place("FOLDER", tmp_path / "empty").status()
+        jobs.work_on_preparation(preparation(dataset="FOLDER", data_path=tmp_path / "empty"))
+    status = jobs.place("FOLDER", tmp_path / "empty").status()
     assert status.state == "failed"
     assert "no audio found" in status.error
-    assert runs.found(runs.place("FOLDER", tmp_path / "empty")) is None
+    assert jobs.found(jobs.place("FOLDER", tmp_path / "empty")) is None
 
 
 def many(root: Path, count: int) -> Path:
@@ -101,9 +102,9 @@ def many(root: Path, count: int) -> Path:
 
 def test_a_launched_one_outlives_a_kill_and_goes_on_where_it_was(own_data: Path, tmp_path: Path, until: Until) -> None:
     job = preparation(dataset="FOLDER", data_path=many(tmp_path / "many", 3000))
-    run = runs.launch_preparation(job)
+    run = jobs.launch_preparation(job)
     with pytest.raises(RunError, match="being prepared already"):
-        runs.launch_preparation(job)
+        jobs.launch_preparation(job)
     marks = [*(own_data / "cache").glob("*.partial/done.npy")]
 
     def decoded() -> int:
@@ -120,9 +121,9 @@ def test_a_launched_one_outlives_a_kill_and_goes_on_where_it_was(own_data: Path,
     before = decoded()
     assert 0 < before <= 3000
     stamp = (marks[0].parent / "waveforms.npy").stat().st_ino
-    runs.launch_preparation(job)
+    jobs.launch_preparation(job)
     until(lambda: run.status().state == "done")
-    found = runs.found(run)
+    found = jobs.found(run)
     assert found is not None
     assert found.train + found.test == 3000
     arrays = [*(own_data / "cache").glob("*/waveforms.npy")]
@@ -132,10 +133,10 @@ def test_a_launched_one_outlives_a_kill_and_goes_on_where_it_was(own_data: Path,
 @pytest.mark.usefixtures("own_data")
 def test_it_can_be_stopped(tmp_path: Path, until: Until) -> None:
     job = preparation(dataset="FOLDER", data_path=many(tmp_path / "many", 3000))
-    run = runs.launch_preparation(job)
+    run = jobs.launch_preparation(job)
     until(lambda: run.status().state == "running" and run.status().steps)
     assert runs.stop(run).state == "stopped"
-    assert runs.found(run) is None
+    assert jobs.found(run) is None
 
 
 class Mirror(BaseHTTPRequestHandler):
@@ -187,7 +188,7 @@ def test_a_dataset_is_downloaded_and_prepared_in_one_go(own_data: Path, mirror: 
     assert (len(material.train), len(material.test)) == (30, 50)
     assert (own_data / "fsdd").is_dir()
     assert any("a subset: 80 of 3,000" in note for note in material.prepared.index.notes)
-    assert runs.place("FSDD").status().state == "done"
+    assert jobs.place("FSDD").status().state == "done"
     mirror.clear()
     again = worked(dataset="FSDD", download=True)
     assert len(again.train) == 30, "what is here is not fetched again"
@@ -195,7 +196,7 @@ def test_a_dataset_is_downloaded_and_prepared_in_one_go(own_data: Path, mirror: 
 
 def test_a_download_goes_where_it_is_asked_to(own_data: Path, mirror: dict[str, bytes], tmp_path: Path) -> None:
     mirror["fsdd/v1.0.10.zip"] = fsdd_zip()
-    runs.work_on_preparation(preparation(dataset="FSDD", data_path=tmp_path / "here", download=True))
+    jobs.work_on_preparation(preparation(dataset="FSDD", data_path=tmp_path / "here", download=True))
     assert len([*(tmp_path / "here").rglob("*.wav")]) == 80
     assert not (own_data / "fsdd").exists()
 
@@ -203,15 +204,15 @@ def test_a_download_goes_where_it_is_asked_to(own_data: Path, mirror: dict[str, 
 def test_a_download_that_is_not_what_its_authors_published_is_refused(own_data: Path, mirror: dict[str, bytes]) -> None:
     mirror[f"esc50/{DATASETS['ESC50'].downloads[0].url.rpartition('/')[2]}"] = fsdd_zip()
     with pytest.raises(DatasetError, match="checksum"):
-        runs.work_on_preparation(preparation(dataset="ESC50", download=True))
-    assert "checksum" in runs.place("ESC50").status().error
+        jobs.work_on_preparation(preparation(dataset="ESC50", download=True))
+    assert "checksum" in jobs.place("ESC50").status().error
     assert not (own_data / "esc50").exists()
 
 
 @pytest.mark.usefixtures("mirror")
 def test_a_file_that_is_not_there_is_said_in_one_line(own_data: Path) -> None:
     with pytest.raises(DatasetError, match="404") as error:
-        runs.work_on_preparation(preparation(dataset="FSDD", download=True))
+        jobs.work_on_preparation(preparation(dataset="FSDD", download=True))
     assert "\n" not in str(error.value)
     assert not (own_data / "fsdd").exists()
 
@@ -219,7 +220,7 @@ def test_a_file_that_is_not_there_is_said_in_one_line(own_data: Path) -> None:
 @pytest.mark.usefixtures("own_data")
 def test_what_asks_for_a_form_says_where_to_go() -> None:
     with pytest.raises(DatasetError, match="GTZAN cannot be downloaded"):
-        runs.work_on_preparation(preparation(dataset="GTZAN", download=True))
+        jobs.work_on_preparation(preparation(dataset="GTZAN", download=True))
 
 
 def test_a_data_path_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,13 +228,13 @@ def test_a_data_path_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("DISTRACK_DATA_PATH", str(tmp_path / "file"))
     settings.cache_clear()
     with pytest.raises(RunError, match="cannot write below the data path"):
-        runs.work_on_preparation(preparation(dataset="FSDD", data_path=tmp_path))
+        jobs.work_on_preparation(preparation(dataset="FSDD", data_path=tmp_path))
     settings.cache_clear()
 
 
 def test_the_report_is_json_that_outside_tools_can_read(own_data: Path, sounds: Path) -> None:
-    runs.work_on_preparation(preparation(dataset="FOLDER", data_path=sounds, duration=0.5))
-    report = json.loads((runs.place("FOLDER", sounds).path / "report.json").read_text())
+    jobs.work_on_preparation(preparation(dataset="FOLDER", data_path=sounds, duration=0.5))
+    report = json.loads((jobs.place("FOLDER", sounds).path / "report.json").read_text())
     assert report["classes"] == ["chirp", "noise", "tone"]
     shutil.rmtree(own_data)
 
@@ -242,8 +243,8 @@ def test_pieces_are_ready_when_they_are_there(own_data: Path, tmp_path: Path) ->
     many(tmp_path / "pieces" / "train_data", 3)
     for number, path in enumerate(sorted((tmp_path / "pieces").rglob("*.wav"))):
         path.rename(tmp_path / "pieces" / "train_data" / f"{1700 + number}.wav")
-    assert runs.work_on_preparation(preparation(dataset="MUSICNET", data_path=tmp_path / "pieces")) is None
-    assert runs.place("MUSICNET", tmp_path / "pieces").status().state == "done"
+    assert jobs.work_on_preparation(preparation(dataset="MUSICNET", data_path=tmp_path / "pieces")) is None
+    assert jobs.place("MUSICNET", tmp_path / "pieces").status().state == "done"
     assert own_data.is_dir()
 
 
@@ -255,6 +256,6 @@ def test_a_name_that_is_no_text_does_not_spoil_the_report(sounds: Path, tmp_path
     except OSError:
         pytest.skip("this disk takes no such names")
     worked(dataset="FOLDER", data_path=tmp_path / "odd", duration=0.5)
-    found = runs.found(runs.place("FOLDER", tmp_path / "odd"))
+    found = jobs.found(jobs.place("FOLDER", tmp_path / "odd"))
     assert found is not None
     assert [Path(path).name for path, _ in found.skipped] == ["caf\ufffd.wav"]

@@ -13,9 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from distrack import runs
+from distrack import jobs, runs
 from distrack.errors import RunError
-from distrack.runs import DistillJob, Run, Status
+from distrack.jobs import DistillJob
+from distrack.runs import Run, Status
 
 MakeJob = Callable[..., DistillJob]
 Typed = Callable[..., tuple[int | str | None, str, str]]
@@ -26,8 +27,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module")
 def whole(tiny_job: MakeJob, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run."""
-    run = runs.create(tmp_path_factory.mktemp("whole"), tiny_job(), "whole")
-    runs.work(run)
+    run = jobs.create(tmp_path_factory.mktemp("whole"), tiny_job(), "whole")
+    jobs.work(run)
     return run
 
 
@@ -110,7 +111,7 @@ def test_no_runs_path_is_an_empty_list(tmp_path: Path, typed: Typed) -> None:
 
 def test_the_newest_run_is_listed_first(tmp_path: Path, tiny_job: MakeJob) -> None:
     for age, name in enumerate(["newest", "middle", "oldest"]):
-        run = runs.create(tmp_path, tiny_job(), name)
+        run = jobs.create(tmp_path, tiny_job(), name)
         moment = time.time() - 10 * age
         os.utime(run.path / "config.json", (moment, moment))
     assert [run.id for run in runs.all_runs(tmp_path)] == ["newest", "middle", "oldest"]
@@ -118,7 +119,7 @@ def test_the_newest_run_is_listed_first(tmp_path: Path, tiny_job: MakeJob) -> No
 
 def test_damaged_runs_can_be_neither_resumed_nor_launched(run: Run) -> None:
     (run.path / "config.json").write_text("{")
-    for attempt in (runs.work, runs.launch):
+    for attempt in (jobs.work, runs.launch):
         with pytest.raises(RunError, match=r"config\.json is missing or damaged"):
             attempt(run)
     assert run.status().state == "done"
@@ -195,14 +196,14 @@ def test_what_a_killed_process_left_half_written_is_removed_by_the_next(run: Run
     (run.path / "snapshots" / f".3.safetensors.{gone}.1.part").write_text("half")
     in_the_making = run.path / f".stop.{os.getppid()}.1.part"
     in_the_making.write_text("1")
-    runs.work(run)
+    jobs.work(run)
     assert list(run.path.rglob("*.part")) == [in_the_making]
 
 
 @pytest.mark.parametrize("name", ["..", "a/b", ".hidden", "-x", "a b", "", "é", "x" * 101, "a\n"])
 def test_a_name_that_no_folder_should_have_is_refused(tmp_path: Path, tiny_job: MakeJob, name: str) -> None:
     with pytest.raises(RunError, match="use letters"):
-        runs.create(tmp_path / "runs", tiny_job(), name)
+        jobs.create(tmp_path / "runs", tiny_job(), name)
     with pytest.raises(RunError, match="no run"):
         runs.find(tmp_path, name)
     assert list(tmp_path.iterdir()) == []

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from distrack import runs
-from distrack.environment import worker_environment
+from distrack import jobs, runs
 from distrack.errors import ConfigError
-from distrack.runs import DistillJob, Run
+from distrack.jobs import DistillJob
+from distrack.process_environment import worker_environment
+from distrack.runs import Run
 from distrack.settings import PROJECT
 
 MakeJob = Callable[..., DistillJob]
@@ -34,12 +35,12 @@ def speaks_for_itself(run: Run) -> bool:
 
 def test_runs_take_turns_in_the_order_they_came(tiny_job: MakeJob, until: Until, tmp_path: Path) -> None:
     # Names and ages in another order than the queue's: the last one is the oldest, and was stopped before its end.
-    last = runs.create(tmp_path, tiny_job(steps=1), "a")
-    runs.work(last)
+    last = jobs.create(tmp_path, tiny_job(steps=1), "a")
+    jobs.work(last)
     last.synthetic.unlink()
     endless = tiny_job(steps=1_000_000)
     first, second, third = (
-        runs.create(tmp_path, job, name) for job, name in ((endless, "d"), (tiny_job(steps=1), "c"), (endless, "b"))
+        jobs.create(tmp_path, job, name) for job, name in ((endless, "d"), (tiny_job(steps=1), "c"), (endless, "b"))
     )
     runs.launch(first)
     until(lambda: at_work(first))
@@ -67,7 +68,7 @@ def test_runs_take_turns_in_the_order_they_came(tiny_job: MakeJob, until: Until,
 def test_of_two_that_resume_a_run_one_works_and_the_other_says_so(
     tiny_job: MakeJob, until: Until, tmp_path: Path
 ) -> None:
-    run = runs.create(tmp_path, tiny_job(steps=1_000_000), "wanted")
+    run = jobs.create(tmp_path, tiny_job(steps=1_000_000), "wanted")
     words = [sys.executable, "-m", "distrack", "resume", "wanted", "--runs-path", str(tmp_path), "--quiet"]
     both = [
         subprocess.Popen(
@@ -95,7 +96,7 @@ def test_of_two_that_resume_a_run_one_works_and_the_other_says_so(
 
 
 def test_a_device_that_is_not_here_is_refused_before_a_process_starts(tiny_job: MakeJob, tmp_path: Path) -> None:
-    run = runs.create(tmp_path, tiny_job(device="cuda:99"), "elsewhere")
+    run = jobs.create(tmp_path, tiny_job(device="cuda:99"), "elsewhere")
     with pytest.raises(ConfigError, match="cuda:99"):
         runs.launch(run)
     assert not (run.path / "log.txt").exists()

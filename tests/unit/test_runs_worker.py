@@ -19,11 +19,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from distrack import runs
+from distrack import jobs, runs
 from distrack.distill import Distiller, SyntheticSet
-from distrack.environment import FAST_ON_CPU, worker_environment
 from distrack.errors import DatasetError, RunError
-from distrack.runs import DistillJob, Run, worker
+from distrack.jobs import DistillJob
+from distrack.jobs.distillation import work as worker
+from distrack.process_environment import FAST_ON_CPU, worker_environment
+from distrack.runs import Run
 from distrack.runs.session import Session
 from distrack.settings import PROJECT
 
@@ -77,7 +79,7 @@ def test_stopped_then_killed_then_resumed_equals_never_cut_off(
     changes: dict[str, Any], tiny_job: MakeJob, until: Until, tmp_path: Path
 ) -> None:
     job = tiny_job(**changes)
-    run = runs.create(tmp_path, job, "cut-off")
+    run = jobs.create(tmp_path, job, "cut-off")
     runs.launch(run)
     until(at_step(run, 50))
     os.kill(run.status().pid, signal.SIGTERM)
@@ -95,9 +97,9 @@ def test_stopped_then_killed_then_resumed_equals_never_cut_off(
     assert not run.synthetic.exists()
     assert run.status().seconds["distill"] > at_first > 0
 
-    report = runs.work(run)
-    whole = runs.create(tmp_path, job, "whole")
-    expected = runs.work(whole)
+    report = jobs.work(run)
+    whole = jobs.create(tmp_path, job, "whole")
+    expected = jobs.work(whole)
     assert run.status().state == "done"
     assert files(run) == files(whole)
     assert losses(run) == losses(whole)
@@ -119,12 +121,12 @@ def test_a_loss_that_was_not_read_leaves_no_point_in_the_curve_and_the_result_is
     tiny_job: MakeJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     job = tiny_job(steps=45)
-    whole = runs.create(tmp_path, job, "read")
-    runs.work(whole)
+    whole = jobs.create(tmp_path, job, "read")
+    jobs.work(whole)
     monkeypatch.setattr(worker, "Distiller", OnAnAccelerator)
-    run = runs.create(tmp_path, job, "unread")
+    run = jobs.create(tmp_path, job, "unread")
     told: list[tuple[str, int, float | None]] = []
-    runs.work(run, watch=lambda phase, done, _total, _detail, loss: told.append((phase, done, loss)))
+    jobs.work(run, watch=lambda phase, done, _total, _detail, loss: told.append((phase, done, loss)))
     assert list(losses(run)) == [1, 20, 40, 45]
     assert losses(run).items() <= losses(whole).items()
     assert files(run) == files(whole)
@@ -137,9 +139,9 @@ def test_a_disk_without_room_fails_the_run_in_words_and_room_finishes_it(
     tiny_job: MakeJob, until: Until, tmp_path: Path
 ) -> None:
     job = tiny_job(steps=600, snapshots=61, ipc=2)
-    whole = runs.create(tmp_path / "elsewhere", job, "whole")
-    runs.work(whole)
-    run = runs.create(tmp_path, job, "full")
+    whole = jobs.create(tmp_path / "elsewhere", job, "whole")
+    jobs.work(whole)
+    run = jobs.create(tmp_path, job, "full")
     runs.launch(run)
     until(lambda: len(run.snapshots()) > 3)
     # From here on there is no room for a snapshot of 12 kB; a status, the log and a hundred lines of metrics still fit.
@@ -157,7 +159,7 @@ def test_a_disk_without_room_fails_the_run_in_words_and_room_finishes_it(
     assert "Traceback" not in (run.path / "log.txt").read_text()
     until(lambda: not status.process_is_alive())
 
-    runs.work(run)
+    jobs.work(run)
     assert (run.status().state, run.status().error) == ("done", "")
     assert files(run) == files(whole)
     assert losses(run) == losses(whole)
@@ -165,7 +167,7 @@ def test_a_disk_without_room_fails_the_run_in_words_and_room_finishes_it(
 
 def test_where_the_status_cannot_be_replaced_it_is_written_over(tiny_job: MakeJob, tmp_path: Path) -> None:
     """A full disk has no room for a second copy; the reason must not be lost with it."""
-    run = runs.create(tmp_path, tiny_job(), "full")
+    run = jobs.create(tmp_path, tiny_job(), "full")
 
     def work_on_a_full_disk() -> None:
         with Session(run, "cpu").working() as session:
@@ -179,7 +181,7 @@ def test_where_the_status_cannot_be_replaced_it_is_written_over(tiny_job: MakeJo
 
 
 def long_run(tiny_job: MakeJob, tmp_path: Path, name: str = "long", **changes: Any) -> Run:
-    return runs.create(tmp_path, tiny_job(steps=1_000_000, **changes), name)
+    return jobs.create(tmp_path, tiny_job(steps=1_000_000, **changes), name)
 
 
 def test_a_request_to_stop_is_heard_by_a_process_that_is_still_starting(
@@ -236,7 +238,7 @@ def test_ctrl_c_stops_while_the_dataset_is_made_and_says_how_to_go_on(until: Unt
 
 def test_a_run_stops_while_it_is_evaluated_and_goes_on_there(tiny_job: MakeJob, until: Until, tmp_path: Path) -> None:
     evaluation = {"evaluators": ("prototype", "random-cnn"), "baselines": (), "seeds": 100}
-    run = runs.create(tmp_path, tiny_job(evaluation=evaluation), "measured")
+    run = jobs.create(tmp_path, tiny_job(evaluation=evaluation), "measured")
     runs.launch(run)
     until(lambda: "random-cnn" in run.status().detail)
     made = run.synthetic.stat().st_mtime_ns
@@ -247,7 +249,7 @@ def test_a_run_stops_while_it_is_evaluated_and_goes_on_there(tiny_job: MakeJob, 
     assert [line.evaluator for line in report.evaluations] == ["prototype"]
     config = tiny_job(evaluation={"evaluators": ("prototype", "random-cnn"), "seeds": 1})
     run.write("config.json", config.model_dump_json())
-    finished = runs.work(run)
+    finished = jobs.work(run)
     # What was measured before is not measured again.
     assert [len(line.accuracy.runs) for line in finished.evaluations] == [100, 1]
     assert run.synthetic.stat().st_mtime_ns == made
@@ -267,8 +269,8 @@ def test_stopping_what_is_gone_marks_it_stopped(tiny_job: MakeJob, until: Until,
 
 
 def test_stopping_a_finished_run_is_an_error(tiny_job: MakeJob, tmp_path: Path) -> None:
-    run = runs.create(tmp_path, tiny_job(steps=1), "done")
-    runs.work(run)
+    run = jobs.create(tmp_path, tiny_job(steps=1), "done")
+    jobs.work(run)
     with pytest.raises(RunError, match="run done is not at work: it is done"):
         runs.stop(run)
     assert run.status().state == "done"
@@ -278,15 +280,15 @@ def test_a_failure_is_in_the_status_and_in_the_log(tiny_job: MakeJob, tmp_path: 
     data = tmp_path / "gone"
     job = tiny_job(steps=1)
     shutil.copytree(str(job.data_path), data)
-    run = runs.create(tmp_path, job.model_copy(update={"data_path": data}), "failed")
+    run = jobs.create(tmp_path, job.model_copy(update={"data_path": data}), "failed")
     shutil.rmtree(data)
     with pytest.raises(DatasetError, match="gone") as failed:
-        runs.work(run)
+        jobs.work(run)
     status = run.status()
     assert (status.state, status.error) == ("failed", str(failed.value))
     assert str(failed.value) in (run.path / "log.txt").read_text()
     shutil.copytree(str(job.data_path), data)
-    runs.work(run)
+    jobs.work(run)
     assert (run.status().state, run.status().error) == ("done", "")
 
 
@@ -304,7 +306,7 @@ def test_a_launched_run_outlives_whoever_launched_it_until_the_command_stops_it(
     environ = psutil.Process(status.pid).environ()
     assert {name: environ.get(name) for name in FAST_ON_CPU} == FAST_ON_CPU
     with pytest.raises(RunError, match="at work in another process"):
-        runs.work(run)
+        jobs.work(run)
     with pytest.raises(RunError, match="at work"):
         runs.launch(run)
 
@@ -324,7 +326,7 @@ def test_a_launched_run_outlives_whoever_launched_it_until_the_command_stops_it(
 
 
 def test_the_count_of_phases_is_kept(tiny_job: MakeJob, tmp_path: Path) -> None:
-    run = runs.create(tmp_path, tiny_job(steps=2), "phases")
-    runs.work(run)
+    run = jobs.create(tmp_path, tiny_job(steps=2), "phases")
+    jobs.work(run)
     counted = Counter(record["phase"] for record in run.metrics() if "phase" in record)
     assert counted == {"prepare": 1, "distill": 1, "invert": 1, "evaluate": 1}

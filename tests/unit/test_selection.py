@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from distrack.datasets import index, prepare
-from distrack.distill import RealImages, real_images
 from distrack.distill.initialisation import (
     INITIALISATIONS,
     embed,
@@ -19,6 +18,7 @@ from distrack.distill.initialisation import (
 )
 from distrack.errors import ConfigError
 from distrack.features import FeatureConfig, Normalisation
+from distrack.images import RealImages, real_images
 
 SELECTIONS = [name for name in INITIALISATIONS if name != "noise"]
 every_selection = pytest.mark.parametrize("name", SELECTIONS)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distrack import runs
-from distrack.distill import from_preset
+from distrack import jobs
 from distrack.errors import ConfigError
 from distrack.evaluate import Accuracy, Evaluation, Report, SplitReport
-from distrack.runs import DistillJob, SweepJob, series, sweep_of
+from distrack.jobs import DistillJob, SweepJob, sweep_of
+from distrack.jobs.series import series
+from distrack.validation import from_preset
 
 Distillations = Callable[..., list[DistillJob]]
 
@@ -22,7 +23,7 @@ def distillations(*counts: int, **asked: Any) -> list[DistillJob]:
     return [from_preset(DistillJob, {"ipc": count, **asked}) for count in counts]
 
 
-def cells(job: SweepJob) -> list[runs.Cell]:
+def cells(job: SweepJob) -> list[jobs.Cell]:
     return series.cells_of(job, "s")
 
 
@@ -83,7 +84,7 @@ def evaluated(trained_on: str, *accuracies: float) -> Evaluation:
     )
 
 
-def reported(cell: runs.Cell, *evaluations: Evaluation) -> Report:
+def reported(cell: jobs.Cell, *evaluations: Evaluation) -> Report:
     return Report(
         dataset=cell.job.dataset,
         split=SplitReport(train=80, test=20, disjoint_by="recording", test_fold=cell.job.test_fold),
@@ -109,9 +110,9 @@ def test_over_folds_an_accuracy_is_of_each_fold_s_mean(tmp_path: Path) -> None:
         report = reported(
             cell, evaluated("synthetic", 0.1 * fold, 0.1 * fold + 0.2), evaluated("random-selection", 0.1, 0.1)
         )
-        runs.create(tmp_path, cell.job, cell.run_id).write("report.json", report.model_dump_json())
+        jobs.create(tmp_path, cell.job, cell.run_id).write("report.json", report.model_dump_json())
     table = series.tabulated(run)
-    assert isinstance(table, runs.SweepReport)
+    assert isinstance(table, jobs.SweepReport)
     assert (table.cells, table.done, table.test) == (5, 3, {"1": 20, "2": 20, "3": 20})
     assert "not every fold is done: the means are of those that are" in table.notes
     synthetic, random = table.rows
@@ -131,9 +132,9 @@ def test_over_seeds_all_figures_are_pooled_and_a_baseline_that_is_the_same_count
         report = reported(
             cell, evaluated("synthetic", base, base + 0.1 * cell.job.seed), evaluated("random-selection", 0.1, 0.3)
         )
-        runs.create(tmp_path, cell.job, cell.run_id).write("report.json", report.model_dump_json())
+        jobs.create(tmp_path, cell.job, cell.run_id).write("report.json", report.model_dump_json())
     table = series.tabulated(run)
-    assert isinstance(table, runs.SweepReport)
+    assert isinstance(table, jobs.SweepReport)
     found = {(row.tracks_per_class, row.trained_on): row.accuracy.runs for row in table.rows}
     assert found[1, "synthetic"] == pytest.approx((0.5, 0.5, 0.5, 0.6))
     assert found[10, "synthetic"] == pytest.approx((0.8, 0.8, 0.8, 0.9))

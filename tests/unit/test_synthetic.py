@@ -14,14 +14,15 @@ from safetensors import safe_open
 
 from distrack.datasets import Prepared
 from distrack.datasets.contract import Split
-from distrack.distill import PRESETS, DistillConfig, Distiller, RealImages, SyntheticSet
+from distrack.distill import PRESETS, DistillConfig, Distiller, SyntheticSet
 from distrack.distill.domains import DOMAINS
 from distrack.distill.initialisation import random_selection
 from distrack.distill.parameterisations import PARAMETERISATIONS
-from distrack.distill.presets import Overrides
 from distrack.errors import RunError
 from distrack.features import Normalisation, build_feature
+from distrack.images import RealImages
 from distrack.settings import PROJECT
+from distrack.validation import Overrides
 
 Images = Mapping[Split, RealImages]
 Start = Callable[..., Distiller]

@@ -11,16 +11,17 @@ import soundfile
 import torch
 from torch import Tensor
 
-from distrack import runs
+from distrack import jobs
 from distrack.audio import SAMPLE_RATE
 from distrack.datasets.contract import Split
-from distrack.distill import DistillConfig, Distiller, RealImages, SyntheticSet
-from distrack.distill.guides import Guide, SoundGuide
+from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
-from distrack.distill.randomness import derived_seed
+from distrack.distill.preconditioner import Guide, SoundGuide
 from distrack.features import FeatureConfig, Normalisation
+from distrack.images import RealImages
+from distrack.jobs import DistillJob
 from distrack.networks import build_network
-from distrack.runs import DistillJob
+from distrack.randomness import derived_seed
 
 Images = Mapping[Split, RealImages]
 Start = Callable[..., Distiller]
@@ -422,8 +423,8 @@ def test_a_run_s_files_are_the_samples_as_they_were_distilled_and_no_louder(
         **{"domain": "waveform", "parameterisation": form, "factor": factor, "ipc": 2, "learning_rate": 1.0},
         evaluation={"seeds": 1},
     )
-    run = runs.create(tmp_path, job, "waves")
-    report = runs.work(run)
+    run = jobs.create(tmp_path, job, "waves")
+    report = jobs.work(run)
     assert report.domain == "waveform"
     assert (report.tracks_per_class, report.rendered_per_class) == (2, 2 * factor)
     assert report.floats_per_class <= 2 * (SAMPLES + 1)
@@ -438,8 +439,8 @@ def test_a_run_s_files_are_the_samples_as_they_were_distilled_and_no_louder(
     # No one brought them to one level.
     assert max(levels) - min(levels) > 1
     # Of images, one does.
-    spectral = runs.create(tmp_path, tiny_job(ipc=2, evaluation={"seeds": 1}), "images")
-    runs.work(spectral)
+    spectral = jobs.create(tmp_path, tiny_job(ipc=2, evaluation={"seeds": 1}), "images")
+    jobs.work(spectral)
     heard = [soundfile.read(path)[0] for path in (spectral.path / "audio").iterdir()]
     limited = [abs(np.abs(wave).max() - 10 ** (-1 / 20)) < 1e-3 for wave in heard]
     apart = [abs(10 * np.log10(np.mean(wave**2)) + 20) < 0.1 for wave in heard]

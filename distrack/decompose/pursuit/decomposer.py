@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from distrack.decompose.contract import DECOMPOSERS, Floats, Progress
+from distrack.decompose.decomposer import DECOMPOSERS, Floats, Progress
 from distrack.decompose.pursuit.fit import AtomSearch
 from distrack.decompose.pursuit.learning import WaveformSearch
 

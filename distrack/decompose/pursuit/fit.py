@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distrack.decompose.contract import Floats
+from distrack.decompose.decomposer import Floats
 from distrack.decompose.pursuit.atoms import DAMPED, GABOR, Atom, as_complex, fitted, stored
 from distrack.decompose.pursuit.grid import Grid
 from distrack.decompose.pursuit.refining import refined

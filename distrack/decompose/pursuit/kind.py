@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf
 
-from distrack.decompose.contract import KINDS, Box, Column, Floats, Kind
+from distrack.decompose.decomposer import KINDS, Box, Column, Floats, Kind
 from distrack.decompose.events import Events
 from distrack.decompose.pursuit.atoms import DAMPED, GABOR, REACH, Atom, as_complex, pieces
 from distrack.errors import EventsError

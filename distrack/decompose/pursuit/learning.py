@@ -7,7 +7,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from distrack.decompose.contract import Floats
+from distrack.decompose.decomposer import Floats
 from distrack.decompose.pursuit.coding import Coding
 from distrack.decompose.pursuit.waveforms import KEPT, main_partials
 

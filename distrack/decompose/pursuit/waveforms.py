@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from distrack.decompose.contract import KINDS, Box, Column, Floats, Kind
+from distrack.decompose.decomposer import KINDS, Box, Column, Floats, Kind
 from distrack.decompose.events import Events
 from distrack.decompose.pursuit.playing import played
 from distrack.errors import EventsError

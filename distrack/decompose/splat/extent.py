@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from distrack.decompose.contract import Box
+from distrack.decompose.decomposer import Box
 from distrack.decompose.splat.burst import ENDS, PEAK, Envelope
 from distrack.decompose.splat.parameters import HARMONICS, Sounds
 from distrack.decompose.splat.resonance import END, ORDER

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from distrack.decompose.contract import DECOMPOSERS, Progress
+from distrack.decompose.decomposer import DECOMPOSERS, Progress
 from distrack.decompose.events import Events
 from distrack.decompose.quality import snr_db
 from distrack.decompose.splat.beginning import Beginning

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from distrack.decompose.contract import KINDS, Box, Column, Kind
+from distrack.decompose.decomposer import KINDS, Box, Column, Kind
 from distrack.decompose.events import Events
 from distrack.decompose.splat.burst import ENDS, MOST_NUMBERS, Envelope
 from distrack.decompose.splat.extent import extents

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distrack.decompose.contract import Column
+from distrack.decompose.decomposer import Column
 from distrack.decompose.splat.burst import Bursts, Envelope, burst
 from distrack.decompose.splat.resonance import ORDER, Resonances, resonate
 

@@ -1,0 +1,1 @@
+"""Corpora: one file a dataset. Each registers itself when it is imported."""

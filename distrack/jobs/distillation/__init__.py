@@ -1,0 +1,1 @@
+"""The distillation: its config as a job, and its work."""

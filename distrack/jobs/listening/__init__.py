@@ -1,0 +1,1 @@
+"""The listening: sounds that a run's tracks are compared with."""

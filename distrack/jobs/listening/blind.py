@@ -1,0 +1,225 @@
+"""A blind listening test: which class is this, and which of two is synthetic; its answers are kept with the run."""
+
+import csv
+import io
+import math
+import random
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import NormalDist
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from distrack.errors import RunError
+from distrack.jobs.listening.sounds import Listening, Source
+from distrack.runs.folder import Run
+
+Task = Literal["class", "synthetic"]
+TASKS: tuple[Task, ...] = ("class", "synthetic")
+
+_FOLDER = "blind-tests"
+_CONFIDENCE = 0.95
+
+
+class Trial(BaseModel):
+    """One question.
+
+    Attributes:
+        task: `class` asks which class a synthetic track is of, `synthetic` which of two sounds of a class is synthetic.
+        sounds: what is heard, in this order.
+        truth: number of the class, or position of the synthetic sound.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Task
+    sounds: tuple[Source, ...]
+    truth: int
+
+
+class BlindTest(BaseModel):
+    """One listener's test; `blind-tests/<id>.json` in the run's folder.
+
+    Attributes:
+        started: when, in seconds since the epoch.
+        tracks: fingerprint of the synthetic set that is heard.
+        classes: their names.
+        answers: given so far, one a trial in their order.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    started: float
+    tracks: str
+    classes: tuple[str, ...]
+    trials: tuple[Trial, ...] = Field(min_length=1)
+    answers: tuple[int, ...] = ()
+
+    @property
+    def current(self) -> Trial | None:
+        """The question that waits for an answer; None at the end."""
+        return self.trials[len(self.answers)] if len(self.answers) < len(self.trials) else None
+
+    def choices(self, trial: Trial) -> tuple[str, ...]:
+        """What can be answered; an answer is a position among these."""
+        return self.classes if trial.task == "class" else ("the first", "the second")
+
+
+class Result(NamedTuple):
+    """How often listeners were right.
+
+    Attributes:
+        interval: where the share of right answers lies with 95 % confidence.
+        chance: share of right answers by guessing.
+    """
+
+    task: Task
+    right: int
+    answered: int
+    interval: tuple[float, float]
+    chance: float
+
+
+def begin(run: Run, listening: Listening, classes: Sequence[str], *, trials: int) -> BlindTest:
+    """A new test on a run's tracks, shuffled; it is kept from now on.
+
+    Args:
+        run: a run.
+        listening: its sounds; real clips are the random and the nearest ones.
+        classes: names of the classes.
+        trials: how many; half of them of each task, as far as there are real clips.
+
+    Raises:
+        RunError: nothing can be heard, or the folder cannot be written.
+    """
+    name = f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{secrets.token_hex(2)}"
+    draw = random.Random(name)
+    heard = [source for source in listening.every if source.loudness is not None]
+    tracks = [source for source in heard if source.kind == "track"]
+    real = [source for source in heard if source.kind in ("random", "nearest")]
+    if not tracks:
+        raise RunError(f"run {run.id} has no track that can be heard: python -m distrack listen {run.id}")
+    of_class = {label: [clip for clip in real if clip.label == label] for label in range(len(classes))}
+    paired = [track for track in tracks if of_class[track.label]]
+    questions = [_which_class(track) for track in _drawn(tracks, trials - trials // 2 * bool(paired), draw)]
+    questions += [_which_one(track, of_class[track.label], draw) for track in _drawn(paired, trials // 2, draw)]
+    draw.shuffle(questions)
+    test = BlindTest(
+        id=name, started=time.time(), tracks=listening.tracks, classes=tuple(classes), trials=tuple(questions)
+    )
+    _keep(run, test)
+    return test
+
+
+def _drawn(tracks: Sequence[Source], count: int, draw: random.Random) -> list[Source]:
+    """So many of them, none a second time before all were drawn."""
+    found: list[Source] = []
+    while tracks and len(found) < count:
+        found += draw.sample(tracks, min(len(tracks), count - len(found)))
+    return found
+
+
+def _which_class(track: Source) -> Trial:
+    return Trial(task="class", sounds=(track,), truth=track.label)
+
+
+def _which_one(track: Source, clips: Sequence[Source], draw: random.Random) -> Trial:
+    sounds = [track, draw.choice(clips)]
+    draw.shuffle(sounds)
+    return Trial(task="synthetic", sounds=tuple(sounds), truth=sounds.index(track))
+
+
+def answer(run: Run, test: BlindTest, choice: int) -> BlindTest:
+    """The test with one more answer, which is kept.
+
+    Args:
+        run: the run that it is on.
+        test: one whose `current` is there.
+        choice: a position among `choices`.
+
+    Raises:
+        ValueError: the test is at its end, or there is no such choice.
+        RunError: the folder cannot be written.
+    """
+    trial = test.current
+    if trial is None or not 0 <= choice < len(test.choices(trial)):
+        raise ValueError(f"answer {choice} to question {len(test.answers) + 1} of {len(test.trials)}")
+    test = test.model_copy(update={"answers": (*test.answers, choice)})
+    _keep(run, test)
+    return test
+
+
+def _keep(run: Run, test: BlindTest) -> None:
+    run.write(f"{_FOLDER}/{test.id}.json", test.model_dump_json())
+
+
+def find(run: Run, test_id: str) -> BlindTest | None:
+    """The test of that id; None where there is none, or none that can be read."""
+    return next((test for test in all_tests(run) if test.id == test_id), None)
+
+
+def all_tests(run: Run) -> Iterator[BlindTest]:
+    """Every test on a run, the oldest first; damaged ones are left out."""
+    for path in sorted((run.path / _FOLDER).glob("*.json")):
+        test = _read(path)
+        if test is not None:
+            yield test
+
+
+def _read(path: Path) -> BlindTest | None:
+    try:
+        return BlindTest.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def results(tests: Sequence[BlindTest]) -> list[Result]:
+    """One for each task that was answered at all."""
+    found = []
+    for task in TASKS:
+        given = [
+            (trial.truth == choice, 1 / len(test.choices(trial)))
+            for test in tests
+            for trial, choice in zip(test.trials, test.answers, strict=False)
+            if trial.task == task
+        ]
+        if given:
+            right = sum(correct for correct, _ in given)
+            chance = sum(share for _, share in given) / len(given)
+            found.append(Result(task, right, len(given), wilson(right, len(given)), chance))
+    return found
+
+
+def wilson(right: int, answered: int) -> tuple[float, float]:
+    """The 95 % interval of a share.
+
+    >>> tuple(round(end, 3) for end in wilson(8, 10))
+    (0.49, 0.943)
+
+    Source:
+        Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22(158), 1927.
+    """
+    z = NormalDist().inv_cdf((1 + _CONFIDENCE) / 2)
+    share, shrunk = right / answered, 1 + z * z / answered
+    centre = (share + z * z / (2 * answered)) / shrunk
+    half = z * math.sqrt(share * (1 - share) / answered + (z / (2 * answered)) ** 2) / shrunk
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def table(tests: Sequence[BlindTest]) -> str:
+    """Every answer as a line of CSV, for other tools."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["test", "started", "question", "task", "sounds", "truth", "answer", "right"])
+    for test in tests:
+        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(test.started))
+        for number, (trial, choice) in enumerate(zip(test.trials, test.answers, strict=False), start=1):
+            said = test.choices(trial)
+            sounds = " ".join(source.file for source in trial.sounds)
+            truth, given = said[trial.truth], said[choice]
+            writer.writerow([test.id, started, number, trial.task, sounds, truth, given, trial.truth == choice])
+    return text.getvalue()

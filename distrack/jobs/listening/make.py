@@ -1,0 +1,258 @@
+"""Sources: real clips, class means and snapshots made into the sounds of a listening, each once."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, islice
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from distrack.audio import Wave, flac_bytes, level, loudness
+from distrack.datasets import Index
+from distrack.distill import SyntheticSet
+from distrack.distill.initialisation import random_selection
+from distrack.errors import RunError, unknown
+from distrack.evaluate.contract import class_means
+from distrack.evaluate.memorisation import Nearest
+from distrack.images import RealImages
+from distrack.inversion import INVERSIONS, at_level_of, inversion_error, invert
+from distrack.jobs.listening.sounds import Key, Kind, Listening, Source
+from distrack.randomness import derived_seed
+from distrack.runs.folder import Run
+
+_FOLDER = "listening"
+# Sounds between two words of progress: about a second of inversion.
+_AT_ONCE = 16
+_TITLES: dict[Kind, str] = {
+    "track": "Synthetic track",
+    "nearest": "Nearest real clip",
+    "random": "Random real clip",
+    "class-mean": "Class mean",
+}
+
+# Told what is done, how much there is, and of what.
+Progress = Callable[[int, int, str], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The real clips of a listening: the training side, its index, and which clip is the nearest to each track."""
+
+    train: RealImages
+    index: Index
+    near: Nearest
+
+
+class _Draft(NamedTuple):
+    """A source that is still to be made: of samples, or of an image in the feature's own unit."""
+
+    source: Source
+    wave: Wave | None = None
+    image: Tensor | None = None
+
+
+class Sources:
+    """The sources of a run's tracks: those that are there, and the making of those that are not.
+
+    Args:
+        run: a finished one.
+        synthetic: its tracks.
+        tracks: names of those whose snapshots are wanted; the first of each class where none is named.
+
+    Raises:
+        ConfigError: a track is not known.
+    """
+
+    def __init__(self, run: Run, synthetic: SyntheticSet, tracks: Sequence[str]) -> None:
+        self._run, self._synthetic, self._fingerprint = run, synthetic, synthetic.fingerprint
+        names = synthetic.track_names()
+        for name in tracks:
+            if name not in names:
+                raise unknown("track", name, names)
+        self._positions = {name: position for position, name in enumerate(names)}
+        self._snapshots = run.snapshots()
+        before = run.listening()
+        every = () if before is None else before.every
+        self._made = {source.key: source for source in every if (run.path / source.file).is_file()}
+        wanted = [Key(kind, track=name) for kind in ("track", "nearest") for name in names]
+        wanted += [Key(kind, label=n) for kind in ("random", "class-mean") for n in range(len(synthetic.classes))]
+        asked = dict.fromkeys(tracks) or names[:: synthetic.tracks_per_class]
+        wanted += [Key("snapshot", track=name, step=step) for step in self._snapshots for name in asked]
+        self._missing = [key for key in wanted if key not in self._made]
+
+    @property
+    def lack_clips(self) -> bool:
+        """Whether real clips are needed to make what is missing."""
+        return any(key.kind in ("nearest", "random", "class-mean") for key in self._missing)
+
+    def make(self, clips: Clips | None, progress: Progress) -> Listening:
+        """Makes what is missing; what is made when this is interrupted is there the next time.
+
+        Args:
+            clips: needed where `lack_clips`.
+            progress: told of every few sounds.
+
+        Raises:
+            RunError: a track was not made audible, a snapshot cannot be read or holds values that are not numbers.
+        """
+        done, total = 0, len(self._missing)
+        progress(done, total, "")
+        if not self._made:  # what lies there belongs to other tracks
+            shutil.rmtree(self._run.path / _FOLDER, ignore_errors=True)
+        for some in self._drafts(clips):
+            for source, wave in self._sounded(some):
+                if not (self._run.path / source.file).is_file():
+                    self._run.write(source.file, flac_bytes(wave))
+                self._made[source.key] = source.model_copy(update={"loudness": loudness(wave)})
+            self._run.write("listening.json", self._listening().model_dump_json())
+            done += len(some)
+            progress(done, total, some[-1].source.title)
+        return self._listening()
+
+    def _listening(self) -> Listening:
+        unit = INVERSIONS[self._synthetic.config.feature.name].unit
+        return Listening(tracks=self._fingerprint, unit=unit, every=tuple(self._made.values()))
+
+    def _sounded(self, drafts: Sequence[_Draft]) -> Iterator[tuple[Source, Wave]]:
+        """Sources and their samples; all images are inverted at once."""
+        config, drawn = self._synthetic.config, [draft.image for draft in drafts if draft.image is not None]
+        waves, errors = iter(()), iter(())
+        if drawn:
+            images = torch.stack(drawn)
+            sounds = invert(images, config.feature, samples=config.samples)
+            errors, waves = iter(inversion_error(images, sounds, config.feature).tolist()), iter(sounds.numpy())
+        for source, wave, image in drafts:
+            if image is not None:
+                yield source.model_copy(update={"error": next(errors)}), level(next(waves))
+            elif wave is not None:
+                yield source, wave
+
+    def _drafts(self, clips: Clips | None) -> Iterator[list[_Draft]]:
+        """What is missing, a few at a time; a snapshot may be its track, which is made before."""
+        later = chain.from_iterable(self._snapshot(step) for step in self._snapshots)
+        if clips is not None:
+            later = chain(self._real_clips(clips), self._means(clips.train), later)
+        yield from _in_parts(self._tracks(), _AT_ONCE)
+        yield from _in_parts(later, _AT_ONCE)
+
+    def _of_kind(self, *kinds: Kind) -> Iterator[tuple[Key, int]]:
+        """What is missing of these kinds, and the number of its track or class."""
+        for key in self._missing:
+            if key.kind in kinds:
+                yield key, self._positions[key.track] if key.label is None else key.label
+
+    def _tracks(self) -> Iterator[_Draft]:
+        """The tracks themselves, as they were made audible."""
+        labels = self._synthetic.labels.tolist()
+        for some in _in_parts(self._of_kind("track"), _AT_ONCE):
+            waves = [self._heard(key.track) for key, _ in some]
+            errors = self._errors([position for _, position in some], waves)
+            for (key, position), wave, error in zip(some, waves, errors, strict=True):
+                source = Source(
+                    kind="track",
+                    title=_TITLES["track"],
+                    file=self._run.track(key.track).relative_to(self._run.path).as_posix(),
+                    label=labels[position],
+                    track=key.track,
+                    error=error,
+                )
+                yield _Draft(source, wave=wave)
+
+    def _errors(self, positions: list[int], waves: list[Wave]) -> list[float] | list[None]:
+        """Of tracks that were images; they were levelled since."""
+        config = self._synthetic.config
+        if config.domain == "waveform":
+            return [None] * len(waves)
+        images = self._images[positions]
+        sounds = at_level_of(images, torch.from_numpy(np.stack(waves)), config.feature)
+        errors: list[float] = inversion_error(images, sounds, config.feature).tolist()
+        return errors
+
+    @cached_property
+    def _images(self) -> Tensor:
+        return self._synthetic.images()
+
+    def _heard(self, name: str) -> Wave:
+        try:
+            wave, _ = soundfile.read(self._run.track(name), dtype="float32")
+        except (soundfile.SoundFileError, OSError):
+            wave = np.empty(0)
+        if wave.shape != (self._synthetic.config.samples,):
+            raise RunError(
+                f"run {self._run.id}: the sound of track {name} is missing or damaged: remove what there is of it, "
+                f"then make it again with: python -m distrack resume {self._run.id}"
+            )
+        samples: Wave = wave
+        return samples
+
+    def _real_clips(self, clips: Clips) -> Iterator[_Draft]:
+        """For each track the nearest of them, for each class any."""
+        seed = derived_seed(self._synthetic.config.seed, "listening")
+        drawn = random_selection(clips.train, 1, seed)
+        for key, number in self._of_kind("nearest", "random"):
+            nearest = key.kind == "nearest"
+            position = clips.near.clips[number] if nearest else int(drawn[number])
+            path = clips.index.clips[int(clips.train.rows[position])].path.relative_to(clips.index.root)
+            source = Source(
+                kind=key.kind,
+                title=_TITLES[key.kind],
+                file=f"{_FOLDER}/clip-{position}.flac",
+                label=int(clips.train.labels[position]),
+                track=key.track,
+                # A file may be called by bytes that are no letters.
+                clip=os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace"),
+                distance=clips.near.distances[number] if nearest else None,
+            )
+            yield _Draft(source, wave=level(clips.train.sounds(np.array([position]))[0].numpy()))
+
+    def _means(self, train: RealImages) -> Iterator[_Draft]:
+        """The mean image of each class."""
+        missing = list(self._of_kind("class-mean"))
+        if not missing:
+            return
+        images = train.normalisation.undo(class_means(train.batches(torch.device("cpu")), train.classes))
+        for key, label in missing:
+            file = f"{_FOLDER}/mean-{label}.flac"
+            yield _Draft(Source(kind=key.kind, title=_TITLES[key.kind], file=file, label=label), image=images[label])
+
+    def _snapshot(self, step: int) -> Iterator[_Draft]:
+        """The asked tracks as they were at a step; at the last, as they are."""
+        missing = [(key, position) for key, position in self._of_kind("snapshot") if key.step == step]
+        if not missing:
+            return
+        then, labels = SyntheticSet.load(self._snapshots[step]), self._synthetic.labels.tolist()
+        last, waveforms = then.fingerprint == self._fingerprint, then.config.domain == "waveform"
+        tracks = then.render() if waveforms else then.images()
+        for key, position in missing:
+            if not tracks[position].isfinite().all():
+                raise RunError(f"run {self._run.id}: track {key.track} was not made of numbers at step {step}")
+            source = Source(
+                kind=key.kind,
+                title=f"Step {step}",
+                file=f"{_FOLDER}/{key.track}-step-{step}.flac",
+                label=labels[position],
+                track=key.track,
+                step=step,
+            )
+            if last:
+                track = self._made[Key("track", track=key.track)]
+                same = {"file": track.file, "error": track.error}
+                yield _Draft(source.model_copy(update=same), wave=self._heard(key.track))
+            elif waveforms:
+                yield _Draft(source, wave=tracks[position].clamp(-1, 1).numpy())
+            else:
+                yield _Draft(source, image=tracks[position])
+
+
+def _in_parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Items in lists of that size, the last of what is left."""
+    iterator = iter(items)
+    while part := list(islice(iterator, size)):
+        yield part

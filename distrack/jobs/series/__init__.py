@@ -1,0 +1,1 @@
+"""Series of distillations: sweeps and temporal condensations."""

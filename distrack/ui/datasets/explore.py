@@ -1,0 +1,180 @@
+"""A prepared dataset, looked at and listened to."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+import torch
+from numpy.typing import NDArray
+
+from distrack import datasets, jobs, runs
+from distrack.audio import SAMPLE_RATE, Wave, flac_bytes, level
+from distrack.datasets import Dataset, Index, Prepared
+from distrack.datasets.contract import Split
+from distrack.distill.config import DistillConfig
+from distrack.features import FEATURES, FeatureConfig, build_feature
+from distrack.figures.all import class_balance, clip_views, colour_range, data_uri, distribution, image_png
+from distrack.images import RealImages, real_images
+from distrack.settings import settings
+from distrack.ui.shared.page import ink
+
+_TILES = 12
+_SIDES: tuple[Split, ...] = ("train", "validation", "test")
+
+
+# Not for long: files may change while they are looked at.
+@st.cache_resource(max_entries=8, ttl=30, show_spinner="Reading the index")
+def _opened(
+    name: str,
+    data_path: Path | None,
+    fold: int | None,
+    changed: float,  # noqa: ARG001
+) -> tuple[Prepared, dict[Split, RealImages]] | None:
+    config = DistillConfig(dataset=name, data_path=data_path, test_fold=fold)
+    index = datasets.index(name, config.data_path, test_fold=fold)
+    prepared = datasets.prepared(index, seconds=config.seconds, cache_path=settings().cache_path)
+    return None if prepared is None else (prepared, real_images(prepared, config.feature))
+
+
+def explore(dataset: Dataset, data_path: Path | None) -> None:
+    """Everything that is known of a prepared dataset; nothing where it is not prepared."""
+    run = jobs.place(dataset.name, data_path)
+    if jobs.found(run) is None or run.status().state in runs.ALIVE or not datasets.home(dataset, data_path).is_dir():
+        return
+    fold = None
+    if dataset.folds:
+        fold = st.segmented_control("Test fold", dataset.folds, default=dataset.test_fold, required=True, key="fold")
+    opened = _opened(dataset.name, data_path, fold, (run.path / "report.json").stat().st_mtime)
+    if opened is None:
+        _opened.clear()
+        st.info("The files have changed since they were prepared, or another length was: prepare them again.")
+        return
+    prepared, sides = opened
+    here = {"dataset": dataset.name} | ({"path": str(data_path)} if data_path else {})
+    st.page_link("pages/distill.py", label="Distil it", icon=":material/science:", query_params=here)
+    _numbers(prepared)
+    _balance(prepared)
+    _class_means(prepared, sides["train"])
+    _clips(prepared, sides)
+    _left_out(prepared)
+
+
+def _numbers(prepared: Prepared) -> None:
+    index = prepared.index
+    with st.container(horizontal=True):
+        st.metric("Classes", len(index.classes))
+        for side in _SIDES:
+            if count := len(prepared.split_rows(side)):
+                st.metric({"train": "Training clips", "test": "Test clips"}.get(side, "Validation clips"), f"{count:,}")
+        st.metric("Seconds a clip", f"{prepared.seconds:g}")
+        st.metric("Files left out", len(prepared.skipped))
+    st.caption(f"No two sides of the split share a **{index.disjoint_by}**. " + " · ".join(index.notes))
+
+
+def _balance(prepared: Prepared) -> None:
+    index = prepared.index
+    counts = Counter((index.clips[row].split, index.clips[row].label) for row in prepared.rows)
+    st.subheader("Class balance")
+    labels = range(len(index.classes))
+    st.plotly_chart(
+        class_balance(index.classes, {side: [counts[side, label] for label in labels] for side in _SIDES}),
+        key="balance",
+    )
+    left, right = st.columns(2)
+    facts = prepared.facts[prepared.rows]
+    left.subheader("Duration")
+    left.plotly_chart(distribution(facts[:, 0], title="seconds of the whole file"), key="durations")
+    right.subheader("Level")
+    right.plotly_chart(distribution(facts[:, 1], title="RMS of the clip, dBFS", colour="full"), key="levels")
+
+
+def _class_means(prepared: Prepared, train: RealImages) -> None:
+    st.subheader("Mean of each class")
+    st.caption("Mean log-mel-spectrogram of the training clips: time to the right, frequency upwards.")
+    means = _means(hash((prepared.key, train.rows.tobytes(), train.labels.tobytes())), train)
+    low, high = colour_range(means)
+    with st.container(horizontal=True):
+        for name, image in zip(prepared.index.classes, means, strict=True):
+            with st.container(width=140):
+                st.image(data_uri(image_png(image, low=low, high=high)), caption=name, alt=f"mean of class {name}")
+
+
+@st.cache_data(max_entries=8, show_spinner="Taking the mean of each class")
+def _means(what: int, _train: RealImages) -> NDArray[np.float32]:  # noqa: ARG001
+    sums = np.zeros((_train.classes, *_train.shape))
+    for batch, labels in _train.batches(torch.device("cpu")):
+        np.add.at(sums, labels.numpy(), batch.squeeze(1).numpy())
+    means: NDArray[np.float32] = (sums / np.bincount(_train.labels, minlength=_train.classes)[:, None, None]).astype(
+        np.float32
+    )
+    return means
+
+
+def _clips(prepared: Prepared, sides: dict[Split, RealImages]) -> None:
+    index = prepared.index
+    st.subheader("Clips")
+    first, second, third = st.columns([2, 1.2, 1])
+    name = first.selectbox("Class", index.classes, key="class")
+    side = second.selectbox("Side", [side for side in _SIDES if len(prepared.split_rows(side))], key="side")
+    images = sides[side]
+    positions = images.of_class(index.classes.index(name))
+    pages = max(1, -(-len(positions) // _TILES))
+    page = third.number_input(f"Page of {pages}", 1, pages, 1, key=f"page-{name}-{side}")
+    here = positions[(page - 1) * _TILES : page * _TILES]
+    if not len(here):
+        return
+    pictures = images.batch(here, torch.device("cpu")).squeeze(1).numpy()
+    low, high = colour_range(pictures)
+    with st.container(horizontal=True):
+        for position, picture in zip(here, pictures, strict=True):
+            row = int(images.rows[position])
+            with st.container(border=True, width=186):
+                path = index.clips[row].path
+                st.image(data_uri(image_png(picture, low=low, high=high)), width="stretch", alt=f"clip {path.name}")
+                st.audio(_sound(prepared.waveforms[row]), format="audio/flac", alt=path.name)
+                st.caption(path.name)
+    _one_clip(prepared, [int(row) for row in images.rows[here]])
+
+
+def _sound(wave: Wave) -> bytes:
+    return flac_bytes(level(np.array(wave)))
+
+
+def _one_clip(prepared: Prepared, rows: list[int]) -> None:
+    st.subheader("One clip, taken apart")
+    clips = prepared.index.clips
+    row = st.selectbox("Clip", rows, format_func=lambda row: clips[row].path.name, key="clip")
+    wave = np.array(prepared.waveforms[row])
+    st.audio(_sound(wave), format="audio/flac", alt=clips[row].path.name)
+    st.plotly_chart(clip_views(wave, SAMPLE_RATE, _views(wave), ink=ink()), key=f"views-{row}")
+    said = f"`{clips[row].path}`, {prepared.facts[row, 0]:.2f} s, {prepared.facts[row, 1]:.1f} dBFS"
+    st.caption(said + (f", group {clips[row].group}" if clips[row].group else ""))
+
+
+def _views(wave: Wave) -> dict[str, tuple[NDArray[np.float32], float]]:
+    views = {}
+    for name in FEATURES:
+        config = FeatureConfig(name=name)
+        with torch.no_grad():
+            image = build_feature(config)(torch.from_numpy(wave)[None])[0, 0].numpy()
+        title = FEATURES[name].title
+        if name == "melspectrogram":
+            title, image = f"{title} (dB)", 10 * np.log10(np.maximum(image, 1e-10))
+        views[title] = (image, config.hop_length / SAMPLE_RATE)
+    return views
+
+
+def _left_out(prepared: Prepared) -> None:
+    if prepared.skipped:
+        st.subheader("Files that could not be used")
+        st.dataframe([{"file": str(skip.path), "why": skip.reason} for skip in prepared.skipped], hide_index=True)
+    if prepared.index.unlisted:
+        with st.expander(f"{len(prepared.index.unlisted)} audio files that the dataset's own list does not name"):
+            st.code("\n".join(str(path) for path in prepared.index.unlisted[:200]), language=None)
+
+
+def pieces(index: Index) -> None:
+    """Recordings without classes: chosen by name and played."""
+    chosen = st.selectbox("Piece", [clip.path for clip in index.clips], format_func=lambda path: path.name)
+    st.audio(str(chosen))

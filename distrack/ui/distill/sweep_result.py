@@ -1,0 +1,73 @@
+"""What a sweep has measured: accuracy by tracks per class and training set, its table, and the way to its runs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from distrack import jobs, runs
+from distrack.figures.all import run_bars
+from distrack.jobs.series import series, sweep
+from distrack.ui.shared.page import ink
+
+
+def said(job: jobs.SweepJob) -> str:
+    """A sweep in a few words."""
+    counts = ", ".join(str(each.ipc) for each in job.distillations)
+    folds = f", each of {len(job.folds)} official folds in turn" * bool(job.folds)
+    seeds = f", {job.seeds} seeds" * (job.seeds > 1)
+    return f"{job.first.dataset}, {counts} per class, {job.first.feature.name}, {job.first.preset}{folds}{seeds}"
+
+
+def result(run: runs.Run) -> None:
+    """Bars and table, as far as they are measured."""
+    report: jobs.SweepReport | None = series.report_of(run)
+    if report is None or not report.rows:
+        return
+    st.subheader("Accuracy on real test clips")
+    by = list(dict.fromkeys(_by(row) for row in report.rows))
+    picked = st.selectbox("Measured by", by, key=f"by-{run.id}") if len(by) > 1 else by[0]
+    rows = [row for row in report.rows if _by(row) == picked]
+    chance = None if report.classes is None else 1 / report.classes
+    bars = {f"{count} per class": [row for row in rows if row.tracks_per_class == count] for count in _counts(rows)}
+    st.altair_chart(run_bars(bars, chance=chance, ink=ink()), key=f"bars-{run.id}-{picked}")
+    over = "the folds, of each fold's mean" if report.folds else "all seeds, of distillation and of evaluation"
+    st.caption(f"Lines: 95 % interval over {over}. Dotted: chance.")
+    st.dataframe([_row(row) for row in report.rows], hide_index=True, key=f"table-{run.id}")
+    notes = [f"test and training clips are disjoint by {report.disjoint_by}", *report.notes]
+    st.caption("  \n".join(f"{note[:1].upper()}{note[1:]}." for note in notes))
+
+
+def _by(row: sweep.SweepRow) -> str:
+    return f"{row.evaluator}, {row.network}"
+
+
+def _counts(rows: Sequence[sweep.SweepRow]) -> list[int]:
+    return list(dict.fromkeys(row.tracks_per_class for row in rows))
+
+
+def _row(row: sweep.SweepRow) -> dict[str, Any]:
+    interval = row.accuracy.interval
+    return {
+        "tracks per class": row.tracks_per_class,
+        "floats per class": f"{row.floats_per_class:,}",
+        "evaluator": row.evaluator,
+        "trained on": row.trained_on,
+        "accuracy": f"{row.accuracy.mean:.3f} ± {row.accuracy.std:.3f} ({len(row.accuracy.runs)})",
+        "95 %": "" if interval is None else "{:.3f} to {:.3f}".format(*interval),
+        "gain": "" if row.gain is None else f"{row.gain:+.3f}",
+        "macro F1": f"{row.macro_f1:.3f}",
+        "network": row.network,
+    }
+
+
+def compare(run: runs.Run, job: jobs.SweepJob) -> None:
+    """The way to the Compare page with the runs that are done."""
+    done = [cell.run_id for cell in series.cells_of(job, run.id) if series.finished(run, cell)]
+    if len(done) > 1:
+        st.page_link(
+            "pages/compare.py",
+            label="Compare its runs",
+            icon=":material/compare_arrows:",
+            query_params=[("run", name) for name in done],
+        )

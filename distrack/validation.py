@@ -1,0 +1,70 @@
+"""Validation of configs: overrides merged over presets, and pydantic's errors as one line a person can act on."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import pydantic
+from pydantic import BaseModel
+
+from distrack.errors import ConfigError
+
+# Values by field name, nested configs as mappings.
+Overrides = Mapping[str, Any]
+C = TypeVar("C", bound=BaseModel)
+
+
+class Option(NamedTuple):
+    """Annotates a config field whose command-line option differs from its path joined by dashes.
+
+    A field is given as ``--pool-size`` where its path in the config is ``pool.size``. An `Option` on a field replaces
+    that whole name; an `Option` on a nested config replaces the prefix of its fields, and an empty name drops it.
+
+    Attributes:
+        name: the option without its leading dashes.
+        aliases: other spellings that are accepted.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+
+
+def from_preset(model: type[C], overrides: Overrides) -> C:
+    """Builds a config from overrides; a value of None counts as absent, so that the model's own preset fills it.
+
+    Raises:
+        ConfigError: one line that names the field, the value and what is allowed.
+    """
+    try:
+        return model.model_validate(merged({}, overrides))
+    except pydantic.ValidationError as error:
+        raise ConfigError(explain(error)) from None
+
+
+def explain(error: pydantic.ValidationError) -> str:
+    """The first error of a failed validation, in one line."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    value = first["input"]
+    return f"{field} {value!r}: {message}" if field and not isinstance(value, Mapping) else f"{field} {message}".strip()
+
+
+def merged(base: Overrides, over: Overrides) -> dict[str, Any]:
+    """`base` with the values of `over`, nested configs merged field by field; a value of None counts as absent."""
+    result = dict(base)
+    for key, value in over.items():
+        if isinstance(value, Mapping):
+            inner = result.get(key, {})
+            result[key] = merged(inner if isinstance(inner, Mapping) else {"name": inner}, value)
+        elif value is not None:
+            result[key] = value
+    return result
+
+
+def filled(base: Overrides, given: Overrides) -> dict[str, Any]:
+    """`given`, and from `base` the values that it lacks, nested configs field by field."""
+    result = {**base, **given}
+    for key in base.keys() & given.keys():
+        if isinstance(base[key], Mapping) and isinstance(given[key], Mapping):
+            result[key] = filled(base[key], given[key])
+    return result
