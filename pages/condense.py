@@ -8,7 +8,7 @@ from distrack.jobs.series.grid import NOTES
 from distrack.ui.condense import form as condense
 from distrack.ui.condense import result as condensing
 from distrack.ui.shared import series_panel as shown
-from distrack.ui.shared.page import begin, told
+from distrack.ui.shared.page import begin, show_errors
 from distrack.ui.shared.run_in_view import runs_path
 
 begin(
@@ -33,7 +33,7 @@ def form(before: jobs.CondenseJob | None) -> None:
         condense.summary(job)
         st.caption("Note: " + "; ".join(NOTES) + ".")
         if st.button("Condense", type="primary", icon=":material/compress:", key="condense"):
-            told(lambda: launch(job))
+            show_errors(lambda: launch(job))
 
 
 run = shown.named(series.CONDENSATION)

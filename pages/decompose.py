@@ -7,7 +7,7 @@ import streamlit as st
 from distrack.jobs import decomposition
 from distrack.ui.decompose import form as decompose
 from distrack.ui.decompose import live as decomposing
-from distrack.ui.shared.page import begin, told
+from distrack.ui.shared.page import begin, show_errors
 from distrack.ui.shared.run_in_view import runs_path
 
 begin("Decompose", "Takes a sound apart into a few events with a time, a pitch and a decay: move them like notes.")
@@ -28,5 +28,5 @@ if run is not None:
 else:
     asked = decompose.ask()
     if asked is not None and st.button("Take apart", type="primary", icon=":material/call_split:", key="take-apart"):
-        told(partial(launch, asked))
+        show_errors(partial(launch, asked))
     decomposing.earlier()

@@ -7,7 +7,7 @@ from distrack.jobs.series import series
 from distrack.ui.distill import form, live
 from distrack.ui.distill import sweep_result as sweeping
 from distrack.ui.shared import series_panel as shown
-from distrack.ui.shared.page import begin, told
+from distrack.ui.shared.page import begin, show_errors
 from distrack.ui.shared.run_in_view import named, runs_path
 
 begin("Distill", "Turn thousands of real clips into a handful of synthetic tracks per class, and watch them form.")
@@ -39,7 +39,7 @@ def ask(before: jobs.DistillJob | None, label: str, key: str) -> None:
     form.budget(job)
     folds = form.every_fold(job)
     if st.button(label, type="secondary" if before else "primary", icon=":material/science:", key=key):
-        told(lambda: launch(job) if folds is None else launch_folds(folds))
+        show_errors(lambda: launch(job) if folds is None else launch_folds(folds))
 
 
 run, sweep = named(), shown.named(series.SWEEP)

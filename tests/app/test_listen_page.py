@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from distrack import jobs, runs
 from distrack.audio import SAMPLE_RATE, flac_bytes
 from distrack.distill import SyntheticSet
+from distrack.errors import RunError
 from distrack.export import bundle
 from distrack.jobs.listening import blind as blind_test
 from tests.app.page import opened, texts
@@ -123,6 +124,20 @@ def test_a_blind_test_is_answered_to_its_end_and_its_answers_are_kept(app: AppTe
     assert "You were right" in texts(app)
     assert [metric.value for metric in app.metric][:2] == ["2 of 2", "2 of 2"]
     assert "All listeners, 1 test" in texts(app)
+
+
+def test_the_error_of_an_answer_that_cannot_be_saved_stays_on_the_page(
+    app: AppTest, heard: runs.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object) -> None:
+        raise RunError("the disk is full")
+
+    opened(app, "listen", run=heard.id, view="Guess")
+    app.button(key="begin").click().run()
+    monkeypatch.setattr(blind_test, "answer", full)
+    next(button for button in app.button if (button.key or "").startswith("answer-")).click().run()
+    assert [error.value for error in app.error] == ["the disk is full"]
+    assert "Question 1 of" in app.get("progress")[0].proto.text
 
 
 def test_what_is_taken_along_is_what_the_command_writes(app: AppTest, finished: runs.Run, tmp_path: Path) -> None:

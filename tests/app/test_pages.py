@@ -12,7 +12,7 @@ from distrack import jobs, runs
 from distrack.datasets import DATASETS
 from distrack.distill import PRESETS
 from distrack.distill.parameterisations import PARAMETERISATIONS
-from distrack.errors import DatasetError
+from distrack.errors import DatasetError, RunError
 from distrack.features import FEATURES
 from distrack.networks import NETWORKS
 from distrack.settings import settings
@@ -170,6 +170,18 @@ def test_copies_are_looked_for_and_shown_with_the_nearest_clip(app: AppTest, fin
         assert "test clips" in texts(app)
     finally:
         (finished.path / "inspection.json").unlink()
+
+
+def test_the_error_of_a_check_that_cannot_start_stays_on_the_page(
+    app: AppTest, finished: runs.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_run: runs.Run, *_words: str) -> None:
+        raise RunError("the disk is full")
+
+    opened(app, "evaluate", run=finished.id)
+    monkeypatch.setattr(runs, "launch", full)
+    app.button(key="inspect").click().run()
+    assert [error.value for error in app.error] == ["the disk is full"]
 
 
 def test_a_run_whose_synthetic_set_is_gone_keeps_its_figures(app: AppTest, finished: runs.Run) -> None:

@@ -10,7 +10,7 @@ from distrack.datasets import Dataset, home
 from distrack.datasets.upload import store_upload
 from distrack.settings import settings
 from distrack.ui.shared import job_panel as shown
-from distrack.ui.shared.page import told
+from distrack.ui.shared.page import show_errors
 from distrack.validation import from_preset
 
 _EVERY = 0.5
@@ -47,7 +47,7 @@ def panel(dataset: Dataset, data_path: Path | None) -> None:
 
 def _start(dataset: Dataset, data_path: Path | None, *, download: bool) -> None:
     asked = {"dataset": dataset.name, "data_path": data_path, "download": download}
-    if told(lambda: jobs.launch_preparation(from_preset(jobs.Preparation, asked))):
+    if show_errors(lambda: jobs.launch_preparation(from_preset(jobs.Preparation, asked))):
         st.rerun()
 
 
@@ -61,7 +61,7 @@ def _progress(run: runs.Run, was_alive: bool) -> None:
             shown.bar(status)
         if button.button("Stop", icon=":material/stop:", key="stop-preparation", width="stretch"):
             with st.spinner("Stopping"):
-                stopped = told(lambda: runs.stop(run))
+                stopped = show_errors(lambda: runs.stop(run))
             if stopped:
                 st.rerun()
     elif status.error and status.state != "unreadable":
@@ -94,7 +94,7 @@ def upload() -> None:
             given = ((file.name, file) for file in files)
             stored: list[Path] = []
             with st.spinner("Storing"):
-                told(lambda: stored.append(store_upload(name, given, data_path=settings().data_path)))
+                show_errors(lambda: stored.append(store_upload(name, given, data_path=settings().data_path)))
             if stored:
                 st.query_params.from_dict({"dataset": "FOLDER", "path": str(stored[0])})
                 st.rerun()

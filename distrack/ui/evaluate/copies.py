@@ -19,7 +19,7 @@ from distrack.evaluate.memorisation import Side, Space
 from distrack.figures.all import colour_range, data_uri, embedding_map, image_png, nearness
 from distrack.images import RealImages, real_images
 from distrack.settings import settings
-from distrack.ui.shared.page import ink, told
+from distrack.ui.shared.page import ink, show_errors
 from distrack.ui.shared.run_in_view import DEMO
 
 _NEAREST = 8
@@ -53,8 +53,8 @@ def show(run: runs.Run) -> None:
 def _offer(run: runs.Run) -> None:
     st.caption("Compares every track with all real clips: seconds for a few thousand of them.")
     idle = run.path != DEMO and run.status().state not in runs.ALIVE
-    if idle and st.button("Look for copies", icon=":material/compare:", key="inspect"):
-        told(lambda: runs.launch(run, "inspect"))
+    wanted = idle and st.button("Look for copies", icon=":material/compare:", key="inspect")
+    if wanted and show_errors(lambda: runs.launch(run, "inspect")):
         st.rerun()
 
 

@@ -13,7 +13,7 @@ from distrack.errors import DistrackError, RunError
 from distrack.evaluate import BASELINES, EVALUATORS, Evaluation, EvaluationConfig, Report, compared
 from distrack.figures.all import confusion_matrix, run_bars
 from distrack.networks import NETWORKS, check_shape
-from distrack.ui.shared.page import ink, told
+from distrack.ui.shared.page import ink, show_errors
 
 # Learning rates that are tried on held-out clips.
 _RATES = ("0.002", "0.006", "0.02")
@@ -169,7 +169,7 @@ def ask(run: runs.Run) -> None:
         return
     words = ["--evaluators", ",".join(evaluators), "--baselines", ",".join(baselines), "--seeds", str(seeds)]
     words += ["--architectures", ",".join(networks), "--learning-rates", ",".join(_RATES if held_out else ())]
-    if told(lambda: runs.launch(run, "evaluate", *words)):
+    if show_errors(lambda: runs.launch(run, "evaluate", *words)):
         st.rerun()
 
 

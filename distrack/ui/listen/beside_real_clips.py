@@ -15,7 +15,7 @@ from distrack.features import FeatureConfig, build_feature
 from distrack.figures.all import colour_range, data_uri, image_png
 from distrack.jobs.listening.sounds import Kind, Listening, Source
 from distrack.ui.shared import job_panel as shown
-from distrack.ui.shared.page import told
+from distrack.ui.shared.page import show_errors
 from distrack.ui.shared.run_in_view import DEMO
 from distrack.ui.sound import Heard, Sound, player
 
@@ -81,7 +81,7 @@ def _offer(run: runs.Run, label: str, command: list[str], said: str) -> None:
         if status.error:
             st.error(status.error)
         with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button(label, icon=":material/headphones:", key="listen") and told(
+            if st.button(label, icon=":material/headphones:", key="listen") and show_errors(
                 lambda: runs.launch(run, *command)
             ):
                 st.rerun()

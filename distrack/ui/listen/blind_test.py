@@ -1,5 +1,7 @@
 """The blind test on the Listen page: questions one by one, then how often listeners were right."""
 
+from functools import partial
+
 import soundfile
 import streamlit as st
 
@@ -9,7 +11,7 @@ from distrack.distill import SyntheticSet
 from distrack.jobs.listening import blind as blind_test
 from distrack.jobs.listening.blind import BlindTest, Result, Task, Trial
 from distrack.jobs.listening.sounds import Source
-from distrack.ui.shared.page import told
+from distrack.ui.shared.page import show_errors
 from distrack.ui.shared.run_in_view import DEMO
 
 _TRIALS = 12
@@ -32,7 +34,7 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
     if test is None:
         number = st.slider("Questions", 4, 40, _TRIALS, 2)
         if st.button("Begin", type="primary", icon=":material/hearing:", key="begin"):
-            told(lambda: _go(blind_test.begin(run, listening, synthetic.classes, trials=number)))
+            show_errors(lambda: _go(blind_test.begin(run, listening, synthetic.classes, trials=number)))
     elif test.current is not None:
         _question(run, test, test.current)
         return
@@ -57,11 +59,13 @@ def _question(run: runs.Run, test: BlindTest, trial: Trial) -> None:
     for column, source in zip(st.columns(len(trial.sounds)), trial.sounds, strict=True):
         column.audio(_levelled(run, source), format="audio/flac")
     choices = test.choices(trial)
+    given = None
     with st.container(horizontal=True):
-        for choice, said in enumerate(choices):
-            if st.button(said, key=f"answer-{test.id}-{number}-{choice}"):
-                told(lambda choice=choice: blind_test.answer(run, test, choice))  # type: ignore[misc]
-                st.rerun()
+        for choice, label in enumerate(choices):
+            if st.button(label, key=f"answer-{test.id}-{number}-{choice}"):
+                given = choice
+    if given is not None and show_errors(partial(blind_test.answer, run, test, given)):
+        st.rerun()
 
 
 def _levelled(run: runs.Run, source: Source) -> bytes:

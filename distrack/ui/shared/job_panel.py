@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from distrack import runs
-from distrack.ui.shared.page import told
+from distrack.ui.shared.page import show_errors
 from distrack.ui.shared.run_in_view import runs_path
 
 _COLOURS = {
@@ -95,7 +95,7 @@ def stop_button(run: runs.Run, stop: Callable[[runs.Run], object]) -> None:
     """Stops a job that is at work."""
     if st.button("Stop", icon=":material/stop:", key=f"stop-{run.id}", width="stretch"):
         with st.spinner("Stopping"):
-            stopped = told(lambda: stop(run))
+            stopped = show_errors(lambda: stop(run))
         if stopped:
             st.rerun()
 
@@ -103,7 +103,7 @@ def stop_button(run: runs.Run, stop: Callable[[runs.Run], object]) -> None:
 def resume_button(run: runs.Run, launch: Callable[[runs.Run], object]) -> None:
     """Goes on with a job that is not at work."""
     asked = st.button("Resume", icon=":material/play_arrow:", key=f"resume-{run.id}", width="stretch", type="primary")
-    if asked and told(lambda: launch(run)):
+    if asked and show_errors(lambda: launch(run)):
         st.rerun()
 
 

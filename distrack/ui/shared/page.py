@@ -26,8 +26,12 @@ def ink() -> str:
     return "#f3ecf2" if st.context.theme.type == "dark" else "#231b2e"
 
 
-def told(action: Callable[[], object]) -> bool:
-    """Does something that a person asked for; what went wrong is said. Whether it went well."""
+def show_errors(action: Callable[[], object]) -> bool:
+    """Runs an action and shows its error on the page.
+
+    Returns:
+        whether the action succeeded; a caller that reruns the page does so only then, because a rerun wipes the error
+    """
     try:
         action()
     except DistrackError as error:
