@@ -26,7 +26,7 @@ from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
 from distrack.errors import ConfigError, RunError, unknown
 from distrack.export.card import COLUMNS, card, readable
-from distrack.figures.all import colour_range, image_png
+from distrack.figures.images import colour_range, image_png
 from distrack.runs.folder import Run
 from distrack.settings import user_path
 

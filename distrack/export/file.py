@@ -9,7 +9,7 @@ from distrack.export.latex import latex_text
 from distrack.export.page import html_report
 from distrack.export.scores import scores
 from distrack.export.spreadsheet import csv_text
-from distrack.figures.all import run_bars
+from distrack.figures.accuracy import run_bars
 
 ENDINGS = (".csv", ".tex", ".html", ".png", ".svg")
 _INK = "#231b2e"

@@ -16,7 +16,7 @@ from distrack.export.comparison import Entry, differing, groups, measured_by
 from distrack.export.players import Heard, heard
 from distrack.export.scores import Scores, lowest_recall, scores
 from distrack.export.template import TEMPLATE
-from distrack.figures.all import Placed, accuracy_against_budget, run_bars
+from distrack.figures.accuracy import Placed, accuracy_against_budget, run_bars
 
 # The page's own text colour, light or dark.
 _INK = "currentColor"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from distrack.distill import SyntheticSet
 from distrack.errors import RunError
-from distrack.figures.all import colour_range, data_uri, image_png
+from distrack.figures.images import colour_range, data_uri, image_png
 from distrack.runs.folder import Run
 
 _MOST = 10

@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from distrack.audio import SAMPLE_RATE, flac_bytes
-from distrack.figures.all import image_png
+from distrack.figures.images import image_png
 from distrack.ui.sound import Heard, Sheet, Sound, player, soundboard
 
 _TIME = np.arange(SAMPLE_RATE, dtype=np.float32) / SAMPLE_RATE

@@ -26,7 +26,7 @@ from distrack.export import csv_text, figure_bytes, html_report, latex_text
 from distrack.export.comparison import Entry, evaluations, table
 from distrack.export.latex import escaped
 from distrack.export.scores import scores
-from distrack.figures.all import run_bars
+from distrack.figures.accuracy import run_bars
 from distrack.runs import Run
 from distrack.settings import PROJECT
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from distrack.evaluate import Comparison
 from distrack.export import comparison as table
-from distrack.figures.all import Placed, accuracy_against_budget
+from distrack.figures.accuracy import Placed, accuracy_against_budget
 from distrack.ui.compare.choice import Choice, say_recipes, switch
 from distrack.ui.shared.page import ink
 

@@ -8,7 +8,9 @@ import streamlit as st
 
 from distrack.evaluate import Evaluation
 from distrack.export import comparison as table
-from distrack.figures.all import confusion_matrix, loss_curves, run_bars
+from distrack.figures.accuracy import run_bars
+from distrack.figures.confusion import confusion_matrix
+from distrack.figures.loss import loss_curves
 from distrack.ui.compare import leaderboard
 from distrack.ui.compare.choice import Choice, pick, say_recipes
 from distrack.ui.evaluate.scores import class_names
@@ -186,7 +188,7 @@ def _confusion(group: Sequence[table.Entry], measured: dict[str, list[Evaluation
         classes = class_names(entry.run, len(evaluation.confusion))
         with column:
             st.markdown(f"**{entry.run.id}**  \nlearnt from {evaluation.trained_on}, {evaluation.accuracy.mean:.1%}")
-            st.plotly_chart(confusion_matrix(evaluation, classes, ink=ink()), key=f"matrix-{place}-{name}")
+            st.plotly_chart(confusion_matrix(evaluation.confusion, classes, ink=ink()), key=f"matrix-{place}-{name}")
 
 
 def _losses(group: Sequence[table.Entry], place: str) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from distrack import jobs, runs
 from distrack.distill import SyntheticSet
-from distrack.figures.all import duration_curve
+from distrack.figures.accuracy import duration_curve
 from distrack.jobs.series import condensation, series
 from distrack.ui.shared.track_grid import pictures
 

@@ -14,7 +14,8 @@ from distrack.datasets import Dataset, Index, Prepared
 from distrack.datasets.contract import Split
 from distrack.distill.config import DistillConfig
 from distrack.features import FEATURES, FeatureConfig, build_feature
-from distrack.figures.all import class_balance, clip_views, colour_range, data_uri, distribution, image_png
+from distrack.figures.clips import class_balance, clip_views, distribution
+from distrack.figures.images import colour_range, data_uri, image_png
 from distrack.images import RealImages, real_images
 from distrack.settings import settings
 from distrack.ui.shared.page import ink

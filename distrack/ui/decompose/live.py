@@ -5,7 +5,7 @@ import streamlit as st
 from distrack import runs
 from distrack.decompose import Events
 from distrack.errors import DistrackError, RunError
-from distrack.figures.all import quality_curve
+from distrack.figures.quality import quality_curve
 from distrack.jobs import decomposition
 from distrack.ui.decompose import studio
 from distrack.ui.shared import job_panel as shown

@@ -31,7 +31,8 @@ from distrack.decompose import (
 from distrack.decompose.files import save
 from distrack.decompose.plane import Plane, plane
 from distrack.errors import DistrackError
-from distrack.figures.all import event_plane, image_png
+from distrack.figures.events import event_plane
+from distrack.figures.images import image_png
 from distrack.jobs import decomposition
 from distrack.settings import settings
 from distrack.ui.shared.run_in_view import runs_path

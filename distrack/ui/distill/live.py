@@ -5,7 +5,7 @@ import streamlit as st
 from distrack import runs
 from distrack.errors import RunError
 from distrack.evaluate import Report
-from distrack.figures.all import loss_curve
+from distrack.figures.loss import loss_curve
 from distrack.ui.shared import job_panel as shown
 from distrack.ui.shared import track_grid as tracks
 

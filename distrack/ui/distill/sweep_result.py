@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from distrack import jobs, runs
-from distrack.figures.all import run_bars
+from distrack.figures.accuracy import run_bars
 from distrack.jobs.series import series, sweep
 from distrack.ui.shared.page import ink
 

@@ -16,7 +16,9 @@ from distrack.errors import DistrackError
 from distrack.evaluate import Inspection
 from distrack.evaluate.maps import Method
 from distrack.evaluate.memorisation import Side, Space
-from distrack.figures.all import colour_range, data_uri, embedding_map, image_png, nearness
+from distrack.figures.embedding import embedding_map
+from distrack.figures.images import colour_range, data_uri, image_png
+from distrack.figures.nearness import nearness
 from distrack.images import RealImages, real_images
 from distrack.settings import settings
 from distrack.ui.shared.page import ink, show_errors

@@ -11,7 +11,8 @@ from distrack import jobs, runs
 from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError, RunError
 from distrack.evaluate import BASELINES, EVALUATORS, Evaluation, EvaluationConfig, Report, compared
-from distrack.figures.all import confusion_matrix, run_bars
+from distrack.figures.accuracy import run_bars
+from distrack.figures.confusion import confusion_matrix
 from distrack.networks import NETWORKS, check_shape
 from distrack.ui.shared.page import ink, show_errors
 
@@ -113,7 +114,7 @@ def _confusion(run: runs.Run, report: Report, classes: Sequence[str]) -> None:
     picked = found[st.selectbox("Measured", list(found), key=f"confusion-{run.id}")]
     left, right = st.columns([2, 1])
     with left:
-        st.plotly_chart(confusion_matrix(picked, classes, ink=ink()), key=f"matrix-{run.id}-{picked.key}")
+        st.plotly_chart(confusion_matrix(picked.confusion, classes, ink=ink()), key=f"matrix-{run.id}-{picked.key}")
     with right:
         st.dataframe(
             [{"class": name, "recall": share} for name, share in zip(classes, picked.recall, strict=True)],

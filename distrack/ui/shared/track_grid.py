@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from distrack.distill import SyntheticSet
-from distrack.figures.all import colour_range, data_uri, image_png
+from distrack.figures.images import colour_range, data_uri, image_png
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from distrack.audio import SAMPLE_RATE, SILENCE, flac_bytes
 from distrack.distill import SyntheticSet
-from distrack.figures.all import colour_range, images_png
+from distrack.figures.images import colour_range, images_png
 from distrack.runs import Run
 from distrack.ui.sound.media import source, url_of
 

@@ -1,0 +1,70 @@
+"""Features as PNG images."""
+
+import base64
+import io
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def image_png(
+    image: NDArray[np.float32], *, low: float, high: float, height: int = 128, width: int | None = None
+) -> bytes:
+    """A feature as a PNG: time runs to the right, frequency upwards.
+
+    Args:
+        low, high: the values drawn darkest and brightest; values beyond them are clipped, NaN counts as `low`.
+        height, width: in pixels; the width is 5/4 of the height by default.
+
+    Shape:
+        - image: ``[bands, frames]``
+    """
+    return _png([_picture(image, low, high, (width or height * 5 // 4, height))])
+
+
+def images_png(images: NDArray[np.float32], *, low: float, high: float, height: int = 128) -> bytes:
+    """Several features in one PNG, below each other, each as `image_png` draws it.
+
+    Shape:
+        - images: ``[n, bands, frames]``
+    """
+    return _png([_picture(image, low, high, (height * 5 // 4, height)) for image in images])
+
+
+def _picture(image: NDArray[np.float32], low: float, high: float, size: tuple[int, int]) -> Image.Image:
+    scaled = (np.nan_to_num(image, nan=low) - low) / max(high - low, 1e-9)
+    pixels = magma()[(np.clip(scaled[::-1], 0, 1) * 255).astype(np.uint8)]
+    return Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
+
+
+def _png(pictures: Sequence[Image.Image]) -> bytes:
+    sheet = Image.fromarray(np.concatenate([np.asarray(picture) for picture in pictures]))
+    buffer = io.BytesIO()
+    sheet.save(buffer, format="PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+@cache
+def magma() -> NDArray[np.uint8]:
+    """The Magma colour scale from dark to bright, ``[256, 3]``."""
+    import plotly.colors
+
+    stops = plotly.colors.sample_colorscale("Magma", np.linspace(0, 1, 256).tolist(), colortype="tuple")
+    return (np.array(stops) * 255).astype(np.uint8)
+
+
+def colour_range(images: NDArray[np.float32]) -> tuple[float, float]:
+    """The darkest and the brightest value for images that are to be compared: their 1st and 99.7th percentile."""
+    finite = images[np.isfinite(images)]
+    if finite.size == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(finite, [1, 99.7])
+    return float(low), float(high)
+
+
+def data_uri(png: bytes) -> str:
+    """A PNG as a `data:` URI, for an HTML page that has no other files."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()

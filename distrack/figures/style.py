@@ -1,0 +1,63 @@
+"""What all figures share: colours, type sizes and the names of training sets. It loads no plotting library."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+# By training set; a set without an entry has the colour of random clips.
+COLOURS = {
+    "synthetic": "#c2407f",
+    "random-selection": "#8d8299",
+    "herding": "#b0884f",
+    "k-means": "#5f86c4",
+    "k-means-centres": "#7f74c9",
+    "class-mean": "#5b8f8a",
+    "full": "#e2793f",
+}
+# By training set, as a legend or an axis shows it; in the order in which training sets are shown.
+NAMES = {
+    "synthetic": "synthetic tracks",
+    "random-selection": "as many random clips",
+    "herding": "as many herded clips",
+    "k-means": "as many k-means medoids",
+    "k-means-centres": "as many k-means centres",
+    "class-mean": "mean of all clips",
+    "full": "all clips",
+}
+# Pixels: readable from the back row of a lecture room.
+FONT_SIZE = 17
+# Arguments of Altair's `configure_axis` and `alt.Legend`.
+AXIS: dict[str, Any] = {"labelFontSize": FONT_SIZE - 2, "titleFontSize": FONT_SIZE - 2}
+LEGEND: dict[str, Any] = {
+    "orient": "bottom",
+    "title": None,
+    "labelFontSize": FONT_SIZE - 3,
+    "labelLimit": 900,
+    "symbolStrokeWidth": 3,
+    "symbolSize": 140,
+    "columnPadding": 24,
+    "rowPadding": 5,
+}
+_SERIES = ("#c2407f", "#5f86c4", "#d0912f", "#4f9e8f", "#8a74d6", "#d5603f", "#7d9440", "#c77bb0")
+
+
+def colour_of(training_set: str) -> str:
+    """The colour of a training set by its name ("synthetic", "full")."""
+    return COLOURS.get(training_set, COLOURS["random-selection"])
+
+
+def series_colours(count: int) -> list[str]:
+    """Colours for what has none of its own: runs, parameterisations, domains."""
+    return [_SERIES[k % len(_SERIES)] for k in range(count)]
+
+
+def readable(figure: "go.Figure") -> "go.Figure":
+    """The same Plotly figure with large type and a transparent background, so that the page's own colour shows."""
+    figure.update_layout(
+        font={"size": FONT_SIZE},
+        margin={"l": 10, "r": 70, "t": 40, "b": 10},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    return figure
