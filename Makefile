@@ -9,7 +9,11 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: help app test lint format bench demo clean
+.PHONY: help app check test lint style types floors quick-tests all-tests format bench demo clean
+
+# As many processes as cores; `make test WORKERS=4` takes another number.
+WORKERS ?= auto
+PYTEST := $(PY) -m pytest -n $(WORKERS) --no-loadscope-reorder
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,16 +22,31 @@ app: $(VENV)/.app ## set up, prepare the embedded dataset, open the app on PORT 
 	$(PY) -m distrack prepare --dataset SPOKEN_DIGITS
 	$(PY) -m distrack app
 
-test: $(VENV)/.test ## set up what tests need, then lint, types, floors and all tests
-	$(MAKE) lint
-	@browser="$$($(PY) tests/chromium.py)" && echo "browser: $$browser" && \
-	DISTRACK_CHROMIUM="$$browser" $(PY) -m pytest
+check: $(VENV)/.test ## what to run while you work: lint, types, floors, unit and contract tests
+	@$(MAKE) --no-print-directory style floors
+	@$(MAKE) --no-print-directory -j2 types quick-tests
 
-lint: $(VENV)/.test ## ruff, mypy --strict, the floors
+test: $(VENV)/.test ## everything: what `make check` runs, and the pages without a browser and in Chromium
+	@$(MAKE) --no-print-directory style floors
+	@$(MAKE) --no-print-directory -j2 types all-tests
+
+lint: style types floors ## ruff, mypy --strict, the floors
+
+style: $(VENV)/.test
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+
+types: $(VENV)/.test
 	$(VENV)/bin/mypy
+
+floors: $(VENV)/.test
 	$(VENV)/bin/lint-imports
+
+quick-tests: $(VENV)/.test
+	$(PYTEST) tests/unit tests/contract distrack
+
+all-tests: $(VENV)/.test
+	@browser="$$($(PY) tests/chromium.py)" && echo "browser: $$browser" && DISTRACK_CHROMIUM="$$browser" $(PYTEST)
 
 format: $(VENV)/.test ## ruff's own format and fixes
 	$(VENV)/bin/ruff format .

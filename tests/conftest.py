@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from xdist.scheduler import LoadScopeScheduling
 
 from distrack import runs
 from distrack.audio import SAMPLE_RATE, Wave
@@ -47,6 +48,19 @@ TINY: Mapping[str, Any] = {
     "balance": "spread",
     "tracks_per_step": 0,
 }
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """Gives a worker all tests of a file, and of the browser's folder: they share what is made once, as a server."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/browser" if nodeid.startswith("tests/browser/") else nodeid.split("::", maxsplit=1)[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """How pytest-xdist deals the tests to its workers."""
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
