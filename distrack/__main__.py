@@ -10,6 +10,6 @@ _WORKERS = frozenset({"prepare", "distill", "condense", "resume", "evaluate", "i
 if __name__ == "__main__":  # a process that measures beside this one imports it too
     if len(sys.argv) > 1 and sys.argv[1] in _WORKERS:
         compute_fast("distrack")
-    from distrack.cli.commands import main
+    from distrack.cli import main
 
     main()

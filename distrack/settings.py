@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     mirror: str | None = Field(None, validation_alias=_named("DISTRACK_MIRROR"))
     s3_bucket: str | None = Field(None, validation_alias=_named("S3_BUCKET"))
     device: str = Field("auto", validation_alias=_named("DISTRACK_DEVICE"))
+    plugins: str = Field("", validation_alias=_named("DISTRACK_PLUGINS"))
 
     @property
     def cache_path(self) -> Path:

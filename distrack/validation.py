@@ -17,15 +17,32 @@ class Option(NamedTuple):
     """Annotates a config field whose command-line option differs from its path joined by dashes.
 
     A field is given as ``--pool-size`` where its path in the config is ``pool.size``. An `Option` on a field replaces
-    that whole name; an `Option` on a nested config replaces the prefix of its fields, and an empty name drops it.
+    that whole name. An `Option` on a nested config, or on one that is chosen from a registry, replaces the prefix of
+    the fields inside; an empty name drops it.
 
     Attributes:
-        name: the option without its leading dashes.
+        name: the option without its leading dashes, or the prefix.
         aliases: other spellings that are accepted.
+        own: of a nested config, the option that gives its `name`, if it is not the field's own.
+        off: of a nested config that may be None, the option that makes it None.
     """
 
     name: str
     aliases: tuple[str, ...] = ()
+    own: str = ""
+    off: str = ""
+
+
+class Positional(NamedTuple):
+    """Annotates a config field that is a positional argument of the command.
+
+    Attributes:
+        metavar: what `--help` calls it.
+        many: it may be given several times; each makes a job of its own.
+    """
+
+    metavar: str = "NAME"
+    many: bool = False
 
 
 def from_preset(model: type[C], overrides: Overrides) -> C:
@@ -58,6 +75,16 @@ def merged(base: Overrides, over: Overrides) -> dict[str, Any]:
             result[key] = merged(inner if isinstance(inner, Mapping) else {"name": inner}, value)
         elif value is not None:
             result[key] = value
+    return result
+
+
+def overlaid(base: Overrides, over: Overrides) -> dict[str, Any]:
+    """`base` with the values of `over`, nested configs merged field by field; a value of None replaces too."""
+    result = dict(base)
+    for key, value in over.items():
+        before = result.get(key)
+        both = isinstance(value, Mapping) and isinstance(before, Mapping)
+        result[key] = overlaid(before, value) if both else value  # type: ignore[arg-type]
     return result
 
 

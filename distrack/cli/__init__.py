@@ -1,4 +1,4 @@
-"""The command line: thin commands over the engine, their options, and what a terminal shows."""
+"""The command line: thin commands over the engine, options generated from configs, and output on the terminal."""
 
 from distrack.cli.commands import main
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distrack.answers import VERSION
+from distrack.known_reports import VERSION
 
 
 class Memory:

@@ -1,42 +1,42 @@
-"""Jobs: what can be run. One file or folder a kind."""
+"""Jobs: everything that can be run. One file or folder a kind; importing this package registers all of them."""
 
-from distrack.jobs import decomposition
-from distrack.jobs.distillation.job import DistillJob
-from distrack.jobs.distillation.work import inspect, listen, measure, work
-from distrack.jobs.listening.sounds import Listening, Source
-from distrack.jobs.preparation import Found, Preparation, found, launch_preparation, place, work_on_preparation
-from distrack.jobs.series import series
-from distrack.jobs.series.cells import Cell
-from distrack.jobs.series.condensation import CondenseReport
-from distrack.jobs.series.grid import CondenseJob, Grid, condense_job, fitting, possible
-from distrack.jobs.series.sweep import SweepJob, SweepReport, sweep_of
-from distrack.runs.folder import create
+from distrack.jobs.contract import (
+    JOBS,
+    Job,
+    Table,
+    all_runs,
+    as_json,
+    find,
+    from_json,
+    job_of,
+    kind_of,
+    launch,
+    report_of,
+    resume,
+    runs_path_of,
+    shell_text,
+    stop,
+    work,
+)
+from distrack.registry import discover
+
+discover(__name__, __path__)
 
 __all__ = [
-    "Cell",
-    "CondenseJob",
-    "CondenseReport",
-    "DistillJob",
-    "Found",
-    "Grid",
-    "Listening",
-    "Preparation",
-    "Source",
-    "SweepJob",
-    "SweepReport",
-    "condense_job",
-    "create",
-    "decomposition",
-    "fitting",
-    "found",
-    "inspect",
-    "launch_preparation",
-    "listen",
-    "measure",
-    "place",
-    "possible",
-    "series",
-    "sweep_of",
+    "JOBS",
+    "Job",
+    "Table",
+    "all_runs",
+    "as_json",
+    "find",
+    "from_json",
+    "job_of",
+    "kind_of",
+    "launch",
+    "report_of",
+    "resume",
+    "runs_path_of",
+    "shell_text",
+    "stop",
     "work",
-    "work_on_preparation",
 ]

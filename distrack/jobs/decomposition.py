@@ -1,17 +1,17 @@
-"""A decomposition: one clip taken apart into events, as a run like the others."""
+"""The decomposition: a part of a recording becomes events."""
 
 import contextlib
 import io
 import logging
-import shlex
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-import pydantic
 import safetensors.numpy
 import soundfile
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from safetensors import SafetensorError
 
@@ -32,79 +32,25 @@ from distrack.decompose import (
 )
 from distrack.decompose.limits import MOST_KEPT
 from distrack.errors import AudioError, ConfigError, EventsError, RunError
-from distrack.jobs.distillation.job import flat, option
-from distrack.jobs.distillation.work import Watch, logged
-from distrack.runs.control import start
-from distrack.runs.folder import ALIVE, Run, make_folder, new_name
-from distrack.runs.session import Session
+from distrack.jobs.contract import Job, Table, read_report, register
+from distrack.runs import Run, Session
 from distrack.settings import user_path
+from distrack.validation import Positional
 
 log = logging.getLogger(__name__)
 
-# Decompositions wait for each other, not for a distillation that takes its hour.
-QUEUE = "decomposition"
 _CHECKPOINT_SECONDS = 2.0
-# Seconds between two looks that are kept for whoever watches, and how many are kept.
-_LOOK_SECONDS = 0.5
-_LOOKS = 60
-# Numbers of events that the curve of quality is measured at.
-_CURVE = 9
-# Fields whose option is not their own name.
-_OPTIONS = {
-    "pursuit.snr_db": "snr",
-    **{f"pursuit.{name}": name for name in ("atoms", "orthogonal", "waveforms", "waveform_seconds")},
-    **{f"splat.{name}": name for name in ("iterations", "envelope", "initialisation", "sparsity", "prune")},
-}
-
-
-class DecomposeJob(DecomposeConfig):
-    """Which part of which recording is taken apart, and how.
-
-    Attributes:
-        file: the recording.
-        start: where the part begins, in seconds.
-        seconds: how long it is; None is to the end.
-        sample_rate: in Hz; None is the file's own.
-        mono: the mean of the channels.
-    """
-
-    file: Path
-    start: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    sample_rate: Annotated[int, Field(ge=1_000, le=192_000)] | None = None
-    mono: bool = False
-
-    @field_validator("file")
-    @classmethod
-    def _whole(cls, path: Path) -> Path:
-        return user_path(path)
-
-    @property
-    def usual_name(self) -> str:
-        """What a run is called unless it is named."""
-        stem = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in self.file.stem)
-        return f"{stem.strip('-')[:40] or 'clip'}_{self.method}_{self.events}"
-
-    def command(self) -> str:
-        """What a person types for the same: only what differs from the defaults."""
-        plain = dict(flat(DecomposeJob(file=self.file, preset=self.preset)))
-        words = ["python", "-m", "distrack", "decompose", str(self.file), "--method", self.method]
-        words += ["--events", str(self.events)]
-        words += [] if self.preset == "quick" else ["--preset", self.preset]
-        for field, value in flat(self):
-            if field in {"file", "preset", "method", "events"} or value == plain[field]:
-                continue
-            name = _OPTIONS.get(field)
-            words += [f"--{name or field.replace('_', '-')}"] if value is True else _worded(field, name, value)
-        return shlex.join(words)
-
-
-def _worded(field: str, name: str | None, value: Any) -> list[str]:
-    return option(field, value) if name is None else [f"--{name.replace('_', '-')}", str(value)]
+# Seconds between two snapshots for viewers, and the most snapshots that are kept.
+_SNAPSHOT_SECONDS = 0.5
+_MAX_SNAPSHOTS = 60
+# Numbers of events at which the quality is measured.
+_QUALITY_POINTS = 9
+# Share of the time that writing checkpoints may take.
+_CHECKPOINT_SHARE = 0.05
 
 
 class Quality(BaseModel):
-    """How near the strongest events alone come to the clip."""
+    """Quality of a reconstruction from the strongest events alone."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -117,15 +63,16 @@ class DecomposeReport(BaseModel):
     """`report.json` of a decomposition.
 
     Attributes:
+        method: name of the decomposer.
         file: name of the recording.
-        start, clip_seconds: which part of it.
-        events: how many were found.
+        start, clip_seconds: the part of it that was decomposed, in seconds.
+        stereo: whether both channels were decomposed together.
+        events: number of events.
         floats: numbers stored for them.
-        seconds: wall time of finding them.
+        seconds: wall time of the decomposition.
         snr_db: energy of the clip over that of the residual.
         spectral_convergence: see `distrack.decompose.quality`.
-        curve: the same of its strongest events alone.
-        stereo: whether both channels were taken apart together.
+        curve: the quality of reconstructions from fewer events.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -144,55 +91,139 @@ class DecomposeReport(BaseModel):
     curve: tuple[Quality, ...]
 
 
-# The folder
+@register
+class DecomposeJob(DecomposeConfig, Job):
+    """Decomposes a part of a recording into events, which can be edited like notes.
 
-
-def create(runs_path: Path, job: DecomposeJob, name: str | None = None) -> Run:
-    """A new run's folder with its config, and what is taken apart beside it, so that the recording may go.
-
-    Raises:
-        AudioError: the recording cannot be used.
-        ConfigError: more would be learnt from it than can be kept.
-        RunError: the name is taken or cannot be a folder's, or the runs path is not writable.
+    The part itself is stored in the run's folder, so that the recording may disappear. The events are the same, bit for
+    bit, however often the run was interrupted.
     """
-    segment = _read(job)
-    learnt = job.pursuit.waveforms * round(job.pursuit.waveform_seconds * segment.sample_rate)
-    if job.pursuit.atoms == "learned" and learnt > MOST_KEPT:
-        raise ConfigError(
-            f"waveforms: {learnt:,} samples in all of them, {MOST_KEPT:,} can be kept: learn fewer or shorter"
+
+    kind: ClassVar[str] = "decomposition"
+    verb: ClassVar[str] = "decompose"
+    summary: ClassVar[str] = "Decomposes a recording into events that can be edited like notes."
+    report_type: ClassVar[type[DecomposeReport]] = DecomposeReport
+    always_given: ClassVar[tuple[tuple[str, ...], ...]] = (("events",),)
+
+    file: Annotated[
+        Path,
+        Positional("FILE"),
+        Field(title="Recording", description="The recording.", examples=["recording.wav"]),
+    ]
+    start: Annotated[
+        float,
+        Field(ge=0, allow_inf_nan=False, title="Start (s)", description="Start of the part, in seconds."),
+    ] = 0.0
+    seconds: Annotated[
+        float | None,
+        Field(gt=0, allow_inf_nan=False, title="Seconds", description="Length of the part; to the end if not given."),
+    ] = None
+    sample_rate: Annotated[
+        int | None,
+        Field(
+            ge=1_000,
+            le=192_000,
+            title="Sample rate",
+            description="Sample rate in Hz; the recording's own if not given. A lower one is faster and loses what "
+            "lies above half of it.",
+        ),
+    ] = None
+    mono: Annotated[
+        bool,
+        Field(
+            title="Mono", description="Decompose the mean of the channels; otherwise events have a place between them."
+        ),
+    ] = False
+
+    @field_validator("file")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return user_path(path)
+
+    @property
+    def usual_name(self) -> str:
+        """File, method and number of events."""
+        stem = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in self.file.stem)
+        return f"{stem.strip('-')[:40] or 'clip'}_{self.method}_{self.events}"
+
+    def create(self, runs_path: Path, name: str) -> Run:
+        """Makes the folder of a new run with the part that is decomposed, `original.wav`.
+
+        Raises:
+            AudioError: the recording cannot be used.
+            ConfigError: the waveforms to learn would be more than events may share.
+            RunError: the name is taken, or the folder cannot be made.
+        """
+        segment = self._segment()
+        learnt = self.pursuit.waveforms * round(self.pursuit.waveform_seconds * segment.sample_rate)
+        if self.pursuit.atoms == "learned" and learnt > MOST_KEPT:
+            raise ConfigError(
+                f"waveforms: {learnt:,} samples in all of them, at most {MOST_KEPT:,}: learn fewer or shorter ones"
+            )
+        run = super().create(runs_path, name)
+        file = io.BytesIO()
+        soundfile.write(file, segment.wave.T, segment.sample_rate, format="WAV", subtype="FLOAT")
+        run.write("original.wav", file.getvalue())
+        return run
+
+    def _segment(self) -> Segment:
+        try:
+            return read_segment(
+                self.file, start=self.start, seconds=self.seconds, sample_rate=self.sample_rate, mono=self.mono
+            )
+        except AudioError as error:
+            raise AudioError(f"{self.file}: {error}") from None
+
+    def work(self, run: Run, session: Session) -> DecomposeReport:
+        """Finds the events, renders them, and measures the quality."""
+        wave, rate = original(run)
+        if not events_file(run).is_file():
+            _find_events(run, DECOMPOSERS[self.method](wave, rate, self), session, self.events)
+        events = Events.load(events_file(run))
+        report = DecomposeReport(
+            method=self.method,
+            file=self.file.name,
+            start=self.start,
+            clip_seconds=wave.shape[1] / rate,
+            sample_rate=rate,
+            stereo=len(wave) == 2,
+            events=len(events),
+            floats=events.floats,
+            seconds=round(session.seconds().get("decompose", 0.0), 3),
+            **_measured(events, wave, session),
         )
-    run = make_folder(runs_path, new_name(job.usual_name) if name is None else name, job)
-    file = io.BytesIO()
-    soundfile.write(file, segment.wave.T, segment.sample_rate, format="WAV", subtype="FLOAT")
-    run.write("original.wav", file.getvalue())
-    return run
+        render_to(events, run.path / "reconstruction.flac")
+        run.write("report.json", report.model_dump_json(indent=2))
+        return report
+
+    def worth_keeping(self, run: Run) -> bool:
+        """A run with its recording can be resumed."""
+        return (run.path / "original.wav").is_file()
+
+    @classmethod
+    def tables(cls, report: Any, run_id: str) -> list[Table]:
+        """Quality by number of events."""
+        part = f"{report.file}, {report.clip_seconds:.2f} s at {report.sample_rate:,} Hz"
+        return [
+            Table(
+                f"{run_id}: {part}, {report.floats:,} floats, decomposed in {report.seconds:.1f} s",
+                ("events", "SNR, dB", "spectral convergence"),
+                [(str(row.events), f"{row.snr_db:.1f}", f"{row.spectral_convergence:.3f}") for row in report.curve],
+            )
+        ]
 
 
-def _read(job: DecomposeJob) -> Segment:
-    try:
-        return read_segment(job.file, start=job.start, seconds=job.seconds, sample_rate=job.sample_rate, mono=job.mono)
-    except AudioError as error:
-        raise AudioError(f"{job.file}: {error}") from None
+def decomposition_report(run: Run) -> DecomposeReport | None:
+    """The report of a decomposition, or None."""
+    report: DecomposeReport | None = read_report(run, DecomposeJob)
+    return report
 
 
-def job_of(run: Run) -> DecomposeJob:
-    """The job as asked.
+def original(run: Run) -> tuple[NDArray[np.float32], int]:
+    """The part of the recording that is decomposed, ``[channels, samples]``, and its sample rate.
 
     Raises:
-        RunError: `config.json` is missing, damaged, or a distillation's.
-    """
-    try:
-        return DecomposeJob.model_validate_json((run.path / "config.json").read_bytes())
-    except (OSError, pydantic.ValidationError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RunError(f"run {run.id}: config.json is missing or no decomposition's ({reason})") from None
-
-
-def original(run: Run) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float32]], int]:
-    """What is taken apart, ``[channels, samples]``, and its sample rate.
-
-    Raises:
-        RunError: it is gone or damaged.
+        RunError: it is missing or damaged.
     """
     try:
         wave, rate = soundfile.read(run.path / "original.wav", dtype="float32", always_2d=True)
@@ -206,30 +237,22 @@ def events_file(run: Run) -> Path:
     return run.path / "events.safetensors"
 
 
-def report_of(run: Run) -> DecomposeReport | None:
-    """What was measured, or None."""
-    try:
-        return DecomposeReport.model_validate_json((run.path / "report.json").read_bytes())
-    except (OSError, pydantic.ValidationError):
-        return None
-
-
 def edits_file(run: Run) -> Path:
     """The edits that were made to the events."""
     return run.path / "edits.json"
 
 
 def put_aside(run: Run) -> None:
-    """Begins without edits again; the file is kept under another name."""
+    """Discards the edits; their file is renamed, not deleted."""
     with contextlib.suppress(OSError):
         edits_file(run).replace(run.path / "edits.put-aside.json")
 
 
 def history(run: Run) -> History:
-    """The edits that were made to the events, done and undone.
+    """The edits of the events, done and undone.
 
     Raises:
-        EventsError: they cannot be read.
+        EventsError: the file cannot be read.
     """
     try:
         return History.from_json(edits_file(run).read_text(encoding="utf-8"))
@@ -240,7 +263,7 @@ def history(run: Run) -> History:
 
 
 def keep_history(run: Run, edits: History) -> None:
-    """Stores the edits beside the events, so that whoever opens the run finds them.
+    """Stores the edits of the events in the run's folder.
 
     Raises:
         RunError: the disk is full or the folder is gone.
@@ -248,147 +271,81 @@ def keep_history(run: Run, edits: History) -> None:
     run.write(edits_file(run).name, edits.model_dump_json())
 
 
-def launch(run: Run) -> None:
-    """Starts the work in a process that outlives whoever started it.
-
-    Raises:
-        RunError: a process works on the run already, or none could be started.
-    """
-    if run.status().state in ALIVE:
-        raise RunError(f"run {run.id} is at work: stop it first")
-    start(run, "resume", run.id, "--runs-path", str(run.path.parent.absolute()), device=QUEUE)
-
-
 # The work
 
 
-def work(run: Run, *, watch: Watch | None = None) -> DecomposeReport:
-    """Finishes a decomposition: new, stopped, failed or left by a process that is gone.
+def _find_events(run: Run, decomposer: Decomposer, session: Session, events: int) -> None:
+    """The phase `decompose`: drives the decomposer, with snapshots for viewers and checkpoints."""
+    _restore(run, decomposer)
+    session.phase("decompose", events)
+    viewed = saved = time.monotonic()
+    pause = _CHECKPOINT_SECONDS
+    for progress in decomposer:
+        now = time.monotonic()
+        if now - viewed > _SNAPSHOT_SECONDS:
+            _snapshot(run, decomposer, progress, session)
+            viewed = time.monotonic()
+        if session.stop_requested or now - saved > pause:
+            run.write("checkpoint.safetensors", safetensors.numpy.save(dict(decomposer.state())))
+            saved = time.monotonic()
+            # The residual of a long clip takes long to write.
+            pause = max(_CHECKPOINT_SECONDS, (saved - now) / _CHECKPOINT_SHARE)
+        session.progress(progress.step, progress.steps, f"{progress.events} events", progress.loss)
+    result = decomposer.events()
+    if not len(result):
+        raise EventsError("the decomposition has no events: the clip holds too little sound")
+    run.write("events.json", result.to_json())
+    run.write("events.safetensors", result.to_bytes())
+    run.checkpoint.unlink(missing_ok=True)
 
-    The events are the same, bit for bit, however often the run was cut off.
 
-    Raises:
-        DistrackError: the run failed; its status says so too.
-        Stopped: the run was asked to stop.
-    """
-    job = job_of(run)
-    wave, rate = original(run)
-    with Session(run, QUEUE).working() as session, logged(run):
-        return _Worker(run, job, wave, rate, session, watch or (lambda *_: None)).finish()
+def _snapshot(run: Run, decomposer: Decomposer, progress: Progress, session: Session) -> None:
+    record: dict[str, Any] = {"step": progress.step, "events": progress.events}
+    record |= {} if progress.snr_db is None else {"snr_db": round(progress.snr_db, 3)}
+    record |= {} if progress.loss is None else {"loss": progress.loss}
+    run.append_metrics(t=round(session.elapsed(), 3), **record)
+    events = decomposer.events()
+    if len(events):
+        run.write(f"snapshots/{progress.step}.safetensors", events.to_bytes())
+    snapshots = list(run.snapshots().values())
+    for path in snapshots[1:-1:2] if len(snapshots) > _MAX_SNAPSHOTS else ():
+        path.unlink(missing_ok=True)
 
 
-class _Worker:
-    def __init__(
-        self,
-        run: Run,
-        job: DecomposeJob,
-        wave: np.ndarray[tuple[int, int], np.dtype[np.float32]],
-        rate: int,
-        session: Session,
-        watch: Watch,
-    ) -> None:
-        self.run, self.job, self.wave, self.rate = run, job, wave, rate
-        self.session, self.watch = session, watch
+def _restore(run: Run, decomposer: Decomposer) -> None:
+    if not run.checkpoint.is_file():
+        return
+    try:
+        decomposer.restore(safetensors.numpy.load_file(run.checkpoint))
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        log.warning("the checkpoint cannot be read (%s): starts again", error)
 
-    def finish(self) -> DecomposeReport:
-        """Events, the sounds they make, and how good they are."""
-        if not events_file(self.run).is_file():
-            self._take_apart()
-        found = Events.load(events_file(self.run))
-        return self._measured(found)
 
-    def _take_apart(self) -> None:
-        decomposer = DECOMPOSERS[self.job.method](self.wave, self.rate, self.job)
-        self._restore(decomposer)
-        self.session.phase("decompose", self.job.events)
-        looked = saved = time.monotonic()
-        pause = _CHECKPOINT_SECONDS
-        for progress in decomposer:
-            now = time.monotonic()
-            if now - looked > _LOOK_SECONDS:
-                self._look(decomposer, progress)
-                looked = time.monotonic()
-            if self.session.stop_asked or now - saved > pause:
-                self.run.write("checkpoint.safetensors", safetensors.numpy.save(dict(decomposer.state())))
-                saved = time.monotonic()
-                # What takes long to write, as a long clip's residual, is written less often.
-                pause = max(_CHECKPOINT_SECONDS, 20 * (saved - now))
-            said = f"{progress.events} events"
-            self.watch("decompose", progress.step, progress.steps, said, progress.loss)
-            self.session.progress(progress.step, progress.steps, said)
-        found = decomposer.events()
-        if not len(found):
-            raise EventsError("no events were found: the clip holds too little to take apart")
-        self.run.write("events.json", found.to_json())
-        self.run.write("events.safetensors", found.to_bytes())
-        self.run.checkpoint.unlink(missing_ok=True)
-
-    def _look(self, decomposer: Decomposer, progress: Progress) -> None:
-        """What was found so far, for whoever watches."""
-        record: dict[str, Any] = {"step": progress.step, "events": progress.events}
-        record |= {} if progress.snr_db is None else {"snr_db": round(progress.snr_db, 3)}
-        record |= {} if progress.loss is None else {"loss": progress.loss}
-        self.run.append_metrics(t=round(self.session.elapsed(), 3), **record)
-        found = decomposer.events()
-        if len(found):
-            self.run.write(f"snapshots/{progress.step}.safetensors", found.to_bytes())
-        looks = list(self.run.snapshots().values())
-        for path in looks[1:-1:2] if len(looks) > _LOOKS else ():
-            path.unlink(missing_ok=True)
-
-    def _restore(self, decomposer: Decomposer) -> None:
-        if not self.run.checkpoint.is_file():
-            return
-        try:
-            decomposer.restore(safetensors.numpy.load_file(self.run.checkpoint))
-        except (SafetensorError, OSError, KeyError, ValueError) as error:
-            log.warning("the checkpoint cannot be read (%s): starts again", error)
-
-    def _measured(self, found: Events) -> DecomposeReport:
-        steps = [*_curve_at(len(found)), len(found)]
-        self.session.phase("measure", len(steps))
-        curve = []
-        for number, count in enumerate(steps):
-            self.watch("measure", number, len(steps), f"{count} events", None)
-            self.session.progress(number, len(steps), f"{count} events")
-            some = render(_only(found, count))
-            curve.append(
-                Quality(
-                    events=count,
-                    snr_db=round(snr_db(self.wave, some), 3),
-                    spectral_convergence=round(spectral_convergence(self.wave, some), 5),
-                )
+def _measured(events: Events, wave: NDArray[np.float32], session: Session) -> dict[str, Any]:
+    """The phase `measure`: quality of the strongest 1, 2, ... events and of all of them."""
+    counts = [*_quality_points(len(events)), len(events)]
+    session.phase("measure", len(counts))
+    curve = []
+    for number, count in enumerate(counts):
+        session.progress(number, len(counts), f"{count} events")
+        sound = render(soloed(events, strongest(events, count)))
+        curve.append(
+            Quality(
+                events=count,
+                snr_db=round(snr_db(wave, sound), 3),
+                spectral_convergence=round(spectral_convergence(wave, sound), 5),
             )
-        self.watch("measure", len(steps), len(steps), "", None)
-        self.session.progress(len(steps), len(steps))
-        report = DecomposeReport(
-            method=self.job.method,
-            file=self.job.file.name,
-            start=self.job.start,
-            clip_seconds=self.wave.shape[1] / self.rate,
-            sample_rate=self.rate,
-            stereo=len(self.wave) == 2,
-            events=len(found),
-            floats=found.floats,
-            seconds=round(self.session.seconds().get("decompose", 0.0), 3),
-            snr_db=curve[-1].snr_db,
-            spectral_convergence=curve[-1].spectral_convergence,
-            curve=tuple(curve),
         )
-        render_to(found, self.run.path / "reconstruction.flac")
-        self.run.write("report.json", report.model_dump_json(indent=2))
-        return report
+    session.progress(len(counts), len(counts))
+    last = curve[-1]
+    return {"snr_db": last.snr_db, "spectral_convergence": last.spectral_convergence, "curve": tuple(curve)}
 
 
-def _curve_at(count: int) -> list[int]:
-    """Numbers of events below all of them, evenly spread by ratio.
+def _quality_points(count: int) -> Sequence[int]:
+    """Numbers of events below `count`, evenly spread by ratio.
 
-    >>> _curve_at(64)
+    >>> _quality_points(64)
     [1, 2, 3, 4, 6, 10, 16, 25, 40]
     """
-    found = np.unique(np.geomspace(1, max(count, 1), _CURVE + 1).round().astype(int))
-    return [int(number) for number in found if number < count]
-
-
-def _only(events: Events, count: int) -> Events:
-    return soloed(events, strongest(events, count))
+    points = np.unique(np.geomspace(1, max(count, 1), _QUALITY_POINTS + 1).round().astype(int))
+    return [int(point) for point in points if point < count]

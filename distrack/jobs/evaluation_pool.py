@@ -1,4 +1,4 @@
-"""Measurements in processes of their own: each keeps what it finds, where the evaluation that follows looks first."""
+"""Measurements in several processes: each stores its predictions in the cache that the evaluation reads afterwards."""
 
 import multiprocessing
 import os
@@ -10,35 +10,50 @@ from typing import NamedTuple
 
 import torch
 
-from distrack.distill import SyntheticSet
+from distrack.distill import DistillConfig, SyntheticSet
 from distrack.evaluate import Asked, Memory, remember
 from distrack.images import Material, load
-from distrack.runs.folder import Run
+from distrack.jobs.results import synthetic_file
+from distrack.runs import Run
 
 _POLL = 0.3
 
 
 class _Task(NamedTuple):
-    run_path: Path
-    asked: Asked
+    synthetic: Path
+    config: DistillConfig
+    measurement: Asked
     seed: int
-    memory: Path
+    device: torch.device
+    cache: Path
 
 
 def measure_in_processes(
-    run: Run, plan: Sequence[Asked], memory: Memory, *, processes: int, progress: Callable[[int, int], None]
+    run: Run,
+    config: DistillConfig,
+    plan: Sequence[Asked],
+    cache: Memory,
+    *,
+    device: torch.device,
+    processes: int,
+    progress: Callable[[int, int], None],
 ) -> None:
-    """Makes every measurement of a plan, several at once; the cores are shared out among the processes.
+    """Makes all measurements of a plan in a pool of processes that share the cores.
 
     Args:
-        run: whose synthetic set is measured.
-        plan: what is asked for.
-        memory: where what is found is kept.
-        processes: how many, at most.
-        progress: told how many measurements are done of how many, several times a second; what it raises ends the
-            processes.
+        run: holds the synthetic set.
+        config: its distillation.
+        plan: the measurements; each is made once per seed.
+        cache: where the predictions are stored.
+        device: where to compute.
+        processes: size of the pool, at most.
+        progress: told `(done, total)` several times a second; an exception that it raises ends the pool.
     """
-    tasks = [_Task(run.path, asked, seed, memory.folder) for asked in plan for seed in range(asked.config.seeds)]
+    tasks = [
+        _Task(synthetic_file(run), config, measurement, seed, device, cache.folder)
+        for measurement in plan
+        for seed in range(measurement.config.seeds)
+    ]
     processes = min(processes, len(tasks))
     if not processes:
         return
@@ -56,30 +71,30 @@ def measure_in_processes(
 
 
 def _begin(threads: int) -> None:
-    # Whoever presses Ctrl-C is heard by the process that began this one, which ends it.
+    # Ctrl-C reaches the process that made the pool, which ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
 
 
 def _measure(task: _Task) -> None:
-    material, synthetic, device = _loaded(task.run_path)
+    material = _material(task.config)
     remember(
-        synthetic,
+        SyntheticSet.load(task.synthetic),
         material.train,
         material.test,
-        task.asked,
+        task.measurement,
         task.seed,
-        device=device,
-        memory=Memory(task.memory),
+        device=task.device,
+        memory=Memory(task.cache),
     )
 
 
 @lru_cache(maxsize=1)
-def _loaded(path: Path) -> tuple[Material, SyntheticSet, torch.device]:
-    run = Run(path)
-    job = run.job()
-    return (
-        load(job.dataset, job.data_path, test_fold=job.test_fold, seconds=job.seconds, feature=job.feature),
-        SyntheticSet.load(run.synthetic),
-        job.chosen_device(),
+def _material(config: DistillConfig) -> Material:
+    return load(
+        config.dataset,
+        config.data_path,
+        test_fold=config.test_fold,
+        seconds=config.seconds,
+        feature=config.feature,
     )

@@ -1,153 +1,156 @@
-"""A preparation: a dataset downloaded, decoded and seen as images, as a job with a folder that tells how far it is."""
+"""The preparation: a dataset is downloaded or made, decoded once, and turned into images of the default feature."""
 
 import hashlib
 import logging
 import os
 import re
-import shlex
 import time
 from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from distrack import datasets
+from distrack.datasets import DATASETS
 from distrack.distill import DistillConfig
+from distrack.distill.config import LONGEST, SHORTEST
 from distrack.errors import RunError
-from distrack.images import Material, load
-from distrack.jobs.distillation.work import Watch, logged
-from distrack.runs.control import start
-from distrack.runs.folder import ALIVE, Run
-from distrack.runs.session import Session
+from distrack.images import load
+from distrack.jobs.contract import Job, Table, as_json, read_report, register
+from distrack.registry import NameIn
+from distrack.runs import Run, Session
 from distrack.settings import settings, user_path
 
 log = logging.getLogger(__name__)
 
-# Preparations wait for each other, not for what computes on a device.
-_QUEUE = "preparation"
 
-
-class Preparation(DistillConfig):
-    """What is prepared: of a distillation's config the dataset, its folder and the length of a clip."""
-
-    # Where it is not here yet.
-    download: bool = False
-
-    def words(self) -> list[str]:
-        """The command that does it, after `python -m distrack`."""
-        words = ["prepare", "--dataset", self.dataset]
-        words += [] if self.data_path is None else ["--data-path", str(self.data_path)]
-        words += (
-            [] if self.duration == datasets.DATASETS[self.dataset].seconds else ["--duration", f"{self.duration:g}"]
-        )
-        return words + ["--download"] * self.download
-
-    def command(self) -> str:
-        """What a person types for the same."""
-        return shlex.join(["python", "-m", "distrack", *self.words()])
-
-
-class Found(BaseModel):
-    """`report.json` of a preparation: what the dataset turned out to hold.
+class PreparationReport(BaseModel):
+    """`report.json` of a preparation: what the dataset holds.
 
     Attributes:
+        classes: their names.
         train, validation, test: clips on each side of the split.
+        disjoint_by: what no two sides share.
         seconds: fixed length of a clip.
-        skipped: files that could not be used, and why.
-        unlisted: audio files that the dataset's own list does not name.
-        notes: what whoever reads a result should know.
+        skipped: files that could not be used, each with the reason.
+        unlisted: number of audio files that the dataset's own list does not name.
+        notes: sentences that a reader of a result should know.
         took: seconds of work.
+        pieces: number of pieces, of a dataset whose pieces have no class and are only decomposed.
+        root: the dataset's folder.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    classes: tuple[str, ...]
-    train: int
-    validation: int
-    test: int
-    disjoint_by: str
-    seconds: float
-    skipped: tuple[tuple[str, str], ...]
-    unlisted: int
-    notes: tuple[str, ...]
-    took: float
+    classes: tuple[str, ...] = ()
+    train: int = 0
+    validation: int = 0
+    test: int = 0
+    disjoint_by: str = ""
+    seconds: float = 0.0
+    skipped: tuple[tuple[str, str], ...] = ()
+    unlisted: int = 0
+    notes: tuple[str, ...] = ()
+    took: float = 0.0
+    pieces: int | None = None
+    root: str = ""
 
 
-def place(dataset: str, data_path: Path | None = None) -> Run:
-    """The folder that tells of the preparation of a dataset: one for each dataset and folder of a user's own."""
-    name = dataset.lower()
-    if data_path is not None:
-        whole = os.fsencode(user_path(data_path))
-        name += f"-{re.sub(r'[^A-Za-z0-9]+', '-', data_path.name)[:40]}-{hashlib.sha256(whole).hexdigest()[:8]}"
-    return Run(settings().data_path / "preparations" / name)
+@register
+class Preparation(Job):
+    """Downloads or makes a dataset if it is absent, decodes it once, and computes the default feature.
 
-
-def found(run: Run) -> Found | None:
-    """What a finished preparation found, or None."""
-    try:
-        return Found.model_validate_json((run.path / "report.json").read_bytes())
-    except (OSError, ValidationError):
-        return None
-
-
-def launch_preparation(job: Preparation) -> Run:
-    """Starts the preparation as a process of its own.
-
-    Raises:
-        RunError: it is at work already, or cannot be started.
+    What an interrupted preparation has done is not done again.
     """
-    run = _begin(job)
-    if run.status().state in ALIVE:
-        raise RunError(f"{job.dataset} is being prepared already: wait, or stop it first")
-    start(run, *job.words(), device=_QUEUE)
-    return run
 
+    kind: ClassVar[str] = "preparation"
+    verb: ClassVar[str] = "prepare"
+    summary: ClassVar[str] = "Downloads, makes or reads a dataset, and decodes it once."
+    report_type: ClassVar[type[PreparationReport]] = PreparationReport
+    has_own_folder: ClassVar[bool] = False
+    always_given: ClassVar[tuple[tuple[str, ...], ...]] = (("dataset",),)
 
-def work_on_preparation(job: Preparation, *, watch: Watch | None = None) -> Material | None:
-    """Does the preparation here; what an interrupted one has done is not done again.
+    dataset: Annotated[str, NameIn(DATASETS), Field(title="Dataset", description="Name of the dataset.")] = (
+        "SPOKEN_DIGITS"
+    )
+    data_path: Annotated[
+        Path | None, Field(title="Folder", description="Folder that holds the dataset; its usual place if not given.")
+    ] = None
+    duration: Annotated[
+        float | None,
+        Field(
+            ge=SHORTEST,
+            le=LONGEST,
+            title="Seconds of a clip",
+            description="Length of a clip in seconds; the dataset's own if not given.",
+            validate_default=True,
+        ),
+    ] = None
+    download: Annotated[bool, Field(title="Download", description="Download the dataset first if it is absent.")] = (
+        False
+    )
 
-    Returns:
-        the clips; None where the dataset has pieces to be taken apart instead.
+    @field_validator("data_path")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else user_path(path)
 
-    Raises:
-        DistrackError: the dataset cannot be had or used; the folder of the preparation says so too.
-        Stopped: it was asked to stop.
-    """
-    run = _begin(job)
-    told = watch or (lambda *_: None)
-    with Session(run, _QUEUE).working() as session, logged(run):
+    @field_validator("duration")
+    @classmethod
+    def _default_of_the_dataset(cls, seconds: float | None, info: ValidationInfo) -> float | None:
+        return DATASETS[info.data["dataset"]].seconds if seconds is None and "dataset" in info.data else seconds
+
+    def open(self, runs_path: Path, name: str | None = None) -> Run:  # noqa: ARG002
+        """The folder of this dataset's preparation, with the config of this one.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        run = place(self.dataset, self.data_path)
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"cannot write below the data path {settings().data_path}: {error.strerror or error}. "
+                f"Set DISTRACK_DATA_PATH to another place"
+            ) from None
+        run.write("config.json", as_json(self))
+        return run
+
+    def worth_keeping(self, run: Run) -> bool:  # noqa: ARG002
+        """One folder tells of every preparation of a dataset, failed ones included."""
+        return True
+
+    def work(self, run: Run, session: Session) -> PreparationReport:
+        """Downloads, decodes and computes what is not there yet."""
         (run.path / "report.json").unlink(missing_ok=True)
-        begun = time.monotonic()
-
-        def progress(done: int, total: int, what: str) -> None:
-            told(what, done, total, "", None)
-            session.progress(done, total, what)
-
-        def fetching(what: str, done: int, total: int) -> None:
-            told(what, done, total, "", None)
-            said = f"{what} {done / 1e6:.1f} of {total / 1e6:.1f} MB, {rate.of(what, done) / 1e6:.1f} MB/s"
-            session.progress(done, total, said)
-
-        rate = _Rate()
-
-        if job.download and not datasets.home(datasets.DATASETS[job.dataset], job.data_path).is_dir():
+        began = time.monotonic()
+        if self.download and not datasets.home(DATASETS[self.dataset], self.data_path).is_dir():
             session.phase("download")
-            datasets.fetch(job.dataset, job.data_path, progress=fetching)
+            datasets.fetch(self.dataset, self.data_path, progress=_Transfer(session))
         session.phase("prepare")
-        if not datasets.DATASETS[job.dataset].labelled:
-            # Pieces are taken apart as they are: to be there is all.
-            count = len(datasets.look(job.dataset, job.data_path).clips)
-            log.info("%d pieces", count)
-            return None
+        if DATASETS[self.dataset].labelled:
+            report = self._clips(session, began)
+            log.info("%d training and %d test clips, %d skipped", report.train, report.test, len(report.skipped))
+        else:  # pieces are decomposed as they are: it is enough that they are there
+            index = datasets.look(self.dataset, self.data_path)
+            report = PreparationReport(pieces=len(index.clips), root=_readable(index.root))
+            log.info("%d pieces", report.pieces)
+        run.write("report.json", report.model_dump_json(indent=2))
+        return report
+
+    def _clips(self, session: Session, began: float) -> PreparationReport:
+        config = DistillConfig(dataset=self.dataset, data_path=self.data_path, duration=self.duration)
         material = load(
-            job.dataset,
-            job.data_path,
-            test_fold=job.test_fold,
-            seconds=job.seconds,
-            feature=job.feature,
-            progress=progress,
+            self.dataset,
+            config.data_path,
+            test_fold=config.test_fold,
+            seconds=config.seconds,
+            feature=config.feature,
+            progress=session.progress,
         )
         prepared = material.prepared
-        result = Found(
+        return PreparationReport(
             classes=tuple(map(_readable, prepared.index.classes)),
             train=len(material.train),
             validation=len(prepared.split_rows("validation")),
@@ -157,38 +160,61 @@ def work_on_preparation(job: Preparation, *, watch: Watch | None = None) -> Mate
             skipped=tuple((_readable(skip.path), _readable(skip.reason)) for skip in prepared.skipped),
             unlisted=len(prepared.index.unlisted),
             notes=prepared.index.notes,
-            took=round(time.monotonic() - begun, 3),
+            took=round(time.monotonic() - began, 3),
+            root=_readable(prepared.index.root),
         )
-        run.write("report.json", result.model_dump_json(indent=2))
-        log.info("%d training and %d test clips, %d skipped", result.train, result.test, len(result.skipped))
-    return material
+
+    @classmethod
+    def tables(cls, report: Any, run_id: str) -> list[Table]:
+        """One sentence, and the skipped files."""
+        name = run_id.partition("-")[0].upper()
+        if report.pieces is not None:
+            return [Table(f"{name}: {report.pieces} pieces to decompose in {report.root}", (), ())]
+        validation = f", {report.validation} validation" if report.validation else ""
+        notes = [f"note: {note}" for note in report.notes]
+        notes += [f"skipped {path}: {reason}" for path, reason in report.skipped]
+        if report.unlisted:
+            notes.append(f"ignored {report.unlisted} audio files that the dataset's list does not name")
+        return [
+            Table(
+                f"{name}: {len(report.classes)} classes, {report.train} training{validation} and {report.test} test "
+                f"clips of {report.seconds:g} s, disjoint by {report.disjoint_by}",
+                (),
+                (),
+                notes,
+            )
+        ]
 
 
-class _Rate:
-    """Bytes a second since the first word of what is being done: what was there before does not count."""
+def place(dataset: str, data_path: Path | None = None) -> Run:
+    """The folder of a dataset's preparation: one for each dataset and each folder that a user names."""
+    name = dataset.lower()
+    if data_path is not None:
+        whole = os.fsencode(user_path(data_path))
+        name += f"-{re.sub(r'[^A-Za-z0-9]+', '-', data_path.name)[:40]}-{hashlib.sha256(whole).hexdigest()[:8]}"
+    return Run(settings().data_path / "preparations" / name)
 
-    def __init__(self) -> None:
+
+def preparation_report(run: Run) -> PreparationReport | None:
+    """The report of a finished preparation, or None."""
+    report: PreparationReport | None = read_report(run, Preparation)
+    return report
+
+
+class _Transfer:
+    """Progress of downloads as megabytes and their rate, which leaves out what an earlier attempt had received."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._since: dict[str, tuple[float, int]] = {}
 
-    def of(self, what: str, done: int) -> float:
-        """The rate so far."""
-        began, first = self._since.setdefault(what, (time.monotonic(), done))
-        return (done - first) / max(time.monotonic() - began, 0.1)
+    def __call__(self, file: str, done: int, total: int) -> None:
+        began, first = self._since.setdefault(file, (time.monotonic(), done))
+        rate = (done - first) / max(time.monotonic() - began, 0.1)
+        detail = f"{file} {done / 1e6:.1f} of {total / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s"
+        self._session.progress(done, total, detail)
 
 
 def _readable(name: str | Path) -> str:
-    """A name that is no text, as a file's may be, with its odd bytes replaced."""
+    """A file's name with bytes that are no text replaced."""
     return os.fsencode(name).decode("utf-8", "replace")
-
-
-def _begin(job: Preparation) -> Run:
-    run = place(job.dataset, job.data_path)
-    try:
-        run.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(
-            f"cannot write below the data path {settings().data_path}: {error.strerror or error}. "
-            f"Set DISTRACK_DATA_PATH to another place"
-        ) from None
-    run.write("config.json", job.model_dump_json(indent=2))
-    return run

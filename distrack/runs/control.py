@@ -1,11 +1,10 @@
-"""Control: launch a run as a process of its own session, stop it, wait for it."""
+"""Control of a run from outside: launch a process that works on it, stop that process."""
 
 import socket
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import psutil
 
@@ -15,30 +14,22 @@ from distrack.runs.folder import ALIVE, Run, Status
 from distrack.settings import PROJECT
 
 
-def launch(run: Run, *command: str) -> None:
-    """Starts `python -m distrack <command> <run>` so that it outlives whoever started it; `resume` unless told.
+def launch(run: Run, *command: str, device: str) -> None:
+    """Starts `python -m distrack <command>`, which works on a run, as a process that outlives its starter.
+
+    Args:
+        run: the run; its folder exists.
+        command: words of the command.
+        device: the queue that the run waits in; written at once, so that runs launched together keep their order.
 
     Raises:
-        DistrackError: the run's config cannot be read or asks for a device that is not here, a process works on the
-            run already, or none could be started.
+        RunError: a process works on the run already, or none could be started.
     """
     if run.status().state in ALIVE:
-        raise RunError(f"run {run.id} is at work: stop it first")
-    # Known from the start, so that runs launched together take the device in that order.
-    device = str(run.job().chosen_device())
-    words = [*(command or ("resume",)), run.id, "--runs-path", str(run.path.parent.absolute())]
-    start(run, *words, device=device)
-
-
-def start(run: Run, *command: str, device: str) -> None:
-    """Starts `python -m distrack <command>`, which works on a run, in a session of its own.
-
-    Raises:
-        RunError: none could be started.
-    """
+        raise RunError(f"run {run.id} is running: stop it first")
     words = [sys.executable, "-m", "distrack", *command, "--quiet"]
     try:
-        run.stop_request.unlink(missing_ok=True)  # it was for an earlier process
+        run.stop_request.unlink(missing_ok=True)  # it was meant for an earlier process
         with (run.path / "log.txt").open("ab") as log:
             process = subprocess.Popen(
                 words,
@@ -52,9 +43,9 @@ def start(run: Run, *command: str, device: str) -> None:
         started = psutil.Process(process.pid).create_time()
     except (OSError, psutil.Error) as error:
         raise RunError(f"cannot start a process for run {run.id}: {error}") from None
-    # Whoever launches a run lives on, and would keep its process as a zombie.
+    # Without a thread that waits for it, the ended process would stay as a zombie of this one.
     threading.Thread(target=process.wait, name=f"reaper of {process.pid}", daemon=True).start()
-    _say(
+    _write_status(
         run,
         state="queued",
         phase="",
@@ -63,27 +54,28 @@ def start(run: Run, *command: str, device: str) -> None:
         detail="",
         phase_started=time.time(),
         device=device,
+        command=command,
         pid=process.pid,
         process_started=started,
     )
 
 
 def stop(run: Run, *, timeout: float = 10.0) -> Status:
-    """Asks a run to stop and waits until it has; a run whose process is gone is marked stopped.
+    """Asks a run's process to stop and waits until it has; a run whose process is gone is marked as stopped.
 
     Raises:
-        RunError: the run is not at work, or did not stop in time.
+        RunError: the run is not running, or did not stop in time.
     """
     status = run.status()
     if status.state == "stale":
         return _mark_stopped(run)
     if status.state not in ALIVE:
-        raise RunError(f"run {run.id} is not at work: it is {status.state}")
+        raise RunError(f"run {run.id} is not running: it is {status.state}")
     run.write(run.stop_request.name, str(status.pid))
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         status = run.status()
-        if status.state == "stale":  # ended before it could say so
+        if status.state == "stale":  # the process ended before it could write its state
             return _mark_stopped(run)
         if status.state not in ALIVE:
             return status
@@ -92,25 +84,15 @@ def stop(run: Run, *, timeout: float = 10.0) -> Status:
 
 
 def _mark_stopped(run: Run) -> Status:
-    _say(run, state="stopped")
+    _write_status(run, state="stopped")
     run.stop_request.unlink(missing_ok=True)
     return run.status()
 
 
-def _say(run: Run, **fields: object) -> None:
-    """Writes a status for a run that no process of its own speaks for."""
+def _write_status(run: Run, **fields: object) -> None:
+    """Writes a status on behalf of a run that has no process of its own."""
     before = run.status()
     if before.state == "unreadable":
         before = Status(state="queued", started=time.time())
     now = {"heartbeat": time.time(), "host": socket.gethostname(), "error": ""}
     run.write("status.json", before.model_copy(update={**now, **fields}).model_dump_json(indent=2))
-
-
-def tail(path: Path, characters: int = 4000) -> str:
-    """The end of a text file, or nothing where there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - characters))
-            return file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""

@@ -1,49 +1,47 @@
-"""A run is a folder: how it is named, written piece by piece, and read whatever state it is in."""
+"""The folder of a run: its name, its files, and its status. Readers cope with every half-written state."""
 
-import contextlib
 import json
-import os
 import re
 import secrets
 import shutil
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import psutil
 import pydantic
 from pydantic import BaseModel, ConfigDict
 
 from distrack.errors import RunError
-
-if TYPE_CHECKING:
-    from distrack.evaluate import Inspection, Report
-    from distrack.jobs.distillation.job import DistillJob
-    from distrack.jobs.listening.sounds import Listening
+from distrack.files import write_atomically
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed", "stale", "unreadable"]
 ALIVE: frozenset[State] = frozenset({"queued", "running", "stopping"})
-# A process on another machine that shares the folder is taken for gone after this many seconds without a heartbeat.
+# Seconds without a heartbeat after which a process on another machine counts as gone.
 SILENCE = 8.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Status(BaseModel):
-    """`status.json`: where a run stands, as its process last said.
+    """The content of `status.json`: the state that a run's process last wrote.
 
     Attributes:
-        phase: what is being done: `prepare`, `distill`, `invert`, `evaluate`, `inspect` or `listen`; empty before any.
-        step, steps: how much of the phase is done.
-        detail: what exactly, for a person.
+        state: `queued`, `running`, `stopping`, `done`, `stopped` or `failed`; a reader also gives `stale` for a run
+            whose process is gone, and `unreadable` for a missing or damaged file.
+        phase: name of the current phase of the work, such as `prepare`; empty before the first.
+        step, steps: steps of the phase that are done, and their total.
+        detail: a few words about the current step.
         started, heartbeat: seconds since the epoch.
-        phase_started: the same, when the phase or the wait in the queue began.
-        counted_from: the same, when this count of steps began, and the step that it began with: a phase may count
-            several things one after the other, and goes on where an earlier process was.
+        phase_started: seconds since the epoch at which the phase, or the wait in the queue, began.
+        counted_from: time and step at which the current count of steps began. One phase may count several things in
+            turn, and may go on where an earlier process stopped; the pace is measured from here.
         seconds: wall time of each phase, over all resumptions, up to the heartbeat.
-        pid, process_started, host: the process that works on it.
+        device: the queue that the run waits in: a device, or a kind of work.
+        command: words after `python -m distrack` of the process that works, or worked, on the run.
+        pid, process_started, host: that process.
+        error: message of the error that ended the run.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,13 +57,14 @@ class Status(BaseModel):
     heartbeat: float = 0.0
     seconds: dict[str, float] = {}
     device: str = ""
+    command: tuple[str, ...] = ()
     pid: int = 0
     process_started: float = 0.0
     host: str = ""
     error: str = ""
 
     def process_is_alive(self) -> bool:
-        """Whether the process that wrote this still lives; one that was given the same number since does not count."""
+        """Whether the process that wrote this status still lives; a later process with the same number is another."""
         if self.host != socket.gethostname():
             return time.time() - self.heartbeat < SILENCE
         try:
@@ -77,7 +76,7 @@ class Status(BaseModel):
 
 
 class Run:
-    """One run's folder. Reading never fails on a missing or damaged file; writing says what it cannot do."""
+    """The folder of one run. Reading never fails on a missing or damaged file; writing raises `RunError`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -86,7 +85,7 @@ class Run:
     # Reading
 
     def status(self) -> Status:
-        """Where the run stands: as its process said, or `stale` where that process is gone."""
+        """The status that the run's process wrote last; `stale` if that process is gone."""
         try:
             status = Status.model_validate_json((self.path / "status.json").read_bytes())
         except (OSError, pydantic.ValidationError):
@@ -95,60 +94,22 @@ class Run:
             return status.model_copy(update={"state": "stale"})
         return status
 
-    @property
-    def takes_apart(self) -> bool:
-        """Whether it is a decomposition: a clip that is taken apart, not a dataset that is distilled."""
-        try:
-            return "method" in json.loads((self.path / "config.json").read_bytes())
-        except (OSError, ValueError, TypeError):
-            return False
-
-    def job(self) -> "DistillJob":
-        """The distillation as asked.
+    def config(self) -> dict[str, Any]:
+        """The content of `config.json`.
 
         Raises:
-            RunError: `config.json` is missing or damaged, or a decomposition's.
+            RunError: it is missing or damaged.
         """
-        if self.takes_apart:
-            raise RunError(f"run {self.id} is a decomposition of a clip: nothing was distilled there")
         try:
-            from distrack.jobs.distillation.job import DistillJob
-
-            return DistillJob.model_validate_json((self.path / "config.json").read_bytes())
-        except (OSError, pydantic.ValidationError, ValueError) as error:
+            config = json.loads((self.path / "config.json").read_bytes())
+        except (OSError, ValueError) as error:
             raise RunError(f"run {self.id}: config.json is missing or damaged ({_first_line(error)})") from None
-
-    def report(self) -> "Report | None":
-        """What was measured so far, or None."""
-        try:
-            from distrack.evaluate import Report
-
-            return Report.model_validate_json((self.path / "report.json").read_bytes())
-        except (OSError, pydantic.ValidationError):
-            return None
-
-    def inspection(self) -> "Inspection | None":
-        """How near its tracks are to real clips, or None where that was not looked at."""
-        try:
-            from distrack.evaluate import Inspection
-
-            return Inspection.model_validate_json((self.path / "inspection.json").read_bytes())
-        except (OSError, pydantic.ValidationError):
-            return None
-
-    def listening(self) -> "Listening | None":
-        """What its tracks can be heard beside, or None where nothing was made for these tracks."""
-        try:
-            from distrack.distill import SyntheticSet
-            from distrack.jobs.listening.sounds import Listening
-
-            found = Listening.model_validate_json((self.path / "listening.json").read_bytes())
-            return found if found.tracks == SyntheticSet.load(self.synthetic).fingerprint else None
-        except (OSError, pydantic.ValidationError, RunError):
-            return None
+        if not isinstance(config, dict):
+            raise RunError(f"run {self.id}: config.json is missing or damaged (it holds no object)")
+        return config
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of `metrics.jsonl` that are whole."""
+        """Records of `metrics.jsonl`, in order; damaged lines are left out."""
         try:
             lines = (self.path / "metrics.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
@@ -156,72 +117,45 @@ class Run:
         return [record for line in lines if isinstance(record := _parsed(line), dict)]
 
     def snapshots(self) -> dict[int, Path]:
-        """Snapshot files by step, in order."""
-        found = {int(path.stem): path for path in self.path.glob("snapshots/*.safetensors") if path.stem.isdigit()}
-        return dict(sorted(found.items()))
-
-    def track(self, name: str) -> Path:
-        """The audible track of a name that the synthetic set gives."""
-        return self.path / "audio" / f"{name}.flac"
-
-    @property
-    def synthetic(self) -> Path:
-        """The finished synthetic set."""
-        return self.path / "synthetic.safetensors"
+        """Paths of the snapshots by step, in order."""
+        files = {int(path.stem): path for path in self.path.glob("snapshots/*.safetensors") if path.stem.isdigit()}
+        return dict(sorted(files.items()))
 
     @property
     def checkpoint(self) -> Path:
-        """What `resume` starts from."""
+        """The state that an interrupted job goes on from."""
         return self.path / "checkpoint.safetensors"
 
     @property
     def stop_request(self) -> Path:
-        """A file that asks a process of this run to stop; it holds that process's number."""
+        """A file whose presence asks the run's process to stop; it holds that process's number."""
         return self.path / "stop"
 
     # Writing
 
     def write(self, name: str, content: bytes | str) -> None:
-        """Replaces a file of the run in one step: a reader sees the old content or the new, never a part.
+        """Writes a file of the run atomically.
 
         Raises:
             RunError: the disk is full or the folder is gone; what was there before is still whole.
         """
-        try:
-            self._replace(name, content)
-        except OSError as error:
-            raise self._cannot_write(self.path / name, error) from None
-
-    def _replace(self, name: str, content: bytes | str) -> None:
         target = self.path / name
-        part = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}.part")
         try:
-            if target.parent != self.path:  # a run that was deleted meanwhile must not come back
+            if target.parent != self.path:  # the folder of a run that was deleted meanwhile is not made again
                 target.parent.mkdir(exist_ok=True)
-            part.write_bytes(content.encode() if isinstance(content, str) else content)
-            part.replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise
+            write_atomically(target, content)
+        except OSError as error:
+            raise self._cannot_write(target, error) from None
 
     def overwrite(self, name: str, content: str) -> None:
-        """Writes into a file that is there, without room for a second copy of it; a reader may see a part.
+        """Overwrites an existing file in place, which needs no room for a second copy; a reader may see a part.
 
         Raises:
-            OSError: not even that is possible.
+            OSError: the file cannot be written.
         """
         with (self.path / name).open("r+b") as file:
             file.write(content.encode())
             file.truncate()
-
-    def clear_parts(self) -> None:
-        """Removes what a process that was killed while it wrote left behind."""
-        for part in self.path.rglob(".*.part"):
-            writer = part.name.split(".")[-3]
-            if writer == str(os.getpid()) or not (writer.isdecimal() and psutil.pid_exists(int(writer))):
-                with contextlib.suppress(OSError):
-                    part.unlink()
 
     def append_metrics(self, **record: Any) -> None:
         """Adds one line to `metrics.jsonl`.
@@ -238,8 +172,8 @@ class Run:
 
     def _cannot_write(self, target: Path, error: OSError) -> RunError:
         return RunError(
-            f"cannot write {target}: {error.strerror or error}. Make room or mend the folder, "
-            f"then go on with: python -m distrack resume {self.id}"
+            f"cannot write {target}: {error.strerror or error}. Free some space or repair the folder, "
+            f"then continue with: python -m distrack resume {self.id}"
         )
 
 
@@ -254,32 +188,23 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def create(runs_path: Path, job: "DistillJob", name: str | None = None) -> Run:
-    """A new run's folder with its config.
-
-    Raises:
-        RunError: the name is taken or cannot be a folder's, or the runs path is not writable.
-    """
-    return make_folder(runs_path, new_name(job.usual_name) if name is None else name, job)
-
-
-def new_name(what: str) -> str:
-    """A name that was not given before: when, what, and chance."""
-    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{what}_{secrets.token_hex(2)}"
+def new_name(description: str) -> str:
+    """A new name for a run: the time, a description, and random characters."""
+    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{description}_{secrets.token_hex(2)}"
 
 
 def check_name(name: str) -> None:
-    """Refuses what cannot be a folder's name on any system.
+    """Checks that a name can be a folder's name on every system.
 
     Raises:
-        RunError: says what can.
+        RunError: it cannot; the message says which characters are allowed.
     """
     if not _NAME.fullmatch(name):
         raise RunError(f"run name {name!r}: use letters, digits, dots, dashes and underscores, at most 100")
 
 
-def make_folder(runs_path: Path, name: str, config: BaseModel) -> Run:
-    """Makes the folder of a run that is not there yet, with its config.
+def make_folder(runs_path: Path, name: str, config: str) -> Run:
+    """Makes the folder of a new run and writes its `config.json`.
 
     Raises:
         RunError: the name is taken or cannot be a folder's, or the runs path is not writable.
@@ -296,7 +221,7 @@ def make_folder(runs_path: Path, name: str, config: BaseModel) -> Run:
     except OSError as error:
         raise _not_writable(runs_path, error) from None
     try:
-        run._replace("config.json", config.model_dump_json(indent=2))
+        write_atomically(run.path / "config.json", config)
     except OSError as error:
         shutil.rmtree(run.path, ignore_errors=True)
         raise _not_writable(runs_path, error) from None
@@ -308,7 +233,7 @@ def _not_writable(runs_path: Path, error: OSError) -> RunError:
 
 
 def find(runs_path: Path, run_id: str) -> Run:
-    """The run of that id.
+    """The run with this id.
 
     Raises:
         RunError: there is none.
@@ -320,7 +245,7 @@ def find(runs_path: Path, run_id: str) -> Run:
 
 
 def all_runs(runs_path: Path) -> Iterator[Run]:
-    """Every run of any kind, newest first; a damaged one too."""
+    """All runs in a folder, newest first, damaged ones included."""
     if not runs_path.is_dir():
         return
     folders = [path for path in runs_path.iterdir() if path.is_dir() and _NAME.fullmatch(path.name)]

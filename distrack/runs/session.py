@@ -1,7 +1,8 @@
-"""A session: one process at work on a run. It says where it stands, hears requests to stop, waits for its device."""
+"""A session: one process that works on a run. It writes the status, obeys requests to stop, and waits for its device."""
 
 import _thread
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -16,16 +17,24 @@ import psutil
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from distrack.errors import RunError
-from distrack.runs.folder import ALIVE, Run, Status, all_runs
+from distrack.files import remove_abandoned_parts
+from distrack.progress import Watch, unwatched
+from distrack.runs.folder import ALIVE, Run, Status
+from distrack.runs.queue import turn
+
+log = logging.getLogger(__name__)
 
 _BEAT = 0.5
-# After this long without reaching a place to stop, the work is interrupted where it is: files are whole at any moment.
-_PATIENCE = 1.0
-# After this long in one call that cannot be interrupted, the process ends.
-_LAST_PATIENCE = 2.0
+# Seconds after a request to stop: work that has not reported progress by then is interrupted wherever it is, which is
+# safe because files are whole at every moment; work that cannot be interrupted ends with the process.
+_INTERRUPT_AFTER = 1.0
+_EXIT_AFTER = 2.0
 _POLL = 0.3
-# How long the threads of a killed process may take to let go of its files.
-_LAST_BREATH = 10.0
+# Seconds that the threads of a killed process may take to release the run's lock.
+_LOCK_TIMEOUT = 10.0
+# `phase:step` at which work waits for a request to stop, or for a file named `go` in the run's folder. Tests use it to
+# stop, kill and watch work at a known place, however fast the machine is.
+HOLD_AT = "DISTRACK_HOLD_AT"
 
 
 class Stopped(Exception):  # noqa: N818
@@ -33,49 +42,54 @@ class Stopped(Exception):  # noqa: N818
 
 
 class Session:
-    """Writes `status.json` once a beat from a thread of its own, and watches for the file that asks to stop.
+    """Writes `status.json` twice a second from a thread of its own, and looks for the file that asks to stop.
 
     Args:
         run: the run to work on.
-        device: what the run waits for and keeps while it works.
+        device: the queue that the run waits in and whose lock it holds while it works.
+        watch: told of all progress.
+        command: words of the command that works on the run; those of the process that queued it if empty.
     """
 
-    def __init__(self, run: Run, device: str) -> None:
+    def __init__(self, run: Run, device: str, watch: Watch = unwatched, *, command: tuple[str, ...] = ()) -> None:
         self.run = run
         self.device = device
+        self._watch = watch
         before = run.status()
         now = time.time()
-        # `seconds` in memory is without the phase that runs; what is published counts it, up to the heartbeat.
+        # `seconds` in memory leaves out the current phase; the published status counts it, up to the heartbeat.
         self._status = Status(
             state="queued",
             started=before.started or now,
             phase_started=before.phase_started if before.state == "queued" else now,
             seconds=before.seconds,
             device=device,
+            command=command or before.command,
             pid=os.getpid(),
             process_started=psutil.Process().create_time(),
             host=socket.gethostname(),
         )
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        # Not an Event: a signal's handler that sets one may find its lock taken by the thread it interrupted.
-        self._stop_asked = False
+        # Not an Event: the handler of a signal would deadlock if it interrupted a thread that holds the event's lock.
+        self._stop_requested = False
         self._interruptible = False
+        self._hold = _hold_from_environment()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     @contextlib.contextmanager
     def working(self) -> Iterator["Session"]:
-        """The run is this process's own until the block ends; its last state tells how it ended.
+        """Owns the run until the block ends; the last state says how it ended.
 
         Raises:
             RunError: another process works on the run, or the block raised it.
         """
-        with self._own_lock(), self._hearing_signals():
-            self.run.clear_parts()
+        with self._own_lock(), self._signals_request_stop():
+            remove_abandoned_parts(self.run.path)
             self._publish()
             self._thread.start()
             try:
-                with self._turn():
+                with turn(self.run, self._status, waiting=self._check_stop):
                     yield self
                 self._end("done")
             except Stopped:
@@ -88,37 +102,45 @@ class Session:
                 self._ended.set()
 
     def _own_lock(self) -> AcquireReturnProxy:
-        """The run's lock; waits a moment for a killed process, whose threads may outlive it and hold it still."""
-        deadline = time.monotonic() + _LAST_BREATH
+        """Acquires the run's lock; waits a moment for a killed process whose threads still hold it."""
+        deadline = time.monotonic() + _LOCK_TIMEOUT
         while True:
             try:
                 return FileLock(self.run.path / ".lock").acquire(timeout=_POLL)
             except Timeout:
                 if self.run.status().state in ALIVE or time.monotonic() > deadline:
-                    raise RunError(f"run {self.run.id} is at work in another process: stop it first") from None
+                    raise RunError(f"run {self.run.id} is running in another process: stop it first") from None
             except OSError as error:
                 raise RunError(f"cannot work in {self.run.path}: {error.strerror or error}") from None
 
     @property
-    def stop_asked(self) -> bool:
-        """Whether the run was asked to stop; the next word of progress raises it."""
-        return self._stop_asked
+    def stop_requested(self) -> bool:
+        """Whether the run was asked to stop; the next call of `progress` raises `Stopped`."""
+        return self._stop_requested
+
+    def _check_stop(self) -> None:
+        if self._stop_requested:
+            raise Stopped
 
     def phase(self, name: str, steps: int = 0) -> None:
-        """A new phase begins.
+        """Begins a new phase of the work.
+
+        Args:
+            name: the phase, as `status.json` has it.
+            steps: how many steps it has, if that is known.
 
         Raises:
             Stopped: the run was asked to stop.
         """
-        if self._stop_asked:
-            raise Stopped
+        self._check_stop()
+        log.info("phase %s", name)
         self.run.append_metrics(t=round(self.elapsed(), 3), phase=name)
         now, spent = time.time(), self.seconds()
         self._change(state="running", phase=name, step=0, steps=steps, detail="", phase_started=now, seconds=spent)
         self._publish()
 
-    def progress(self, step: int, steps: int, detail: str = "") -> None:
-        """So much of the phase is done.
+    def progress(self, step: int, steps: int, detail: str = "", loss: float | None = None) -> None:
+        """Reports that `step` of `steps` steps of the phase are done.
 
         Raises:
             Stopped: the run was asked to stop.
@@ -128,8 +150,15 @@ class Session:
         if steps != before.steps or step < before.step or not before.step:
             counted = (time.time(), step)
         self._change(step=step, steps=steps, detail=detail, counted_from=counted)
-        if self._stop_asked:
-            raise Stopped
+        self._watch(before.phase, step, steps, detail, loss)
+        if self._hold is not None and before.phase == self._hold[0] and step >= self._hold[1]:
+            self._wait_at_hold()
+        self._check_stop()
+
+    def _wait_at_hold(self) -> None:
+        self._hold = None
+        while not self._stop_requested and not (self.run.path / "go").exists():
+            time.sleep(0.02)
 
     def elapsed(self) -> float:
         """Seconds of work on the run, all phases and resumptions together."""
@@ -149,9 +178,9 @@ class Session:
 
     def _publish(self) -> None:
         with self._lock:
-            self.run.write("status.json", self._said())
+            self.run.write("status.json", self._as_json())
 
-    def _said(self) -> str:
+    def _as_json(self) -> str:
         now = {"heartbeat": time.time(), "seconds": self.seconds()}
         return self._status.model_copy(update=now).model_dump_json(indent=2)
 
@@ -165,84 +194,58 @@ class Session:
         except RunError:
             if state != "failed":
                 raise
-            # A full disk has no room for a second copy, but has for the one that is there. Where even this cannot be
-            # written, a reader still sees that the process is gone.
+            # A full disk has no room for a second copy of the file, but the existing one can be overwritten. If even
+            # that fails, a reader still sees that the process is gone.
             with contextlib.suppress(OSError):
-                self.run.overwrite("status.json", self._said())
+                self.run.overwrite("status.json", self._as_json())
         with contextlib.suppress(OSError):
             self.run.stop_request.unlink(missing_ok=True)
 
     def _beat(self) -> None:
-        asked_at: float | None = None
+        requested_at: float | None = None
         while not self._ended.wait(_BEAT):
-            if self._asked_by_file():
-                self._stop_asked = True
-            if self._stop_asked and asked_at is None:
-                asked_at = time.monotonic()
+            if self._stop_file_names_this_process():
+                self._stop_requested = True
+            if self._stop_requested and requested_at is None:
+                requested_at = time.monotonic()
                 self._change(state="stopping")
-            # A disk that is full now may have room at the next beat; the working thread meets the same and says so.
+            # A full disk may have room again at the next beat; the working thread meets the same error and reports it.
             with contextlib.suppress(RunError):
                 self._publish()
-            if asked_at is not None and not self._ended.is_set():
-                self._insist(time.monotonic() - asked_at)
+            if requested_at is not None and not self._ended.is_set():
+                self._force_stop(time.monotonic() - requested_at)
 
-    def _insist(self, waited: float) -> None:
-        """Ends work that has not come to a place to stop since it was asked to."""
-        if waited > _LAST_PATIENCE:
+    def _force_stop(self, waited: float) -> None:
+        """Ends work that has not reported progress for some seconds since the request to stop."""
+        if waited > _EXIT_AFTER:
             self._change(state="stopped")
             with contextlib.suppress(RunError):
                 self._publish()
             self.run.stop_request.unlink(missing_ok=True)
             sys.stderr.flush()
             os._exit(0)
-        elif waited > _PATIENCE and self._interruptible:
+        elif waited > _INTERRUPT_AFTER and self._interruptible:
             _thread.interrupt_main(signal.SIGTERM)
 
-    def _asked_by_file(self) -> bool:
+    def _stop_file_names_this_process(self) -> bool:
         try:
             return self.run.stop_request.read_text() == str(os.getpid())
         except OSError:
             return False
 
     @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Waits until no other run holds the device and none waited for it longer."""
-        locks = self.run.path.parent / ".queue"
-        lock = FileLock(locks / f"{self.device.replace(':', '-')}.lock")
-        try:
-            locks.mkdir(exist_ok=True)
-            while self._someone_before() or not _free(lock):
-                if self._stop_asked:
-                    raise Stopped
-                time.sleep(_POLL)
-        except OSError as error:
-            raise RunError(f"cannot wait for the device in {locks}: {error.strerror or error}") from None
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def _someone_before(self) -> bool:
-        mine = (self._status.phase_started, self.run.id)
-        others = ((run.id, run.status()) for run in all_runs(self.run.path.parent) if run.id != self.run.id)
-        return any(
-            status.state == "queued" and status.device == self.device and (status.phase_started, name) < mine
-            for name, status in others
-        )
-
-    @contextlib.contextmanager
-    def _hearing_signals(self) -> Iterator[None]:
-        """Ctrl-C and a request to terminate ask to stop; asked again, the work is interrupted wherever it is."""
+    def _signals_request_stop(self) -> Iterator[None]:
+        """Makes Ctrl-C and SIGTERM request a stop; a second signal interrupts the work wherever it is."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
-        def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-            if self._stop_asked and not self._ended.is_set():
+        def request_stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+            if self._stop_requested and not self._ended.is_set():
                 raise Stopped
-            self._stop_asked = True
+            self._stop_requested = True
 
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
         self._interruptible = True
         try:
             yield
@@ -251,10 +254,6 @@ class Session:
                 signal.signal(number, handler)
 
 
-def _free(lock: FileLock) -> bool:
-    """Takes the lock unless another process has it."""
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return False
-    return True
+def _hold_from_environment() -> tuple[str, int] | None:
+    phase, _, step = os.environ.get(HOLD_AT, "").partition(":")
+    return (phase, int(step)) if step.isdecimal() else None

@@ -1,1 +1,5 @@
-"""The distillation: its config as a job, and its work."""
+"""The distillation: a dataset becomes a synthetic set, which is made audible and evaluated."""
+
+from distrack.jobs.distillation.job import DistillJob
+
+__all__ = ["DistillJob"]

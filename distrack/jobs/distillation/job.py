@@ -1,95 +1,82 @@
-"""A distillation job: what is distilled and how the result is measured, as `config.json` keeps it."""
+"""The distillation: a dataset becomes a synthetic set, which is made audible and evaluated."""
 
-import shlex
 from collections import Counter
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
-import pydantic
 import torch
-from pydantic import BaseModel
+from pydantic import Field
 
 from distrack import datasets
-from distrack.augmentation import AugmentationConfig
 from distrack.device import choose_device
 from distrack.distill import DistillConfig
-from distrack.distill.domains import DOMAINS
 from distrack.errors import ConfigError
-from distrack.evaluate import EvaluationConfig
+from distrack.evaluate import EvaluationConfig, Report
+from distrack.jobs.contract import Job, Table, register
+from distrack.jobs.distillation.work import Work
+from distrack.jobs.evaluation import report_table
+from distrack.jobs.results import is_finished
 from distrack.networks import check_shape
+from distrack.runs import Run, Session
 from distrack.settings import settings
+from distrack.validation import Option
 
 
-class DistillJob(DistillConfig):
-    """A distillation and, unless it is None, the evaluation that follows it."""
+@register
+class DistillJob(DistillConfig, Job):
+    """Distils a dataset and evaluates the result, unless `evaluation` is None."""
 
-    evaluation: EvaluationConfig | None = EvaluationConfig()
+    kind: ClassVar[str] = "distillation"
+    verb: ClassVar[str] = "distill"
+    summary: ClassVar[str] = "Distills a dataset and evaluates the result."
+    report_type: ClassVar[type[Report]] = Report
+    has_own_command: ClassVar[bool] = False  # a sweep's, which may be a single distillation
+    always_given: ClassVar[tuple[tuple[str, ...], ...]] = (("dataset",), ("preset",), ("ipc",))
 
-    def distillation(self) -> DistillConfig:
-        """The job without its evaluation: what a synthetic set keeps of how it was made."""
-        return DistillConfig.model_validate({name: getattr(self, name) for name in DistillConfig.model_fields})
-
-    def chosen_device(self) -> torch.device:
-        """Where the job computes on this machine.
-
-        Raises:
-            ConfigError: no such device here.
-        """
-        return choose_device(self.device if self.device != "auto" else settings().device)
+    evaluation: Annotated[
+        EvaluationConfig | None,
+        Option("evaluation", off="no-evaluate"),
+        Field(description="Distill only, without an evaluation."),
+    ] = EvaluationConfig()
 
     @property
     def usual_name(self) -> str:
-        """What a run is called unless it is named."""
+        """Dataset, feature and tracks per class."""
         feature = self.feature.name.removesuffix("spectrogram")
         return f"{self.dataset.lower().replace('_', '-')}_{feature}_ipc{self.ipc}"
 
-    def command(self) -> str:
-        """What a person types for the same job: the preset, and only what differs from it."""
-        return shlex.join(["python", "-m", "distrack", "distill", *(word for each in self.options() for word in each)])
+    @property
+    def queue(self) -> str:
+        """The device."""
+        return str(self.chosen_device())
 
-    def options(self) -> list[tuple[str, ...]]:
-        """The options of that command, each with its value where it has one."""
-        feature = {"name": self.feature.name}
-        # What a preset goes by, and what then differs from it.
-        asked = {"dataset": self.dataset, "preset": self.preset, "ipc": self.ipc, "feature": feature}
-        asked |= {"domain": self.domain, "duration": self.duration}
-        try:
-            plain = dict(flat(type(self).model_validate(asked)))
-        except pydantic.ValidationError:
-            # The preset alone is impossible here; all that makes it possible is written.
-            plain = dict(flat(EvaluationConfig(), "evaluation."))
-        if plain.get("parameterisation") != self.parameterisation:
-            plain.pop("factor", None)  # of another one
-        words: list[tuple[str, ...]] = [
-            ("--dataset", self.dataset),
-            ("--feature-type", self.feature.name),
-            ("--ipc", str(self.ipc)),
-        ]
-        words += [("--preset", self.preset)]
-        if self.domain != next(iter(DOMAINS)):
-            words += [("--domain", self.domain)]
-        if self.seconds != datasets.DATASETS[self.dataset].seconds:
-            words += [("--duration", str(self.duration))]
-        written = {"dataset", "feature.name", "ipc", "preset", "domain", "duration"}
-        for field, value in flat(self):
-            # An evaluation that is None is the one field whose None says something.
-            # Of an evaluation's recipe, which a config of an earlier version may have otherwise, there are no options.
-            named = not field.startswith("evaluation.") or field in OPTIONS
-            if field == "evaluation" or (named and field not in written and value != plain.get(field)):
-                words += [tuple(option(field, value))]
-        return words
+    def chosen_device(self) -> torch.device:
+        """The device on this machine that the job computes on.
+
+        Raises:
+            ConfigError: there is no such device here.
+        """
+        return choose_device(self.device if self.device != "auto" else settings().device)
+
+    def distillation(self) -> DistillConfig:
+        """The job without its evaluation: the config that a synthetic set stores."""
+        return DistillConfig.model_validate({name: getattr(self, name) for name in DistillConfig.model_fields})
 
     def check(self) -> None:
         """Refuses, before any work, what the dataset on this disk cannot give.
 
         Raises:
-            DatasetError: the dataset is not there or cannot be used.
-            ConfigError: a class has fewer training clips than tracks are asked for, or the images are too small for the
+            DatasetError: the dataset is absent or cannot be used.
+            ConfigError: a class has fewer training clips than tracks are wanted, or the images are too small for the
                 evaluation's network.
         """
-        self._check_evaluation()
+        if self.evaluation is not None:
+            try:
+                check_shape(self.evaluation.network, self.feature.shape(self.samples))
+            except ValueError as error:
+                raise ConfigError(f"evaluation: {error}, or do not evaluate (--no-evaluate)") from None
         root = datasets.home(datasets.DATASETS[self.dataset], self.data_path)
         if not root.is_dir() and datasets.DATASETS[self.dataset].make is not None and self.data_path is None:
-            return  # it will be made
+            return  # the job will make the dataset
         index = datasets.index(self.dataset, self.data_path, test_fold=self.test_fold)
         counts = Counter(clip.label for clip in index.clips if clip.split == "train")
         label, fewest = min(counts.items(), key=lambda item: item[1])
@@ -99,46 +86,15 @@ class DistillJob(DistillConfig):
                 f"ask for at most {fewest} tracks per class"
             )
 
-    def _check_evaluation(self) -> None:
-        if self.evaluation is None:
-            return
-        try:
-            check_shape(self.evaluation.network, self.feature.shape(self.samples))
-        except ValueError as error:
-            raise ConfigError(f"evaluation: {error}, or evaluate not at all (--no-evaluate)") from None
+    def work(self, run: Run, session: Session) -> Report:
+        """Prepares the dataset, distills, inverts and evaluates; what is done is not done again."""
+        return Work(run, self.distillation(), self.evaluation, self.chosen_device(), session).finish()
 
+    def is_done(self, run: Run) -> bool:
+        """Whether a run has everything that this job makes."""
+        return is_finished(run, self.evaluation)
 
-def flat(model: BaseModel, prefix: str = "") -> list[tuple[str, Any]]:
-    pairs: list[tuple[str, Any]] = []
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        pairs += flat(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else [(prefix + name, value)]
-    return pairs
-
-
-# Fields whose option is not their own name.
-OPTIONS = {
-    "feature.n_fft": "n-fft",
-    "feature.hop_length": "hop-length",
-    "feature.n_mels": "n-mels",
-    "feature.n_mfcc": "n-mfcc",
-    "network.name": "network",
-    "network.width": "width",
-    "network.depth": "depth",
-    "pool.size": "pool-size",
-    "pool.grow_every": "pool-grow-every",
-    "pool.refresh_every": "pool-refresh-every",
-    "pool.training": "pool-training",
-    **{f"augmentation.{field}": field.replace("_", "-") for field in AugmentationConfig.model_fields},
-    "pool.clips_per_class": "clips-per-class",
-    "evaluation.evaluators": "evaluators",
-    "evaluation.baselines": "baselines",
-    "evaluation.seeds": "evaluation-seeds",
-}
-
-
-def option(field: str, value: Any) -> list[str]:
-    if field == "evaluation":
-        return ["--no-evaluate"]
-    text = ",".join(value) if isinstance(value, tuple) else str(value)
-    return [f"--{OPTIONS.get(field, field.replace('_', '-'))}", text]
+    @classmethod
+    def tables(cls, report: Any, run_id: str) -> list[Table]:
+        """Accuracy of every evaluator on every training set."""
+        return [report_table(report, run_id)]

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
@@ -23,8 +23,10 @@ from distrack.evaluate.memorisation import Nearest
 from distrack.images import RealImages
 from distrack.inversion import INVERSIONS, at_level_of, inversion_error, invert
 from distrack.jobs.listening.sounds import Key, Kind, Listening, Source
+from distrack.jobs.results import track_file
+from distrack.progress import DetailedProgress
 from distrack.randomness import derived_seed
-from distrack.runs.folder import Run
+from distrack.runs import Run
 
 _FOLDER = "listening"
 # Sounds between two words of progress: about a second of inversion.
@@ -36,8 +38,6 @@ _TITLES: dict[Kind, str] = {
     "class-mean": "Class mean",
 }
 
-# Told what is done, how much there is, and of what.
-Progress = Callable[[int, int, str], None]
 T = TypeVar("T")
 
 
@@ -65,12 +65,13 @@ class Sources:
         run: a finished one.
         synthetic: its tracks.
         tracks: names of those whose snapshots are wanted; the first of each class where none is named.
+        before: the sounds that were made earlier.
 
     Raises:
         ConfigError: a track is not known.
     """
 
-    def __init__(self, run: Run, synthetic: SyntheticSet, tracks: Sequence[str]) -> None:
+    def __init__(self, run: Run, synthetic: SyntheticSet, tracks: Sequence[str], before: Listening | None) -> None:
         self._run, self._synthetic, self._fingerprint = run, synthetic, synthetic.fingerprint
         names = synthetic.track_names()
         for name in tracks:
@@ -78,7 +79,6 @@ class Sources:
                 raise unknown("track", name, names)
         self._positions = {name: position for position, name in enumerate(names)}
         self._snapshots = run.snapshots()
-        before = run.listening()
         every = () if before is None else before.every
         self._made = {source.key: source for source in every if (run.path / source.file).is_file()}
         wanted = [Key(kind, track=name) for kind in ("track", "nearest") for name in names]
@@ -92,7 +92,7 @@ class Sources:
         """Whether real clips are needed to make what is missing."""
         return any(key.kind in ("nearest", "random", "class-mean") for key in self._missing)
 
-    def make(self, clips: Clips | None, progress: Progress) -> Listening:
+    def make(self, clips: Clips | None, progress: DetailedProgress) -> Listening:
         """Makes what is missing; what is made when this is interrupted is there the next time.
 
         Args:
@@ -158,7 +158,7 @@ class Sources:
                 source = Source(
                     kind="track",
                     title=_TITLES["track"],
-                    file=self._run.track(key.track).relative_to(self._run.path).as_posix(),
+                    file=track_file(self._run, key.track).relative_to(self._run.path).as_posix(),
                     label=labels[position],
                     track=key.track,
                     error=error,
@@ -181,7 +181,7 @@ class Sources:
 
     def _heard(self, name: str) -> Wave:
         try:
-            wave, _ = soundfile.read(self._run.track(name), dtype="float32")
+            wave, _ = soundfile.read(track_file(self._run, name), dtype="float32")
         except (soundfile.SoundFileError, OSError):
             wave = np.empty(0)
         if wave.shape != (self._synthetic.config.samples,):

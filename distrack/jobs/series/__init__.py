@@ -1,1 +1,28 @@
 """Series of distillations: sweeps and temporal condensations."""
+
+from distrack.jobs.series.cells import Cell, Group, Tabulated
+from distrack.jobs.series.condensation import CondenseJob, CondenseReport, condense_job, possible
+from distrack.jobs.series.grid import Grid, fitting, usual
+from distrack.jobs.series.series import Series, finished_report, run_of, tabulated
+from distrack.jobs.series.sweep import SweepJob, SweepReport, SweepRow, sweep_of
+
+__all__ = [
+    "Cell",
+    "CondenseJob",
+    "CondenseReport",
+    "Grid",
+    "Group",
+    "Series",
+    "SweepJob",
+    "SweepReport",
+    "SweepRow",
+    "Tabulated",
+    "condense_job",
+    "finished_report",
+    "fitting",
+    "possible",
+    "run_of",
+    "sweep_of",
+    "tabulated",
+    "usual",
+]

@@ -1,21 +1,21 @@
-"""The cells of a series: what one of its runs is, what all have in common, and what their figures come to together."""
+"""Cells of a series: one run of it, groups of runs, and figures over several runs."""
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, NamedTuple, Self
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict
 
-from distrack.evaluate import Accuracy, Report
-from distrack.jobs.distillation.job import DistillJob
+from distrack.evaluate import Accuracy
+from distrack.jobs.distillation import DistillJob
 
 
 class Cell(NamedTuple):
     """One run of a series.
 
     Attributes:
-        run_id: the run that it is, below the series' own runs path.
-        job: what that run does.
-        title: what tells it from the others, for a person; the seed apart.
+        run_id: id of the run, in the runs path that the series belongs to.
+        job: the job of that run.
+        title: a label that tells it from the other cells, without the seed.
     """
 
     run_id: str
@@ -23,62 +23,32 @@ class Cell(NamedTuple):
     title: str
 
     @property
-    def said(self) -> str:
-        """The cell for a person."""
+    def label(self) -> str:
+        """Title and seed."""
         return f"{self.title}, seed {self.job.seed}"
 
 
 class Group(NamedTuple):
-    """Cells that are looked at side by side.
+    """Cells that are shown side by side.
 
     Attributes:
-        title: what they have in common and others have not; empty where there are no others.
+        title: a label that tells the group from the others; empty if there is only one group.
+        cells: the cells, in the order of work.
     """
 
     title: str
     cells: tuple[Cell, ...]
 
 
-class Distillations(BaseModel):
-    """What a series does.
-
-    Attributes:
-        distillations: how each kind of its runs distils and is measured, with the first seed.
-        seeds: distillations of each of these, each with a seed of its own.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    distillations: tuple[DistillJob, ...]
-    seeds: Annotated[int, Field(ge=1, le=100)] = 1
-
-    @model_validator(mode="after")
-    def _seeds_fit(self) -> Self:
-        if self.first.seed + self.seeds > 2**32:
-            raise ValueError(f"seed {self.first.seed}: with {self.seeds} seeds the last one would be beyond 2^32")
-        return self
-
-    @property
-    def first(self) -> DistillJob:
-        """The first of them, for what all have in common."""
-        return self.distillations[0]
-
-    def every_seed(self) -> range:
-        """The seeds, in the order of work."""
-        return range(self.first.seed, self.first.seed + self.seeds)
-
-    def groups(self, series_id: str) -> list[Group]:
-        """Every cell, in the order of work."""
-        raise NotImplementedError
-
-
 class Tabulated(BaseModel):
-    """`report.json` of a series, as far as it is measured: what there is of every kind.
+    """`report.json` of a series of any kind, as far as it is measured.
 
     Attributes:
-        classes: how many there are.
-        cells, done: runs of the series, and how many of them are done.
-        notes: what whoever reads it should know.
+        dataset, feature, domain, preset: as in all its distillations.
+        seeds: distillations of each kind, each with another seed.
+        classes: number of classes; None until a cell is measured.
+        cells, done: number of runs, and how many of them are done.
+        notes: sentences that a reader should know.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -94,31 +64,10 @@ class Tabulated(BaseModel):
     notes: tuple[str, ...]
 
 
-def in_common(job: Distillations, reports: Mapping[Cell, Report], notes: Iterable[str]) -> dict[str, Any]:
-    """The fields of `Tabulated`.
+def pooled(runs: Iterable[tuple[float, ...]]) -> Accuracy:
+    """The accuracy over several runs, each with a tuple of figures; equal tuples count once.
 
-    Args:
-        job: of the series.
-        reports: of the cells that are done.
-        notes: each is said once.
+    A baseline has the same figures in runs that differ only in the seed of the distillation: the same clips and the
+    same networks.
     """
-    counts = (len(report.evaluations[0].confusion) for report in reports.values() if report.evaluations)
-    return {
-        "dataset": job.first.dataset,
-        "feature": job.first.feature.name,
-        "domain": job.first.domain,
-        "preset": job.first.preset,
-        "seeds": job.seeds,
-        "classes": next(counts, None),
-        "cells": sum(len(group.cells) for group in job.groups("series")),
-        "done": len(reports),
-        "notes": tuple(dict.fromkeys(notes)),
-    }
-
-
-def pooled(groups: Iterable[tuple[float, ...]]) -> Accuracy:
-    """Of all figures of several runs; groups that are the same in every figure are one, measured once.
-
-    Baselines are: the same clips and the same networks whatever a distillation's seed.
-    """
-    return Accuracy.of(tuple(accuracy for group in dict.fromkeys(groups) for accuracy in group))
+    return Accuracy.of(tuple(accuracy for figures in dict.fromkeys(runs) for accuracy in figures))

@@ -1,25 +1,49 @@
-"""What a temporal condensation has measured: accuracy against duration at an equal budget."""
+"""A temporal condensation: more short tracks or fewer long ones, at an equal budget of seconds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from distrack.evaluate import Accuracy, Report
-from distrack.jobs.series.cells import Cell, Tabulated, in_common, pooled
-from distrack.jobs.series.grid import MEASURED, NOTES, CondenseJob
+from distrack.errors import ConfigError, DistrackError
+from distrack.evaluate import Accuracy, EvaluationConfig, Report, planned
+from distrack.jobs.contract import Job, Table, register
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.series.cells import Cell, Group, Tabulated, pooled
+from distrack.jobs.series.grid import Grid, fitting
+from distrack.jobs.series.series import Series
+from distrack.networks import check_shape
+from distrack.options import FieldOption, differences, options_of
+from distrack.validation import Overrides, from_preset, merged
+
+# Sentences that a reader of a result should know.
+NOTES = (
+    "a clip is the first seconds of its recording, as long as a track and filled with silence where the recording is "
+    "shorter, for training and for testing alike: at a short duration the test clips hold less too",
+    "the budget is equal in seconds of tracks per class; in floats it differs a little with frames and labels",
+    "the feature is the same everywhere; steps, factor and the like are what the preset says for so many such tracks",
+)
+# The evaluator and the training sets that every cell is measured with: the curve needs no more.
+MEASURED = ("random-cnn", ("synthetic", "random-selection"))
+# Fields of a distillation that the grid decides.
+_OF_THE_GRID = ({"ipc"}, {"duration"})
+T = TypeVar("T")
 
 
 class Row(BaseModel):
-    """What was measured at one duration; None where no cell of it is done.
+    """The figures of one duration; None if no cell of it is done.
 
     Attributes:
-        seconds_per_track, tracks_per_class: the duration, and how many of it the budget holds.
-        rendered_per_class: tracks that are rendered from what is stored for these.
+        seconds_per_track, tracks_per_class: the duration, and the number of such tracks in the budget.
+        parameterisation: how these tracks are stored.
+        rendered_per_class: tracks that are rendered from their storage.
         floats_per_class: numbers stored for one class, labels counted.
         train, test, skipped: clips on each side, and files that could not be used at this duration.
-        runs: the cells that are done.
-        synthetic: of the distilled tracks, over all distillation seeds and evaluation seeds.
-        random_selection: of as many real clips of the same length, over all evaluation seeds.
+        runs: ids of the cells that are done.
+        synthetic: accuracy of the distilled tracks over all distillation seeds and evaluation seeds.
+        random_selection: accuracy of as many real clips of the same length over all evaluation seeds.
         gain: difference of the means.
     """
 
@@ -43,7 +67,9 @@ class CondenseReport(Tabulated):
     """`report.json` of a condensation: accuracy against duration at an equal budget, as far as it is measured.
 
     Attributes:
-        evaluator: by which the accuracies were measured.
+        budget_seconds: seconds of tracks per class.
+        evaluator: the evaluator of the accuracies.
+        rows: one for each duration.
     """
 
     budget_seconds: float
@@ -51,42 +77,220 @@ class CondenseReport(Tabulated):
     rows: tuple[Row, ...]
 
 
-def tabulated(job: CondenseJob, reports: Mapping[Cell, Report]) -> CondenseReport:
-    """What the cells that are done have measured."""
-    rows = tuple(
-        _row(distillation.seconds, distillation.ipc, distillation.parameterisation, reports)
-        for distillation in job.distillations
-    )
-    notes = [*NOTES, *(note for report in reports.values() for note in report.split.notes)]
-    if len({(row.train, row.test) for row in rows if row.test is not None}) > 1:
-        notes.append("not every duration has the same clips: one whose first seconds are silent cannot be used")
-    common = in_common(job, reports, notes)
-    return CondenseReport(**common, budget_seconds=job.budget_seconds, evaluator=MEASURED[0], rows=rows)
+@register
+class CondenseJob(Grid, Series):
+    """Temporal condensation: more short tracks or fewer long ones, at an equal budget of seconds?
+
+    Distills the dataset once for each duration (and seed), every time to as many tracks as the budget holds, and
+    compares each result with random clips of the same number and length. Each of these is an ordinary run, named
+    ID-SECONDSs-SEED.
+
+    A clip is the first seconds of its recording, filled with silence if that is shorter, for training and for testing
+    alike: at a short duration the test clips hold less too. The budgets are equal in seconds; in floats, which the
+    table shows, they differ a little with frames and labels.
+
+    Attributes:
+        distillations: for each duration its distillation and evaluation, with the first seed.
+    """
+
+    kind: ClassVar[str] = "condensation"
+    verb: ClassVar[str] = "condense"
+    summary: ClassVar[str] = "Compares more short tracks with fewer long ones, at an equal budget of seconds."
+    report_type: ClassVar[type[CondenseReport]] = CondenseReport
+    folder: ClassVar[str] = "_condensations"
+
+    @model_validator(mode="after")
+    def _one_each(self) -> Self:
+        wanted = [(duration, self.tracks(duration)) for duration in self.durations]
+        if [(job.seconds, job.ipc) for job in self.distillations] != wanted:
+            raise ValueError(f"distillations: there must be one of each of {wanted} (seconds, tracks), in that order")
+        for job in self.distillations:
+            _check_measured(job, job.evaluation)
+        if any(job.feature != self.first.feature for job in self.distillations):
+            raise ValueError("feature: it must be the same for every duration")
+        return self
+
+    @property
+    def usual_name(self) -> str:
+        """Dataset, feature and budget."""
+        return f"{self.first.usual_name.rpartition('_')[0]}_{self.budget_seconds:g}s"
+
+    def groups(self, series_id: str) -> list[Group]:
+        """All cells in the order of work: every duration with one seed, then with the next."""
+        return [
+            Group(
+                f"Seed {seed}" if self.seeds > 1 else "",
+                tuple(
+                    Cell(
+                        f"{series_id}-{job.seconds:g}s-{seed}",
+                        job.model_copy(update={"seed": seed}),
+                        f"{job.ipc} x {job.seconds:g} s",
+                    )
+                    for job in self.distillations
+                ),
+            )
+            for seed in self.every_seed()
+        ]
+
+    def check(self) -> None:
+        """Checks the distillation of every duration.
+
+        Raises:
+            DistrackError: the message names the duration, unless it is the same for all of them.
+        """
+        _each(self.durations, lambda duration: self.distillations[self.durations.index(duration)].check())
+
+    def tabulated(self, reports: Mapping[Cell, Report]) -> CondenseReport:
+        """A row for each duration."""
+        rows = tuple(_row(job, reports) for job in self.distillations)
+        notes = [*NOTES, *(note for report in reports.values() for note in report.split.notes)]
+        if len({(row.train, row.test) for row in rows if row.test is not None}) > 1:
+            notes.append("not every duration has the same clips: one whose first seconds are silent cannot be used")
+        common = self.in_common(reports, notes)
+        return CondenseReport(**common, budget_seconds=self.budget_seconds, evaluator=MEASURED[0], rows=rows)
+
+    @classmethod
+    def options(cls) -> list[FieldOption]:
+        """The options of the grid, and those of a distillation that the grid does not decide."""
+        own = [option for option in options_of(cls) if option.path[0] != "distillations"]
+        return own + [option for option in options_of(DistillJob) if set(option.path) not in _OF_THE_GRID]
+
+    @classmethod
+    def from_overrides(cls, overrides: Overrides, runs_path: Path | None = None) -> Job:  # noqa: ARG003
+        """A condensation from the grid's fields and those of a distillation.
+
+        Raises:
+            ConfigError: a field is impossible; the message names the duration if only some are affected.
+        """
+        return cls.validated(overrides) if "distillations" in overrides else condense_job(overrides)
+
+    def given(self, runs_path: Path | None = None) -> list[tuple[FieldOption, Any]]:  # noqa: ARG002
+        """The grid, and the fewest options of a distillation that its presets need."""
+        options = {option.path: option for option in type(self).options()}
+        grid: dict[str, Any] = {"budget_seconds": self.budget_seconds, "durations": self.durations}
+        grid |= {"seeds": self.seeds} if self.seeds > 1 else {}
+        always = {"dataset": self.first.dataset, "preset": self.first.preset}
+        fields = [(options[name,], value) for name, value in {**grid, **always}.items()]
+        rest = [option for option in options_of(DistillJob) if option.path in options and option.path[0] not in always]
+        return fields + differences(
+            rest,
+            self.distillations,
+            lambda overrides: condense_job({**grid, **always, **overrides}).distillations,
+            {},
+        )
+
+    @classmethod
+    def tables(cls, report: Any, run_id: str) -> list[Table]:
+        """A row for each duration."""
+        rows = []
+        for row in report.rows:
+            cells = [f"{row.seconds_per_track:g}", str(row.tracks_per_class)]
+            cells += ["" if count is None else f"{count:,}" for count in (row.rendered_per_class, row.floats_per_class)]
+            cells += ["" if row.test is None else f"{row.test:,}"]
+            for accuracy in (row.synthetic, row.random_selection):
+                text = accuracy and f"{accuracy.mean:.3f} ± {accuracy.std:.3f} ({len(accuracy.runs)})"
+                cells.append(text or "")
+            rows.append((*cells, "" if row.gain is None else f"{row.gain:+.3f}"))
+        columns = ("seconds", "tracks", "rendered", "floats", "test clips", "synthetic", "random selection", "gain")
+        title = f"{run_id}: {report.budget_seconds:g} s of tracks per class, accuracy by {report.evaluator}"
+        return [Table(title, columns, rows, [f"note: {note}" for note in report.notes])]
 
 
-def _row(seconds: float, tracks: int, parameterisation: str, reports: Mapping[Cell, Report]) -> Row:
-    mine = {cell.run_id: report for cell, report in reports.items() if cell.job.ipc == tracks}
-    plain = Row(seconds_per_track=seconds, tracks_per_class=tracks, parameterisation=parameterisation)
-    if not mine:
-        return plain
-    last = list(mine.values())[-1]
-    learnt = pooled(_measured(report, "synthetic") for report in mine.values())
-    chosen = pooled(_measured(report, "random-selection") for report in mine.values())
-    return plain.model_copy(
+def condense_job(overrides: Overrides) -> CondenseJob:
+    """A condensation from overrides of the grid and of every cell's distillation; None counts as absent.
+
+    A preset may choose another feature for longer tracks; here all cells have that of the shortest, else neither floats
+    nor test images would be comparable.
+
+    Raises:
+        ConfigError: one line that names the field, the value and what is allowed.
+    """
+    grid = from_preset(Grid, {field: overrides.get(field) for field in Grid.model_fields})
+    evaluator, sets = MEASURED
+    usually = {"evaluation": {"evaluators": (evaluator,), "baselines": sets[1:]}}
+    own = {*Grid.model_fields, "seeds"}
+    rest = merged(usually, {field: value for field, value in overrides.items() if field not in own})
+    if "evaluation" in overrides and overrides["evaluation"] is None:
+        rest["evaluation"] = None
+
+    def distillation(duration: float) -> DistillJob:
+        return DistillJob.validated({**rest, "duration": duration, "ipc": grid.tracks(duration)})
+
+    with suppress(ConfigError):  # raised below, with its duration
+        rest["feature"] = distillation(grid.durations[0]).feature.model_dump()
+    distillations = _each(grid.durations, distillation)
+    seeds = overrides.get("seeds")
+    values: dict[str, Any] = {**grid.model_dump(), "distillations": distillations}
+    return CondenseJob.validated(values if seeds is None else {**values, "seeds": seeds})
+
+
+def possible(overrides: Overrides) -> tuple[float, ...]:
+    """The durations that fit the budget and whose images are long enough for the networks, the shortest first.
+
+    Args:
+        overrides: as for `condense_job`; durations in it are ignored.
+    """
+    grid = from_preset(Grid, {"budget_seconds": overrides.get("budget_seconds"), "durations": None})
+    durations = []
+    for duration in fitting(grid.budget_seconds):
+        with suppress(ConfigError):
+            durations.append(condense_job({**overrides, "durations": (duration,)}).durations[0])
+    return tuple(durations)
+
+
+def _check_measured(job: DistillJob, evaluation: EvaluationConfig | None) -> None:
+    evaluator, sets = MEASURED
+    plan = () if evaluation is None else planned(evaluation)
+    measured = {(measurement.evaluator, measurement.trained_on) for measurement in plan}
+    lacking = [trained_on for trained_on in sets if (evaluator, trained_on) not in measured]
+    if evaluation is None or lacking:
+        raise ValueError(f"evaluation: a condensation needs {evaluator} on {' and '.join(lacking)}")
+    try:
+        check_shape(evaluation.network, job.feature.shape(job.samples))
+    except ValueError as error:
+        raise ValueError(f"duration {job.seconds:g}: evaluation: {error}") from None
+
+
+def _each(durations: tuple[float, ...], make: Callable[[float], T]) -> tuple[T, ...]:
+    """A result for each duration; an error names its duration, unless it is the same for all of them."""
+    results: list[T] = []
+    errors: dict[float, DistrackError] = {}
+    for duration in durations:
+        try:
+            results.append(make(duration))
+        except DistrackError as error:
+            errors[duration] = error
+    if errors:
+        duration, first = next(iter(errors.items()))
+        if len(errors) == len(durations) and len(set(map(str, errors.values()))) == 1:
+            raise first
+        raise ConfigError(f"duration {duration:g}: {first}")
+    return tuple(results)
+
+
+def _row(job: DistillJob, reports: Mapping[Cell, Report]) -> Row:
+    of_duration = {cell.run_id: report for cell, report in reports.items() if cell.job.ipc == job.ipc}
+    empty = Row(seconds_per_track=job.seconds, tracks_per_class=job.ipc, parameterisation=job.parameterisation)
+    if not of_duration:
+        return empty
+    last = list(of_duration.values())[-1]
+    synthetic = pooled(_figures(report, "synthetic") for report in of_duration.values())
+    random_selection = pooled(_figures(report, "random-selection") for report in of_duration.values())
+    return empty.model_copy(
         update={
             "rendered_per_class": last.rendered_per_class,
             "floats_per_class": last.floats_per_class,
             "train": last.split.train,
             "test": last.split.test,
             "skipped": last.skipped,
-            "runs": tuple(mine),
-            "synthetic": learnt,
-            "random_selection": chosen,
-            "gain": learnt.mean - chosen.mean,
+            "runs": tuple(of_duration),
+            "synthetic": synthetic,
+            "random_selection": random_selection,
+            "gain": synthetic.mean - random_selection.mean,
         }
     )
 
 
-def _measured(report: Report, trained_on: str) -> tuple[float, ...]:
+def _figures(report: Report, trained_on: str) -> tuple[float, ...]:
     wanted = (MEASURED[0], trained_on)
     return next(e.accuracy.runs for e in report.evaluations if (e.evaluator, e.trained_on) == wanted)

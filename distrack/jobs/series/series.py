@@ -1,316 +1,226 @@
-"""A series: several ordinary runs worked on one after the other, as a job with a folder of its own.
+"""A series: several distillations, done one after the other, as one job with a folder of its own.
 
-Its folder lies below the runs path, where no run's name can be: `<runs path>/_condensations/<id>/` or
-`<runs path>/_sweeps/<id>/`. Series of a kind wait for each other there, device by device. Each cell takes its place in
-the device's own queue only when the one before it is done, so that a run launched meanwhile waits for one cell, not for
-all; and as no run ever waits for a series, none can wait for another in a circle.
+The folder lies below the runs path where no run's name can be: `<runs path>/_condensations/<id>/` or
+`<runs path>/_sweeps/<id>/`. Series of a kind wait for each other there, device by device. Each cell joins the device's
+own queue only when the cell before it is done, so that a run launched meanwhile waits for one cell, not for all. No run
+ever waits for a series, so none can wait for another in a circle.
 """
 
 import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import ValidationError
+from pydantic import Field, model_validator
 
 from distrack.errors import DistrackError, RunError
-from distrack.evaluate import Report, planned
-from distrack.jobs.distillation.work import Watch, logged, work
-from distrack.jobs.series import condensation, sweep
-from distrack.jobs.series.cells import Cell
-from distrack.jobs.series.grid import CondenseJob
-from distrack.jobs.series.sweep import SweepJob
-from distrack.runs.control import start
-from distrack.runs.control import stop as stop_run
-from distrack.runs.folder import ALIVE, Run, Status, all_runs, check_name, find, make_folder, new_name
-from distrack.runs.session import Session
+from distrack.evaluate import Report
+from distrack.jobs.contract import Job, as_json, job_of, work
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.results import evaluation_report
+from distrack.jobs.series.cells import Cell, Group, Tabulated
+from distrack.runs import ALIVE, Run, Session, stop
+from distrack.runs.folder import check_name, make_folder
 
 log = logging.getLogger(__name__)
 
-# `status.json` counts in whole steps; a cell has so many.
+# `status.json` counts in whole steps; a cell has this many.
 _PARTS = 100
 _POLL = 0.3
 _PHASE = "series"
-# What the phases of a cell take of its time, until one has shown it.
+# Share of a cell's time that its phases take, until a cell is done and has shown it.
 _USUAL = {"prepare": 0.15, "distill": 0.5, "invert": 0.05, "evaluate": 0.3}
 
 
-SeriesJob = CondenseJob | SweepJob
-SeriesReport = condensation.CondenseReport | sweep.SweepReport
+class Series(Job):
+    """Distillations that are done one after the other, and a table of all of them.
 
-
-class Kind(NamedTuple):
-    """A kind of series.
+    A subclass says which cells there are (`groups`) and what their reports come to (`tabulated`).
 
     Attributes:
-        name: of one, for a person.
-        folder: below the runs path, where those of this kind are.
-        job, report: what `config.json` and `report.json` hold.
-        tabulated: what the cells that are done have measured.
+        distillations: how each kind of its runs distills and is evaluated, with the first seed.
+        seeds: distillations of each of these, each with a seed of its own.
     """
 
-    name: str
-    folder: str
-    job: type[Any]
-    report: type[Any]
-    tabulated: Callable[[Any, Mapping[Cell, Report]], SeriesReport]
+    report_type: ClassVar[type[Tabulated]]
 
+    distillations: tuple[DistillJob, ...]
+    seeds: Annotated[
+        int,
+        Field(ge=1, le=100, title="Seeds", description="Distillations of each kind, each with a seed of its own."),
+    ] = 1
 
-CONDENSATION = Kind("condensation", "_condensations", CondenseJob, condensation.CondenseReport, condensation.tabulated)
-SWEEP = Kind("sweep", "_sweeps", SweepJob, sweep.SweepReport, sweep.tabulated)
-KINDS = (CONDENSATION, SWEEP)
+    @model_validator(mode="after")
+    def _seeds_fit(self) -> Self:
+        if self.first.seed + self.seeds > 2**32:
+            raise ValueError(f"seed {self.first.seed}: with {self.seeds} seeds the last one would be beyond 2^32")
+        return self
 
+    @property
+    def first(self) -> DistillJob:
+        """The first distillation, for the fields that all have in common."""
+        return self.distillations[0]
 
-# The folder
+    @property
+    def queue(self) -> str:
+        """The device of the distillations."""
+        return self.first.queue
 
+    def every_seed(self) -> range:
+        """The seeds, in the order of work."""
+        return range(self.first.seed, self.first.seed + self.seeds)
 
-def create(runs_path: Path, job: SeriesJob, name: str | None = None) -> Run:
-    """A new series' folder with its config; its cells' folders come with the work.
+    def groups(self, series_id: str) -> list[Group]:
+        """All cells in the order of work, grouped for a person to look at."""
+        raise NotImplementedError
 
-    Raises:
-        RunError: the name or a cell's is taken or cannot be a folder's, or the runs path is not writable.
-    """
-    name = new_name(job.usual_name) if name is None else name
-    check_name(name)
-    cells = cells_of(job, name)
-    check_name(max((cell.run_id for cell in cells), key=len))
-    taken = [run_id for run_id in (name, *(cell.run_id for cell in cells)) if (runs_path / run_id).exists()]
-    if taken:
-        raise RunError(f"run {taken[0]} exists in {runs_path}: choose another --name")
-    return make_folder(runs_path / _kind_for(job).folder, name, job)
+    def cells(self, series_id: str) -> list[Cell]:
+        """All cells in the order of work."""
+        return [cell for group in self.groups(series_id) for cell in group.cells]
 
+    def tabulated(self, reports: Mapping[Cell, Report]) -> Tabulated:
+        """The report of the series from the reports of the cells that are done."""
+        raise NotImplementedError
 
-def begun(runs_path: Path, job: SeriesJob, name: str | None) -> Run | None:
-    """The series of that name, where one was begun with the same job; None where there is none of that name.
+    def in_common(self, reports: Mapping[Cell, Report], notes: Iterable[str]) -> dict[str, Any]:
+        """The fields of `Tabulated`; a note that several cells have stands there once."""
+        counts = (len(report.evaluations[0].confusion) for report in reports.values() if report.evaluations)
+        return {
+            "dataset": self.first.dataset,
+            "feature": self.first.feature.name,
+            "domain": self.first.domain,
+            "preset": self.first.preset,
+            "seeds": self.seeds,
+            "classes": next(counts, None),
+            "cells": len(self.cells("series")),
+            "done": len(reports),
+            "notes": tuple(dict.fromkeys(notes)),
+        }
 
-    Raises:
-        RunError: it was begun with another job, or the name cannot be a folder's.
-    """
-    if name is None:
-        return None
-    check_name(name)
-    kind = _kind_for(job)
-    if not (runs_path / kind.folder / name).is_dir():
-        return None
-    run = find(runs_path / kind.folder, name)
-    if job_of(run) != job:
-        raise RunError(
-            f"{kind.name} {name} exists in {runs_path} with other settings: choose another --name, or go on with that "
-            f"one: python -m distrack resume {name}"
-        )
-    return run
+    def create(self, runs_path: Path, name: str) -> Run:
+        """Makes the folder of a new series; the folders of its cells are made as the work comes to them.
 
+        Raises:
+            RunError: the name or a cell's is taken or cannot be a folder's, or the runs path is not writable.
+        """
+        check_name(name)
+        cells = self.cells(name)
+        check_name(max((cell.run_id for cell in cells), key=len))
+        taken = [run_id for run_id in (name, *(cell.run_id for cell in cells)) if (runs_path / run_id).exists()]
+        if taken:
+            raise RunError(f"run {taken[0]} exists in {runs_path}: choose another --name")
+        return super().create(runs_path, name)
 
-def find_any(runs_path: Path, name: str) -> Run:
-    """The run or the series of that id.
+    def work(self, run: Run, session: Session) -> Tabulated:
+        """Does the cells that are not done; one that fails does not keep the others from being done.
 
-    Raises:
-        RunError: there is none.
-    """
-    try:
-        return find(runs_path, name)
-    except RunError:
-        for kind in KINDS:
-            with suppress(RunError):
-                return find(runs_path / kind.folder, name)
-        raise
-
-
-def kind_of(run: Run) -> Kind | None:
-    """The kind of series whose folder it is; None of a run's own."""
-    return next((kind for kind in KINDS if kind.folder == run.path.parent.name), None)
-
-
-def _kind(run: Run) -> Kind:
-    kind = kind_of(run)
-    if kind is None:
-        raise ValueError(f"{run.path} is not a series")
-    return kind
-
-
-def _kind_for(job: SeriesJob) -> Kind:
-    return next(kind for kind in KINDS if type(job) is kind.job)
-
-
-def everything(runs_path: Path, kind: Kind) -> Iterator[Run]:
-    """Every series of a kind, newest first; a damaged one too."""
-    return all_runs(runs_path / kind.folder)
-
-
-def job_of(run: Run) -> SeriesJob:
-    """The job as asked.
-
-    Raises:
-        RunError: `config.json` is missing or damaged.
-    """
-    kind = _kind(run)
-    try:
-        job: SeriesJob = kind.job.model_validate_json((run.path / "config.json").read_bytes())
-    except (OSError, ValueError, DistrackError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RunError(f"{kind.name} {run.id}: config.json is missing or damaged ({said})") from None
-    return job
-
-
-def report_of(run: Run) -> Any:
-    """What was measured so far, by the kind's own report, or None."""
-    try:
-        return _kind(run).report.model_validate_json((run.path / "report.json").read_bytes())
-    except (OSError, ValidationError):
-        return None
-
-
-def cells_of(job: SeriesJob, series_id: str) -> list[Cell]:
-    """Every cell in the order of work."""
-    return [cell for group in job.groups(series_id) for cell in group.cells]
-
-
-def run_of(run: Run, cell: Cell) -> Run:
-    """The run of a cell; its folder is there once work on it has begun."""
-    return Run(run.path.parent.parent / cell.run_id)
-
-
-def finished(run: Run, cell: Cell) -> Report | None:
-    """The report of a cell that is done: all is measured that its job asks for."""
-    report = run_of(run, cell).report()
-    if report is None:
-        return None
-    there = {evaluation.key for evaluation in report.evaluations}
-    wanted = () if cell.job.evaluation is None else planned(cell.job.evaluation)
-    return report if there.issuperset(asked.key for asked in wanted) else None
-
-
-def tabulated(run: Run) -> SeriesReport:
-    """What the cells that are done have measured."""
-    job = job_of(run)
-    done = {cell: report for cell in cells_of(job, run.id) if (report := finished(run, cell))}
-    return _kind(run).tabulated(job, done)
-
-
-# From outside
-
-
-def launch(run: Run) -> None:
-    """Starts or goes on with a series as a process of its own.
-
-    Raises:
-        DistrackError: its config cannot be read or asks for a device that is not here, it is at work already, or no
-            process could be started.
-    """
-    if run.status().state in ALIVE:
-        raise RunError(f"{_kind(run).name} {run.id} is at work: stop it first")
-    device = str(job_of(run).first.chosen_device())
-    runs_path = run.path.parent.parent.absolute()
-    start(run, "resume", run.id, "--runs-path", str(runs_path), device=device)
-
-
-def stop(run: Run) -> Status:
-    """Stops a series and the cell it works on; what they have done is kept.
-
-    Raises:
-        RunError: it is not at work, or did not stop in time.
-    """
-    status = stop_run(run)
-    for cell in map(partial(run_of, run), cells_of(job_of(run), run.id)):
-        if cell.status().state == "stale":  # was in the midst of something that cannot be interrupted
-            stop_run(cell)
-    return status
-
-
-# The work
-
-
-def work_on(run: Run, *, watch: Watch | None = None) -> SeriesReport:
-    """Finishes a series, from wherever it stands; a cell that is done is not done again.
-
-    A cell that fails does not keep the others from being done.
-
-    Raises:
-        DistrackError: a cell failed, or the folder cannot be written; the series' status says so too.
-        Stopped: the series, or the cell at work, was asked to stop.
-    """
-    job = job_of(run)
-    device = job.first.chosen_device()
-    with Session(run, str(device)).working() as session, logged(run):
-        return _Worker(run, cells_of(job, run.id), session, watch).finish()
-
-
-class _Worker:
-    def __init__(self, run: Run, cells: list[Cell], session: Session, watch: Watch | None) -> None:
-        self.run, self.cells, self.session = run, cells, session
-        self._watch = watch or (lambda *_: None)
-
-    def finish(self) -> SeriesReport:
-        failed: dict[str, str] = {}
-        self.session.phase(_PHASE, _PARTS * len(self.cells))
-        for number, cell in enumerate(self.cells):
+        Raises:
+            RunError: a cell failed, or the folder cannot be written.
+            Stopped: the series, or the cell that was running, was asked to stop.
+        """
+        cells, failed = self.cells(run.id), {}
+        session.phase(_PHASE, _PARTS * len(cells))
+        for number, cell in enumerate(cells):
             try:
-                self._finish(number, cell)
+                _Cell(run, cells, number, session).finish()
             except DistrackError as error:
                 failed[cell.run_id] = str(error)
                 log.warning("run %s failed: %s", cell.run_id, error)
-            report = tabulated(self.run)
-            self.run.write("report.json", report.model_dump_json(indent=2))
-            self._tell(_PARTS * (number + 1), cell.said)
+            report = tabulated(run, self)
+            run.write("report.json", report.model_dump_json(indent=2))
+            session.progress(_PARTS * (number + 1), _PARTS * len(cells), cell.label)
         if failed:
             name, reason = next(iter(failed.items()))
-            raise RunError(f"{len(failed)} of {len(self.cells)} cells failed, the first is {name}: {reason}")
+            raise RunError(f"{len(failed)} of {len(cells)} cells failed, the first is {name}: {reason}")
         return report
 
-    def _finish(self, number: int, cell: Cell) -> None:
-        run = run_of(self.run, cell)
-        while (status := run.status()).state in ALIVE and status.pid != os.getpid():
-            self._tell(_PARTS * number, f"{cell.said}, at work in another process")
+    def worth_keeping(self, run: Run) -> bool:
+        """Whether the folder of any cell was made."""
+        return any(run_of(run, cell).path.exists() for cell in self.cells(run.id))
+
+    def after_stop(self, run: Run) -> None:
+        """Marks a cell whose process had to be ended as stopped."""
+        for cell in map(partial(run_of, run), self.cells(run.id)):
+            if cell.status().state == "stale":
+                stop(cell)
+
+
+def run_of(run: Run, cell: Cell) -> Run:
+    """The run of a cell of a series; its folder exists once work on it has begun."""
+    return Run(run.path.parent.parent / cell.run_id)
+
+
+def finished_report(run: Run, cell: Cell) -> Report | None:
+    """The report of a cell of a series, if everything is measured that its job wants; else None."""
+    here = run_of(run, cell)
+    return evaluation_report(here) if cell.job.is_done(here) else None
+
+
+def tabulated(run: Run, job: Series) -> Tabulated:
+    """The report of a series from the cells that are done now."""
+    reports = {cell: report for cell in job.cells(run.id) if (report := finished_report(run, cell))}
+    return job.tabulated(reports)
+
+
+class _Cell:
+    """The work on one cell of a series."""
+
+    def __init__(self, series: Run, cells: list[Cell], number: int, session: Session) -> None:
+        self.series, self.cells, self.number, self.session = series, cells, number, session
+        self.cell = cells[number]
+        self.run = run_of(series, self.cell)
+
+    def finish(self) -> None:
+        """Does the cell in this process; one that another process works on is waited for."""
+        while (status := self.run.status()).state in ALIVE and status.pid != os.getpid():
+            self._progress(0, f"{self.cell.label}, running in another process")
             time.sleep(_POLL)
-        if not (run.path / "config.json").exists():
-            shutil.rmtree(run.path, ignore_errors=True)  # cut off while it was made
-            make_folder(run.path.parent, run.id, cell.job)
-        if run.job() != cell.job:
-            raise RunError(f"it has another config than the series asks for: rename or remove {run.path}")
-        if status.state == "done" and finished(self.run, cell):
+        if not (self.run.path / "config.json").exists():
+            shutil.rmtree(self.run.path, ignore_errors=True)  # its making was interrupted
+            make_folder(self.run.path.parent, self.run.id, as_json(self.cell.job))
+        if job_of(self.run) != self.cell.job:
+            raise RunError(f"it has another config than the series: rename or remove {self.run.path}")
+        if status.state == "done" and finished_report(self.series, self.cell):
             return
         share = _Share(self._seconds())
-        self._tell(_PARTS * number, f"{cell.said}, waiting for the device")
+        self._progress(0, f"{self.cell.label}, waiting for the device")
 
-        def told(phase: str, done: int, total: int, detail: str, loss: float | None) -> None:  # noqa: ARG001
-            self._tell(_PARTS * number + int(_PARTS * share.of(phase, done, total)), f"{cell.said}: {phase}")
+        def watch(phase: str, done: int, total: int, detail: str, loss: float | None) -> None:  # noqa: ARG001
+            self._progress(int(_PARTS * share.of(phase, done, total)), f"{self.cell.label}: {phase}")
 
         try:
-            work(run, watch=told)
+            work(self.run, watch=watch)
         except DistrackError:
-            status = run.status()
-            if status.state == "failed" and status.pid == os.getpid() and not (run.snapshots() or run.report()):
-                # Nothing was made yet that would be worth keeping.
-                shutil.rmtree(run.path, ignore_errors=True)
+            status = self.run.status()
+            made = self.run.snapshots() or evaluation_report(self.run)
+            if status.state == "failed" and status.pid == os.getpid() and not made:
+                shutil.rmtree(self.run.path, ignore_errors=True)
             raise
 
-    def _tell(self, step: int, detail: str) -> None:
-        steps = _PARTS * len(self.cells)
-        self._watch(_PHASE, step, steps, detail, None)
-        self.session.progress(step, steps, detail)
+    def _progress(self, parts: int, detail: str) -> None:
+        self.session.progress(_PARTS * self.number + parts, _PARTS * len(self.cells), detail)
 
     def _seconds(self) -> Mapping[str, float]:
-        """What each phase took in the last cell that is done."""
+        """Seconds of each phase in the last cell that is done."""
         for cell in reversed(self.cells):
-            if report := finished(self.run, cell):
+            if report := finished_report(self.series, cell):
                 return report.seconds
         return _USUAL
 
 
 class _Share:
-    """How much of a cell is done, by the time that its phases are expected to take; it never goes back."""
+    """The share of a cell that is done, by the time that its phases are expected to take; it never decreases."""
 
     def __init__(self, seconds: Mapping[str, float]) -> None:
         self._seconds = {phase: seconds.get(phase, 0.0) for phase in _USUAL}
         self._reached = 0.0
 
     def of(self, phase: str, done: int, total: int) -> float:
-        """From 0 to 1."""
+        """The share, from 0 to 1, when `done` of `total` steps of a phase are done."""
         order = list(self._seconds)
         before = order[: order.index(phase)] if phase in order else order
         spent = sum(self._seconds[name] for name in before)

@@ -1,126 +1,34 @@
 """A sweep: one distillation over several numbers of tracks per class, every official fold, or several seeds."""
 
-import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from distrack import datasets
 from distrack.errors import ConfigError
 from distrack.evaluate import Accuracy, Evaluation, Report
-from distrack.jobs.distillation.job import DistillJob
-from distrack.jobs.series.cells import Cell, Distillations, Group, Tabulated, in_common, pooled
-from distrack.validation import from_preset
+from distrack.jobs.contract import Job, Table, register
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.series.cells import Cell, Group, Tabulated, pooled
+from distrack.jobs.series.series import Series
+from distrack.options import FieldOption, options_of
+from distrack.validation import Overrides
 
-# Options of a command that say how many runs there are.
-_MANY = ("--ipc", "--test-fold", "--seeds")
-
-
-class SweepJob(Distillations):
-    """Distillations that differ in tracks per class, test fold or seed, and in nothing else that was asked for.
-
-    Attributes:
-        distillations: one for each number of tracks per class, the fewest first, with the first seed.
-        folds: official folds to test on, each in turn: cross-validation; none is the distillations' own.
-    """
-
-    folds: tuple[int, ...] = ()
-
-    @field_validator("distillations")
-    @classmethod
-    def _in_order(cls, distillations: tuple[DistillJob, ...]) -> tuple[DistillJob, ...]:
-        counts = [job.ipc for job in distillations]
-        if not counts or len(set(counts)) < len(counts):
-            raise ValueError(f"ipc {','.join(map(str, counts))}: name each number of tracks once")
-        return tuple(sorted(distillations, key=lambda job: job.ipc))
-
-    @property
-    def usual_name(self) -> str:
-        """What a sweep is called unless it is named."""
-        folds = "_folds" * bool(self.folds)
-        return f"{self.first.usual_name}{''.join(f'-{job.ipc}' for job in self.distillations[1:])}{folds}"
-
-    def groups(self, sweep_id: str) -> list[Group]:
-        """Every cell in the order of work; folds are side by side, or numbers of tracks where there are no folds."""
-        found = []
-        for seed in self.every_seed():
-            said = f"seed {seed}" if self.seeds > 1 else ""
-            jobs = [job.model_copy(update={"seed": seed}) for job in self.distillations]
-            if not self.folds:
-                found.append(Group(said.capitalize(), tuple(self._cell(sweep_id, job, None) for job in jobs)))
-                continue
-            for job in jobs:
-                counted = f"{job.ipc} per class" if len(jobs) > 1 else ""
-                title = ", ".join(filter(None, (counted, said))).capitalize()
-                found.append(Group(title, tuple(self._cell(sweep_id, job, fold) for fold in self.folds)))
-        return found
-
-    def _cell(self, sweep_id: str, job: DistillJob, fold: int | None) -> Cell:
-        parts = {f"ipc{job.ipc}": len(self.distillations) > 1, f"fold{fold}": fold is not None}
-        parts[f"seed{job.seed}"] = self.seeds > 1
-        run_id = "-".join([sweep_id, *(part for part, varies in parts.items() if varies)])
-        title = f"{job.ipc} per class" if fold is None else f"Test fold {fold}"
-        return Cell(run_id, job if fold is None else job.model_copy(update={"test_fold": fold}), title)
-
-    def check(self) -> None:
-        """Refuses, before any work, what the dataset on this disk cannot give.
-
-        Raises:
-            DistrackError: as a distillation's own check.
-        """
-        for job in self.distillations:
-            for fold in self.folds or (job.test_fold,):
-                job.model_copy(update={"test_fold": fold}).check()
-
-    def command(self) -> str:
-        """What a person types for the same: the preset, and only what differs from it."""
-        found: dict[str, dict[tuple[str, ...], None]] = {}
-        for job in self.distillations:
-            for option in job.options():
-                found.setdefault(option[0], {})[option] = None
-        # What is not the same for all is what the preset says for so many tracks.
-        same = [option for options in found.values() if len(options) == 1 for option in options]
-        words = [word for option in same if option[0] not in _MANY for word in option]
-        words += ["--ipc", ",".join(str(job.ipc) for job in self.distillations)]
-        words += (
-            ["--cross-validate"]
-            if self.folds
-            else [word for option in same if option[0] == "--test-fold" for word in option]
-        )
-        words += ["--seeds", str(self.seeds)] if self.seeds > 1 else []
-        return shlex.join(["python", "-m", "distrack", "distill", *words])
-
-
-def sweep_of(
-    distillations: Sequence[DistillJob], *, cross_validate: bool = False, seeds: int | None = None
-) -> SweepJob:
-    """A sweep of such distillations.
-
-    Raises:
-        ConfigError: the dataset has no folds to take in turn, or one was chosen.
-    """
-    dataset, chosen = distillations[0].dataset, distillations[0].test_fold
-    folds = datasets.DATASETS[dataset].folds if cross_validate else ()
-    if cross_validate and not folds:
-        raise ConfigError(f"--cross-validate: {dataset} has no official folds")
-    if cross_validate and chosen is not None:
-        raise ConfigError(f"--cross-validate takes every fold in turn: leave --test-fold {chosen} away")
-    return from_preset(SweepJob, {"distillations": tuple(distillations), "folds": tuple(folds), "seeds": seeds})
-
-
-# The result
+_IPC = ("ipc",)
 
 
 class SweepRow(BaseModel):
-    """What was measured of one training set by one evaluator, over all cells that are done.
+    """Figures of one evaluator on one training set, over all cells that are done.
 
     Attributes:
         tracks_per_class, floats_per_class: the budget.
-        evaluator, trained_on, network: as of an evaluation.
-        accuracy: over folds, of each fold's mean; where there are no folds over all seeds.
+        evaluator, trained_on, network: as in an evaluation.
+        accuracy: over the folds, each with the mean of its seeds; over all seeds if there are no folds.
         macro_f1: mean over the cells.
-        gain: accuracy of the synthetic tracks over that of random clips.
-        runs: the cells that it was measured in.
+        gain: accuracy of the synthetic tracks minus that of random clips.
+        runs: ids of the cells that measured it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -140,9 +48,10 @@ class SweepReport(Tabulated):
     """`report.json` of a sweep, as far as it is measured.
 
     Attributes:
-        folds: official folds that it goes through; none where it does not.
-        test: test clips, of every fold that is done.
+        folds: official folds that are tested on in turn; empty without cross-validation.
+        test: number of test clips by fold, of the folds that are done.
         disjoint_by: what no test clip shares with a training clip.
+        rows: the figures.
     """
 
     folds: tuple[int, ...]
@@ -152,33 +61,212 @@ class SweepReport(Tabulated):
 
     @property
     def spread(self) -> str:
-        """What the deviations are over."""
+        """The repetitions that deviations are computed over."""
         return "folds" if self.folds else "seeds"
 
 
-def tabulated(job: SweepJob, reports: Mapping[Cell, Report]) -> SweepReport:
-    """What the cells that are done have measured."""
-    notes = [note for report in reports.values() for note in report.split.notes]
-    common = in_common(job, reports, notes)
-    if job.folds and common["done"] < common["cells"]:
-        common["notes"] += ("not every fold is done: the means are of those that are",)
-    return SweepReport(
-        **common,
-        folds=job.folds,
-        test={str(report.split.test_fold or ""): report.split.test for report in reports.values()},
-        disjoint_by=next((report.split.disjoint_by for report in reports.values()), None),
-        rows=tuple(row for each in job.distillations for row in _rows(each.ipc, reports, over_folds=bool(job.folds))),
-    )
+class SweepOptions(BaseModel):
+    """The options of `distill` that make a sweep, beside several numbers of tracks per class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cross_validate: Annotated[
+        bool, Field(title="Cross-validate", description="Test on each official fold in turn.")
+    ] = False
+    seeds: Annotated[
+        int | None,
+        Field(
+            ge=1, le=100, title="Seeds", description="Distillations, each with a seed of its own; the first is --seed."
+        ),
+    ] = None
+
+
+@register
+class SweepJob(Series):
+    """Distills a dataset and evaluates the result; several numbers of tracks, every fold or several seeds make a sweep.
+
+    A sweep is a series of ordinary runs, one after the other, and a table of all of them. Its distillations differ in
+    tracks per class, test fold or seed, and otherwise only where the preset depends on the number of tracks. With
+    --name, the same command continues a run or a sweep that was interrupted.
+
+    Attributes:
+        distillations: one for each number of tracks per class, the fewest first, with the first seed.
+        folds: official folds to test on in turn; empty for the distillations' own.
+    """
+
+    kind: ClassVar[str] = "sweep"
+    verb: ClassVar[str] = DistillJob.verb
+    summary: ClassVar[str] = DistillJob.summary
+    report_type: ClassVar[type[SweepReport]] = SweepReport
+    folder: ClassVar[str] = "_sweeps"
+
+    folds: tuple[int, ...] = ()
+
+    @field_validator("distillations")
+    @classmethod
+    def _in_order(cls, distillations: tuple[DistillJob, ...]) -> tuple[DistillJob, ...]:
+        counts = [job.ipc for job in distillations]
+        if not counts or len(set(counts)) < len(counts):
+            raise ValueError(f"ipc {','.join(map(str, counts))}: name each number of tracks once")
+        return tuple(sorted(distillations, key=lambda job: job.ipc))
+
+    @property
+    def usual_name(self) -> str:
+        """The first distillation's name with every number of tracks."""
+        folds = "_folds" * bool(self.folds)
+        return f"{self.first.usual_name}{''.join(f'-{job.ipc}' for job in self.distillations[1:])}{folds}"
+
+    def groups(self, series_id: str) -> list[Group]:
+        """All cells in the order of work: folds side by side, or numbers of tracks if there are no folds."""
+        groups = []
+        for seed in self.every_seed():
+            label = f"seed {seed}" if self.seeds > 1 else ""
+            jobs = [job.model_copy(update={"seed": seed}) for job in self.distillations]
+            if not self.folds:
+                groups.append(Group(label.capitalize(), tuple(self._cell(series_id, job, None) for job in jobs)))
+                continue
+            for job in jobs:
+                count = f"{job.ipc} per class" if len(jobs) > 1 else ""
+                title = ", ".join(filter(None, (count, label))).capitalize()
+                groups.append(Group(title, tuple(self._cell(series_id, job, fold) for fold in self.folds)))
+        return groups
+
+    def _cell(self, series_id: str, job: DistillJob, fold: int | None) -> Cell:
+        parts = {f"ipc{job.ipc}": len(self.distillations) > 1, f"fold{fold}": fold is not None}
+        parts[f"seed{job.seed}"] = self.seeds > 1
+        run_id = "-".join([series_id, *(part for part, varies in parts.items() if varies)])
+        title = f"{job.ipc} per class" if fold is None else f"Test fold {fold}"
+        return Cell(run_id, job if fold is None else job.model_copy(update={"test_fold": fold}), title)
+
+    def check(self) -> None:
+        """Checks every distillation on every fold."""
+        for job in self.distillations:
+            for fold in self.folds or (job.test_fold,):
+                job.model_copy(update={"test_fold": fold}).check()
+
+    def tabulated(self, reports: Mapping[Cell, Report]) -> SweepReport:
+        """A row for each number of tracks, evaluator, network and training set."""
+        notes = [note for report in reports.values() for note in report.split.notes]
+        common = self.in_common(reports, notes)
+        if self.folds and common["done"] < common["cells"]:
+            common["notes"] += ("not every fold is done: the means are of those that are",)
+        return SweepReport(
+            **common,
+            folds=self.folds,
+            test={str(report.split.test_fold or ""): report.split.test for report in reports.values()},
+            disjoint_by=next((report.split.disjoint_by for report in reports.values()), None),
+            rows=tuple(
+                row for job in self.distillations for row in _rows(job.ipc, reports, over_folds=bool(self.folds))
+            ),
+        )
+
+    @classmethod
+    def options(cls) -> list[FieldOption]:
+        """The options of a distillation, with several numbers of tracks, and those of `SweepOptions`."""
+        own = options_of(DistillJob)
+        return [
+            option._replace(several=True, metavar=f"{option.metavar},...") if option.path == _IPC else option
+            for option in own
+        ] + options_of(SweepOptions)
+
+    @classmethod
+    def from_overrides(cls, overrides: Overrides, runs_path: Path | None = None) -> Job:  # noqa: ARG003
+        """A single distillation, or a sweep if there are several numbers of tracks, folds or seeds.
+
+        Raises:
+            ConfigError: a field is impossible, the dataset has no official folds, or one fold is chosen as well.
+        """
+        if "distillations" in overrides:
+            return cls.validated(overrides)
+        rest = {name: value for name, value in overrides.items() if name not in SweepOptions.model_fields}
+        several = {name: value for name, value in overrides.items() if name in SweepOptions.model_fields}
+        try:
+            options = SweepOptions.model_validate(several)
+        except ValueError as error:
+            raise ConfigError(str(error).splitlines()[-2].strip()) from None
+        counts = rest.pop("ipc", None)
+        listed = counts if isinstance(counts, (tuple, list)) else (counts,)
+        jobs = [
+            DistillJob.validated({**rest, **({} if count is None else {"ipc": count})}) for count in listed or (None,)
+        ]
+        if len(jobs) == 1 and not options.cross_validate and options.seeds is None:
+            return jobs[0]
+        return sweep_of(jobs, cross_validate=options.cross_validate, seeds=options.seeds)
+
+    def given(self, runs_path: Path | None = None) -> list[tuple[FieldOption, Any]]:
+        """The options that all distillations have in common, the numbers of tracks, and what makes it a sweep."""
+        common: dict[str, tuple[FieldOption, dict[str, Any]]] = {}
+        for distillation in self.distillations:
+            for option, value in distillation.given(runs_path):
+                common.setdefault(option.key, (option, {}))[1][str(value)] = value
+        # An option that differs between the distillations has the value that the preset gives it for each number.
+        given = [
+            (option, next(iter(values.values())))
+            for option, values in common.values()
+            if len(values) == 1 and option.path not in (_IPC, ("test_fold",) if self.folds else _IPC)
+        ]
+        options = {option.path: option for option in type(self).options()}
+        given.append((options[_IPC], tuple(job.ipc for job in self.distillations)))
+        given += [(options["cross_validate",], True)] if self.folds else []
+        given += [(options["seeds",], self.seeds)] if self.seeds > 1 else []
+        return given
+
+    @classmethod
+    def tables(cls, report: Any, run_id: str) -> list[Table]:
+        """A row for each number of tracks, evaluator, network and training set."""
+        tested = f"{sum(report.test.values()):,} test clips disjoint by {report.disjoint_by}"
+        rows = []
+        for row in report.rows:
+            interval = row.accuracy.interval
+            rows.append(
+                (
+                    str(row.tracks_per_class),
+                    f"{row.floats_per_class:,}",
+                    row.evaluator,
+                    row.trained_on,
+                    row.network,
+                    f"{row.accuracy.mean:.3f} ± {row.accuracy.std:.3f} ({len(row.accuracy.runs)})",
+                    "" if interval is None else "{:.3f}-{:.3f}".format(*interval),
+                    "" if row.gain is None else f"{row.gain:+.3f}",
+                    f"{row.macro_f1:.3f}",
+                )
+            )
+        columns = ("tracks", "floats", "evaluator", "trained on", "network", "accuracy", "95 %", "gain", "macro F1")
+        title = f"{run_id}: {report.dataset}, {tested}; deviations over {report.spread}"
+        return [Table(title, columns, rows, [f"note: {note}" for note in report.notes])]
+
+
+def sweep_of(
+    distillations: Sequence[DistillJob], *, cross_validate: bool = False, seeds: int | None = None
+) -> SweepJob:
+    """A sweep of distillations.
+
+    Args:
+        distillations: one for each number of tracks per class.
+        cross_validate: test on each official fold in turn.
+        seeds: distillations of each, each with a seed of its own; one if None.
+
+    Raises:
+        ConfigError: the dataset has no official folds, or the distillations name one fold.
+    """
+    dataset, chosen = distillations[0].dataset, distillations[0].test_fold
+    folds = datasets.DATASETS[dataset].folds if cross_validate else ()
+    if cross_validate and not folds:
+        raise ConfigError(f"--cross-validate: {dataset} has no official folds")
+    if cross_validate and chosen is not None:
+        raise ConfigError(f"--cross-validate tests on every fold in turn: remove --test-fold {chosen}")
+    values: dict[str, Any] = {"distillations": tuple(distillations), "folds": tuple(folds)}
+    return SweepJob.validated(values if seeds is None else {**values, "seeds": seeds})
 
 
 def _rows(tracks: int, reports: Mapping[Cell, Report], *, over_folds: bool) -> list[SweepRow]:
-    found: dict[tuple[str, str, str], dict[Cell, Evaluation]] = {}
+    measured_by: dict[tuple[str, str, str], dict[Cell, Evaluation]] = {}
     for cell, report in reports.items():
         for evaluation in report.evaluations if cell.job.ipc == tracks else ():
-            found.setdefault(evaluation.key, {})[cell] = evaluation
-    accuracies = {key: _accuracy(measured, over_folds=over_folds) for key, measured in found.items()}
+            measured_by.setdefault(evaluation.key, {})[cell] = evaluation
+    accuracies = {key: _accuracy(measured, over_folds=over_folds) for key, measured in measured_by.items()}
     rows = []
-    for (evaluator, trained_on, network), measured in found.items():
+    for (evaluator, trained_on, network), measured in measured_by.items():
         accuracy = accuracies[evaluator, trained_on, network]
         chosen = accuracies.get((evaluator, "random-selection", network)) if trained_on == "synthetic" else None
         rows.append(

@@ -1,0 +1,170 @@
+"""The commands of the kinds of job, generated from their configs, and how each job is worked on from the shell."""
+
+import inspect
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+
+from distrack import jobs, known_reports
+from distrack.cli import terminal
+from distrack.cli.options import (
+    AS_JSON,
+    CONFIG,
+    NAME,
+    QUIET,
+    RUNS_PATH,
+    check_required,
+    overrides_of,
+    parameters_of,
+    read_config,
+)
+from distrack.errors import ConfigError, DistrackError
+from distrack.jobs import JOBS, Job
+from distrack.jobs.migration import migrated
+from distrack.runs import Run, Stopped
+from distrack.settings import settings
+from distrack.validation import Overrides, overlaid
+
+
+def commands() -> dict[str, click.Command]:
+    """A command for the verb of every kind of job."""
+    return {JOBS[kind].verb: _command(JOBS[kind]) for kind in JOBS if JOBS[kind].has_own_command}
+
+
+def config_commands() -> dict[str, click.Command]:
+    """A command for every kind of job that prints its config."""
+    return {kind: _config_command(JOBS[kind]) for kind in JOBS}
+
+
+def runs_path_or_default(given: Path | None) -> Path:
+    """The folder of the runs as an absolute path."""
+    return (given or settings().runs_path).expanduser().absolute()
+
+
+def _command(kind: type[Job]) -> click.Command:
+    shared: list[click.Parameter] = [CONFIG, RUNS_PATH, *([NAME] if kind.has_own_folder else []), QUIET, AS_JSON]
+
+    def callback(
+        config_file: Path | None,
+        runs_path: Path | None,
+        quiet: bool,
+        as_json: bool,
+        name: str | None = None,
+        **values: Any,
+    ) -> None:
+        place = runs_path_or_default(runs_path)
+        words = tuple(word for word in sys.argv[1:] if word != "--quiet")
+        answers = {}
+        with suppress(Stopped):
+            for given in _each(kind, values):
+                job = kind.from_overrides(_overrides(kind, config_file, given), place)
+                job.check()
+                run, report = _worked(job, place, name, words, quiet=quiet, as_json=as_json)
+                answers[run.id] = _answer(type(job), run, report)
+        if answers:
+            terminal.show_reports(answers, as_json=as_json)
+        if kind.kind == "evaluation" and answers:
+            known_reports.store(words, place, {run_id: tables for run_id, (_, tables) in answers.items()})
+
+    return click.Command(
+        kind.verb,
+        params=[*parameters_of(kind.options()), *shared],
+        callback=callback,
+        help=inspect.getdoc(kind),
+        short_help=kind.summary,
+    )
+
+
+def _config_command(kind: type[Job]) -> click.Command:
+    def callback(config_file: Path | None, runs_path: Path | None, **values: Any) -> None:
+        overrides = _overrides(kind, config_file, next(_each(kind, values)), required=False)
+        examples = {
+            name: field.examples[0]
+            for name, field in kind.model_fields.items()
+            if field.is_required() and field.examples and name not in overrides
+        }
+        place = None if "run" in examples else runs_path_or_default(runs_path)
+        job = kind.from_overrides({**examples, **overrides}, place)
+        click.echo(jobs.as_json(job))
+
+    return click.Command(
+        kind.kind,
+        params=[*parameters_of(kind.options()), CONFIG, RUNS_PATH],
+        callback=callback,
+        help=f"Prints the complete config of a {kind.kind}, to edit and to pass as --config.",
+    )
+
+
+def _each(kind: type[Job], values: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The values of each job: one for each word of an argument that may be repeated."""
+    many = next((option for option in kind.options() if option.many), None)
+    if many is None:
+        yield values
+        return
+    for word in dict.fromkeys(values[many.key]) or (None,):
+        yield {**values, many.key: word}
+
+
+def _overrides(
+    kind: type[Job], config_file: Path | None, values: dict[str, Any], *, required: bool = True
+) -> Overrides:
+    options = kind.options()
+    config = read_config(config_file)
+    if config:
+        config = migrated(config)
+        made_by = {JOBS[name].kind for name in JOBS if JOBS[name].verb == kind.verb}
+        if JOBS.name(str(config.pop("kind"))) not in made_by:
+            raise ConfigError(f"--config {config_file}: it is not the config of a {' or '.join(sorted(made_by))}")
+    given = overrides_of(options, values)
+    if "distillations" in config and given:
+        raise ConfigError(f"--config {config_file} is a whole series: edit the file instead of giving options")
+    overrides = overlaid(config, given)
+    if required:
+        check_required(options, overrides, kind)
+    return overrides
+
+
+def _worked(
+    job: Job, runs_path: Path, name: str | None, words: tuple[str, ...], *, quiet: bool, as_json: bool
+) -> tuple[Run, Any]:
+    """The run and the report of a job that is done from its beginning, or continued, in this process."""
+    is_new = name is None or not (runs_path / job.folder / name).is_dir()
+    run = job.open(runs_path, name)
+    try:
+        return run, finish(run, job, words, quiet=quiet, as_json=as_json)
+    except DistrackError:
+        if job.has_own_folder and is_new and not job.worth_keeping(run):
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
+
+
+def finish(run: Run, job: Job, words: tuple[str, ...], *, quiet: bool, as_json: bool) -> Any:
+    """Works on a run until it is finished, with its progress on the terminal, and returns its report.
+
+    Raises:
+        Stopped: it was asked to stop; the terminal says how to continue.
+    """
+    try:
+        with terminal.progress(quiet=quiet) as watch:
+            return jobs.work(run, job, watch=watch, command=words)
+    except Stopped:
+        if not job.has_own_folder and job.kind != "preparation":
+            click.echo(f"stopped: {run.id} keeps what it had", err=as_json)
+        else:
+            again = jobs.shell_text(["resume", run.id]) if job.has_own_folder else job.command()
+            click.echo(f"stopped. Continue with: {again}", err=as_json)
+        raise
+
+
+def _answer(kind: type[Job], run: Run, report: Any) -> tuple[Any, Any]:
+    return report.model_dump(mode="json"), [list(table) for table in kind.tables(report, run.id)]
+
+
+def show(run: Run, job: Job, report: Any, *, as_json: bool) -> None:
+    """Prints the report of a run."""
+    terminal.show_reports({run.id: _answer(type(job), run, report)}, as_json=as_json)

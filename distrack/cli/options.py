@@ -1,0 +1,98 @@
+"""Options of the command, generated from the configs: pydantic describes the fields, click parses the words."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel
+
+from distrack.errors import ConfigError
+from distrack.options import FieldOption, options_of, overrides_of
+
+CONFIG = click.Option(
+    ["--config", "config_file"],
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    help="Read the config from a file; options given beside it win.",
+)
+RUNS_PATH = click.Option(["--runs-path"], type=click.Path(path_type=Path), metavar="PATH", help="Folder of the runs.")
+NAME = click.Option(["--name"], metavar="NAME", help="Id of the run; one with the same config is continued.")
+QUIET = click.Option(["--quiet"], is_flag=True, help="Plain lines instead of a live bar.")
+AS_JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON.")
+
+
+def parameters_of(options: list[FieldOption]) -> list[click.Parameter]:
+    """The parameters of a click command for the fields of a config."""
+    return [_argument(option) if option.positional else _option(option) for option in options]
+
+
+def _argument(option: FieldOption) -> click.Argument:
+    many = {"nargs": -1} if option.many else {}
+    return click.Argument(
+        [option.key],
+        metavar=f"{option.metavar}{'...' * option.many}",
+        required=False,
+        **many,  # type: ignore[arg-type]
+    )
+
+
+def _option(option: FieldOption) -> click.Option:
+    names = [f"--{name}" for name in (option.name, *option.aliases)]
+    if option.off:
+        return click.Option([*names, option.key], is_flag=True, default=False, help=option.help)
+    if option.flag:
+        names = [f"--{option.name}/--no-{option.name}"]
+        return click.Option([*names, option.key], default=None, help=option.help)
+    choices = f" One of: {', '.join(option.choices)}." if option.choices else ""
+    if option.several:
+        choices = choices.replace("One of", "Comma-separated, of")
+    return click.Option([*names, option.key], metavar=option.metavar, default=None, help=f"{option.help}{choices}")
+
+
+def read_config(path: Path | None) -> dict[str, Any]:
+    """The content of a config file; empty if no file is named.
+
+    Raises:
+        ConfigError: the file cannot be read or holds no JSON object.
+    """
+    if path is None:
+        return {}
+    try:
+        config = json.loads(path.expanduser().read_bytes())
+    except OSError as error:
+        raise ConfigError(f"--config {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise ConfigError(f"--config {path} is not JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise ConfigError(
+            f"--config {path}: it must hold a JSON object, as `python -m distrack config KIND` prints one"
+        )
+    return config
+
+
+def check_required(options: list[FieldOption], overrides: dict[str, Any], model: type[BaseModel]) -> None:
+    """Refuses a command without an argument that its config needs.
+
+    Raises:
+        ConfigError: names the argument.
+    """
+    for option in options:
+        field = model.model_fields.get(option.path[0])
+        missing = field is not None and field.is_required() and option.path[0] not in overrides
+        if option.positional and missing:
+            raise ConfigError(f"{option.metavar} is missing: {option.help}")
+
+
+__all__ = [
+    "AS_JSON",
+    "CONFIG",
+    "NAME",
+    "QUIET",
+    "RUNS_PATH",
+    "check_required",
+    "options_of",
+    "overrides_of",
+    "parameters_of",
+    "read_config",
+]

@@ -1,0 +1,362 @@
+"""The contract of a kind of job: its config, its report, its work; and what can be done with a job of any kind.
+
+A kind is a subclass of `Job`, registered in `JOBS`. Its fields are its config. Creating, launching, working, stopping,
+listing and the command line exist once, here and in `distrack.cli`, for all kinds.
+"""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
+
+import pydantic
+from pydantic import BaseModel, ConfigDict
+
+from distrack import runs
+from distrack.errors import ConfigError, RunError
+from distrack.jobs.migration import migrated
+from distrack.options import FieldOption, differences, options_of, value_at
+from distrack.progress import Watch, unwatched
+from distrack.registry import Registry
+from distrack.runs import Run, Session, Status
+from distrack.runs.environment import describe
+from distrack.runs.folder import check_name, make_folder, new_name
+from distrack.runs.log import logged
+from distrack.validation import Overrides, explain
+
+
+class Table(NamedTuple):
+    """A result as a table for a terminal.
+
+    Attributes:
+        title: what it shows.
+        columns, rows: its cells as text.
+        notes: sentences that a reader should know.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+
+
+class Job(BaseModel):
+    """One job: the fields of a subclass are the config of its kind, and `work` does it.
+
+    Attributes:
+        kind: the name that `config.json` stores.
+        verb: the command that does it, `python -m distrack <verb>`.
+        summary: one sentence for `--help`; the docstring of the kind says more.
+        folder: folder below the runs path that holds runs of this kind; empty for the runs path itself.
+        report_type, report_name: model and file name of the report that `work` writes.
+        has_own_folder: whether each job makes a run of its own; if not, it works in the folder of an earlier run.
+        has_own_command: whether the verb's options are this kind's; if not, another kind's command makes such jobs.
+        always_given: paths of fields that `command` writes even if a preset would fill them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: ClassVar[str]
+    verb: ClassVar[str]
+    summary: ClassVar[str]
+    report_type: ClassVar[type[BaseModel]]
+    report_name: ClassVar[str] = "report.json"
+    folder: ClassVar[str] = ""
+    has_own_folder: ClassVar[bool] = True
+    has_own_command: ClassVar[bool] = True
+    always_given: ClassVar[tuple[tuple[str, ...], ...]] = ()
+
+    # What a kind says of itself
+
+    @property
+    def usual_name(self) -> str:
+        """The part of a run's name that describes the job."""
+        return self.kind
+
+    @property
+    def queue(self) -> str:
+        """The queue that its runs wait in: a device, or a kind of work that waits only for itself.
+
+        Raises:
+            ConfigError: the device is not on this machine.
+        """
+        return self.kind
+
+    def check(self) -> None:
+        """Refuses, before any work, what cannot be done on this machine.
+
+        Raises:
+            DistrackError: says what is wrong and what to do.
+        """
+
+    def open(self, runs_path: Path, name: str | None = None) -> Run:
+        """The folder that the job works in, made if it is new.
+
+        A run of that name that was begun with the same config is continued.
+
+        Raises:
+            DistrackError: the name is taken by another job, or the folder cannot be made.
+        """
+        place = runs_path / self.folder
+        if name is not None:
+            check_name(name)
+            if (place / name).is_dir():
+                return self._begun(Run(place / name))
+        return self.create(runs_path, new_name(self.usual_name) if name is None else name)
+
+    def _begun(self, run: Run) -> Run:
+        if job_of(run) != self:
+            raise RunError(
+                f"{self.kind} {run.id} exists in {run.path.parent} with other settings: choose another --name, "
+                f"or continue that one: python -m distrack resume {run.id}"
+            )
+        return run
+
+    def create(self, runs_path: Path, name: str) -> Run:
+        """Makes the folder of a new run.
+
+        Raises:
+            DistrackError: the name is taken, or the folder cannot be made.
+        """
+        return make_folder(runs_path / self.folder, name, as_json(self))
+
+    def work(self, run: Run, session: Session) -> BaseModel:
+        """Does the job, from wherever an interrupted process left it, and returns its report.
+
+        Raises:
+            DistrackError: the work failed.
+            Stopped: the run was asked to stop.
+        """
+        raise NotImplementedError
+
+    def worth_keeping(self, run: Run) -> bool:
+        """Whether a run whose work failed holds anything; the command removes one that does not and that it made."""
+        return run.status().phase not in ("", "prepare")
+
+    def after_stop(self, run: Run) -> None:
+        """Called after a run of this kind was stopped from outside."""
+
+    @classmethod
+    def tables(cls, report: Any, run_id: str) -> list[Table]:
+        """The report as tables for a terminal; one row per field unless the kind has a better form."""
+        rows = [(name.replace("_", " "), str(value)) for name, value in report.model_dump(mode="json").items()]
+        return [Table(run_id, ("", "value"), rows)]
+
+    # Options
+
+    @classmethod
+    def options(cls) -> list[FieldOption]:
+        """The options of the command."""
+        return options_of(cls)
+
+    @classmethod
+    def from_overrides(cls, overrides: Overrides, runs_path: Path | None = None) -> "Job":  # noqa: ARG003
+        """A job from the values that a person gave; presets and defaults fill the rest.
+
+        Args:
+            overrides: values by field name, nested configs as mappings.
+            runs_path: folder of the runs, for a kind that works on an earlier run.
+
+        Raises:
+            ConfigError: one line that names the field, the value and what is allowed.
+        """
+        return cls.validated(overrides)
+
+    @classmethod
+    def validated(cls, values: Any) -> Self:
+        """This kind's config from a mapping, with errors of pydantic as one line.
+
+        Raises:
+            ConfigError: names the field, the value and what is allowed.
+        """
+        try:
+            return cls.model_validate(values)
+        except pydantic.ValidationError as error:
+            raise ConfigError(explain(error)) from None
+
+    def given(self, runs_path: Path | None = None) -> list[tuple[FieldOption, Any]]:
+        """The options, with their values, that make this job: the fewest that its preset needs."""
+        options = type(self).options()
+        first = [option for option in options if option.positional or option.path in self.always_given]
+        overrides: dict[str, Any] = {}
+        chosen = [(option, value_at(self, option)) for option in first]
+        for option, value in chosen:
+            inner = overrides
+            for name in option.path[:-1]:
+                inner = inner.setdefault(name, {})
+            inner[option.path[-1]] = value
+        rest = [option for option in options if option not in first]
+
+        def build(values: Overrides) -> list[BaseModel]:
+            return [type(self).from_overrides(values, runs_path)]
+
+        return chosen + differences(rest, [self], build, overrides)
+
+    def words(self, runs_path: Path | None = None) -> list[str]:
+        """The words of the command after `python -m distrack`."""
+        return [self.verb, *(word for option, value in self.given(runs_path) for word in option.words(value))]
+
+    def command(self, runs_path: Path | None = None) -> str:
+        """The command that a person types for this job."""
+        return shell_text(self.words(runs_path))
+
+
+JOBS: Registry[type[Job]] = Registry("kind of job")
+J = TypeVar("J", bound=type[Job])
+
+
+def register(cls: J) -> J:
+    """Registers a kind of job under its `kind`, as a decorator."""
+    JOBS.add(cls.kind, cls)
+    return cls
+
+
+def shell_text(words: Sequence[str]) -> str:
+    """A command of this package as a person types it in a shell."""
+    return shlex.join(["python", "-m", "distrack", *words])
+
+
+def as_json(job: Job) -> str:
+    """The content of `config.json`: the kind and every field, defaults written out."""
+    return json.dumps({"kind": job.kind, **job.model_dump(mode="json")}, indent=2)
+
+
+def from_json(config: Mapping[str, Any]) -> Job:
+    """A job from the content of a `config.json`; one that an earlier version wrote is migrated.
+
+    Raises:
+        ConfigError: the kind is unknown or a field is impossible.
+    """
+    current = migrated(config)
+    return JOBS[str(current["kind"])].validated({name: value for name, value in current.items() if name != "kind"})
+
+
+# Runs of any kind
+
+
+def kind_of(run: Run) -> str:
+    """The kind of a run's job; empty if its config cannot be read."""
+    try:
+        return JOBS.name(str(migrated(run.config())["kind"]))
+    except (RunError, ConfigError):
+        return ""
+
+
+def job_of(run: Run) -> Job:
+    """The job of a run.
+
+    Raises:
+        RunError: `config.json` is missing or damaged.
+    """
+    config = run.config()
+    try:
+        return from_json(config)
+    except ConfigError as error:
+        raise RunError(f"run {run.id}: config.json is missing or damaged ({error})") from None
+
+
+def report_of(run: Run) -> Any:
+    """The report that a run's own job wrote so far, an instance of its kind's `report_type`; None if there is none."""
+    kind = kind_of(run)
+    return read_report(run, JOBS[kind]) if kind else None
+
+
+def read_report(run: Run, kind: type[Job]) -> Any:
+    """The report that a job of a kind left in a run's folder, or None."""
+    try:
+        return kind.report_type.model_validate_json((run.path / kind.report_name).read_bytes())
+    except (OSError, pydantic.ValidationError):
+        return None
+
+
+def all_runs(runs_path: Path, *kinds: str) -> Iterator[Run]:
+    """All runs of some kinds, newest first; of every kind that lies in the runs path itself if none is named."""
+    folders = dict.fromkeys(JOBS[kind].folder for kind in kinds) or {"": None}
+    for folder in folders:
+        for run in runs.all_runs(runs_path / folder):
+            if not kinds or kind_of(run) in kinds:
+                yield run
+
+
+def find(runs_path: Path, run_id: str) -> Run:
+    """The run with this id, of any kind.
+
+    Raises:
+        RunError: there is none.
+    """
+    for folder in dict.fromkeys(JOBS[kind].folder for kind in JOBS):
+        if (runs_path / folder / run_id / "config.json").is_file():
+            return runs.find(runs_path / folder, run_id)
+    return runs.find(runs_path, run_id)
+
+
+def runs_path_of(run: Run) -> Path:
+    """The runs path that a run belongs to, whose kind may have a folder of its own there."""
+    kind = kind_of(run)
+    inner = bool(kind) and JOBS[kind].folder == run.path.parent.name
+    return run.path.parent.parent if inner else run.path.parent
+
+
+# Launch, work, stop
+
+
+def launch(job: Job, runs_path: Path, name: str | None = None) -> Run:
+    """Starts a job as a process that outlives its starter: the command that a person would type, with the run's name.
+
+    Raises:
+        DistrackError: the job cannot be done here, its run is running already, or no process could be started.
+    """
+    job.check()
+    run = job.open(runs_path, name)
+    words = job.words(runs_path)
+    if job.has_own_folder:
+        words += ["--name", run.id]
+    runs.launch(run, *words, "--runs-path", str(runs_path.absolute()), device=job.queue)
+    return run
+
+
+def resume(run: Run) -> None:
+    """Starts a process that finishes a run which was stopped, failed, or lost its process.
+
+    Raises:
+        DistrackError: the config cannot be read, the run is running, or no process could be started.
+    """
+    queue = job_of(run).queue
+    runs.launch(run, "resume", run.id, "--runs-path", str(runs_path_of(run).absolute()), device=queue)
+
+
+def work(run: Run, job: Job | None = None, *, watch: Watch = unwatched, command: tuple[str, ...] = ()) -> Any:
+    """Works on a run in this process until it is finished; parts that are done are not done again.
+
+    On one kind of machine, the same config gives the same result bit for bit, however often the run was interrupted.
+
+    Args:
+        run: its folder exists.
+        job: the job to do; the run's own if None.
+        watch: told of all progress.
+        command: words of the command that does it, for the status.
+
+    Raises:
+        DistrackError: the work failed; the run's status holds the message.
+        Stopped: the run was asked to stop.
+    """
+    job = job_of(run) if job is None else job
+    with Session(run, job.queue, watch, command=command).working() as session, logged(run):
+        if job.has_own_folder:
+            run.write("environment.json", json.dumps(describe(session.device), indent=2))
+        job.check()
+        return job.work(run, session)
+
+
+def stop(run: Run, *, timeout: float = 10.0) -> Status:
+    """Stops a run of any kind.
+
+    Raises:
+        RunError: the run is not running, or did not stop in time.
+    """
+    status = runs.stop(run, timeout=timeout)
+    kind = kind_of(run)
+    if kind:
+        job_of(run).after_stop(run)
+    return status

@@ -1,0 +1,75 @@
+"""The inspection: how near the tracks of a finished run come to real clips, and a map of both."""
+
+import statistics
+from typing import Any, ClassVar
+
+from distrack.distill import SyntheticSet
+from distrack.evaluate import Inspection, inspect
+from distrack.images import Material
+from distrack.jobs.contract import Table, read_report, register
+from distrack.jobs.evaluation import FollowUp, device_of, distillation_of, prepared_material
+from distrack.jobs.results import synthetic_file
+from distrack.runs import Run, Session
+
+
+@register
+class InspectionJob(FollowUp):
+    """Compares every track with all real clips: a track that is a copy of a clip gives that recording away.
+
+    An inspection of the same tracks that was made before is returned as it is.
+    """
+
+    kind: ClassVar[str] = "inspection"
+    verb: ClassVar[str] = "inspect"
+    summary: ClassVar[str] = "Looks for tracks that are copies of real clips."
+    report_type: ClassVar[type[Inspection]] = Inspection
+    report_name: ClassVar[str] = "inspection.json"
+
+    def work(self, run: Run, session: Session) -> Inspection:
+        """Distances to the nearest real clips, and the map."""
+        return inspected(run, session)
+
+    @classmethod
+    def tables(cls, report: Any, run_id: str) -> list[Table]:
+        """Distances of tracks to real clips, beside those between real clips."""
+        rows = []
+        for near in report.memorisation.found:
+            medians = [f"{statistics.median(distances):.3f}" for distances in (near.distances, near.reference)]
+            flagged = f"{len(near.flagged)}, too many" if near.suspicious else str(len(near.flagged))
+            rows.append((near.space, near.side, *medians, f"{near.threshold:.3f}", flagged))
+        flagged_tracks = sorted({track for near in report.memorisation.found for track in near.flagged})
+        names = ", ".join(report.names[track] for track in flagged_tracks)
+        return [
+            Table(
+                f"{run_id}: {len(report.names)} tracks, distance to the nearest real clip",
+                ("compared by", "clips", "tracks, median", "real clips, median", "first percentile", "flagged"),
+                rows,
+                [f"nearer to a real clip than real clips are to each other: {names}"] if names else [],
+            )
+        ]
+
+
+def inspection_of(run: Run) -> Inspection | None:
+    """The inspection of a run, or None if there is none."""
+    inspection: Inspection | None = read_report(run, InspectionJob)
+    return inspection
+
+
+def inspected(run: Run, session: Session, material: Material | None = None) -> Inspection:
+    """The inspection of a run's tracks: the earlier one of the same tracks, or a new one.
+
+    Args:
+        run: a finished distillation.
+        session: takes the progress.
+        material: both sides of the dataset; loaded if it is needed and None.
+    """
+    synthetic = SyntheticSet.load(synthetic_file(run))
+    before = inspection_of(run)
+    if before is not None and before.tracks == synthetic.fingerprint:
+        return before
+    config = distillation_of(run)
+    material = material or prepared_material(config, session)
+    session.phase("inspect")
+    inspection = inspect(synthetic, material.train, material.test, device=device_of(config), progress=session.progress)
+    run.write("inspection.json", inspection.model_dump_json())
+    return inspection

@@ -1,0 +1,74 @@
+"""The listening as a job: real clips, class means and snapshots become sounds that tracks are compared with."""
+
+import statistics
+from typing import Annotated, Any, ClassVar
+
+import pydantic
+from pydantic import Field
+
+from distrack.distill import SyntheticSet
+from distrack.errors import RunError
+from distrack.jobs.contract import Table, register
+from distrack.jobs.evaluation import FollowUp, distillation_of, prepared_material
+from distrack.jobs.inspection import inspected
+from distrack.jobs.listening.make import Clips, Sources
+from distrack.jobs.listening.sounds import Listening
+from distrack.jobs.results import synthetic_file
+from distrack.runs import Run, Session
+from distrack.validation import Option
+
+
+@register
+class ListeningJob(FollowUp):
+    """Makes the sounds that tracks are compared with: nearest and random real clips, class means, and snapshots.
+
+    Sounds that were made before are not made again.
+    """
+
+    kind: ClassVar[str] = "listening"
+    verb: ClassVar[str] = "listen"
+    summary: ClassVar[str] = "Makes the sounds that tracks are compared with."
+    report_type: ClassVar[type[Listening]] = Listening
+    report_name: ClassVar[str] = "listening.json"
+
+    tracks: Annotated[
+        tuple[str, ...],
+        Option("track"),
+        Field(
+            title="Tracks",
+            description="Tracks whose snapshots become sounds, by name; the first of each class if none is given.",
+        ),
+    ] = ()
+
+    def work(self, run: Run, session: Session) -> Listening:
+        """The sounds that are missing; real clips are loaded only if one of these needs them."""
+        sources = Sources(run, SyntheticSet.load(synthetic_file(run)), self.tracks, listening_of(run))
+        clips = None
+        if sources.lack_clips:
+            material = prepared_material(distillation_of(run), session)
+            near = inspected(run, session, material).memorisation.of("feature", "train")
+            clips = Clips(material.train, material.prepared.index, near)
+        session.phase("listen")
+        return sources.make(clips, session.progress)
+
+    @classmethod
+    def tables(cls, report: Any, run_id: str) -> list[Table]:
+        """Number, loudness and inversion error of the sounds of each kind."""
+        rows = []
+        for kind in dict.fromkeys(source.kind for source in report.every):
+            of_kind = [source for source in report.every if source.kind == kind]
+            levels = [source.loudness for source in of_kind if source.loudness is not None]
+            errors = [source.error for source in of_kind if source.error is not None]
+            loudness = f"{statistics.median(levels):.1f}" if levels else ""
+            error = f"{statistics.median(errors):.2f} {report.unit}".rstrip() if errors else ""
+            rows.append((kind, str(len(of_kind)), loudness, error))
+        return [Table(f"{run_id}: sounds", ("kind", "sounds", "LUFS, median", "inversion error, median"), rows)]
+
+
+def listening_of(run: Run) -> Listening | None:
+    """The listening of a run's present tracks, or None if there is none."""
+    try:
+        listening = Listening.model_validate_json((run.path / ListeningJob.report_name).read_bytes())
+        return listening if listening.tracks == SyntheticSet.load(synthetic_file(run)).fingerprint else None
+    except (OSError, pydantic.ValidationError, RunError):
+        return None

@@ -1,0 +1,32 @@
+"""Migration of the configs that earlier versions wrote: the one place that knows their form."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def migrated(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a `config.json` in today's form; one that has today's form is returned as it is.
+
+    Earlier versions stored no kind: a decomposition had a `method`, a condensation a `budget_seconds`, a sweep its
+    `distillations`, a preparation the field `download`, and everything else was a distillation.
+    """
+    if "kind" in config:
+        return dict(config)
+    if "method" in config:
+        return {"kind": "decomposition", **_decomposition(config)}
+    if "distillations" in config:
+        kind = "condensation" if "budget_seconds" in config else "sweep"
+        cells = [_distillation(cell) for cell in config["distillations"]]
+        return {"kind": kind, **config, "distillations": cells}
+    if "download" in config:
+        kept = ("dataset", "data_path", "duration", "download")
+        return {"kind": "preparation", **{name: config[name] for name in kept if name in config}}
+    return {"kind": "distillation", **_distillation(config)}
+
+
+def _distillation(config: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(config)
+
+
+def _decomposition(config: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(config)

@@ -1,0 +1,269 @@
+"""Command-line options of a config: every field of a pydantic model has one, and a config can be written as options.
+
+The field's annotation says everything: its title and description, `Option` for another name than the path joined by
+dashes, `Positional` for an argument without a name, and `Literal`, `ChosenFrom` or `NameIn` for the possible values.
+"""
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from distrack.errors import ConfigError
+from distrack.registry import ChosenFrom, NameIn
+from distrack.validation import Option, Overrides, Positional, overlaid
+
+# The text of a value that is None.
+_NONE = "none"
+_MISSING = object()
+
+
+class FieldOption(NamedTuple):
+    """The option of one field of a config.
+
+    Attributes:
+        path: where the field is: `("pool", "size")`.
+        name: the option without its dashes; empty for a positional argument.
+        aliases: other names.
+        title: label of the field, for a widget.
+        help: one sentence for `--help`.
+        choices: possible values, where these are names.
+        flag: the value is a truth value: `--name` and `--no-name`.
+        off: `--name` sets the whole nested config at `path` to None.
+        several: the value is a comma-separated list.
+        metavar: what `--help` shows for the value.
+        positional: an argument without a name; `many` says whether it may be repeated, a job for each.
+    """
+
+    path: tuple[str, ...]
+    name: str
+    help: str
+    title: str = ""
+    aliases: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    flag: bool = False
+    off: bool = False
+    several: bool = False
+    optional: bool = False
+    metavar: str = "TEXT"
+    positional: bool = False
+    many: bool = False
+
+    @property
+    def key(self) -> str:
+        """A name for the value among the values of all options."""
+        return "__".join(self.path) + ("__off" if self.off else "")
+
+    def parsed(self, text: Any) -> Any:
+        """The value of the field that a text on the command line stands for; pydantic converts it further."""
+        if self.off:
+            return None
+        if not isinstance(text, str):
+            return text
+        if self.several:
+            return tuple(word.strip() for word in text.split(",") if word.strip())
+        return None if self.optional and text.lower() == _NONE else text
+
+    def words(self, value: Any) -> list[str]:
+        """The field's value as words on the command line."""
+        if self.positional:
+            return [str(value)]
+        if self.off:
+            return [f"--{self.name}"]
+        if self.flag and isinstance(value, bool):
+            return [f"--{self.name}" if value else f"--no-{self.name}"]
+        if self.several:
+            return [f"--{self.name}", ",".join(map(_text, value))]
+        return [f"--{self.name}", _text(value)]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return _NONE
+    return f"{value:.15g}" if isinstance(value, float) and float(f"{value:.15g}") == value else str(value)
+
+
+def options_of(model: type[BaseModel]) -> list[FieldOption]:
+    """The options of every field of a config, nested configs and the configs of registry entries included."""
+    found: dict[str, FieldOption] = {}
+    for option in _walk(model, (), ""):
+        found.setdefault(option.key, option)
+    return list(found.values())
+
+
+def _walk(model: type[BaseModel], path: tuple[str, ...], prefix: str) -> list[FieldOption]:
+    options: list[FieldOption] = []
+    for name, field in model.model_fields.items():
+        options += _of_field(name, field, (*path, name), prefix)
+    return options
+
+
+def _of_field(name: str, field: FieldInfo, path: tuple[str, ...], prefix: str) -> list[FieldOption]:
+    marker = _marker(field, Option)
+    own = f"{prefix}{name.replace('_', '-')}"
+    inner = f"{own}-" if marker is None else f"{prefix}{marker.name}-" if marker.name else prefix
+    chosen = _marker(field, ChosenFrom)
+    if chosen is not None:
+        label = own if marker is None or not marker.own else marker.own
+        select = FieldOption(
+            (*path, "name"), label, field.description or "", field.title or "", choices=tuple(chosen.registry)
+        )
+        nested = [
+            option
+            for entry in chosen.registry
+            for option in _walk(chosen.registry.config(entry), path, inner)
+            if option.path != (*path, "name")
+        ]
+        return [select, *nested]
+    inside, optional = _plain(field.annotation)
+    if isinstance(inside, type) and issubclass(inside, BaseModel):
+        options = []
+        for option in _walk(inside, path, inner):
+            if option.path == (*path, "name"):
+                label = own if marker is None or not marker.own else marker.own
+                options.append(option._replace(name=label, title=field.title or option.title))
+            else:
+                options.append(option)
+        if optional and marker is not None and marker.off:
+            options.append(FieldOption(path, marker.off, field.description or "", off=True))
+        return options
+    return [_leaf(field, path, own if marker is None else marker.name, marker, inside, optional=optional)]
+
+
+def _leaf(
+    field: FieldInfo, path: tuple[str, ...], name: str, marker: Option | None, inside: Any, *, optional: bool
+) -> FieldOption:
+    several = get_origin(inside) is tuple
+    of = get_args(inside)[0] if several else inside
+    choices = _choices(of) or _choices_of(_marker(field, NameIn))
+    positional = _marker(field, Positional)
+    if isinstance(positional, type):
+        positional = positional()
+    return FieldOption(
+        path,
+        "" if positional is not None else name,
+        field.description or "",
+        field.title or "",
+        aliases=() if marker is None else marker.aliases,
+        choices=choices,
+        flag=of is bool,
+        several=several,
+        optional=optional,
+        metavar=_metavar(of, choices, several=several) if positional is None else positional.metavar,
+        positional=positional is not None,
+        many=positional is not None and positional.many,
+    )
+
+
+def _marker(field: FieldInfo, kind: type[Any]) -> Any:
+    return next((each for each in field.metadata if isinstance(each, kind) or each is kind), None)
+
+
+def _plain(annotation: Any) -> tuple[Any, bool]:
+    """An annotation without `None` and without metadata, and whether `None` was possible."""
+    optional = False
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif get_origin(annotation) in (Union, types.UnionType):
+            parts = [part for part in get_args(annotation) if part is not type(None)]
+            optional = optional or len(parts) < len(get_args(annotation))
+            if len(parts) != 1:
+                return annotation, optional
+            annotation = parts[0]
+        else:
+            return annotation, optional
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    if get_origin(annotation) is Annotated:
+        named = next((each for each in get_args(annotation)[1:] if isinstance(each, NameIn)), None)
+        return _choices_of(named) or _choices(get_args(annotation)[0])
+    return tuple(map(str, get_args(annotation))) if get_origin(annotation) is Literal else ()
+
+
+def _choices_of(named: NameIn | None) -> tuple[str, ...]:
+    return () if named is None else tuple(named.registry)
+
+
+def _metavar(annotation: Any, choices: tuple[str, ...], *, several: bool) -> str:
+    inside, _ = _plain(annotation)
+    names = {int: "INTEGER", float: "NUMBER", bool: "BOOLEAN"}
+    word = "NAME" if choices else names.get(inside, "PATH" if "Path" in getattr(inside, "__name__", "") else "TEXT")
+    return f"{word},..." if several else word
+
+
+def value_at(config: BaseModel, option: FieldOption) -> Any:
+    """The value of an option's field in a config; a mark that equals only itself where the config has no such field."""
+    value: Any = config
+    for name in option.path:
+        if value is None or not hasattr(value, name):
+            return _MISSING
+        value = getattr(value, name)
+    if option.off:
+        return value is None
+    return value
+
+
+def overrides_of(options: Sequence[FieldOption], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested overrides of a config from the values of its options by `FieldOption.key`; None is an absent option."""
+    overrides: dict[str, Any] = {}
+    for option in options:
+        text = values.get(option.key)
+        if (text is not None and text is not False) or (option.flag and text is False):
+            overrides = overlaid(overrides, nested(option, option.parsed(text)))
+    return overrides
+
+
+def nested(option: FieldOption, value: Any) -> dict[str, Any]:
+    """An override of one field, nested as its path is."""
+    result = value
+    for name in reversed(option.path):
+        result = {name: result}
+    overrides: dict[str, Any] = result
+    return overrides
+
+
+def differences(
+    options: Sequence[FieldOption],
+    targets: Sequence[BaseModel],
+    build: Callable[[Overrides], Sequence[BaseModel]],
+    given: Overrides,
+) -> list[tuple[FieldOption, Any]]:
+    """The fewest options that turn what `build` makes of `given` into the targets, in the order of the fields.
+
+    A preset fills many fields, and one option may change what it says of others; so one option at a time is added.
+
+    Args:
+        options: those that may be used.
+        targets: configs to arrive at; all have the same value in a field that is not as the preset says.
+        build: makes as many configs from overrides.
+        given: overrides that are given anyway.
+    """
+    chosen: dict[str, tuple[FieldOption, Any]] = {}
+    overrides = dict(given)
+    while True:
+        try:
+            now: Sequence[BaseModel | None] = build(overrides)
+        except ConfigError:
+            now = [None] * len(targets)
+        found = next(
+            (
+                (option, value)
+                for option in options
+                if option.key not in chosen
+                for target, plain in zip(targets, now, strict=True)
+                for value in [value_at(target, option)]
+                if value is not _MISSING
+                and not (option.off and not value)
+                and (plain is None or value_at(plain, option) != value)
+            ),
+            None,
+        )
+        if found is None:
+            return list(chosen.values())
+        option, value = found
+        chosen[option.key] = found
+        overrides = overlaid(overrides, nested(option, None if option.off else value))
