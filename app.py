@@ -4,11 +4,13 @@ import gc
 
 import streamlit as st
 
-from distrack import runs
+from distrack import jobs, runs
 from distrack.device import choose_device
 from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError
+from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.settings import PROJECT, settings
+from distrack.ui import panels  # noqa: F401
 from distrack.ui.shared import stage
 from distrack.ui.shared.job_panel import badge, page_of, sidebar
 from distrack.ui.shared.run_in_view import demo, runs_path
@@ -48,8 +50,8 @@ def home() -> None:
 
 
 def _play(run: runs.Run) -> None:
-    report = run.report()
-    synthetic = SyntheticSet.load(run.synthetic)
+    report = evaluation_report(run)
+    synthetic = SyntheticSet.load(synthetic_file(run))
     learnt = report.accuracy("random-cnn", "synthetic") if report else None
     chosen = report.accuracy("random-cnn", "random-selection") if report else None
     st.subheader("Ten spoken digits, in the storage of one track each")
@@ -70,7 +72,7 @@ def _recent() -> None:
         st.caption("None yet. Press **Distil** above: the first one takes a minute or two.")
         return
     for run in recent:
-        report, status = None if run.takes_apart else run.report(), run.status()
+        report, status = None if jobs.kind_of(run) == "decomposition" else evaluation_report(run), run.status()
         accuracy = report.accuracy("random-cnn", "synthetic") if report else None
         with st.container(horizontal=True, vertical_alignment="center"):
             badge(status)

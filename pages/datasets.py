@@ -4,9 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from distrack import jobs
 from distrack.datasets import DATASETS, Dataset, home, look
 from distrack.errors import ConfigError
+from distrack.jobs.preparation import place, preparation_report
 from distrack.settings import user_path
 from distrack.ui.datasets import explore, prepare
 from distrack.ui.shared.page import begin
@@ -37,7 +37,7 @@ def _card(dataset: Dataset) -> None:
 
 def _badge(dataset: Dataset) -> None:
     if home(dataset, None).is_dir():
-        ready = jobs.found(jobs.place(dataset.name)) is not None
+        ready = preparation_report(place(dataset.name)) is not None
         st.badge("ready" if ready else "present", color="green" if ready else "blue")
     elif dataset.make is not None:
         st.badge("built in", color="blue")

@@ -3,16 +3,17 @@
 import streamlit as st
 
 from distrack import runs
+from distrack.jobs.results import evaluation_report
 from distrack.ui.evaluate import copies as inspecting
 from distrack.ui.evaluate import scores as measuring
-from distrack.ui.shared import job_panel as shown
+from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import begin
 from distrack.ui.shared.run_in_view import DEMO, choose
 
 begin("Evaluate", "A training set is worth what is learnt from it: networks learn from the tracks and meet real clips.")
 
-run = choose("Run", lambda run: run.report() is not None)
-report = run.report() if run is not None else None
+run = choose("Run", lambda run: evaluation_report(run) is not None)
+report = evaluation_report(run) if run is not None else None
 if run is None or report is None:
     st.info("Nothing was measured yet. Go to **Distill** and press the button.")
     st.page_link("pages/distill.py", label="Distill", icon=":material/science:")
@@ -28,20 +29,7 @@ st.markdown(
 )
 
 
-@st.fragment(run_every=1.0 if run.status().state in runs.ALIVE else None)
-def progress(run: runs.Run, was_alive: bool) -> None:
-    """The evaluation at work."""
-    status = run.status()
-    if was_alive and status.state not in runs.ALIVE:
-        st.rerun()
-    if status.state in runs.ALIVE:
-        shown.bar(status)
-    elif status.error:
-        st.error(status.error)
-
-
-progress(run, run.status().state in runs.ALIVE)
-
+job_panel.follow(run, lambda: None)
 if report.evaluations:
     measuring.show(run, report)
 else:

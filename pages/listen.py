@@ -4,6 +4,7 @@ import streamlit as st
 
 from distrack import runs
 from distrack.distill import SyntheticSet
+from distrack.jobs.results import synthetic_file
 from distrack.ui.listen import beside_real_clips as listening
 from distrack.ui.listen import blind_test as blind
 from distrack.ui.listen import download as bundles
@@ -13,7 +14,7 @@ from distrack.ui.sound import sheets, soundboard
 
 begin("Listen", "Each tile is one synthetic track: what is left of all the clips of its class, made audible.")
 
-run = choose("Run", lambda run: run.synthetic.is_file())
+run = choose("Run", lambda run: synthetic_file(run).is_file())
 if run is None:
     st.info("No run has tracks yet. Go to **Distill** and press the button.")
     st.page_link("pages/distill.py", label="Distill", icon=":material/science:")
@@ -37,7 +38,7 @@ def hear(run: runs.Run, synthetic: SyntheticSet) -> None:
     st.caption(f"{config.dataset}, {config.feature.name}, {count} tracks per class{held}, {config.seconds:g} s. {made}")
 
 
-synthetic = SyntheticSet.load(run.synthetic)
+synthetic = SyntheticSet.load(synthetic_file(run))
 views = {"Hear": hear, "Guess": blind.show, "Take along": bundles.show}
 named = st.query_params.get("view", "Hear")
 view = st.segmented_control(

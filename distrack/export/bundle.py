@@ -21,12 +21,14 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from distrack import jobs
 from distrack.audio import SAMPLE_RATE
 from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
 from distrack.errors import ConfigError, RunError, unknown
 from distrack.export.card import COLUMNS, card, readable
 from distrack.figures.images import colour_range, image_png
+from distrack.jobs.results import evaluation_report, synthetic_file, track_file
 from distrack.runs.folder import Run
 from distrack.settings import user_path
 
@@ -162,11 +164,11 @@ class _Bundle:
     def __init__(self, run: Run, *, of_class: str | None, track: str | None, audio: str) -> None:
         if audio not in _SOUNDS:
             raise unknown("audio format", audio, _SOUNDS)
-        if not run.synthetic.is_file():
+        if not synthetic_file(run).is_file():
             raise RunError(f"run {run.id} has no synthetic set yet: python -m distrack resume {run.id}")
         self.run, self._audio = run, audio
-        self._job = run.job()
-        self._synthetic = SyntheticSet.load(run.synthetic)
+        self._job = jobs.job_of(run)
+        self._synthetic = SyntheticSet.load(synthetic_file(run))
         self.tracks = self._chosen(of_class, track)
         self._images = self._synthetic.images().squeeze(1).numpy()
         self._check_numbers()
@@ -209,7 +211,7 @@ class _Bundle:
         """Everything in it."""
         # Where a dataset lies is nobody's business but this machine's; a synthetic set does not say it either.
         job = self._job.model_copy(update={"data_path": None})
-        dataset, report = DATASETS[job.dataset], self.run.report()
+        dataset, report = DATASETS[job.dataset], evaluation_report(self.run)
         files: dict[str, Callable[[], bytes]] = {
             "README.md": self._card,
             "LICENCE.txt": f"{dataset.title}\n{dataset.url}\n\n{dataset.licence}\n".encode,
@@ -232,7 +234,9 @@ class _Bundle:
     def _card(self) -> bytes:
         names = [track.name for track in self.tracks]
         silent = [track.name for track in self.tracks if track.silent]
-        text = card(self._job, self.run.report(), self._synthetic, tracks=names, silent=silent, audio=self._audio)
+        text = card(
+            self._job, evaluation_report(self.run), self._synthetic, tracks=names, silent=silent, audio=self._audio
+        )
         return text.encode()
 
     def _metadata(self) -> bytes:
@@ -285,7 +289,7 @@ def _stems(classes: Sequence[str], labels: Sequence[int]) -> list[str]:
 
 def _heard(run: Run, name: str) -> NDArray[np.int16]:
     """Samples of a track's sound, ``[samples]``."""
-    path = run.track(name)
+    path = track_file(run, name)
     if not path.is_file():
         raise RunError(f"run {run.id}: track {name} was not made audible: python -m distrack resume {run.id}")
     try:
@@ -303,7 +307,7 @@ def _heard(run: Run, name: str) -> NDArray[np.int16]:
 
 def _flac(run: Run, name: str) -> bytes:
     try:
-        return run.track(name).read_bytes()
+        return track_file(run, name).read_bytes()
     except OSError as error:
         raise RunError(f"run {run.id}: track {name} cannot be read: {error.strerror or error}") from None
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from distrack import datasets
+from distrack import datasets, jobs
 from distrack.errors import DistrackError
 from distrack.evaluate import Comparison, Evaluation, Report, compared
-from distrack.jobs.distillation.job import DistillJob, flat
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.distillation.job import flat
+from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.runs.folder import Run
 
 
@@ -64,10 +66,10 @@ def table(runs: Iterable[Run]) -> tuple[list[Entry], list[Unusable]]:
 
 def _entry(run: Run) -> Entry | Unusable:
     try:
-        job = run.job()
+        job = jobs.job_of(run)
     except DistrackError as error:
         return Unusable(run, str(error))
-    status, report = run.status(), run.report()
+    status, report = run.status(), evaluation_report(run)
     if report is None:
         damaged = (run.path / "report.json").is_file()
         reason = "report.json is damaged" if damaged else f"nothing was measured yet, it is {status.state}"
@@ -77,7 +79,7 @@ def _entry(run: Run) -> Entry | Unusable:
     notes = list(report.split.notes)
     if status.state in ("stale", "failed", "stopped"):
         notes.append(f"it is {status.state}: what it was to measure may be missing")
-    if not run.synthetic.is_file():
+    if not synthetic_file(run).is_file():
         notes.append("its synthetic set is gone: the figures stand, nothing more can be measured")
     if not _is_here(job):
         notes.append(f"{report.dataset} is no longer on disk: the figures stand, nothing more can be measured")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from distrack.distill import SyntheticSet
 from distrack.errors import RunError
 from distrack.figures.images import colour_range, data_uri, image_png
+from distrack.jobs.results import synthetic_file, track_file
 from distrack.runs.folder import Run
 
 _MOST = 10
@@ -48,7 +49,7 @@ class Heard(NamedTuple):
 def heard(run: Run) -> Heard:
     """Up to ten tracks: one of each class, then a second of each, as far as they go."""
     try:
-        synthetic = SyntheticSet.load(run.synthetic)
+        synthetic = SyntheticSet.load(synthetic_file(run))
     except RunError:
         return Heard((), (), 0, ("Its synthetic set is missing or damaged: there are no tracks to show.",))
     images: NDArray[np.float32] = synthetic.images().squeeze(1).numpy()
@@ -63,7 +64,7 @@ def heard(run: Run) -> Heard:
     for number in chosen:
         name, sound = names[number], None
         try:
-            content = run.track(name).read_bytes()
+            content = track_file(run, name).read_bytes()
         except OSError:
             silent.append(name)
         else:

@@ -10,6 +10,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from distrack import jobs, runs
+from distrack.jobs.distillation import DistillJob
 from distrack.settings import PROJECT, settings
 from distrack.validation import from_preset
 
@@ -59,6 +60,6 @@ def finished(tones: Path) -> runs.Run:
         "pool": {"size": 2, "clips_per_class": 4, "training": 0},
         "evaluation": {"seeds": 2, "steps": 5, "network": {"width": 4}},
     }
-    run = jobs.create(settings().runs_path, from_preset(jobs.DistillJob, asked), "finished")
+    run = from_preset(DistillJob, asked).create(settings().runs_path, "finished")
     jobs.work(run)
     return run

@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from distrack import runs
+from distrack.jobs.results import evaluation_report
 from distrack.settings import PROJECT, settings
 from tests.app.page import opened, texts
 
@@ -51,7 +52,7 @@ def test_chosen_runs_stand_side_by_side_with_what_differs(app: AppTest, folder: 
     opened(app, "compare", run=["one", "two"])
     table = scores(app)
     assert sorted(table["run"]) == ["one", "two"]
-    report = runs.Run(folder / "one").report()
+    report = evaluation_report(runs.Run(folder / "one"))
     assert report is not None
     assert table["accuracy"].tolist() == [report.accuracy("random-cnn", "synthetic")] * 2
     difference = app.dataframe[1].value

@@ -7,8 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from distrack import jobs, runs
-from distrack.jobs import condense_job
-from distrack.jobs.series import series
+from distrack.jobs.series import CondenseJob, condense_job, fitting
 from distrack.settings import settings
 from tests.app.page import opened, texts
 
@@ -17,7 +16,7 @@ def html(app: AppTest) -> str:
     return "\n".join(part.proto.body for part in app.get("html"))
 
 
-def grid(tones: Path, **asked: Any) -> jobs.CondenseJob:
+def grid(tones: Path, **asked: Any) -> CondenseJob:
     plain = {
         "dataset": "FOLDER",
         "data_path": tones,
@@ -37,7 +36,7 @@ def grid(tones: Path, **asked: Any) -> jobs.CondenseJob:
 def condensed(tones: Path) -> runs.Run:
     """Two tracks of a quarter second against one of half a second, done."""
     run = series.create(settings().runs_path, grid(tones, durations=(0.25, 0.5)), "condensed")
-    series.work_on(run)
+    jobs.work(run)
     return run
 
 
@@ -45,7 +44,7 @@ def test_only_lengths_that_divide_the_budget_are_offered_and_the_cells_are_told(
     opened(app, "condense")
     lengths = app.multiselect[0]
     # Below a quarter of a second the images are too small for the networks.
-    assert lengths.options == [f"{seconds:g} s" for seconds in jobs.fitting(3.0) if seconds >= 0.24]
+    assert lengths.options == [f"{seconds:g} s" for seconds in fitting(3.0) if seconds >= 0.24]
     assert lengths.value == [0.5, 1.0, 3.0]
     assert "**3 runs** of 3 s per class" in texts(app)
     assert "6 tracks x 0.5 s" in html(app)
@@ -83,7 +82,7 @@ def test_a_dataset_that_is_not_here_is_said_and_nothing_is_left(app: AppTest, tm
 
 def test_one_that_is_done_shows_cells_curve_table_and_both_ends(app: AppTest, condensed: runs.Run) -> None:
     opened(app, "condense", condensation=condensed.id)
-    report = series.report_of(condensed)
+    report = jobs.report_of(condensed)
     assert report is not None
     labels = [link.proto.label for link in app.get("page_link")]
     assert labels.count("Listen") == labels.count("Evaluate") == 2

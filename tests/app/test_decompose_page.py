@@ -9,9 +9,9 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
-from distrack import runs
+from distrack import jobs, runs
 from distrack.decompose import Edit, Events, History
-from distrack.jobs import decomposition
+from distrack.jobs.decomposition import DecomposeJob, events_file, history, keep_history
 from distrack.settings import settings
 from tests.app.page import opened, texts
 
@@ -24,8 +24,8 @@ def clip(tones: Path) -> Path:
 @pytest.fixture(scope="module")
 def apart(clip: Path) -> Iterator[runs.Run]:
     """A clip taken apart into six events."""
-    run = decomposition.create(settings().runs_path, decomposition.DecomposeJob(file=clip, events=6), "apart")
-    decomposition.work(run)
+    run = decomposition.create(settings().runs_path, DecomposeJob(file=clip, events=6), "apart")
+    jobs.work(run)
     yield run
     shutil.rmtree(run.path)
 
@@ -93,16 +93,16 @@ def test_edits_are_kept_undone_and_done_again(app: AppTest, apart: runs.Run) -> 
     assert "of 6 events chosen" in texts(app)
     app.button(key="by-energy").click().run()
     edit(app, "transpose")
-    history = decomposition.history(apart)
+    history = history(apart)
     assert [(one.name, len(one.which or ()), one.arguments) for one in history.done] == [
         ("transpose", 6, {"semitones": 12.0})
     ]
     edit(app, "mute")
     assert "2 so far: Transpose, Mute" in texts(app)
     app.button(key="Undo").click().run()
-    assert [one.name for one in decomposition.history(apart).done] == ["transpose"]
+    assert [one.name for one in history(apart).done] == ["transpose"]
     app.button(key="Redo").click().run()
-    assert [one.name for one in decomposition.history(apart).done] == ["transpose", "mute"]
+    assert [one.name for one in history(apart).done] == ["transpose", "mute"]
     assert not app.exception, app.exception
 
 
@@ -110,11 +110,11 @@ def test_undo_goes_back_from_where_another_tab_has_gone(app: AppTest, apart: run
     opened(app, "decompose", run=apart.id)
     app.button(key="by-energy").click().run()
     edit(app, "transpose")
-    later = decomposition.history(apart).do(Edit(name="mute")).do(Edit(name="gain", arguments={"db": 3.0}))
-    decomposition.keep_history(apart, later)
+    later = history(apart).do(Edit(name="mute")).do(Edit(name="gain", arguments={"db": 3.0}))
+    keep_history(apart, later)
     app.button(key="Undo").click().run()
     assert not app.exception, app.exception
-    history = decomposition.history(apart)
+    history = history(apart)
     assert [one.name for one in history.done] == ["transpose", "mute"]
     assert [one.name for one in history.undone] == ["gain"]
     assert "**No** of 6 events chosen" in texts(app), "events may be counted otherwise now"
@@ -126,12 +126,12 @@ def test_an_edit_that_does_not_fit_is_said_and_not_kept(app: AppTest, apart: run
     app.button(key="apply").click().run()
     assert not app.exception, app.exception
     assert "room" in app.error[0].value
-    assert decomposition.history(apart) == History()
+    assert history(apart) == History()
 
 
 def test_another_clip_is_mixed_in(app: AppTest, apart: runs.Run, clip: Path) -> None:
-    other = decomposition.create(settings().runs_path, decomposition.DecomposeJob(file=clip, events=3), "other-clip")
-    decomposition.work(other)
+    other = decomposition.create(settings().runs_path, DecomposeJob(file=clip, events=3), "other-clip")
+    jobs.work(other)
     opened(app, "decompose", run=apart.id)
     app.selectbox(key="edit").select("mix").run()
     app.selectbox(key="with").select(other.id).run()
@@ -145,20 +145,20 @@ def test_what_is_damaged_is_said_and_the_page_stays(app: AppTest, apart: runs.Ru
     (apart.path / "edits.json").write_text("{")
     opened(app, "decompose", run=apart.id)
     assert "edits cannot be read" in texts(app)
-    decomposition.keep_history(apart, History().do(Edit(name="mute", which=(99,))))
+    keep_history(apart, History().do(Edit(name="mute", which=(99,))))
     opened(app, "decompose", run=apart.id)
     assert "there is no event 99" in texts(app)
     next(button for button in app.button if button.label == "Put the edits aside").click().run()
     assert not app.exception, app.exception
     assert "of 6 events chosen" in texts(app)
     assert (apart.path / "edits.put-aside.json").is_file()
-    kept = decomposition.events_file(apart).read_bytes()
-    decomposition.events_file(apart).write_bytes(kept[:100])
+    kept = events_file(apart).read_bytes()
+    events_file(apart).write_bytes(kept[:100])
     try:
         opened(app, "decompose", run=apart.id)
         assert "it holds no events" in texts(app)
     finally:
-        decomposition.events_file(apart).write_bytes(kept)
+        events_file(apart).write_bytes(kept)
     opened(app, "decompose", run=finished.id)
     assert "distils a dataset" in texts(app)
     opened(app, "decompose", run="no-such")
@@ -173,7 +173,7 @@ def test_other_pages_know_it_for_what_it_is(app: AppTest, apart: runs.Run) -> No
     assert apart.id not in texts(app)
     app.run()
     assert not app.exception, app.exception
-    assert len(Events.load(decomposition.events_file(apart))) == 6
+    assert len(Events.load(events_file(apart))) == 6
 
 
 def test_the_quick_method_is_the_usual_one(app: AppTest, clip: Path) -> None:

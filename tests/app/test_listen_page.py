@@ -18,7 +18,9 @@ from distrack.audio import SAMPLE_RATE, flac_bytes
 from distrack.distill import SyntheticSet
 from distrack.errors import RunError
 from distrack.export import bundle
+from distrack.jobs.listening import ListeningJob
 from distrack.jobs.listening import blind as blind_test
+from distrack.jobs.results import synthetic_file
 from tests.app.page import opened, texts
 
 
@@ -32,7 +34,7 @@ def given(app: AppTest, name: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def heard(finished: runs.Run) -> Iterator[runs.Run]:
     """The finished run with all that its tracks are heard beside."""
-    jobs.listen(finished)
+    jobs.work(finished, ListeningJob(run=finished.id))
     yield finished
     for made in ("listening.json", "inspection.json"):
         (finished.path / made).unlink()
@@ -43,7 +45,7 @@ def test_the_soundboard_has_every_track_and_the_player_the_first(app: AppTest, f
     board = given(app, "distrack_soundboard")
     assert [one["title"] for one in board["classes"]] == ["high", "low", "middle"]
     names = [name for one in board["classes"] for name in one["names"]]
-    assert names == SyntheticSet.load(finished.synthetic).track_names()
+    assert names == SyntheticSet.load(synthetic_file(finished)).track_names()
     assert all(one["picture"] and one["sound"] and not one["missing"] for one in board["classes"])
     player = given(app, "distrack_player")
     assert [source["title"] for source in player["sources"]] == ["Synthetic"]

@@ -14,6 +14,10 @@ from distrack.distill import PRESETS
 from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.errors import DatasetError, RunError
 from distrack.features import FEATURES
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.inspection import InspectionJob
+from distrack.jobs.preparation import Preparation
+from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.networks import NETWORKS
 from distrack.settings import settings
 from distrack.validation import from_preset
@@ -119,7 +123,7 @@ def test_evaluate_states_the_split_and_shows_baselines(app: AppTest, finished: r
     table = app.dataframe[0].value
     assert set(table["trained on"]) == {"synthetic", "random-selection", "class-mean"}
     learnt = table[table["trained on"] == "synthetic"].iloc[0]
-    report = finished.report()
+    report = evaluation_report(finished)
     assert report is not None
     random = report.accuracy("random-cnn", "random-selection") or 0.0
     assert learnt["gain"] == pytest.approx((report.accuracy("random-cnn", "synthetic") or 0.0) - random)
@@ -156,7 +160,7 @@ def test_what_else_is_to_be_measured_is_launched_as_it_would_be_typed(
 
 
 def test_copies_are_looked_for_and_shown_with_the_nearest_clip(app: AppTest, finished: runs.Run) -> None:
-    jobs.inspect(finished)
+    jobs.work(finished, InspectionJob(run=finished.id))
     try:
         opened(app, "evaluate", run=finished.id)
         assert "than 99 % of real clips of the other side are" in texts(app)
@@ -185,14 +189,14 @@ def test_the_error_of_a_check_that_cannot_start_stays_on_the_page(
 
 
 def test_a_run_whose_synthetic_set_is_gone_keeps_its_figures(app: AppTest, finished: runs.Run) -> None:
-    kept = finished.synthetic.read_bytes()
-    finished.synthetic.unlink()
+    kept = synthetic_file(finished).read_bytes()
+    synthetic_file(finished).unlink()
     try:
         opened(app, "evaluate", run=finished.id)
         assert set(app.dataframe[0].value["trained on"]) == {"synthetic", "random-selection", "class-mean"}
         assert list(app.dataframe[1].value["class"]) == ["0", "1", "2"]
     finally:
-        finished.synthetic.write_bytes(kept)
+        synthetic_file(finished).write_bytes(kept)
 
 
 @pytest.mark.parametrize("page", ["distill", "listen", "evaluate"])
@@ -220,8 +224,8 @@ def test_a_damaged_run_does_not_hide_the_others(app: AppTest, finished: runs.Run
 
 
 def test_a_run_whose_process_is_gone_can_be_resumed_from_the_page(app: AppTest, tones: Path) -> None:
-    job = from_preset(jobs.DistillJob, {"dataset": "FOLDER", "data_path": tones, "duration": 0.5})
-    run = jobs.create(settings().runs_path, job, "gone")
+    job = from_preset(DistillJob, {"dataset": "FOLDER", "data_path": tones, "duration": 0.5})
+    run = job.create(settings().runs_path, "gone")
     run.write("status.json", runs.Status(state="running", phase="distill", pid=2**22 - 1).model_dump_json())
     opened(app, "distill", run=run.id)
     assert app.button(key=f"resume-{run.id}").label == "Resume"
@@ -263,7 +267,7 @@ def test_an_unknown_dataset_in_the_url_is_said(app: AppTest) -> None:
 
 
 def test_a_prepared_dataset_is_explored(app: AppTest, tones: Path) -> None:
-    jobs.work_on_preparation(from_preset(jobs.Preparation, {"dataset": "FOLDER", "data_path": tones}))
+    jobs.work_on_preparation(from_preset(Preparation, {"dataset": "FOLDER", "data_path": tones}))
     open_dataset(app, "FOLDER", tones)
     numbers = {metric.label: metric.value for metric in app.metric}
     assert (numbers["Classes"], numbers["Training clips"], numbers["Test clips"]) == ("3", "30", "6")
@@ -282,7 +286,7 @@ def test_a_dataset_whose_preparation_failed_says_why(app: AppTest, tmp_path: Pat
     (tmp_path / "one" / "only").mkdir(parents=True)
     (tmp_path / "one" / "only" / "a.wav").write_text("nothing")
     with pytest.raises(DatasetError):
-        jobs.work_on_preparation(from_preset(jobs.Preparation, {"dataset": "FOLDER", "data_path": tmp_path / "one"}))
+        jobs.work_on_preparation(from_preset(Preparation, {"dataset": "FOLDER", "data_path": tmp_path / "one"}))
     open_dataset(app, "FOLDER", tmp_path / "one")
     assert "only one class" in texts(app)
     assert any(button.label == "Prepare" for button in app.button)
@@ -290,7 +294,7 @@ def test_a_dataset_whose_preparation_failed_says_why(app: AppTest, tmp_path: Pat
 
 def test_files_that_changed_since_are_said(app: AppTest, tones: Path, tmp_path: Path) -> None:
     shutil.copytree(tones, tmp_path / "copy")
-    jobs.work_on_preparation(from_preset(jobs.Preparation, {"dataset": "FOLDER", "data_path": tmp_path / "copy"}))
+    jobs.work_on_preparation(from_preset(Preparation, {"dataset": "FOLDER", "data_path": tmp_path / "copy"}))
     (tmp_path / "copy" / "low" / "0.wav").unlink()
     open_dataset(app, "FOLDER", tmp_path / "copy")
     assert "have changed since" in texts(app)
@@ -308,7 +312,7 @@ def test_the_way_from_a_dataset_to_its_distillation(app: AppTest, tones: Path) -
 
 
 def test_the_means_belong_to_the_fold_in_view(app: AppTest, real_data: Path) -> None:
-    jobs.work_on_preparation(from_preset(jobs.Preparation, {"dataset": "ESC10", "data_path": real_data / "esc10"}))
+    jobs.work_on_preparation(from_preset(Preparation, {"dataset": "ESC10", "data_path": real_data / "esc10"}))
 
     def means() -> list[str]:
         return [image.proto.imgs[0].url for image in app.get("image") if "mean of class" in image.proto.imgs[0].alt]
@@ -334,7 +338,7 @@ def test_a_path_that_cannot_be_followed_is_said(app: AppTest) -> None:
 
 def test_a_few_notes_of_tinysol_are_explored_and_offered(app: AppTest, real_data: Path) -> None:
     folder = real_data / "tinysol"
-    jobs.work_on_preparation(from_preset(jobs.Preparation, {"dataset": "TINYSOL", "data_path": folder}))
+    jobs.work_on_preparation(from_preset(Preparation, {"dataset": "TINYSOL", "data_path": folder}))
     open_dataset(app, "TINYSOL", folder)
     assert {metric.label: metric.value for metric in app.metric}["Classes"] == "2"
     assert "too few notes for the official folds" in texts(app)

@@ -6,13 +6,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from distrack import jobs, runs
-from distrack.jobs.series import series
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.series import SweepJob, sweep_of
 from distrack.settings import settings
 from distrack.validation import from_preset
 from tests.app.page import opened, texts
 
 
-def sweep(tones: Path, *counts: int) -> jobs.SweepJob:
+def sweep(tones: Path, *counts: int) -> SweepJob:
     plain = {
         "dataset": "FOLDER",
         "data_path": tones,
@@ -25,14 +26,14 @@ def sweep(tones: Path, *counts: int) -> jobs.SweepJob:
         "factor": 1,
         "evaluation": {"seeds": 2, "steps": 5, "network": {"width": 4}},
     }
-    return jobs.sweep_of([from_preset(jobs.DistillJob, {**plain, "ipc": count}) for count in counts])
+    return sweep_of([from_preset(DistillJob, {**plain, "ipc": count}) for count in counts])
 
 
 @pytest.fixture(scope="module")
 def swept(tones: Path) -> runs.Run:
     """One and two tracks a class, done."""
     run = series.create(settings().runs_path, sweep(tones, 1, 2), "swept")
-    series.work_on(run)
+    jobs.work(run)
     return run
 
 
@@ -50,8 +51,8 @@ def test_every_fold_in_turn_is_offered_where_there_are_folds_and_launched_as_one
     app.button(key="distill").click().run()
     assert not app.exception, app.exception
     (run,) = launched
-    job = series.job_of(run)
-    assert [cell.job.test_fold for cell in series.cells_of(job, run.id)] == [1, 2, 3, 4, 5]
+    job = jobs.job_of(run)
+    assert [cell.job.test_fold for cell in job.cells(run.id)] == [1, 2, 3, 4, 5]
     assert app.query_params["sweep"] == run.id
     assert "each of 5 official folds in turn" in texts(app)
     assert texts(app).count("Not done.") == 5

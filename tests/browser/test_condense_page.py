@@ -10,8 +10,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Page, expect
 
-from distrack import runs
-from distrack.jobs.series import series
+from distrack import jobs, runs
 from distrack.settings import settings
 from tests.browser.conftest import Server
 
@@ -33,8 +32,8 @@ def test_a_grid_is_launched_fills_is_heard_and_is_still_there(server: Server, pa
     page.get_by_role("button", name="Condense", exact=True).click()
     page.wait_for_url(re.compile(r"condensation="))
     run = runs.find(settings().runs_path / series.CONDENSATION.folder, page.url.split("condensation=")[1])
-    job = series.job_of(run)
-    assert [(cell.job.ipc, cell.job.seconds, cell.job.steps) for cell in series.cells_of(job, "")] == [
+    job = jobs.job_of(run)
+    assert [(cell.job.ipc, cell.job.seconds, cell.job.steps) for cell in job.cells("")] == [
         (2, 0.25, 3),
         (1, 0.5, 3),
     ]
@@ -47,7 +46,7 @@ def test_a_grid_is_launched_fills_is_heard_and_is_still_there(server: Server, pa
     expect(page.get_by_role("heading", name="Hear both ends")).to_be_visible(timeout=120_000)
     page.reload()
     players = page.locator("audio")
-    report = series.report_of(run)
+    report = jobs.report_of(run)
     assert report is not None
     expect(players).to_have_count(sum(min(6, row.rendered_per_class or 0) for row in report.rows), timeout=30_000)
     expect(page.get_by_text("done", exact=True)).to_have_count(3)

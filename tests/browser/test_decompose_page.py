@@ -9,9 +9,9 @@ import pytest
 import soundfile
 from playwright.sync_api import Page, Response, expect
 
-from distrack import runs
+from distrack import jobs, runs
 from distrack.decompose import Events, apply, render
-from distrack.jobs import decomposition
+from distrack.jobs.decomposition import DecomposeJob, decomposition_report, events_file, history
 from distrack.settings import settings
 from tests.browser.conftest import Server
 
@@ -50,7 +50,7 @@ def test_a_note_is_taken_apart_transposed_heard_and_kept(server: Server, page: P
     run = runs.find(settings().runs_path, page.url.split("run=")[1])
     player = page.locator(".player")
     expect(player).to_have_attribute("data-ready", "true", timeout=60_000)
-    report = decomposition.report_of(run)
+    report = decomposition_report(run)
     assert report is not None
     assert report.snr_db > 20
     expect(page.get_by_text(f"of {report.events} events chosen")).to_be_visible()
@@ -90,7 +90,7 @@ def _taken_and_kept(page: Page, run: runs.Run) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="Events", exact=True).click()
     taken = Events.load(download.value.path())
-    edited = apply(Events.load(decomposition.events_file(run)), decomposition.history(run).done)
+    edited = apply(Events.load(events_file(run)), history(run).done)
     assert np.array_equal(render(taken), render(edited))
 
     page.reload()
@@ -98,14 +98,14 @@ def _taken_and_kept(page: Page, run: runs.Run) -> None:
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("1 so far: Transpose")).to_be_hidden()
     expect(player.get_by_role("radio")).to_have_count(3)
-    assert decomposition.history(run).done == ()
-    assert len(decomposition.history(run).undone) == 1
+    assert history(run).done == ()
+    assert len(history(run).undone) == 1
 
 
 def test_a_box_on_the_plane_chooses_what_it_touches(server: Server, page: Page, note: Path) -> None:
-    job = decomposition.DecomposeJob(file=note, events=8)
-    run = decomposition.create(settings().runs_path, job, "boxed")
-    decomposition.work(run)
+    job = DecomposeJob(file=note, events=8)
+    run = job.create(settings().runs_path, "boxed")
+    jobs.work(run)
     page.goto(f"{server.url}/decompose?run={run.id}")
     expect(page.locator(".player")).to_have_attribute("data-ready", "true", timeout=60_000)
     plane = page.locator(".js-plotly-plot .nsewdrag").first

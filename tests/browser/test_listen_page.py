@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 from distrack import jobs, runs
+from distrack.jobs.listening import ListeningJob, listening_of
 from distrack.jobs.listening import blind as blind_test
 from distrack.settings import PROJECT, settings
 from tests.browser.conftest import Server
@@ -26,8 +27,8 @@ def heard() -> Iterator[runs.Run]:
     folder = settings().runs_path / "heard"
     shutil.copytree(PROJECT / "assets" / "demo", folder)
     run = runs.Run(folder)
-    if run.listening() is None:
-        jobs.listen(run)
+    if listening_of(run) is None:
+        jobs.work(run, ListeningJob(run=run.id))
     yield run
     shutil.rmtree(folder)
 

@@ -17,15 +17,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from distrack import answers
+from distrack import answers, jobs
 from distrack.audio import SAMPLE_RATE
 from distrack.cli import commands as cli
 from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
 from distrack.evaluate import BASELINES, EVALUATORS
 from distrack.features import FEATURES
-from distrack.jobs import DistillJob
-from distrack.jobs.series import series
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.inspection import inspection_of
+from distrack.jobs.results import evaluation_report
 from distrack.process_environment import FAST_ON_CPU
 from distrack.runs import Run, find
 from distrack.settings import PROJECT
@@ -333,7 +334,7 @@ def test_inspecting_says_how_near_tracks_are_and_is_kept(finished: Finished, typ
     code, out, _ = typed("inspect", "copy", "--runs-path", str(tmp_path), "--json")
     assert code == 0
     found = json.loads(out)
-    inspection = Run(tmp_path / "copy").inspection()
+    inspection = inspection_of(Run(tmp_path / "copy"))
     assert inspection is not None
     assert found == inspection.model_dump(mode="json")
     assert len(found["names"]) == 6
@@ -451,7 +452,7 @@ def test_typing_a_run_s_command_gives_the_same_config(
     job = jobs[case]()
     code, _, err = typed(*words_of(job), "--runs-path", str(tmp_path), "--name", "again", "--quiet")
     assert code == 0, err
-    assert find(tmp_path, "again").job() == job
+    assert jobs.job_of(find(tmp_path, "again")) == job
 
 
 def test_folds_are_typed_and_every_one_in_turn_is_one_command(typed: Typed, real_data: Path, tmp_path: Path) -> None:
@@ -460,11 +461,11 @@ def test_folds_are_typed_and_every_one_in_turn_is_one_command(typed: Typed, real
     words += ["--baselines", "random-selection", "--runs-path", str(tmp_path), "--quiet", "--pool-training", "0"]
     code, _, err = typed(*words, "--test-fold", "2", "--name", "two")
     assert code == 0, err
-    report = find(tmp_path, "two").report()
+    report = evaluation_report(find(tmp_path, "two"))
     assert report is not None
     assert report.split.test_fold == 2
     assert report.split.train + report.split.test + report.skipped == 400
-    assert "--test-fold 2" in find(tmp_path, "two").job().command()
+    assert "--test-fold 2" in jobs.job_of(find(tmp_path, "two")).command()
     code, out, err = typed(*words, "--cross-validate", "--name", "all", "--json")
     assert code == 0, err
     summary = json.loads(out)
@@ -475,7 +476,7 @@ def test_folds_are_typed_and_every_one_in_turn_is_one_command(typed: Typed, real
     single = report.accuracy("prototype", "synthetic")
     assert synthetic["accuracy"]["runs"][1] == single, "the second fold's run is the same as on its own"
     assert synthetic["accuracy"]["mean"] == pytest.approx(np.mean(synthetic["accuracy"]["runs"]))
-    command = shlex.split(series.job_of(series.find_any(tmp_path, "all")).command())
+    command = shlex.split(jobs.job_of(jobs.find(tmp_path, "all")).command())
     assert "--cross-validate" in command
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("all-fold*/synthetic.safetensors")}
     code, out, err = typed(*command[3:], "--runs-path", str(tmp_path), "--name", "all", "--json", "--quiet")

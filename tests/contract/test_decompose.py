@@ -13,6 +13,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from distrack import jobs
 from distrack.decompose import (
     DECOMPOSERS,
     KINDS,
@@ -29,7 +30,7 @@ from distrack.decompose import (
 )
 from distrack.decompose.plane import plane
 from distrack.errors import ConfigError, EventsError
-from distrack.jobs import decomposition
+from distrack.jobs.decomposition import DecomposeJob, events_file
 from distrack.runs import Run, Stopped, find
 from distrack.settings import PROJECT
 
@@ -186,10 +187,10 @@ def test_a_clip_is_taken_apart_and_rendered_from_a_shell(recording: Path, tmp_pa
 
 @pytest.mark.parametrize("asked", [{}, {"method": "splat", "splat": {"iterations": 12}}])
 def test_one_that_was_stopped_goes_on_to_the_same_end(recording: Path, tmp_path: Path, asked: dict[str, Any]) -> None:
-    job = decomposition.DecomposeJob(file=recording, events=8, **asked)
-    whole = decomposition.create(tmp_path, job, "whole")
-    decomposition.work(whole)
-    cut = decomposition.create(tmp_path, job, "cut")
+    job = DecomposeJob(file=recording, events=8, **asked)
+    whole = job.create(tmp_path, "whole")
+    jobs.work(whole)
+    cut = job.create(tmp_path, "cut")
     said: list[object] = []
 
     def watch(*progress: object) -> None:
@@ -198,10 +199,10 @@ def test_one_that_was_stopped_goes_on_to_the_same_end(recording: Path, tmp_path:
             raise Stopped
 
     with pytest.raises(Stopped):
-        decomposition.work(cut, watch=watch)
+        jobs.work(cut, watch=watch)
     assert cut.status().state == "stopped"
-    decomposition.work(cut)
-    assert decomposition.events_file(cut).read_bytes() == decomposition.events_file(whole).read_bytes()
+    jobs.work(cut)
+    assert events_file(cut).read_bytes() == events_file(whole).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -224,19 +225,19 @@ def test_one_that_was_stopped_goes_on_to_the_same_end(recording: Path, tmp_path:
     ],
 )
 def test_its_command_says_the_same_again(recording: Path, typed: Typed, tmp_path: Path, asked: dict[str, Any]) -> None:
-    job = decomposition.DecomposeJob(file=recording, events=4, **asked)
+    job = DecomposeJob(file=recording, events=4, **asked)
     words = shlex.split(job.command())
     code, _, _ = typed(*words[3:], "--runs-path", str(tmp_path), "--name", "again", "--json", "--quiet")
     assert code == 0
-    assert decomposition.job_of(Run(tmp_path / "again")) == job
+    assert jobs.job_of(Run(tmp_path / "again")) == job
 
 
 def test_a_time_limit_leaves_one_event_at_least(tmp_path: Path) -> None:
     path = tmp_path / "noise.wav"
     soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(_RATE), _RATE)
     for name, asked in (("gabor", {}), ("learned", {"pursuit": {"atoms": "learned"}}), ("splat", {"method": "splat"})):
-        run = decomposition.create(tmp_path, decomposition.DecomposeJob(file=path, time_limit=0.001, **asked), name)
-        assert 1 <= decomposition.work(run).events < 64
+        run = decomposition.create(tmp_path, DecomposeJob(file=path, time_limit=0.001, **asked), name)
+        assert 1 <= jobs.work(run).events < 64
 
 
 def test_waveforms_that_cannot_be_played_or_kept_are_refused(tmp_path: Path) -> None:
@@ -251,9 +252,9 @@ def test_waveforms_that_cannot_be_played_or_kept_are_refused(tmp_path: Path) -> 
             )
     loud = tmp_path / "fast.wav"
     soundfile.write(loud, struck()[0], 96_000)
-    job = decomposition.DecomposeJob(file=loud, pursuit={"atoms": "learned", "waveforms": 256, "waveform_seconds": 1.0})
+    job = DecomposeJob(file=loud, pursuit={"atoms": "learned", "waveforms": 256, "waveform_seconds": 1.0})
     with pytest.raises(ConfigError, match="learn fewer or shorter"):
-        decomposition.create(tmp_path / "runs", job)
+        job.open(tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 
@@ -271,8 +272,8 @@ def test_the_published_setting_is_a_preset() -> None:
 
 
 def test_other_commands_know_it_for_what_it_is(recording: Path, typed: Typed, tmp_path: Path) -> None:
-    run = decomposition.create(tmp_path, decomposition.DecomposeJob(file=recording, events=3), "apart")
-    decomposition.work(run)
+    run = decomposition.create(tmp_path, DecomposeJob(file=recording, events=3), "apart")
+    jobs.work(run)
     common = ("--runs-path", str(tmp_path))
     code, out, _ = typed("runs", *common, "--json")
     assert code == 0
@@ -291,9 +292,9 @@ def test_other_commands_know_it_for_what_it_is(recording: Path, typed: Typed, tm
 
 
 def test_rooms_notes_and_text_are_written(recording: Path, typed: Typed, tmp_path: Path) -> None:
-    run = decomposition.create(tmp_path, decomposition.DecomposeJob(file=recording, events=3), "apart")
-    decomposition.work(run)
-    events = str(decomposition.events_file(run))
+    run = decomposition.create(tmp_path, DecomposeJob(file=recording, events=3), "apart")
+    jobs.work(run)
+    events = str(events_file(run))
     room = np.zeros(_RATE // 2, np.float32)
     room[[0, 4000]] = 1.0, 0.5
     soundfile.write(tmp_path / "two.wav", room, _RATE, subtype="FLOAT")
@@ -371,11 +372,11 @@ def test_what_cannot_be_taken_apart_is_refused_in_one_line(
 def test_what_cannot_be_rendered_is_refused_in_one_line(
     recording: Path, typed: Typed, tmp_path: Path, words: list[str], says: str
 ) -> None:
-    run = decomposition.create(tmp_path, decomposition.DecomposeJob(file=recording, events=2), "apart")
-    decomposition.work(run)
+    run = decomposition.create(tmp_path, DecomposeJob(file=recording, events=2), "apart")
+    jobs.work(run)
     broken = tmp_path / "broken.safetensors"
-    broken.write_bytes(decomposition.events_file(run).read_bytes()[:-3])
-    places = {"events": decomposition.events_file(run), "folder": tmp_path, "broken": broken}
+    broken.write_bytes(events_file(run).read_bytes()[:-3])
+    places = {"events": events_file(run), "folder": tmp_path, "broken": broken}
     code, _, err = typed("render", *(word.format(**places) for word in words))
     assert (code, err.count("\n")) == (2, 1), err
     assert says in err

@@ -18,6 +18,7 @@ import pytest
 import soundfile
 import torch
 
+from distrack import jobs
 from distrack.audio import SAMPLE_RATE, flac_bytes, level
 from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
@@ -26,7 +27,8 @@ from distrack.errors import ConfigError, DistrackError, RunError
 from distrack.evaluate import Report
 from distrack.export.bundle import export, zipped
 from distrack.features import Normalisation
-from distrack.jobs import DistillJob, create
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.results import synthetic_file, track_file
 from distrack.runs import Run, Status
 from distrack.settings import PROJECT
 
@@ -134,7 +136,7 @@ def test_wav_has_the_same_samples_as_flac(made: Make) -> None:
     run = made()
     content = files(zipped(run, audio="wav"))
     wave, rate = soundfile.read(io.BytesIO(content["audio/one_1.wav"]), dtype="int16")
-    expected, _ = soundfile.read(run.track("one_1"), dtype="int16")
+    expected, _ = soundfile.read(track_file(run, "one_1"), dtype="int16")
     assert rate == SAMPLE_RATE
     assert soundfile.info(io.BytesIO(content["audio/one_1.wav"])).subtype == "PCM_16"
     np.testing.assert_array_equal(wave, expected)
@@ -144,7 +146,7 @@ def test_wav_has_the_same_samples_as_flac(made: Make) -> None:
 def test_waveforms_that_were_distilled_are_among_the_arrays(made: Make) -> None:
     run = made(domain="waveform")
     content = files(zipped(run, of_class="two"))
-    rendered = SyntheticSet.load(run.synthetic).render()
+    rendered = SyntheticSet.load(synthetic_file(run)).render()
     np.testing.assert_array_equal(arrays(content)["waveforms"], rendered[2:].numpy())
     assert "as they were distilled" in content["README.md"].decode()
 
@@ -159,7 +161,7 @@ def test_the_same_run_gives_the_same_bytes_wherever_and_whenever(made: Make, tmp
 
 def test_nothing_says_on_which_machine(made: Make, tmp_path: Path, sounds: Path) -> None:
     run = made()
-    assert run.job().data_path == sounds
+    assert jobs.job_of(run).data_path == sounds
     run.write("status.json", Status(state="done", host="the-name-of-a-host").model_dump_json())
     for content in files(zipped(run)).values():
         for telling in (str(tmp_path), str(sounds), str(PROJECT), "the-name-of-a-host"):
@@ -204,7 +206,7 @@ def test_the_library_loads_it_whatever_its_classes_are_called(made: Make, tmp_pa
     assert found["names"] == names
     assert [row["label"] for row in found["rows"]] == [label for label in range(len(ODD)) for _ in range(2)]
     assert [row["class"] for row in found["rows"]] == [name for name in names for _ in range(2)]
-    assert [row["track"] for row in found["rows"]] == SyntheticSet.load(run.synthetic).track_names()
+    assert [row["track"] for row in found["rows"]] == SyntheticSet.load(synthetic_file(run)).track_names()
     assert [position for position, row in enumerate(found["rows"]) if row["silent"]] == [3]
     paths = [Path(row["audio"]["path"]) for row in found["rows"]]
     assert len({path.name.casefold() for path in paths}) == len(paths)
@@ -212,7 +214,7 @@ def test_the_library_loads_it_whatever_its_classes_are_called(made: Make, tmp_pa
         assert path.parent == folder / "audio"
         assert path.name.isascii()
         assert not set(path.name) & set("/\\:*?\"<>| '")
-        assert path.read_bytes() == run.track(row["track"]).read_bytes()
+        assert path.read_bytes() == track_file(run, row["track"]).read_bytes()
         assert (folder / "images" / f"{path.stem}.png").is_file()
     assert found["kinds"]["class"] == "Value('string')"
     assert found["kinds"]["audio"].startswith("Audio(sampling_rate=16000")
@@ -283,7 +285,7 @@ def test_a_silent_track_is_there_and_named(made: Make) -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_that_are_none_are_refused_and_the_track_named(made: Make, value: float) -> None:
     run = made()
-    synthetic = SyntheticSet.load(run.synthetic)
+    synthetic = SyntheticSet.load(synthetic_file(run))
     synthetic.parameters[3, 0, 2, 5] = value
     run.write("synthetic.safetensors", synthetic.to_bytes())
     with pytest.raises(RunError, match=r"track two_1 holds values that are not numbers"):
@@ -301,16 +303,16 @@ def test_a_run_that_lacks_something_is_refused_in_words(made: Make) -> None:
     ):
         with pytest.raises(ConfigError, match=says):
             zipped(run, **wrong)
-    run.track("two_1").write_bytes(run.track("two_1").read_bytes()[:200])
+    track_file(run, "two_1").write_bytes(track_file(run, "two_1").read_bytes()[:200])
     with pytest.raises(RunError, match="the sound of track two_1 is damaged"):
         zipped(run)
-    run.track("one_1").unlink()
+    track_file(run, "one_1").unlink()
     with pytest.raises(RunError, match="track one_1 was not made audible: python -m distrack resume"):
         zipped(run)
-    run.synthetic.write_bytes(b"")
+    synthetic_file(run).write_bytes(b"")
     with pytest.raises(RunError, match="not a synthetic set"):
         zipped(run)
-    run.synthetic.unlink()
+    synthetic_file(run).unlink()
     with pytest.raises(RunError, match="no synthetic set yet: python -m distrack resume"):
         zipped(run)
 
@@ -373,6 +375,6 @@ def test_the_command_says_what_it_wrote_or_why_not(made: Make, typed: Typed, tmp
 
 def test_every_refusal_is_one_that_a_person_can_act_on(made: Make, tmp_path: Path) -> None:
     run = made()
-    for to in (tmp_path / "nowhere" / "x.zip", tmp_path / f"{'x' * 300}.zip", run.track("one_0") / "folder"):
+    for to in (tmp_path / "nowhere" / "x.zip", tmp_path / f"{'x' * 300}.zip", track_file(run, "one_0") / "folder"):
         with pytest.raises(DistrackError, match="cannot"):
             export(run, to)

@@ -20,8 +20,8 @@ from distrack import jobs, runs
 from distrack.cli import commands as cli
 from distrack.errors import ConfigError, DistrackError, RunError
 from distrack.evaluate import Accuracy, Evaluation, Report, SplitReport
-from distrack.jobs import CondenseJob, condense_job, fitting
-from distrack.jobs.series import series
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.series import CondenseJob, CondenseReport, condense_job, fitting, possible, tabulated
 from distrack.jobs.series.grid import NOTES, usual
 from distrack.runs import Run
 from distrack.validation import merged
@@ -78,7 +78,7 @@ def test_what_fits_is_all_that_divides_the_budget_and_nothing_else() -> None:
 def test_every_cell_has_the_whole_budget() -> None:
     job = condense_job({"budget_seconds": 3, "durations": (3, 0.5, 1), "seeds": 2, "seed": 5})
     assert job.durations == (0.5, 1.0, 3.0)
-    cells = series.cells_of(job, "g")
+    cells = job.cells("g")
     assert [cell.run_id for cell in cells] == [f"g-{d}s-{seed}" for seed in (5, 6) for d in ("0.5", "1", "3")]
     assert [(cell.job.ipc, cell.job.seconds, cell.job.seed) for cell in cells[:4]] == [
         (6, 0.5, 5),
@@ -98,22 +98,22 @@ def test_a_third_of_a_second_is_a_third_to_the_sample() -> None:
 
 
 def test_what_is_possible_fits_the_budget_and_is_not_refused() -> None:
-    assert jobs.possible({"budget_seconds": 1}) == (0.25, 0.5, 1.0)
-    assert jobs.possible({"budget_seconds": 1, "feature": {"hop_length": 128}}) == fitting(1.0)
+    assert possible({"budget_seconds": 1}) == (0.25, 0.5, 1.0)
+    assert possible({"budget_seconds": 1, "feature": {"hop_length": 128}}) == fitting(1.0)
     for seconds in set(fitting(1.0)) - {0.25, 0.5, 1.0}:
         with pytest.raises(ConfigError, match="too small"):
             condense_job({"budget_seconds": 1, "durations": (seconds,)})
-    assert jobs.possible({"budget_seconds": 1, "steps": -1}) == ()
+    assert possible({"budget_seconds": 1, "steps": -1}) == ()
 
 
 @pytest.mark.parametrize("preset", ["quick", "standard", "paper"])
 def test_a_cell_is_what_distilling_it_alone_would_be_with_one_feature_for_all(preset: str) -> None:
     job = condense_job({"budget_seconds": 6, "durations": (0.5, 1, 6), "preset": preset})
-    for cell in series.cells_of(job, "g"):
+    for cell in job.cells("g"):
         feature = job.first.feature.model_dump()
         asked = {"duration": cell.job.seconds, "ipc": cell.job.ipc, "preset": preset, "feature": feature}
-        assert cell.job.distillation() == jobs.DistillJob.model_validate(asked).distillation()
-    usual_feature = jobs.DistillJob.model_validate({"duration": 0.5, "ipc": 12, "preset": preset}).feature
+        assert cell.job.distillation() == DistillJob.model_validate(asked).distillation()
+    usual_feature = DistillJob.model_validate({"duration": 0.5, "ipc": 12, "preset": preset}).feature
     assert job.first.feature == usual_feature
     floats = [cell.plan(1).budget for cell in job.distillations]
     assert max(floats) / min(floats) < 1.07
@@ -195,7 +195,7 @@ def test_typing_its_command_gives_the_same_job(
     assert words[:3] == ["python", "-m", "distrack"]
     code, _, err = typed(*words[3:], "--runs-path", str(tmp_path), "--name", "typed")
     assert code == 0, err
-    assert series.job_of(begun[0]) == job
+    assert jobs.job_of(begun[0]) == job
 
 
 # Its folder
@@ -205,10 +205,10 @@ def test_it_is_no_run_and_is_found_beside_them(tiny_grid: MakeJob, tmp_path: Pat
     run = series.create(tmp_path, tiny_grid(), "grid")
     assert list(runs.all_runs(tmp_path)) == []
     assert [found.id for found in series.everything(tmp_path, series.CONDENSATION)] == ["grid"]
-    assert series.kind_of(series.find_any(tmp_path, "grid")) is series.CONDENSATION
-    assert series.job_of(run) == tiny_grid()
+    assert series.kind_of(jobs.find(tmp_path, "grid")) is series.CONDENSATION
+    assert jobs.job_of(run) == tiny_grid()
     with pytest.raises(RunError, match="no run 'grids' in"):
-        series.find_any(tmp_path, "grids")
+        jobs.find(tmp_path, "grids")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_a_damaged_config_is_said(tiny_grid: MakeJob, tmp_path: Path) -> None:
     run = series.create(tmp_path, tiny_grid(), "grid")
     (run.path / "config.json").write_text("{")
     with pytest.raises(RunError, match=r"condensation grid: config\.json is missing or damaged"):
-        series.work_on(run)
+        jobs.work(run)
 
 
 # Its table
@@ -263,9 +263,9 @@ def evaluated(trained_on: str, *accuracies: float) -> Evaluation:
 
 def test_the_table_pools_seeds_counts_random_clips_once_and_leaves_gaps(tiny_grid: MakeJob, tmp_path: Path) -> None:
     job = tiny_grid(seeds=2)
-    run = series.create(tmp_path, job, "grid")
+    run = job.create(tmp_path, "grid")
     measured = {"grid-0.25s-0": (0.5, 0.7), "grid-0.25s-1": (0.9, 0.9)}
-    for cell in series.cells_of(job, "grid"):
+    for cell in job.cells("grid"):
         if cell.run_id in measured:
             report = Report(
                 dataset="FOLDER",
@@ -284,15 +284,13 @@ def test_the_table_pools_seeds_counts_random_clips_once_and_leaves_gaps(tiny_gri
                     evaluated("random-selection", 0.25, 0.75),
                 ),
             )
-            jobs.create(tmp_path, cell.job, cell.run_id).write("report.json", report.model_dump_json())
+            cell.job.create(tmp_path, cell.run_id).write("report.json", report.model_dump_json())
     # Half measured: the synthetic tracks alone.
     half = report.model_copy(update={"evaluations": report.evaluations[:1]})
-    jobs.create(tmp_path, series.cells_of(job, "grid")[1].job, "grid-0.5s-0").write(
-        "report.json", half.model_dump_json()
-    )
+    jobs.create(tmp_path, job.cells("grid")[1].job, "grid-0.5s-0").write("report.json", half.model_dump_json())
 
-    table = series.tabulated(run)
-    assert isinstance(table, jobs.CondenseReport)
+    table = tabulated(run)
+    assert isinstance(table, CondenseReport)
     assert (table.cells, table.done, table.classes) == (4, 2, 3)
     assert table.notes == NOTES
     short, long = table.rows
@@ -315,15 +313,15 @@ def test_the_table_pools_seeds_counts_random_clips_once_and_leaves_gaps(tiny_gri
 @dataclasses.dataclass
 class Whole:
     run: Run
-    report: jobs.CondenseReport
+    report: CondenseReport
 
 
 @pytest.fixture(scope="module")
 def whole(tiny_grid: MakeJob, tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Whole:  # noqa: ARG001
     """A grid of two durations and two seeds, done in one go."""
     run = series.create(tmp_path_factory.mktemp("whole"), tiny_grid(seeds=2, steps=_STEPS), "grid")
-    report = series.work_on(run)
-    assert isinstance(report, jobs.CondenseReport)
+    report = jobs.work(run)
+    assert isinstance(report, CondenseReport)
     return Whole(run, report)
 
 
@@ -343,7 +341,7 @@ def test_a_grid_is_done_cell_by_cell(whole: Whole) -> None:
     names = [f"grid-{d}s-{seed}" for seed in (0, 1) for d in ("0.25", "0.5")]
     assert [run.id for run in runs.all_runs(whole.run.path.parent.parent)] == names[::-1]
     assert whole.run.status().state == "done"
-    assert series.report_of(whole.run) == whole.report
+    assert jobs.report_of(whole.run) == whole.report
     assert (whole.report.done, whole.report.cells, whole.report.evaluator) == (4, 4, "random-cnn")
     for row, shape in zip(whole.report.rows, ((2, 16), (1, 32)), strict=True):
         assert row.synthetic is not None
@@ -363,14 +361,14 @@ def test_stopped_killed_and_resumed_it_ends_equal_and_what_was_done_is_left_alon
     whole: Whole, tiny_grid: MakeJob, until: Until, typed: Typed, tmp_path: Path
 ) -> None:
     run = series.create(tmp_path, tiny_grid(seeds=2, steps=_STEPS), "grid")
-    cells = [Run(tmp_path / cell.run_id) for cell in series.cells_of(series.job_of(run), "grid")]
+    cells = [Run(tmp_path / cell.run_id) for cell in series.cells_of(jobs.job_of(run), "grid")]
 
     def step(cell: Run) -> int:
         return max((record.get("step", 0) for record in cell.metrics()), default=0)
 
-    series.launch(run)
+    jobs.resume(run)
     with pytest.raises(RunError, match="at work"):
-        series.launch(run)
+        jobs.resume(run)
     until(lambda: step(cells[0]) > 20)
     # Whoever stops the cell at work stops what works on it.
     assert typed("stop", cells[0].id, "--runs-path", str(tmp_path)) == (0, f"{cells[0].id} is stopped\n", "")
@@ -378,14 +376,14 @@ def test_stopped_killed_and_resumed_it_ends_equal_and_what_was_done_is_left_alon
     assert step(cells[0]) < _STEPS
     assert not cells[1].path.exists()
 
-    series.launch(run)
+    jobs.resume(run)
     until(lambda: step(cells[1]) > 20)
     os.kill(run.status().pid, signal.SIGKILL)
     until(lambda: run.status().state == "stale")
     assert cells[1].status().state == "stale"
     assert step(cells[1]) < _STEPS
     first = untouched(run, cells[0].id)
-    half = series.report_of(run)
+    half = jobs.report_of(run)
     assert half is not None
     assert half.done == 1
 
@@ -393,7 +391,7 @@ def test_stopped_killed_and_resumed_it_ends_equal_and_what_was_done_is_left_alon
     assert code == 0, err
     assert untouched(run, cells[0].id) == first
     assert json.loads(out) == json.loads((run.path / "report.json").read_text())
-    assert jobs.CondenseReport.model_validate_json(out) == whole.report
+    assert CondenseReport.model_validate_json(out) == whole.report
     for cell in cells:
         assert kept(run, cell.id) == kept(whole.run, cell.id)
         assert cell.status().state == "done"
@@ -409,25 +407,25 @@ def test_the_same_command_with_its_name_does_nothing_again(whole: Whole, typed: 
 
 
 def test_a_condensation_takes_turns_with_runs_and_waits_for_another_and_can_be_stopped_meanwhile(
-    tiny_grid: MakeJob, tiny_job: Callable[..., jobs.DistillJob], until: Until, typed: Typed, tmp_path: Path
+    tiny_grid: MakeJob, tiny_job: Callable[..., DistillJob], until: Until, typed: Typed, tmp_path: Path
 ) -> None:
     first = series.create(tmp_path, tiny_grid(steps=1), "first")
     second = series.create(tmp_path, tiny_grid(durations=(0.5,), steps=1), "second")
-    between = jobs.create(tmp_path, tiny_job(steps=1, factor=1), "between")
+    between = tiny_job(steps=1, factor=1).create(tmp_path, "between")
     cells = [Run(tmp_path / name) for name in ("first-0.25s-0", "first-0.5s-0", "second-0.5s-0")]
     (tmp_path / ".queue").mkdir()
     with FileLock(tmp_path / ".queue" / "cpu.lock"):
-        series.launch(first)
+        jobs.resume(first)
         until(lambda: cells[0].status().state == "queued")
         until(lambda: first.status().detail == "2 x 0.25 s, seed 0, waiting for the device")
         assert typed("stop", "first", "--runs-path", str(tmp_path)) == (0, "first is stopped\n", "")
         assert cells[0].status().state == "stopped"
 
-        series.launch(first)
+        jobs.resume(first)
         until(lambda: cells[0].status().state == "queued")
-        runs.launch(between)
+        jobs.resume(between)
         until((between.path / ".lock").exists)
-    series.work_on(second)
+    jobs.work(second)
     until(lambda: between.status().state == "done")
     # The run waited for one cell only, the other condensation for all.
     began = [(run.path / "environment.json").stat().st_mtime_ns for run in (cells[0], between, *cells[1:])]
@@ -437,13 +435,13 @@ def test_a_condensation_takes_turns_with_runs_and_waits_for_another_and_can_be_s
 
 def test_a_cell_that_someone_else_works_on_is_waited_for(tiny_grid: MakeJob, until: Until, tmp_path: Path) -> None:
     run = series.create(tmp_path, tiny_grid(durations=(0.5,), steps=_STEPS), "grid")
-    (cell,) = series.cells_of(series.job_of(run), "grid")
-    theirs = jobs.create(tmp_path, cell.job, cell.run_id)
-    runs.launch(theirs)
+    (cell,) = series.cells_of(jobs.job_of(run), "grid")
+    theirs = cell.job.create(tmp_path, cell.run_id)
+    jobs.resume(theirs)
     until(lambda: theirs.status().step > 0)
     pid = theirs.status().pid
     assert pid != os.getpid()
-    report = series.work_on(run)
+    report = jobs.work(run)
     assert report.done == 1
     assert theirs.status().pid == pid
 
@@ -459,11 +457,11 @@ def test_a_cell_that_fails_does_not_keep_the_others_from_being_done(tiny_grid: M
             soundfile.write(data / name / f"{take}.wav", wave, 16_000)
     run = series.create(tmp_path, tiny_grid(data_path=data, steps=1), "grid")
     with pytest.raises(RunError, match=r"1 of 2 cells failed, the first is grid-0.25s-0: .*silent"):
-        series.work_on(run)
+        jobs.work(run)
     assert run.status().state == "failed"
     assert "silent" in run.status().error
     assert [found.id for found in runs.all_runs(tmp_path) if found.id != "late"] == ["grid-0.5s-0"]
-    report = series.report_of(run)
+    report = jobs.report_of(run)
     assert report is not None
     assert [row.synthetic is not None for row in report.rows] == [False, True]
 

@@ -27,6 +27,7 @@ from distrack.export.comparison import Entry, evaluations, table
 from distrack.export.latex import escaped
 from distrack.export.scores import scores
 from distrack.figures.accuracy import run_bars
+from distrack.jobs.results import synthetic_file, track_file
 from distrack.runs import Run
 from distrack.settings import PROJECT
 
@@ -348,7 +349,7 @@ def test_tracks_are_in_the_file_as_they_lie_in_the_run(two: list[Entry]) -> None
     first_of_each = [name for name in synthetic.track_names() if name.endswith("_0")]
     assert len(first_of_each) == 10
     assert [base64.b64decode(uri.partition(",")[2]) for uri in sounds] == [
-        entry.run.track(name).read_bytes() for entry in two for name in first_of_each
+        track_file(entry.run, name).read_bytes() for entry in two for name in first_of_each
     ]
     assert len(pictures) == 20
     picture = Image.open(io.BytesIO(base64.b64decode(pictures[0].partition(",")[2])))
@@ -360,7 +361,7 @@ def test_no_name_is_markup(made: Make) -> None:
     evil = "<script>alert('&\"')</script>"
     kinds = (line("synthetic", [0.8, 0.7]), line(evil, [0.3]))
     entry = made("one", *kinds, line("synthetic", [0.5], evaluator=evil, network=evil), split={"notes": [evil]})
-    synthetic = SyntheticSet.load(entry.run.synthetic)
+    synthetic = SyntheticSet.load(synthetic_file(entry.run))
     entry.run.write("synthetic.safetensors", replace(synthetic, classes=(evil, *synthetic.classes[1:])).to_bytes())
     (entry,), _ = table([entry.run])
     page = html_report([entry])

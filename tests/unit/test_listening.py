@@ -15,8 +15,10 @@ from distrack.distill import SyntheticSet
 from distrack.evaluate.contract import class_means
 from distrack.images import load
 from distrack.inversion import inversion_error, invert
-from distrack.jobs import DistillJob, Listening, Source
+from distrack.jobs.distillation import DistillJob
 from distrack.jobs.distillation import work as worker
+from distrack.jobs.listening import Listening, ListeningJob, Source, listening_of
+from distrack.jobs.results import synthetic_file, track_file
 from distrack.runs import Run
 
 MakeJob = Callable[..., DistillJob]
@@ -28,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module")
 def finished(tiny_job: MakeJob, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Two tracks of each of three classes, three snapshots, one of them the result; nothing was listened to yet."""
-    run = jobs.create(tmp_path_factory.mktemp("finished"), tiny_job(ipc=2, evaluation=None), "run")
+    run = tiny_job(ipc=2, evaluation=None).create(tmp_path_factory.mktemp("finished"), "run")
     jobs.work(run)
     return run
 
@@ -37,7 +39,7 @@ def finished(tiny_job: MakeJob, tmp_path_factory: pytest.TempPathFactory) -> Run
 def heard(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The same after a listening."""
     run = copied(finished, tmp_path_factory.mktemp("heard"))
-    jobs.listen(run)
+    jobs.work(run, ListeningJob(run=run.id))
     return run
 
 
@@ -46,7 +48,7 @@ def copied(run: Run, to: Path) -> Run:
 
 
 def listening(run: Run) -> Listening:
-    found = run.listening()
+    found = listening_of(run)
     assert found is not None
     return found
 
@@ -153,9 +155,9 @@ def test_the_error_of_a_track_is_that_of_its_inversion_though_it_was_levelled(he
 
 
 def test_waveforms_are_heard_as_they_were_distilled(tiny_job: MakeJob, tmp_path: Path) -> None:
-    run = jobs.create(tmp_path, tiny_job(domain="waveform", evaluation=None), "waves")
+    run = tiny_job(domain="waveform", evaluation=None).create(tmp_path, "waves")
     jobs.work(run)
-    jobs.listen(run)
+    jobs.work(run, ListeningJob(run=run.id))
     first = listening(run).sources("chirp_0")[4]
     then = SyntheticSet.load(run.snapshots()[0]).render()[0].clamp(-1, 1).numpy()
     assert first.step == 0
@@ -177,8 +179,8 @@ def test_what_is_there_is_not_made_again_and_another_track_adds_its_snapshots(
         raise AssertionError("no clip is needed")
 
     monkeypatch.setattr(worker, "load", gone)
-    assert jobs.listen(run) == before
-    after = jobs.listen(run, ["tone_1"])
+    assert jobs.work(run, ListeningJob(run=run.id)) == before
+    after = jobs.work(run, ListeningJob(run=run.id, tracks=tuple(["tone_1"])))
     assert after == listening(run)
     assert [source.kind for source in after.sources("tone_1")[4:]] == ["snapshot"] * 3
     assert set(after.every) - set(before.every) == set(after.sources("tone_1")[4:])
@@ -189,7 +191,7 @@ def test_a_file_that_is_gone_is_made_again(heard: Run, tmp_path: Path) -> None:
     run = copied(heard, tmp_path)
     lost = only(run, "tone_0", "nearest")
     (run.path / lost.file).unlink()
-    jobs.listen(run)
+    jobs.work(run, ListeningJob(run=run.id))
     assert set(listening(run).every) == set(listening(heard).every)
     assert (run.path / lost.file).read_bytes() == (heard.path / lost.file).read_bytes()
 
@@ -202,7 +204,7 @@ def test_stopped_and_taken_up_again_it_is_the_same(finished: Run, heard: Run, tm
             raise runs.Stopped
 
     with pytest.raises(runs.Stopped):
-        jobs.listen(run, watch=stop)
+        jobs.work(run, ListeningJob(run=run.id, tracks=tuple(watch=stop)))
     assert run.status().state == "stopped"
     some = listening(run).every
     assert 0 < len(some) < len(listening(heard).every)
@@ -216,12 +218,12 @@ def test_stopped_and_taken_up_again_it_is_the_same(finished: Run, heard: Run, tm
 
 def test_what_belongs_to_other_tracks_is_not_there_and_is_made_anew(heard: Run, tmp_path: Path) -> None:
     run = copied(heard, tmp_path)
-    synthetic = SyntheticSet.load(run.synthetic)
+    synthetic = SyntheticSet.load(synthetic_file(run))
     synthetic.parameters[0] += 0.5
     run.write("synthetic.safetensors", synthetic.to_bytes())
     (run.path / "listening" / "left.flac").write_bytes(b"from before")
-    assert run.listening() is None
-    jobs.listen(run)
+    assert listening_of(run) is None
+    jobs.work(run, ListeningJob(run=run.id))
     assert listening(run).tracks == synthetic.fingerprint != listening(heard).tracks
     assert not (run.path / "listening" / "left.flac").exists()
     assert len(listening(run).sources("chirp_0")) == 7
@@ -231,15 +233,15 @@ def test_what_belongs_to_other_tracks_is_not_there_and_is_made_anew(heard: Run, 
 def test_a_damaged_list_is_none(heard: Run, tmp_path: Path, content: bytes) -> None:
     run = copied(heard, tmp_path)
     (run.path / "listening.json").write_bytes(content)
-    assert run.listening() is None
+    assert listening_of(run) is None
     (run.path / "listening.json").unlink()
-    assert run.listening() is None
+    assert listening_of(run) is None
 
 
 def test_without_its_synthetic_set_there_is_nothing_to_listen_to(heard: Run, tmp_path: Path) -> None:
     run = copied(heard, tmp_path)
-    run.synthetic.unlink()
-    assert run.listening() is None
+    synthetic_file(run).unlink()
+    assert listening_of(run) is None
 
 
 # The command
@@ -279,8 +281,8 @@ def test_what_cannot_be_made_is_said_in_one_line(finished: Run, typed: Typed, tm
     assert "track chirp_0 was not made of numbers at step 0" in refusal()
     first.write_bytes(b"")
     assert "is not a synthetic set" in refusal()
-    run.track("noise_1").write_bytes(b"")
+    track_file(run, "noise_1").write_bytes(b"")
     (run.path / "listening.json").unlink()
     assert "the sound of track noise_1 is missing or damaged" in refusal()
-    run.synthetic.unlink()
+    synthetic_file(run).unlink()
     assert "no synthetic set yet" in refusal()

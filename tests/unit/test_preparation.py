@@ -20,14 +20,15 @@ from distrack import jobs, runs
 from distrack.datasets import DATASETS
 from distrack.errors import DatasetError, RunError
 from distrack.images import Material
+from distrack.jobs.preparation import Preparation, place, preparation_report
 from distrack.settings import settings
 from distrack.validation import from_preset
 
 Until = Callable[..., None]
 
 
-def preparation(**asked: object) -> jobs.Preparation:
-    return from_preset(jobs.Preparation, asked)
+def preparation(**asked: object) -> Preparation:
+    return from_preset(Preparation, asked)
 
 
 def worked(**asked: object) -> Material:
@@ -56,10 +57,10 @@ def test_it_tells_what_it_found_and_shows_the_command(own_data: Path, sounds: Pa
         done = jobs.work_on_preparation(job)
     finally:
         (sounds / "tone" / "broken.wav").unlink()
-    run = jobs.place("FOLDER", sounds)
+    run = place("FOLDER", sounds)
     assert run.path.is_relative_to(own_data)
     assert run.status().state == "done"
-    found = jobs.found(run)
+    found = preparation_report(run)
     assert found is not None
     assert done is not None
     assert (found.train, found.validation, found.test) == (len(done.train), 0, len(done.test))
@@ -73,9 +74,9 @@ def test_two_folders_of_one_name_do_not_share_a_place(own_data: Path, tmp_path: 
         tmp_path / name
         for name in ("a", "b", "日本", "中国", "my sounds", "my-sounds", "x" * 120 + "a", "x" * 120 + "b")
     ]
-    assert len({jobs.place("FOLDER", place).path for place in places}) == len(places)
-    assert jobs.place("FOLDER", tmp_path / "a" / ".." / "b").path == jobs.place("FOLDER", tmp_path / "b").path
-    assert jobs.place("FSDD").path.parent == own_data / "preparations"
+    assert len({place("FOLDER", place).path for place in places}) == len(places)
+    assert place("FOLDER", tmp_path / "a" / ".." / "b").path == place("FOLDER", tmp_path / "b").path
+    assert place("FSDD").path.parent == own_data / "preparations"
 
 
 @pytest.mark.usefixtures("own_data")
@@ -83,10 +84,10 @@ def test_what_fails_is_said_and_stays_to_be_read(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="no audio found"):
         jobs.work_on_preparation(preparation(dataset="FOLDER", data_path=tmp_path / "empty"))
-    status = jobs.place("FOLDER", tmp_path / "empty").status()
+    status = place("FOLDER", tmp_path / "empty").status()
     assert status.state == "failed"
     assert "no audio found" in status.error
-    assert jobs.found(jobs.place("FOLDER", tmp_path / "empty")) is None
+    assert preparation_report(place("FOLDER", tmp_path / "empty")) is None
 
 
 def many(root: Path, count: int) -> Path:
@@ -123,7 +124,7 @@ def test_a_launched_one_outlives_a_kill_and_goes_on_where_it_was(own_data: Path,
     stamp = (marks[0].parent / "waveforms.npy").stat().st_ino
     jobs.launch_preparation(job)
     until(lambda: run.status().state == "done")
-    found = jobs.found(run)
+    found = preparation_report(run)
     assert found is not None
     assert found.train + found.test == 3000
     arrays = [*(own_data / "cache").glob("*/waveforms.npy")]
@@ -136,7 +137,7 @@ def test_it_can_be_stopped(tmp_path: Path, until: Until) -> None:
     run = jobs.launch_preparation(job)
     until(lambda: run.status().state == "running" and run.status().steps)
     assert runs.stop(run).state == "stopped"
-    assert jobs.found(run) is None
+    assert preparation_report(run) is None
 
 
 class Mirror(BaseHTTPRequestHandler):
@@ -188,7 +189,7 @@ def test_a_dataset_is_downloaded_and_prepared_in_one_go(own_data: Path, mirror: 
     assert (len(material.train), len(material.test)) == (30, 50)
     assert (own_data / "fsdd").is_dir()
     assert any("a subset: 80 of 3,000" in note for note in material.prepared.index.notes)
-    assert jobs.place("FSDD").status().state == "done"
+    assert place("FSDD").status().state == "done"
     mirror.clear()
     again = worked(dataset="FSDD", download=True)
     assert len(again.train) == 30, "what is here is not fetched again"
@@ -205,7 +206,7 @@ def test_a_download_that_is_not_what_its_authors_published_is_refused(own_data: 
     mirror[f"esc50/{DATASETS['ESC50'].downloads[0].url.rpartition('/')[2]}"] = fsdd_zip()
     with pytest.raises(DatasetError, match="checksum"):
         jobs.work_on_preparation(preparation(dataset="ESC50", download=True))
-    assert "checksum" in jobs.place("ESC50").status().error
+    assert "checksum" in place("ESC50").status().error
     assert not (own_data / "esc50").exists()
 
 
@@ -234,7 +235,7 @@ def test_a_data_path_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch:
 
 def test_the_report_is_json_that_outside_tools_can_read(own_data: Path, sounds: Path) -> None:
     jobs.work_on_preparation(preparation(dataset="FOLDER", data_path=sounds, duration=0.5))
-    report = json.loads((jobs.place("FOLDER", sounds).path / "report.json").read_text())
+    report = json.loads((place("FOLDER", sounds).path / "report.json").read_text())
     assert report["classes"] == ["chirp", "noise", "tone"]
     shutil.rmtree(own_data)
 
@@ -244,7 +245,7 @@ def test_pieces_are_ready_when_they_are_there(own_data: Path, tmp_path: Path) ->
     for number, path in enumerate(sorted((tmp_path / "pieces").rglob("*.wav"))):
         path.rename(tmp_path / "pieces" / "train_data" / f"{1700 + number}.wav")
     assert jobs.work_on_preparation(preparation(dataset="MUSICNET", data_path=tmp_path / "pieces")) is None
-    assert jobs.place("MUSICNET", tmp_path / "pieces").status().state == "done"
+    assert place("MUSICNET", tmp_path / "pieces").status().state == "done"
     assert own_data.is_dir()
 
 
@@ -256,6 +257,6 @@ def test_a_name_that_is_no_text_does_not_spoil_the_report(sounds: Path, tmp_path
     except OSError:
         pytest.skip("this disk takes no such names")
     worked(dataset="FOLDER", data_path=tmp_path / "odd", duration=0.5)
-    found = jobs.found(jobs.place("FOLDER", tmp_path / "odd"))
+    found = preparation_report(place("FOLDER", tmp_path / "odd"))
     assert found is not None
     assert [Path(path).name for path, _ in found.skipped] == ["caf\ufffd.wav"]

@@ -15,7 +15,8 @@ import pytest
 
 from distrack import jobs, runs
 from distrack.errors import RunError
-from distrack.jobs import DistillJob
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.results import evaluation_report, track_file
 from distrack.runs import Run, Status
 
 MakeJob = Callable[..., DistillJob]
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module")
 def whole(tiny_job: MakeJob, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run."""
-    run = jobs.create(tmp_path_factory.mktemp("whole"), tiny_job(), "whole")
+    run = tiny_job().create(tmp_path_factory.mktemp("whole"), "whole")
     jobs.work(run)
     return run
 
@@ -41,8 +42,8 @@ def run(whole: Run, tmp_path: Path) -> Run:
 def everything(run: Run) -> tuple[object, ...]:
     """All that a reader of a run asks for; a damaged config is the one thing that is said by an error."""
     with contextlib.suppress(RunError):
-        run.job()
-    return run.status(), run.report(), run.metrics(), run.snapshots(), run.track("tone_0")
+        jobs.job_of(run)
+    return run.status(), evaluation_report(run), run.metrics(), run.snapshots(), track_file(run, "tone_0")
 
 
 GARBAGE = [b"", b"{", b"null", b"[]", b'"text"', b"\xff\xfe\x00garbage", b"{}", b"1e999", b"[" * 500]
@@ -77,9 +78,9 @@ def test_a_truncated_file_is_no_error_for_a_reader(run: Run, cut: int) -> None:
         path = run.path / name
         path.write_bytes(path.read_bytes()[:-cut])
     assert run.status().state == "unreadable"
-    assert run.report() is None
+    assert evaluation_report(run) is None
     with pytest.raises(RunError, match=r"config\.json is missing or damaged") as refused:
-        run.job()
+        jobs.job_of(run)
     assert "\n" not in str(refused.value)
 
 
@@ -111,7 +112,7 @@ def test_no_runs_path_is_an_empty_list(tmp_path: Path, typed: Typed) -> None:
 
 def test_the_newest_run_is_listed_first(tmp_path: Path, tiny_job: MakeJob) -> None:
     for age, name in enumerate(["newest", "middle", "oldest"]):
-        run = jobs.create(tmp_path, tiny_job(), name)
+        run = tiny_job().create(tmp_path, name)
         moment = time.time() - 10 * age
         os.utime(run.path / "config.json", (moment, moment))
     assert [run.id for run in runs.all_runs(tmp_path)] == ["newest", "middle", "oldest"]
@@ -203,7 +204,7 @@ def test_what_a_killed_process_left_half_written_is_removed_by_the_next(run: Run
 @pytest.mark.parametrize("name", ["..", "a/b", ".hidden", "-x", "a b", "", "é", "x" * 101, "a\n"])
 def test_a_name_that_no_folder_should_have_is_refused(tmp_path: Path, tiny_job: MakeJob, name: str) -> None:
     with pytest.raises(RunError, match="use letters"):
-        jobs.create(tmp_path / "runs", tiny_job(), name)
+        tiny_job().create(tmp_path / "runs", name)
     with pytest.raises(RunError, match="no run"):
         runs.find(tmp_path, name)
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ import pytest
 
 from distrack import jobs, runs
 from distrack.errors import ConfigError
-from distrack.jobs import DistillJob
+from distrack.jobs.distillation import DistillJob
 from distrack.process_environment import worker_environment
 from distrack.runs import Run
 from distrack.settings import PROJECT
@@ -35,17 +35,17 @@ def speaks_for_itself(run: Run) -> bool:
 
 def test_runs_take_turns_in_the_order_they_came(tiny_job: MakeJob, until: Until, tmp_path: Path) -> None:
     # Names and ages in another order than the queue's: the last one is the oldest, and was stopped before its end.
-    last = jobs.create(tmp_path, tiny_job(steps=1), "a")
+    last = tiny_job(steps=1).create(tmp_path, "a")
     jobs.work(last)
     last.synthetic.unlink()
     endless = tiny_job(steps=1_000_000)
     first, second, third = (
-        jobs.create(tmp_path, job, name) for job, name in ((endless, "d"), (tiny_job(steps=1), "c"), (endless, "b"))
+        job.create(tmp_path, name) for job, name in ((endless, "d"), (tiny_job(steps=1), "c"), (endless, "b"))
     )
-    runs.launch(first)
+    jobs.resume(first)
     until(lambda: at_work(first))
     for run in (second, third, last):
-        runs.launch(run)
+        jobs.resume(run)
     # Known before their processes have started: which of these is the first to be ready is not the order of the queue.
     assert [run.status().device for run in (second, third, last)] == ["cpu"] * 3
     assert last.status().started < second.status().started
@@ -68,7 +68,7 @@ def test_runs_take_turns_in_the_order_they_came(tiny_job: MakeJob, until: Until,
 def test_of_two_that_resume_a_run_one_works_and_the_other_says_so(
     tiny_job: MakeJob, until: Until, tmp_path: Path
 ) -> None:
-    run = jobs.create(tmp_path, tiny_job(steps=1_000_000), "wanted")
+    run = tiny_job(steps=1_000_000).create(tmp_path, "wanted")
     words = [sys.executable, "-m", "distrack", "resume", "wanted", "--runs-path", str(tmp_path), "--quiet"]
     both = [
         subprocess.Popen(
@@ -96,7 +96,7 @@ def test_of_two_that_resume_a_run_one_works_and_the_other_says_so(
 
 
 def test_a_device_that_is_not_here_is_refused_before_a_process_starts(tiny_job: MakeJob, tmp_path: Path) -> None:
-    run = jobs.create(tmp_path, tiny_job(device="cuda:99"), "elsewhere")
+    run = tiny_job(device="cuda:99").create(tmp_path, "elsewhere")
     with pytest.raises(ConfigError, match="cuda:99"):
-        runs.launch(run)
+        jobs.resume(run)
     assert not (run.path / "log.txt").exists()

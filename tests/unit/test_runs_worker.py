@@ -22,8 +22,9 @@ from safetensors.torch import load_file
 from distrack import jobs, runs
 from distrack.distill import Distiller, SyntheticSet
 from distrack.errors import DatasetError, RunError
-from distrack.jobs import DistillJob
+from distrack.jobs.distillation import DistillJob
 from distrack.jobs.distillation import work as worker
+from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.process_environment import FAST_ON_CPU, worker_environment
 from distrack.runs import Run
 from distrack.runs.session import Session
@@ -64,7 +65,7 @@ def in_state(run: Run, *states: str) -> Callable[[], bool]:
 
 def files(run: Run) -> dict[str, bytes]:
     """Everything that has to be equal, by name."""
-    kept = [run.synthetic, *(run.path / "snapshots").iterdir(), *(run.path / "audio").iterdir()]
+    kept = [synthetic_file(run), *(run.path / "snapshots").iterdir(), *(run.path / "audio").iterdir()]
     return {str(path.relative_to(run.path)): path.read_bytes() for path in kept}
 
 
@@ -79,8 +80,8 @@ def test_stopped_then_killed_then_resumed_equals_never_cut_off(
     changes: dict[str, Any], tiny_job: MakeJob, until: Until, tmp_path: Path
 ) -> None:
     job = tiny_job(**changes)
-    run = jobs.create(tmp_path, job, "cut-off")
-    runs.launch(run)
+    run = job.create(tmp_path, "cut-off")
+    jobs.resume(run)
     until(at_step(run, 50))
     os.kill(run.status().pid, signal.SIGTERM)
     until(in_state(run, "stopped"), 10)
@@ -89,16 +90,16 @@ def test_stopped_then_killed_then_resumed_equals_never_cut_off(
     assert not run.stop_request.exists()
     at_first = run.status().seconds["distill"]
 
-    runs.launch(run)
+    jobs.resume(run)
     until(at_step(run, reached + 50))
     os.kill(run.status().pid, signal.SIGKILL)
     until(in_state(run, "stale"), 10)
     assert last_step(run) < job.steps
-    assert not run.synthetic.exists()
+    assert not synthetic_file(run).exists()
     assert run.status().seconds["distill"] > at_first > 0
 
     report = jobs.work(run)
-    whole = jobs.create(tmp_path, job, "whole")
+    whole = job.create(tmp_path, "whole")
     expected = jobs.work(whole)
     assert run.status().state == "done"
     assert files(run) == files(whole)
@@ -121,10 +122,10 @@ def test_a_loss_that_was_not_read_leaves_no_point_in_the_curve_and_the_result_is
     tiny_job: MakeJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     job = tiny_job(steps=45)
-    whole = jobs.create(tmp_path, job, "read")
+    whole = job.create(tmp_path, "read")
     jobs.work(whole)
     monkeypatch.setattr(worker, "Distiller", OnAnAccelerator)
-    run = jobs.create(tmp_path, job, "unread")
+    run = job.create(tmp_path, "unread")
     told: list[tuple[str, int, float | None]] = []
     jobs.work(run, watch=lambda phase, done, _total, _detail, loss: told.append((phase, done, loss)))
     assert list(losses(run)) == [1, 20, 40, 45]
@@ -139,10 +140,10 @@ def test_a_disk_without_room_fails_the_run_in_words_and_room_finishes_it(
     tiny_job: MakeJob, until: Until, tmp_path: Path
 ) -> None:
     job = tiny_job(steps=600, snapshots=61, ipc=2)
-    whole = jobs.create(tmp_path / "elsewhere", job, "whole")
+    whole = job.create(tmp_path / "elsewhere", "whole")
     jobs.work(whole)
-    run = jobs.create(tmp_path, job, "full")
-    runs.launch(run)
+    run = job.create(tmp_path, "full")
+    jobs.resume(run)
     until(lambda: len(run.snapshots()) > 3)
     # From here on there is no room for a snapshot of 12 kB; a status, the log and a hundred lines of metrics still fit.
     psutil.Process(run.status().pid).rlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
@@ -167,7 +168,7 @@ def test_a_disk_without_room_fails_the_run_in_words_and_room_finishes_it(
 
 def test_where_the_status_cannot_be_replaced_it_is_written_over(tiny_job: MakeJob, tmp_path: Path) -> None:
     """A full disk has no room for a second copy; the reason must not be lost with it."""
-    run = jobs.create(tmp_path, tiny_job(), "full")
+    run = tiny_job().create(tmp_path, "full")
 
     def work_on_a_full_disk() -> None:
         with Session(run, "cpu").working() as session:
@@ -181,14 +182,14 @@ def test_where_the_status_cannot_be_replaced_it_is_written_over(tiny_job: MakeJo
 
 
 def long_run(tiny_job: MakeJob, tmp_path: Path, name: str = "long", **changes: Any) -> Run:
-    return jobs.create(tmp_path, tiny_job(steps=1_000_000, **changes), name)
+    return tiny_job(steps=1_000_000, **changes).create(tmp_path, name)
 
 
 def test_a_request_to_stop_is_heard_by_a_process_that_is_still_starting(
     tiny_job: MakeJob, until: Until, tmp_path: Path
 ) -> None:
     run = long_run(tiny_job, tmp_path)
-    runs.launch(run)
+    jobs.resume(run)
     pid = run.status().pid
     run.write(run.stop_request.name, str(pid))
     assert not (run.path / "environment.json").exists()
@@ -206,7 +207,7 @@ def test_a_step_that_takes_long_does_not_keep_a_run_from_stopping(
         network={"width": 256, "depth": 2},
         pool={"size": 0, "clips_per_class": 3_000},
     )
-    runs.launch(run)
+    jobs.resume(run)
     until(lambda: len(run.snapshots()) == 1)
     pid = run.status().pid
     runs.stop(run, timeout=10)
@@ -238,13 +239,13 @@ def test_ctrl_c_stops_while_the_dataset_is_made_and_says_how_to_go_on(until: Unt
 
 def test_a_run_stops_while_it_is_evaluated_and_goes_on_there(tiny_job: MakeJob, until: Until, tmp_path: Path) -> None:
     evaluation = {"evaluators": ("prototype", "random-cnn"), "baselines": (), "seeds": 100}
-    run = jobs.create(tmp_path, tiny_job(evaluation=evaluation), "measured")
-    runs.launch(run)
+    run = tiny_job(evaluation=evaluation).create(tmp_path, "measured")
+    jobs.resume(run)
     until(lambda: "random-cnn" in run.status().detail)
-    made = run.synthetic.stat().st_mtime_ns
+    made = synthetic_file(run).stat().st_mtime_ns
     assert runs.stop(run).state == "stopped"
     assert run.status().phase == "evaluate"
-    report = run.report()
+    report = evaluation_report(run)
     assert report is not None
     assert [line.evaluator for line in report.evaluations] == ["prototype"]
     config = tiny_job(evaluation={"evaluators": ("prototype", "random-cnn"), "seeds": 1})
@@ -252,12 +253,12 @@ def test_a_run_stops_while_it_is_evaluated_and_goes_on_there(tiny_job: MakeJob, 
     finished = jobs.work(run)
     # What was measured before is not measured again.
     assert [len(line.accuracy.runs) for line in finished.evaluations] == [100, 1]
-    assert run.synthetic.stat().st_mtime_ns == made
+    assert synthetic_file(run).stat().st_mtime_ns == made
 
 
 def test_stopping_what_is_gone_marks_it_stopped(tiny_job: MakeJob, until: Until, tmp_path: Path) -> None:
     run = long_run(tiny_job, tmp_path)
-    runs.launch(run)
+    jobs.resume(run)
     pid = run.status().pid
     os.kill(pid, signal.SIGKILL)
     until(in_state(run, "stale"), 10)
@@ -269,7 +270,7 @@ def test_stopping_what_is_gone_marks_it_stopped(tiny_job: MakeJob, until: Until,
 
 
 def test_stopping_a_finished_run_is_an_error(tiny_job: MakeJob, tmp_path: Path) -> None:
-    run = jobs.create(tmp_path, tiny_job(steps=1), "done")
+    run = tiny_job(steps=1).create(tmp_path, "done")
     jobs.work(run)
     with pytest.raises(RunError, match="run done is not at work: it is done"):
         runs.stop(run)
@@ -280,7 +281,7 @@ def test_a_failure_is_in_the_status_and_in_the_log(tiny_job: MakeJob, tmp_path: 
     data = tmp_path / "gone"
     job = tiny_job(steps=1)
     shutil.copytree(str(job.data_path), data)
-    run = jobs.create(tmp_path, job.model_copy(update={"data_path": data}), "failed")
+    run = job.model_copy(update={"data_path": data}).create(tmp_path, "failed")
     shutil.rmtree(data)
     with pytest.raises(DatasetError, match="gone") as failed:
         jobs.work(run)
@@ -308,7 +309,7 @@ def test_a_launched_run_outlives_whoever_launched_it_until_the_command_stops_it(
     with pytest.raises(RunError, match="at work in another process"):
         jobs.work(run)
     with pytest.raises(RunError, match="at work"):
-        runs.launch(run)
+        jobs.resume(run)
 
     asked = time.time()
     assert typed("stop", "long", "--runs-path", str(tmp_path)) == (0, "long is stopped\n", "")
@@ -326,7 +327,7 @@ def test_a_launched_run_outlives_whoever_launched_it_until_the_command_stops_it(
 
 
 def test_the_count_of_phases_is_kept(tiny_job: MakeJob, tmp_path: Path) -> None:
-    run = jobs.create(tmp_path, tiny_job(steps=2), "phases")
+    run = tiny_job(steps=2).create(tmp_path, "phases")
     jobs.work(run)
     counted = Counter(record["phase"] for record in run.metrics() if "phase" in record)
     assert counted == {"prepare": 1, "distill": 1, "invert": 1, "evaluate": 1}

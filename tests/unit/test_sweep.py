@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distrack import jobs
 from distrack.errors import ConfigError
 from distrack.evaluate import Accuracy, Evaluation, Report, SplitReport
-from distrack.jobs import DistillJob, SweepJob, sweep_of
-from distrack.jobs.series import series
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.series import Cell, SweepJob, SweepReport, sweep_of, tabulated
 from distrack.validation import from_preset
 
 Distillations = Callable[..., list[DistillJob]]
@@ -23,8 +22,8 @@ def distillations(*counts: int, **asked: Any) -> list[DistillJob]:
     return [from_preset(DistillJob, {"ipc": count, **asked}) for count in counts]
 
 
-def cells(job: SweepJob) -> list[jobs.Cell]:
-    return series.cells_of(job, "s")
+def cells(job: SweepJob) -> list[Cell]:
+    return job.cells("s")
 
 
 def test_every_number_of_tracks_and_seed_is_a_run_and_only_what_varies_names_it() -> None:
@@ -84,7 +83,7 @@ def evaluated(trained_on: str, *accuracies: float) -> Evaluation:
     )
 
 
-def reported(cell: jobs.Cell, *evaluations: Evaluation) -> Report:
+def reported(cell: Cell, *evaluations: Evaluation) -> Report:
     return Report(
         dataset=cell.job.dataset,
         split=SplitReport(train=80, test=20, disjoint_by="recording", test_fold=cell.job.test_fold),
@@ -104,15 +103,15 @@ def reported(cell: jobs.Cell, *evaluations: Evaluation) -> Report:
 def test_over_folds_an_accuracy_is_of_each_fold_s_mean(tmp_path: Path) -> None:
     evaluation = {"evaluators": ("random-cnn",), "baselines": ("random-selection",)}
     job = sweep_of(distillations(1, dataset="ESC10", evaluation=evaluation), cross_validate=True)
-    run = series.create(tmp_path, job, "s")
+    run = job.create(tmp_path, "s")
     for cell in cells(job)[:3]:
         fold = cell.job.test_fold or 0
         report = reported(
             cell, evaluated("synthetic", 0.1 * fold, 0.1 * fold + 0.2), evaluated("random-selection", 0.1, 0.1)
         )
-        jobs.create(tmp_path, cell.job, cell.run_id).write("report.json", report.model_dump_json())
-    table = series.tabulated(run)
-    assert isinstance(table, jobs.SweepReport)
+        cell.job.create(tmp_path, cell.run_id).write("report.json", report.model_dump_json())
+    table = tabulated(run)
+    assert isinstance(table, SweepReport)
     assert (table.cells, table.done, table.test) == (5, 3, {"1": 20, "2": 20, "3": 20})
     assert "not every fold is done: the means are of those that are" in table.notes
     synthetic, random = table.rows
@@ -126,15 +125,15 @@ def test_over_folds_an_accuracy_is_of_each_fold_s_mean(tmp_path: Path) -> None:
 def test_over_seeds_all_figures_are_pooled_and_a_baseline_that_is_the_same_counts_once(tmp_path: Path) -> None:
     evaluation = {"evaluators": ("random-cnn",), "baselines": ("random-selection",)}
     job = sweep_of(distillations(1, 10, evaluation=evaluation), seeds=2)
-    run = series.create(tmp_path, job, "s")
+    run = job.create(tmp_path, "s")
     for cell in cells(job):
         base = 0.5 if cell.job.ipc == 1 else 0.8
         report = reported(
             cell, evaluated("synthetic", base, base + 0.1 * cell.job.seed), evaluated("random-selection", 0.1, 0.3)
         )
-        jobs.create(tmp_path, cell.job, cell.run_id).write("report.json", report.model_dump_json())
-    table = series.tabulated(run)
-    assert isinstance(table, jobs.SweepReport)
+        cell.job.create(tmp_path, cell.run_id).write("report.json", report.model_dump_json())
+    table = tabulated(run)
+    assert isinstance(table, SweepReport)
     found = {(row.tracks_per_class, row.trained_on): row.accuracy.runs for row in table.rows}
     assert found[1, "synthetic"] == pytest.approx((0.5, 0.5, 0.5, 0.6))
     assert found[10, "synthetic"] == pytest.approx((0.8, 0.8, 0.8, 0.9))

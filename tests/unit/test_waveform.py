@@ -19,7 +19,8 @@ from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
 from distrack.distill.preconditioner import Guide, SoundGuide
 from distrack.features import FeatureConfig, Normalisation
 from distrack.images import RealImages
-from distrack.jobs import DistillJob
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.results import synthetic_file, track_file
 from distrack.networks import build_network
 from distrack.randomness import derived_seed
 
@@ -423,23 +424,23 @@ def test_a_run_s_files_are_the_samples_as_they_were_distilled_and_no_louder(
         **{"domain": "waveform", "parameterisation": form, "factor": factor, "ipc": 2, "learning_rate": 1.0},
         evaluation={"seeds": 1},
     )
-    run = jobs.create(tmp_path, job, "waves")
+    run = job.create(tmp_path, "waves")
     report = jobs.work(run)
     assert report.domain == "waveform"
     assert (report.tracks_per_class, report.rendered_per_class) == (2, 2 * factor)
     assert report.floats_per_class <= 2 * (SAMPLES + 1)
-    made = SyntheticSet.load(run.synthetic)
+    made = SyntheticSet.load(synthetic_file(run))
     assert sorted(path.stem for path in (run.path / "audio").iterdir()) == sorted(made.track_names())
     levels = []
     for name, track in zip(made.track_names(), made.render().numpy(), strict=True):
-        wave, rate = soundfile.read(run.track(name), dtype="int16")
+        wave, rate = soundfile.read(track_file(run, name), dtype="int16")
         assert (rate, wave.shape) == (SAMPLE_RATE, (SAMPLES,))
         assert np.abs(wave / 2**15 - track).max() < 1.5 / 2**15
         levels.append(10 * np.log10(np.mean((wave / 2**15) ** 2)))
     # No one brought them to one level.
     assert max(levels) - min(levels) > 1
     # Of images, one does.
-    spectral = jobs.create(tmp_path, tiny_job(ipc=2, evaluation={"seeds": 1}), "images")
+    spectral = tiny_job(ipc=2, evaluation={"seeds": 1}).create(tmp_path, "images")
     jobs.work(spectral)
     heard = [soundfile.read(path)[0] for path in (spectral.path / "audio").iterdir()]
     limited = [abs(np.abs(wave).max() - 10 ** (-1 / 20)) < 1e-3 for wave in heard]

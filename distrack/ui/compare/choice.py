@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from distrack import runs
+from distrack import jobs, runs
 from distrack.evaluate import Evaluation
 from distrack.export import comparison as table
 from distrack.ui.shared.run_in_view import demo, runs_path
@@ -41,7 +41,7 @@ class Choice(NamedTuple):
 def everything() -> tuple[list[table.Entry], list[table.Unusable]]:
     """All runs, newest first, the shipped one last; those apart that have no figures, and why."""
     shipped = demo()
-    own = (run for run in runs.all_runs(runs_path()) if not run.takes_apart)
+    own = (run for run in runs.all_runs(runs_path()) if jobs.kind_of(run) == "distillation")
     found = [run for run in own if shipped is None or run.id != shipped.id]
     entries, unusable = table.table(found + ([] if shipped is None else [shipped]))
     reason = "nothing that learns from its tracks was tested: python -m distrack evaluate "

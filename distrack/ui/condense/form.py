@@ -5,13 +5,14 @@ from typing import Any
 
 import streamlit as st
 
-from distrack import jobs
 from distrack.datasets import DATASETS
 from distrack.distill import PRESETS
 from distrack.distill.domains import DOMAINS
 from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.errors import DistrackError
 from distrack.features import FEATURES
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.series import CondenseJob, condense_job, possible
 from distrack.jobs.series.grid import usual
 from distrack.ui.distill import form
 from distrack.ui.shared.job_panel import spoken
@@ -20,7 +21,7 @@ _AS_PRESET = "what the preset says"
 _MOST_DRAWN = 60
 
 
-def ask(before: jobs.CondenseJob | None) -> jobs.CondenseJob | None:
+def ask(before: CondenseJob | None) -> CondenseJob | None:
     """The job that the widgets describe, starting from an earlier one; None where they describe none."""
     plain = form.from_the_url() if before is None else before.first
     first, second, third, fourth = st.columns([1.6, 0.9, 2.1, 0.9])
@@ -41,23 +42,23 @@ def ask(before: jobs.CondenseJob | None) -> jobs.CondenseJob | None:
         with third:
             durations = _durations(before, asked)
         if durations:
-            return jobs.condense_job({**asked, "durations": durations})
+            return condense_job({**asked, "durations": durations})
         st.info("Choose the lengths of a track: one at least, two or more to compare.")
     except DistrackError as error:
         st.error(str(error))
     return None
 
 
-def _durations(before: jobs.CondenseJob | None, asked: dict[str, Any]) -> list[float]:
+def _durations(before: CondenseJob | None, asked: dict[str, Any]) -> list[float]:
     """Chosen from what the budget holds a whole number of times and the networks can take.
 
     Raises:
         ConfigError: there is no such length.
     """
     budget = asked["budget_seconds"]
-    offered = jobs.possible(asked)
+    offered = possible(asked)
     if not offered:
-        jobs.condense_job(asked)  # says what is wrong with any length
+        condense_job(asked)  # says what is wrong with any length
     start = usual(budget, offered)
     if before is not None and before.budget_seconds == budget:
         offered = tuple(sorted({*offered, *before.durations}))
@@ -73,10 +74,10 @@ def _durations(before: jobs.CondenseJob | None, asked: dict[str, Any]) -> list[f
     )
 
 
-def _advanced(before: jobs.CondenseJob | None, plain: jobs.DistillJob, dataset: str, preset: str) -> dict[str, Any]:
+def _advanced(before: CondenseJob | None, plain: DistillJob, dataset: str, preset: str) -> dict[str, Any]:
     first, second, third = st.columns(3)
     features, domains = list(FEATURES), list(DOMAINS)
-    usually = jobs.condense_job({"preset": preset, "dataset": dataset}).first
+    usually = condense_job({"preset": preset, "dataset": dataset}).first
     started = plain if before is not None and plain.preset == preset else usually
     feature = first.selectbox(
         "Feature",
@@ -121,7 +122,7 @@ def _advanced(before: jobs.CondenseJob | None, plain: jobs.DistillJob, dataset: 
     }
 
 
-def strips(job: jobs.CondenseJob) -> None:
+def strips(job: CondenseJob) -> None:
     """Every duration as a strip of the budget, cut into its tracks."""
     rows = "".join(_strip(distillation) for distillation in job.distillations)
     st.html(
@@ -130,7 +131,7 @@ def strips(job: jobs.CondenseJob) -> None:
     )
 
 
-def _strip(job: jobs.DistillJob) -> str:
+def _strip(job: DistillJob) -> str:
     drawn = min(job.ipc, _MOST_DRAWN)
     piece = "background:#c2407f;border-radius:.3rem;flex:1;min-width:2px"
     pieces = f'<span style="{piece}"></span>' * drawn
@@ -142,7 +143,7 @@ def _strip(job: jobs.DistillJob) -> str:
     )
 
 
-def summary(job: jobs.CondenseJob) -> None:
+def summary(job: CondenseJob) -> None:
     """How many cells there are, and how long they may take."""
     count = len(job.distillations) * job.seeds
     seeds = f" x {job.seeds} seeds" if job.seeds > 1 else ""
@@ -153,7 +154,7 @@ def summary(job: jobs.CondenseJob) -> None:
     )
 
 
-def _expected(distillations: Sequence[jobs.DistillJob], seeds: int) -> str:
+def _expected(distillations: Sequence[DistillJob], seeds: int) -> str:
     times = [form.expected_seconds(job) for job in distillations]
     known = [time for time in times if time is not None]
     if not known:

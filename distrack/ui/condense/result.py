@@ -1,4 +1,4 @@
-"""What a temporal condensation has measured: the curve that grows, its table, and both ends of the grid to hear."""
+"""The result of a temporal condensation: accuracy by track length, a table, and its shortest and longest tracks."""
 
 import html
 from typing import Any
@@ -9,13 +9,18 @@ from distrack import jobs, runs
 from distrack.distill import SyntheticSet
 from distrack.figures.accuracy import duration_curve
 from distrack.jobs.series import condensation, series
+from distrack.jobs.results import synthetic_file, track_file
+from distrack.jobs.series import Cell, CondenseJob, CondenseReport, finished_report, run_of
+from distrack.jobs.series.condensation import Row
+from distrack.ui.shared import cells
+from distrack.ui.shared.panel import PANELS, Panel
 from distrack.ui.shared.track_grid import pictures
 
 # Tracks of one end that are shown.
 _HEARD = 6
 
 
-def said(job: jobs.CondenseJob) -> str:
+def _describe(job: CondenseJob) -> str:
     """A condensation in a few words."""
     seconds = " · ".join(f"{duration:g}" for duration in job.durations)
     seeds = f", {job.seeds} seeds" if job.seeds > 1 else ""
@@ -24,9 +29,9 @@ def said(job: jobs.CondenseJob) -> str:
     )
 
 
-def result(run: runs.Run) -> None:
+def _result(run: runs.Run) -> None:
     """The curve and the table, as far as they are measured."""
-    report: jobs.CondenseReport | None = series.report_of(run)
+    report: CondenseReport | None = jobs.report_of(run)
     if report is None or not report.done:
         return
     st.subheader("Accuracy on real test clips")
@@ -42,7 +47,7 @@ def result(run: runs.Run) -> None:
     st.caption("  \n".join(f"{note[:1].upper()}{note[1:]}." for note in report.notes))
 
 
-def _row(row: condensation.Row) -> dict[str, Any]:
+def _row(row: Row) -> dict[str, Any]:
     def spread(found: Any) -> str:
         return f"{found.mean:.3f} ± {found.std:.3f} ({len(found.runs)})"
 
@@ -58,26 +63,28 @@ def _row(row: condensation.Row) -> dict[str, Any]:
     }
 
 
-def ends(run: runs.Run, job: jobs.CondenseJob) -> None:
-    """The shortest and the longest tracks of a class, where they are done."""
-    cells = series.cells_of(job, run.id)
-    both = [cells[0], cells[len(job.distillations) - 1]]
-    heard = [cell for cell in dict.fromkeys(both) if series.finished(run, cell)]
-    sets = [(cell, series.run_of(run, cell)) for cell in heard]
-    sets = [(cell, here) for cell, here in sets if here.synthetic.is_file()]
+def _ends(run: runs.Run) -> None:
+    """The shortest and the longest tracks of a class, of the cells that are done."""
+    job = cells.series_of(run)
+    if job is None:
+        return
+    every = job.cells(run.id)
+    both = dict.fromkeys([every[0], every[len(job.distillations) - 1]])
+    sets = [(cell, run_of(run, cell)) for cell in both if finished_report(run, cell)]
+    sets = [(cell, of_cell) for cell, of_cell in sets if synthetic_file(of_cell).is_file()]
     if not sets:
         return
     st.subheader("Hear both ends" if len(sets) > 1 else "Hear one end")
-    classes = SyntheticSet.load(sets[0][1].synthetic).classes
+    classes = SyntheticSet.load(synthetic_file(sets[0][1])).classes
     label = classes.index(st.selectbox("Class", classes, key=f"class-{run.id}"))
-    for cell, here in sets:
-        _end(cell, here, label)
+    for cell, of_cell in sets:
+        _end(cell, of_cell, label)
 
 
-def _end(cell: jobs.Cell, here: runs.Run, label: int) -> None:
-    synthetic = SyntheticSet.load(here.synthetic)
+def _end(cell: Cell, here: runs.Run, label: int) -> None:
+    synthetic = SyntheticSet.load(synthetic_file(here))
     count = synthetic.tracks_per_class
-    _, images = pictures(here.synthetic, here.synthetic.stat().st_mtime, _HEARD)
+    _, images = pictures(synthetic_file(here), synthetic_file(here).stat().st_mtime, _HEARD)
     names = synthetic.track_names()[label * count : (label + 1) * count][:_HEARD]
     title = f"**{cell.title}**" + (f", which render to {count} tracks" if count > cell.job.ipc else "")
     st.markdown(title + (f"; the first {_HEARD} of them" if count > _HEARD else ""))
@@ -87,6 +94,14 @@ def _end(cell: jobs.Cell, here: runs.Run, label: int) -> None:
             st.html(
                 f'<img src="{uri}" alt="{named}" style="width:100%;height:7.5rem;display:block;border-radius:.5rem">'
             )
-            audio = here.track(name)
+            audio = track_file(here, name)
             if audio.is_file():
                 st.audio(audio.read_bytes(), format="audio/flac", alt=named)
+
+
+def _live(run: runs.Run, status: runs.Status) -> None:
+    cells.show(run, status)
+    _result(run)
+
+
+PANELS.add("condensation", Panel("pages/condense.py", "condensation", _describe, _live, _ends))

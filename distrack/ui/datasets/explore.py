@@ -8,7 +8,7 @@ import streamlit as st
 import torch
 from numpy.typing import NDArray
 
-from distrack import datasets, jobs, runs
+from distrack import datasets, runs
 from distrack.audio import SAMPLE_RATE, Wave, flac_bytes, level
 from distrack.datasets import Dataset, Index, Prepared
 from distrack.datasets.contract import Split
@@ -17,6 +17,7 @@ from distrack.features import FEATURES, FeatureConfig, build_feature
 from distrack.figures.clips import class_balance, clip_views, distribution
 from distrack.figures.images import colour_range, data_uri, image_png
 from distrack.images import RealImages, real_images
+from distrack.jobs.preparation import place, preparation_report
 from distrack.settings import settings
 from distrack.ui.shared.page import ink
 
@@ -40,8 +41,12 @@ def _opened(
 
 def explore(dataset: Dataset, data_path: Path | None) -> None:
     """Everything that is known of a prepared dataset; nothing where it is not prepared."""
-    run = jobs.place(dataset.name, data_path)
-    if jobs.found(run) is None or run.status().state in runs.ALIVE or not datasets.home(dataset, data_path).is_dir():
+    run = place(dataset.name, data_path)
+    if (
+        preparation_report(run) is None
+        or run.status().state in runs.ALIVE
+        or not datasets.home(dataset, data_path).is_dir()
+    ):
         return
     fold = None
     if dataset.folds:

@@ -4,16 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from distrack import jobs, runs
+from distrack import runs
 from distrack.audio import EXTENSIONS
 from distrack.datasets import Dataset, home
 from distrack.datasets.upload import store_upload
+from distrack.jobs.preparation import Preparation, place, preparation_report
 from distrack.settings import settings
-from distrack.ui.shared import job_panel as shown
+from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import show_errors
-from distrack.validation import from_preset
-
-_EVERY = 0.5
 
 
 def size(count: int) -> str:
@@ -23,13 +21,19 @@ def size(count: int) -> str:
 
 def panel(dataset: Dataset, data_path: Path | None) -> None:
     """What can be done to have the dataset ready, and what is being done."""
-    run = jobs.place(dataset.name, data_path)
-    alive = run.status().state in runs.ALIVE
-    st.fragment(_progress, run_every=_EVERY if alive else None)(run, alive)
-    if alive:
-        return
+    run = place(dataset.name, data_path)
+    job_panel.follow(run, lambda: _offer(dataset, data_path, run))
+
+
+def _offer(dataset: Dataset, data_path: Path | None, run: runs.Run) -> None:
+    status = run.status()
+    if status.state in ("stopped", "stale"):
+        st.warning("The preparation was interrupted. Press Prepare to continue.")
+    if status.state in ("failed", "stale"):
+        with st.expander("Log"):
+            job_panel.log(run)
     here = home(dataset, data_path).is_dir()
-    ready = jobs.found(run) is not None
+    ready = preparation_report(run) is not None
     with st.container(horizontal=True, vertical_alignment="center"):
         if here or dataset.make is not None:
             label = "Prepare again" if ready else "Prepare"
@@ -46,31 +50,7 @@ def panel(dataset: Dataset, data_path: Path | None) -> None:
 
 
 def _start(dataset: Dataset, data_path: Path | None, *, download: bool) -> None:
-    asked = {"dataset": dataset.name, "data_path": data_path, "download": download}
-    if show_errors(lambda: jobs.launch_preparation(from_preset(jobs.Preparation, asked))):
-        st.rerun()
-
-
-def _progress(run: runs.Run, was_alive: bool) -> None:
-    status = run.status()
-    if was_alive and status.state not in runs.ALIVE:
-        st.rerun()
-    if status.state in runs.ALIVE:
-        bar, button = st.columns([4, 1], vertical_alignment="center")
-        with bar:
-            shown.bar(status)
-        if button.button("Stop", icon=":material/stop:", key="stop-preparation", width="stretch"):
-            with st.spinner("Stopping"):
-                stopped = show_errors(lambda: runs.stop(run))
-            if stopped:
-                st.rerun()
-    elif status.error and status.state != "unreadable":
-        st.error(status.error)
-    elif status.state in ("stopped", "stale"):
-        st.warning("The preparation was cut off. Press the button: it goes on where it was.")
-    if status.state in ("failed", "stale") and (log := runs.tail(run.path / "log.txt")):
-        with st.expander("Log"):
-            st.code(log, language=None, height=220)
+    job_panel.start(Preparation(dataset=dataset.name, data_path=data_path, download=download))
 
 
 def upload() -> None:

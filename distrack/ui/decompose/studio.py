@@ -13,7 +13,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from distrack import runs
+from distrack import jobs, runs
 from distrack.audio import flac_bytes, loudness
 from distrack.decompose import (
     EDITS,
@@ -34,6 +34,7 @@ from distrack.errors import DistrackError
 from distrack.figures.events import event_plane
 from distrack.figures.images import image_png
 from distrack.jobs import decomposition
+from distrack.jobs.decomposition import edits_file, events_file, history, keep_history, original, put_aside
 from distrack.settings import settings
 from distrack.ui.shared.run_in_view import runs_path
 from distrack.ui.sound import Heard, Sound, player
@@ -75,14 +76,14 @@ def show(run: runs.Run) -> None:
         _show(run)
     except DistrackError as error:
         st.error(str(error))
-        if decomposition.edits_file(run).is_file():
-            st.button("Put the edits aside", icon=":material/undo:", on_click=decomposition.put_aside, args=(run,))
+        if edits_file(run).is_file():
+            st.button("Put the edits aside", icon=":material/undo:", on_click=put_aside, args=(run,))
 
 
 def _show(run: runs.Run) -> None:
-    wave, rate = decomposition.original(run)
-    found = _found(decomposition.events_file(run), decomposition.events_file(run).stat().st_mtime)
-    edits = decomposition.history(run)
+    wave, rate = original(run)
+    found = _found(events_file(run), events_file(run).stat().st_mtime)
+    edits = history(run)
     edited = _edited(found, edits)
     chosen = [number for number in st.session_state.get(f"chosen-{run.id}", []) if number < len(edited)]
     _choose(run, edited, chosen)
@@ -159,7 +160,7 @@ def _edited(found: Events, edits: History) -> Events:
 
 
 def _others(names: set[str]) -> Mapping[str, Events]:
-    paths = {name: decomposition.events_file(runs.Run(runs_path() / name)) for name in names}
+    paths = {name: events_file(runs.Run(runs_path() / name)) for name in names}
     return {name: _found(path, path.stat().st_mtime) for name, path in paths.items() if path.is_file()}
 
 
@@ -271,7 +272,7 @@ def _apply(run: runs.Run, events: Events) -> None:
         )
         # Whether it fits is known before it is kept.
         apply(events, [one], others=_others({source} if kind.takes == "events" and source else set()), rooms=_rooms())
-        return decomposition.history(run).do(one)
+        return history(run).do(one)
 
     _store(run, after)
     if _WRONG not in said and name in {"remove", "mix", "morph"}:
@@ -280,7 +281,7 @@ def _apply(run: runs.Run, events: Events) -> None:
 
 def _again(run: runs.Run, after: Callable[[History], History]) -> None:
     """One edit back or forth, from where the edits are now: another tab may have gone on."""
-    _store(run, lambda: after(decomposition.history(run)))
+    _store(run, lambda: after(history(run)))
     # Events may be counted otherwise now.
     _keep(run, ())
 
@@ -288,7 +289,7 @@ def _again(run: runs.Run, after: Callable[[History], History]) -> None:
 def _store(run: runs.Run, after: Callable[[], History]) -> None:
     """Keeps the edits; what went wrong is said where the button is."""
     try:
-        decomposition.keep_history(run, after())
+        keep_history(run, after())
     except (DistrackError, ValidationError) as error:
         st.session_state[_WRONG] = str(error)
 
@@ -304,7 +305,7 @@ def _source(takes: str, run: runs.Run) -> bool:
         others = [
             other.id
             for other in runs.all_runs(runs_path())
-            if other.takes_apart and other.id != run.id and decomposition.events_file(other).is_file()
+            if jobs.kind_of(other) == "decomposition" and other.id != run.id and events_file(other).is_file()
         ]
         if not others:
             st.info("There is no other clip yet: take one apart first.")

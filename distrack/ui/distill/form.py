@@ -18,6 +18,9 @@ from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
 from distrack.errors import DistrackError
 from distrack.evaluate import BASELINES, EvaluationConfig
 from distrack.features import FEATURES
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.results import evaluation_report
+from distrack.jobs.series import SweepJob, sweep_of
 from distrack.networks import NETWORKS, check_shape
 from distrack.ui.shared.run_in_view import runs_path
 from distrack.validation import from_preset
@@ -29,15 +32,16 @@ PRESET_HELP = (
 )
 
 
-def earlier(run: runs.Run) -> jobs.DistillJob | None:
+def earlier(run: runs.Run) -> DistillJob | None:
     """The job of a run, to start from; None where its config cannot be read."""
     try:
-        return run.job()
+        job = jobs.job_of(run)
     except DistrackError:
         return None
+    return job if isinstance(job, DistillJob) else None
 
 
-def ask(before: jobs.DistillJob | None) -> jobs.DistillJob | None:
+def ask(before: DistillJob | None) -> DistillJob | None:
     """The job that the widgets describe, starting from an earlier one; None where they describe none."""
     plain = before or from_the_url()
     first, second, third, fourth = st.columns([1.5, 1.3, 1.3, 0.9])
@@ -63,34 +67,34 @@ def ask(before: jobs.DistillJob | None) -> jobs.DistillJob | None:
         chosen["domain"] = _domain(before)
         kept = _start(before, chosen)
         if feature != kept.feature.name:
-            kept = from_preset(jobs.DistillJob, {**chosen, "feature": {"name": feature}})
+            kept = from_preset(DistillJob, {**chosen, "feature": {"name": feature}})
         key = "-".join(map(str, chosen.values())) + feature
         asked = {**chosen, "feature": {"name": feature}, **place, **_advanced(kept, key)}
     try:
-        return from_preset(jobs.DistillJob, asked)
+        return from_preset(DistillJob, asked)
     except DistrackError as error:
         st.error(str(error))
         return None
 
 
-def from_the_url() -> jobs.DistillJob:
+def from_the_url() -> DistillJob:
     """The recommended job, on the dataset that the URL names where it names one."""
     asked = {"dataset": st.query_params.get("dataset"), "data_path": st.query_params.get("path")}
     try:
-        job = from_preset(jobs.DistillJob, asked)
+        job = from_preset(DistillJob, asked)
     except DistrackError:
-        return jobs.DistillJob()
-    return job if DATASETS[job.dataset].labelled else jobs.DistillJob()
+        return DistillJob()
+    return job if DATASETS[job.dataset].labelled else DistillJob()
 
 
-def _start(before: jobs.DistillJob | None, chosen: dict[str, Any]) -> jobs.DistillJob:
+def _start(before: DistillJob | None, chosen: dict[str, Any]) -> DistillJob:
     """What the widgets start from: the earlier job while what was chosen is its own, else the preset."""
     if before is not None and all(getattr(before, name) == value for name, value in chosen.items()):
         return before
-    return from_preset(jobs.DistillJob, chosen)
+    return from_preset(DistillJob, chosen)
 
 
-def folder(dataset: str, plain: jobs.DistillJob) -> dict[str, Any]:
+def folder(dataset: str, plain: DistillJob) -> dict[str, Any]:
     """Where the dataset is, asked only where it is not in its own place and cannot be made."""
     here = home(DATASETS[dataset], None).is_dir() or DATASETS[dataset].make is not None
     if here and (plain.dataset != dataset or plain.data_path is None):
@@ -104,7 +108,7 @@ def folder(dataset: str, plain: jobs.DistillJob) -> dict[str, Any]:
     return {"data_path": Path(given) if given.strip() else None}
 
 
-def _domain(before: jobs.DistillJob | None) -> str:
+def _domain(before: DistillJob | None) -> str:
     """What is optimised; asked first, for much of the rest depends on it."""
     domains = list(DOMAINS)
     usual = before.domain if before is not None else domains[0]
@@ -117,7 +121,7 @@ def _domain(before: jobs.DistillJob | None) -> str:
     )
 
 
-def _advanced(kept: jobs.DistillJob, key: str) -> dict[str, Any]:
+def _advanced(kept: DistillJob, key: str) -> dict[str, Any]:
     """Everything else, in three tabs; what cannot be combined is not offered."""
     tracks, matching, measured = st.tabs(["Tracks", "Matching", "Run and evaluation"])
     with tracks:
@@ -135,7 +139,7 @@ def _pick(column: Any, label: str, options: list[str], value: str, key: str, tex
     return picked
 
 
-def _tracks(kept: jobs.DistillJob, key: str) -> dict[str, Any]:
+def _tracks(kept: DistillJob, key: str) -> dict[str, Any]:
     first, second, third = st.columns(3)
     duration = first.number_input(
         "Seconds of a track",
@@ -194,7 +198,7 @@ def _tracks(kept: jobs.DistillJob, key: str) -> dict[str, Any]:
     }
 
 
-def _factors(kept: jobs.DistillJob, form: str, duration: float) -> list[int]:
+def _factors(kept: DistillJob, form: str, duration: float) -> list[int]:
     """The factors that a parameterisation can have with these images."""
     possible = []
     for factor in PARAMETERISATIONS[form].factors:
@@ -207,7 +211,7 @@ def _factors(kept: jobs.DistillJob, form: str, duration: float) -> list[int]:
     return possible or [PARAMETERISATIONS[form].factors[0]]
 
 
-def _matching(kept: jobs.DistillJob, key: str, duration: float) -> dict[str, Any]:
+def _matching(kept: DistillJob, key: str, duration: float) -> dict[str, Any]:
     first, second, third = st.columns(3)
     objective = _pick(
         first,
@@ -262,7 +266,7 @@ def _matching(kept: jobs.DistillJob, key: str, duration: float) -> dict[str, Any
     }
 
 
-def _fits(kept: jobs.DistillJob, name: str, duration: float) -> bool:
+def _fits(kept: DistillJob, name: str, duration: float) -> bool:
     try:
         shape = kept.feature.shape(round(duration * SAMPLE_RATE))
         check_shape(kept.network.model_copy(update={"name": name}), shape)
@@ -271,7 +275,7 @@ def _fits(kept: jobs.DistillJob, name: str, duration: float) -> bool:
     return True
 
 
-def _measured(kept: jobs.DistillJob, key: str) -> dict[str, Any]:
+def _measured(kept: DistillJob, key: str) -> dict[str, Any]:
     first, second, third = st.columns(3)
     evaluation = kept.evaluation or EvaluationConfig()
     return fold(kept, kept.dataset) | {
@@ -295,7 +299,7 @@ def _measured(kept: jobs.DistillJob, key: str) -> dict[str, Any]:
     }
 
 
-def fold(kept: jobs.DistillJob, dataset: str) -> dict[str, Any]:
+def fold(kept: DistillJob, dataset: str) -> dict[str, Any]:
     """The official fold to test on, asked only where there are some."""
     folds = DATASETS[dataset].folds
     if not folds:
@@ -305,7 +309,7 @@ def fold(kept: jobs.DistillJob, dataset: str) -> dict[str, Any]:
     return {"test_fold": st.selectbox("Test fold", folds, index=index, key=f"fold-{dataset}")}
 
 
-def every_fold(job: jobs.DistillJob) -> jobs.SweepJob | None:
+def every_fold(job: DistillJob) -> SweepJob | None:
     """The same job on each official fold in turn, where there are some and that is asked for."""
     folds = DATASETS[job.dataset].folds
     if not folds or not st.toggle(
@@ -314,10 +318,10 @@ def every_fold(job: jobs.DistillJob) -> jobs.SweepJob | None:
         help="Cross-validation: a run for each fold, and their mean and deviation. Takes as many times as long.",
     ):
         return None
-    return jobs.sweep_of([job.model_copy(update={"test_fold": None})], cross_validate=True)
+    return sweep_of([job.model_copy(update={"test_fold": None})], cross_validate=True)
 
 
-def budget(job: jobs.DistillJob) -> None:
+def budget(job: DistillJob) -> None:
     """What the job will store and how long it may take, before it is launched."""
     plan = job.plan(1)
     size = " x ".join(map(str, plan.size[-2:]))
@@ -336,17 +340,13 @@ def budget(job: jobs.DistillJob) -> None:
     )
 
 
-def expected_seconds(job: jobs.DistillJob) -> float | None:
-    """Wall time of the newest finished run most like this one, scaled to its steps; None where there is none."""
-    for run in runs.all_runs(runs_path()):
-        report = run.report()
-        if report is None or run.status().state != "done":
-            continue
-        try:
-            other = run.job()
-        except DistrackError:
+def expected_seconds(job: DistillJob) -> float | None:
+    """Wall time of the newest finished run most like this one, scaled to its steps; None if there is none."""
+    for run in jobs.all_runs(runs_path(), "distillation"):
+        report, other = evaluation_report(run), earlier(run)
+        if report is None or other is None or run.status().state != "done":
             continue
         if all(getattr(other, name) == getattr(job, name) for name in _TIMED_BY):
-            scaled = report.seconds.get("distill", 0.0) * job.steps / other.steps
-            return scaled + sum(spent for phase, spent in report.seconds.items() if phase != "distill")
+            distilling = report.seconds.get("distill", 0.0) * job.steps / other.steps
+            return distilling + sum(spent for phase, spent in report.seconds.items() if phase != "distill")
     return None

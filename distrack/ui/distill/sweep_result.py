@@ -1,4 +1,4 @@
-"""What a sweep has measured: accuracy by tracks per class and training set, its table, and the way to its runs."""
+"""The result of a sweep: accuracy by tracks per class and training set, a table, and a link to compare its runs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +8,13 @@ import streamlit as st
 from distrack import jobs, runs
 from distrack.figures.accuracy import run_bars
 from distrack.jobs.series import series, sweep
+from distrack.jobs.series import SweepJob, SweepReport, SweepRow, finished_report
+from distrack.ui.shared import cells
 from distrack.ui.shared.page import ink
+from distrack.ui.shared.panel import PANELS, Panel
 
 
-def said(job: jobs.SweepJob) -> str:
+def _describe(job: SweepJob) -> str:
     """A sweep in a few words."""
     counts = ", ".join(str(each.ipc) for each in job.distillations)
     folds = f", each of {len(job.folds)} official folds in turn" * bool(job.folds)
@@ -19,9 +22,9 @@ def said(job: jobs.SweepJob) -> str:
     return f"{job.first.dataset}, {counts} per class, {job.first.feature.name}, {job.first.preset}{folds}{seeds}"
 
 
-def result(run: runs.Run) -> None:
+def _result(run: runs.Run) -> None:
     """Bars and table, as far as they are measured."""
-    report: jobs.SweepReport | None = series.report_of(run)
+    report: SweepReport | None = jobs.report_of(run)
     if report is None or not report.rows:
         return
     st.subheader("Accuracy on real test clips")
@@ -38,15 +41,15 @@ def result(run: runs.Run) -> None:
     st.caption("  \n".join(f"{note[:1].upper()}{note[1:]}." for note in notes))
 
 
-def _by(row: sweep.SweepRow) -> str:
+def _by(row: SweepRow) -> str:
     return f"{row.evaluator}, {row.network}"
 
 
-def _counts(rows: Sequence[sweep.SweepRow]) -> list[int]:
+def _counts(rows: Sequence[SweepRow]) -> list[int]:
     return list(dict.fromkeys(row.tracks_per_class for row in rows))
 
 
-def _row(row: sweep.SweepRow) -> dict[str, Any]:
+def _row(row: SweepRow) -> dict[str, Any]:
     interval = row.accuracy.interval
     return {
         "tracks per class": row.tracks_per_class,
@@ -61,13 +64,22 @@ def _row(row: sweep.SweepRow) -> dict[str, Any]:
     }
 
 
-def compare(run: runs.Run, job: jobs.SweepJob) -> None:
-    """The way to the Compare page with the runs that are done."""
-    done = [cell.run_id for cell in series.cells_of(job, run.id) if series.finished(run, cell)]
+def _compare(run: runs.Run) -> None:
+    """A link to the Compare page with the runs that are done."""
+    job = cells.series_of(run)
+    done = [] if job is None else [cell.run_id for cell in job.cells(run.id) if finished_report(run, cell)]
     if len(done) > 1:
         st.page_link(
             "pages/compare.py",
-            label="Compare its runs",
+            label="Compare these runs",
             icon=":material/compare_arrows:",
             query_params=[("run", name) for name in done],
         )
+
+
+def _live(run: runs.Run, status: runs.Status) -> None:
+    cells.show(run, status)
+    _result(run)
+
+
+PANELS.add("sweep", Panel("pages/distill.py", "sweep", _describe, _live, _compare))

@@ -20,8 +20,12 @@ from distrack.figures.embedding import embedding_map
 from distrack.figures.images import colour_range, data_uri, image_png
 from distrack.figures.nearness import nearness
 from distrack.images import RealImages, real_images
+from distrack.jobs.evaluation import distillation_of
+from distrack.jobs.inspection import InspectionJob, inspection_of
+from distrack.jobs.results import synthetic_file, track_file
 from distrack.settings import settings
-from distrack.ui.shared.page import ink, show_errors
+from distrack.ui.shared import job_panel
+from distrack.ui.shared.page import ink
 from distrack.ui.shared.run_in_view import DEMO
 
 _NEAREST = 8
@@ -38,12 +42,12 @@ _SAID = {
 def show(run: runs.Run) -> None:
     """Distances, pairs and the map; a button that looks where nobody has looked yet."""
     st.subheader("Are there copies?")
-    inspection = run.inspection()
+    inspection = inspection_of(run)
     if inspection is None:
         _offer(run)
         return
     try:
-        classes = SyntheticSet.load(run.synthetic).classes
+        classes = SyntheticSet.load(synthetic_file(run)).classes
     except DistrackError as error:
         st.warning(str(error))
         return
@@ -55,9 +59,8 @@ def show(run: runs.Run) -> None:
 def _offer(run: runs.Run) -> None:
     st.caption("Compares every track with all real clips: seconds for a few thousand of them.")
     idle = run.path != DEMO and run.status().state not in runs.ALIVE
-    wanted = idle and st.button("Look for copies", icon=":material/compare:", key="inspect")
-    if wanted and show_errors(lambda: runs.launch(run, "inspect")):
-        st.rerun()
+    if idle and st.button("Look for copies", icon=":material/compare:", key="inspect"):
+        job_panel.start(InspectionJob(run=run.id))
 
 
 def _copies(
@@ -125,7 +128,7 @@ def _map(run: runs.Run, inspection: Inspection, classes: Sequence[str], real: di
 def _track(run: runs.Run, inspection: Inspection, number: int, *, play: bool = False) -> None:
     images = _tracks_of(run)
     _picture(images[number], f"Synthetic: {inspection.names[number]}", run)
-    sound = run.track(inspection.names[number])
+    sound = track_file(run, inspection.names[number])
     if sound.is_file():
         st.audio(sound.read_bytes(), format="audio/flac", autoplay=play)
 
@@ -155,7 +158,7 @@ def _picture(image: np.ndarray[tuple[int, int], np.dtype[np.float32]], said: str
 
 
 def _tracks_of(run: runs.Run) -> np.ndarray[tuple[int, int, int], np.dtype[np.float32]]:
-    return _tracks(run.synthetic, run.synthetic.stat().st_mtime)
+    return _tracks(synthetic_file(run), synthetic_file(run).stat().st_mtime)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -167,7 +170,7 @@ def _tracks(path: Path, changed: float) -> np.ndarray[tuple[int, int, int], np.d
 @st.cache_resource(max_entries=8, ttl=30, show_spinner=False)
 def _real(path: Path) -> dict[Split, RealImages] | None:
     try:
-        job = runs.Run(path).job()
+        job = distillation_of(runs.Run(path))
         index = datasets.index(job.dataset, job.data_path, test_fold=job.test_fold)
         prepared = datasets.prepared(index, seconds=job.seconds, cache_path=settings().cache_path)
         return None if prepared is None else real_images(prepared, job.feature)

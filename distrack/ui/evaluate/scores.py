@@ -7,14 +7,19 @@ from typing import Any
 
 import streamlit as st
 
-from distrack import jobs, runs
-from distrack.distill import SyntheticSet
+from distrack import runs
+from distrack.distill import DistillConfig, SyntheticSet
 from distrack.errors import DistrackError, RunError
 from distrack.evaluate import BASELINES, EVALUATORS, Evaluation, EvaluationConfig, Report, compared
 from distrack.figures.accuracy import run_bars
 from distrack.figures.confusion import confusion_matrix
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.evaluation import EvaluationJob, distillation_of
+from distrack.jobs.results import synthetic_file
 from distrack.networks import NETWORKS, check_shape
+from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import ink, show_errors
+from distrack.ui.shared.run_in_view import runs_path
 
 # Learning rates that are tried on held-out clips.
 _RATES = ("0.002", "0.006", "0.02")
@@ -23,7 +28,7 @@ _OTHER_NETWORKS = "Other networks"
 
 def class_names(run: runs.Run, count: int) -> list[str]:
     """Names of the classes; their numbers where the synthetic set that knows them is gone or damaged."""
-    path = run.synthetic
+    path = synthetic_file(run)
     try:
         return _named(path, path.stat().st_mtime)
     except (OSError, RunError):
@@ -136,11 +141,11 @@ def _said(evaluation: Evaluation, report: Report) -> str:
 def ask(run: runs.Run) -> None:
     """What else to measure, and the button that starts it; what was measured before is not measured again."""
     try:
-        job = run.job()
+        job = distillation_of(run)
     except DistrackError as error:
         st.warning(str(error))
         return
-    usual = job.evaluation or EvaluationConfig()
+    usual = job.evaluation if isinstance(job, DistillJob) and job.evaluation else EvaluationConfig()
     with st.expander("Measure more"), st.form("measure", border=False):
         left, right = st.columns(2)
         evaluators = left.multiselect(
@@ -168,17 +173,22 @@ def ask(run: runs.Run) -> None:
     if not evaluators:
         st.error("Choose one evaluator at least.")
         return
-    words = ["--evaluators", ",".join(evaluators), "--baselines", ",".join(baselines), "--seeds", str(seeds)]
-    words += ["--architectures", ",".join(networks), "--learning-rates", ",".join(_RATES if held_out else ())]
-    if show_errors(lambda: runs.launch(run, "evaluate", *words)):
-        st.rerun()
+    overrides = {
+        "run": run.id,
+        "evaluators": evaluators,
+        "baselines": baselines,
+        "seeds": seeds,
+        "architectures": networks,
+        "learning_rates": _RATES if held_out else (),
+    }
+    show_errors(lambda: job_panel.start(EvaluationJob.from_overrides(overrides, runs_path())))
 
 
 def _help(summaries: dict[str, Any]) -> str:
     return "; ".join(f"{name}: {summary}" for name, summary in summaries.items()) + "."
 
 
-def _fits(job: jobs.DistillJob, usual: EvaluationConfig, name: str) -> bool:
+def _fits(job: DistillConfig, usual: EvaluationConfig, name: str) -> bool:
     try:
         check_shape(usual.network.model_copy(update={"name": name}), job.feature.shape(job.samples))
     except ValueError:

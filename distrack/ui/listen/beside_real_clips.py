@@ -16,6 +16,10 @@ from distrack.figures.images import colour_range, data_uri, image_png
 from distrack.jobs.listening.sounds import Kind, Listening, Source
 from distrack.ui.shared import job_panel as shown
 from distrack.ui.shared.page import show_errors
+from distrack.jobs.listening import Listening, ListeningJob, Source, listening_of
+from distrack.jobs.listening.sounds import Kind
+from distrack.jobs.results import track_file
+from distrack.ui.shared import job_panel
 from distrack.ui.shared.run_in_view import DEMO
 from distrack.ui.sound import Heard, Sound, player
 
@@ -31,16 +35,24 @@ _HEIGHT = 160
 
 def show(run: runs.Run, synthetic: SyntheticSet, track: str) -> None:
     """The player of a track, with all that was made to be heard beside it."""
-    listening = run.listening()
+    listening = listening_of(run)
     if listening is None:
         sources: tuple[Source, ...] = (_alone(run, synthetic, track),)
         _offer(
-            run, "Hear it beside real clips", ["listen"], "Also its class' mean, and how the first tracks came about."
+            run,
+            "Hear it beside real clips",
+            ListeningJob(run=run.id),
+            "Also its class' mean, and how the first tracks came about.",
         )
     else:
         sources = listening.sources(track)
         if not listening.has_snapshots(track):
-            _offer(run, "Hear how it came about", ["listen", "--track", track], "Its snapshots from first to last.")
+            _offer(
+                run,
+                "Hear how it came about",
+                ListeningJob(run=run.id, tracks=(track,)),
+                "Its snapshots from first to last.",
+            )
     sources = tuple(source for source in sources if (run.path / source.file).is_file())
     if not sources:
         st.info("This track is not audible: its file is gone.")
@@ -61,33 +73,22 @@ def show(run: runs.Run, synthetic: SyntheticSet, track: str) -> None:
 
 def _alone(run: runs.Run, synthetic: SyntheticSet, track: str) -> Source:
     label = int(synthetic.labels[synthetic.track_names().index(track)])
-    file = run.track(track).relative_to(run.path).as_posix()
+    file = track_file(run, track).relative_to(run.path).as_posix()
     return Source(kind="track", title=_TITLES["track"], file=file, label=label, track=track)
 
 
-def _offer(run: runs.Run, label: str, command: list[str], said: str) -> None:
-    """A button that has these sounds made, or how far that is."""
+def _offer(run: runs.Run, label: str, job: ListeningJob, caption: str) -> None:
+    """A button that makes sounds to compare with, or the progress of that."""
     if run.path == DEMO:
         return
-    alive = run.status().state in runs.ALIVE
 
-    def work(was_alive: bool) -> None:
-        status = run.status()
-        if was_alive and status.state not in runs.ALIVE:
-            st.rerun()
-        if status.state in runs.ALIVE:
-            shown.bar(status)
-            return
-        if status.error:
-            st.error(status.error)
+    def button() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button(label, icon=":material/headphones:", key="listen") and show_errors(
-                lambda: runs.launch(run, *command)
-            ):
-                st.rerun()
-            st.caption(said)
+            if st.button(label, icon=":material/headphones:", key="listen"):
+                job_panel.start(job)
+            st.caption(caption)
 
-    st.fragment(work, run_every=1.0 if alive else None)(alive)
+    job_panel.follow(run, button)
 
 
 def _note(kind: Kind, sources: list[Source], listening: Listening | None) -> str:

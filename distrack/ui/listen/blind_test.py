@@ -8,9 +8,9 @@ import streamlit as st
 from distrack import runs
 from distrack.audio import flac_bytes
 from distrack.distill import SyntheticSet
+from distrack.jobs.listening import Source, listening_of
 from distrack.jobs.listening import blind as blind_test
 from distrack.jobs.listening.blind import BlindTest, Result, Task, Trial
-from distrack.jobs.listening.sounds import Source
 from distrack.ui.shared.page import show_errors
 from distrack.ui.shared.run_in_view import DEMO
 
@@ -23,7 +23,7 @@ _PARAMETER = "blind"
 
 def show(run: runs.Run, synthetic: SyntheticSet) -> None:
     """The question of the test in the URL, its result at the end, or the way into a test."""
-    listening = run.listening()
+    listening = listening_of(run)
     if run.path == DEMO:
         st.info("Answers are kept with a run, and the demo belongs to the project: distil one of your own.")
         return

@@ -1,4 +1,4 @@
-"""How a run's state is shown: a badge, a bar with the time that is left, and the sidebar's list of what is at work."""
+"""The job panel: a run of any kind as it happens, with its state, progress, buttons, command and log."""
 
 import time
 from collections.abc import Callable
@@ -6,8 +6,11 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from distrack import runs
+from distrack import jobs, runs
+from distrack.errors import DistrackError, RunError
+from distrack.jobs import Job
 from distrack.ui.shared.page import show_errors
+from distrack.ui.shared.panel import PANELS, Panel
 from distrack.ui.shared.run_in_view import runs_path
 
 _COLOURS = {
@@ -21,66 +24,125 @@ _COLOURS = {
     "unreadable": "red",
 }
 PHASES = {
-    "download": "Fetching the dataset",
+    "download": "Downloading the dataset",
     "prepare": "Preparing the dataset",
     "distill": "Distilling",
-    "invert": "Making the tracks audible",
+    "invert": "Converting to audio",
     "evaluate": "Evaluating on real test clips",
-    "series": "One run after the other",
+    "series": "Running in sequence",
     "inspect": "Looking for copies",
     "listen": "Making sounds to compare with",
-    "decompose": "Taking it apart",
-    "measure": "Measuring how near it comes",
+    "decompose": "Decomposing",
+    "measure": "Measuring the quality",
 }
+# Seconds between two looks at a running job, by phase. The first loss should not wait for the page; later on the page
+# should not take from the job what it needs to compute.
+_FIRST, _USUAL = 0.4, 1.0
+_EVERY = {"": _FIRST, "prepare": _FIRST, "invert": 2.0, "evaluate": 2.0}
+
+
+# Launching and choosing
+
+
+def launch(job: Job) -> None:
+    """Launches a job and puts its run in view; an error is shown."""
+    launched: list[runs.Run] = []
+    if show_errors(lambda: launched.append(jobs.launch(job, runs_path()))):
+        st.query_params.from_dict({PANELS[job.kind].parameter: launched[0].id})
+        st.rerun()
+
+
+def named(kind: str) -> runs.Run | None:
+    """The run of a kind that the URL names; None if it names none, or one that is not there, which is shown."""
+    parameter = PANELS[kind].parameter
+    run_id = st.query_params.get(parameter)
+    if run_id is None:
+        return None
+    try:
+        run = jobs.find(runs_path(), run_id)
+        if jobs.kind_of(run) in (kind, ""):
+            return run
+        st.warning(f"Run {run_id} is a {jobs.kind_of(run)}, not a {kind}.")
+        st.page_link(page_of(run), label="Open it", query_params={PANELS[jobs.kind_of(run)].parameter: run_id})
+    except RunError as error:
+        st.warning(str(error))
+    del st.query_params[parameter]
+    return None
+
+
+def earlier(kind: str, note: Callable[[runs.Run], str] = lambda run: "") -> int:  # noqa: ARG005
+    """Lists the runs of a kind, newest first, as links.
+
+    Args:
+        kind: which.
+        note: a few words beside a run; a description of its job if empty.
+
+    Returns:
+        how many there are
+    """
+    found = list(jobs.all_runs(runs_path(), kind))
+    for run in found:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            badge(run.status())
+            st.page_link(PANELS[kind].page, label=run.id, query_params={PANELS[kind].parameter: run.id})
+            text = note(run) or _description(run, PANELS[kind])
+            if text:
+                st.caption(text)
+    return len(found)
 
 
 def page_of(run: runs.Run) -> str:
-    """Where a run is seen at work."""
-    return "pages/decompose.py" if run.takes_apart else "pages/distill.py"
+    """The page that shows a run."""
+    kind = jobs.kind_of(run)
+    return PANELS[kind].page if kind in PANELS else "pages/distill.py"
 
 
-def badge(status: runs.Status) -> None:
-    """The state in one word."""
-    st.badge(status.state, color=_COLOURS[status.state])  # type: ignore[arg-type]
+def _description(run: runs.Run, panel: Panel) -> str:
+    try:
+        return panel.describe(jobs.job_of(run))
+    except DistrackError:
+        return ""
 
 
-def time_left(status: runs.Status) -> float | None:
-    """Seconds until what is counted is done, from its own pace so far; None before there is one."""
-    began, first = status.counted_from
-    spent, done = time.time() - began, status.step - first
-    if status.state != "running" or done < 1 or spent < 1:
+# The panel
+
+
+def watch(run: runs.Run, kind: str) -> None:
+    """Shows a run: looks again and again while it is running, and once more when it ends."""
+    panel, pace = PANELS[kind], _pace(run.status())
+    st.fragment(_view, run_every=pace)(run, panel, pace)
+    if pace is None:
+        panel.done(run)
+        _details(run)
+
+
+def _pace(status: runs.Status) -> float | None:
+    if status.state not in runs.ALIVE:
         return None
-    return spent / done * (status.steps - status.step)
+    return _FIRST if status.phase == "distill" and not status.step else _EVERY.get(status.phase, _USUAL)
 
 
-def spoken(seconds: float) -> str:
-    """A time as a person says it."""
-    return f"{max(seconds, 1):.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+def _view(run: runs.Run, panel: Panel, pace: float | None) -> None:
+    status = run.status()
+    with _head(run, status):
+        if status.state in runs.ALIVE:
+            stop_button(run)
+        elif status.state == "done":
+            panel.links(run)
+        elif status.state != "unreadable":
+            _resume_button(run)
+    if status.error:
+        st.error(status.error)
+    panel.live(run, status)
+    if pace is not None:
+        _details(run)
+        # Not before the buttons: a rerun there would lose a click that came with this look.
+        if _pace(status) != pace:
+            st.rerun()
 
 
-def bar(status: runs.Status) -> None:
-    """Phase, how much of it is done, and the estimate of the time left."""
-    if status.state == "queued":
-        st.progress(0.0, text="Starting, or waiting for what was asked for before")
-        return
-    share = status.step / status.steps if status.steps else 0.0
-    text = PHASES.get(status.phase, status.phase)
-    if status.phase == "distill":
-        text += f": step {status.step} of {status.steps}"
-    elif status.detail:
-        text += f": {status.detail}"
-    left = time_left(status)
-    if left is not None:
-        text += f" · about {spoken(left)} left"
-    st.progress(min(max(share, 0.0), 1.0), text=text)
-
-
-def head(run: runs.Run, status: runs.Status) -> DeltaGenerator:
-    """State and name of a job in view, and its bar while it is at work.
-
-    Returns:
-        the place beside it, for its buttons
-    """
+def _head(run: runs.Run, status: runs.Status) -> DeltaGenerator:
+    """State, name and progress of a run; returns the place for its buttons."""
     left, right = st.columns([4, 1.4], vertical_alignment="center")
     with left:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -91,30 +153,130 @@ def head(run: runs.Run, status: runs.Status) -> DeltaGenerator:
     return right
 
 
-def stop_button(run: runs.Run, stop: Callable[[runs.Run], object]) -> None:
-    """Stops a job that is at work."""
+def stop_button(run: runs.Run) -> None:
+    """A button that stops a running run."""
     if st.button("Stop", icon=":material/stop:", key=f"stop-{run.id}", width="stretch"):
         with st.spinner("Stopping"):
-            stopped = show_errors(lambda: stop(run))
+            stopped = show_errors(lambda: jobs.stop(run))
         if stopped:
             st.rerun()
 
 
-def resume_button(run: runs.Run, launch: Callable[[runs.Run], object]) -> None:
-    """Goes on with a job that is not at work."""
-    asked = st.button("Resume", icon=":material/play_arrow:", key=f"resume-{run.id}", width="stretch", type="primary")
-    if asked and show_errors(lambda: launch(run)):
+def _resume_button(run: runs.Run) -> None:
+    pressed = st.button("Resume", icon=":material/play_arrow:", key=f"resume-{run.id}", width="stretch", type="primary")
+    if pressed and show_errors(lambda: jobs.resume(run)):
         st.rerun()
+
+
+def _details(run: runs.Run) -> None:
+    with st.expander("Command and log"):
+        try:
+            command = run.status().command
+            st.code(
+                jobs.shell_text(command) if command else jobs.job_of(run).command(), language="shell", wrap_lines=True
+            )
+        except DistrackError as error:
+            st.warning(str(error))
+        log(run)
+
+
+def log(run: runs.Run) -> None:
+    """The end of a run's log."""
+    text = runs.tail(run.path / "log.txt")
+    if text:
+        st.code(text, language=None, height=220)
+
+
+# A job that works in the folder of the run in view
+
+
+def follow(run: runs.Run, offer: Callable[[], None]) -> None:
+    """Shows the progress of a job in a run's folder; when none is running, its error and what `offer` draws.
+
+    Args:
+        run: the run in view.
+        offer: draws the buttons that start such a job.
+    """
+    was_running = run.status().state in runs.ALIVE
+
+    def view() -> None:
+        status = run.status()
+        running = status.state in runs.ALIVE
+        if was_running and not running:
+            st.rerun()
+        if running:
+            left, right = st.columns([4, 1], vertical_alignment="center")
+            with left:
+                bar(status)
+            with right:
+                stop_button(run)
+            return
+        if status.error and status.state != "unreadable":
+            st.error(status.error)
+        offer()
+
+    st.fragment(view, run_every=_USUAL if was_running else None)()
+
+
+def start(job: Job) -> None:
+    """Starts a job that works in the folder of the run in view; an error is shown."""
+    if show_errors(lambda: jobs.launch(job, runs_path())):
+        st.rerun()
+
+
+# Pieces
+
+
+def badge(status: runs.Status) -> None:
+    """The state in one word."""
+    st.badge(status.state, color=_COLOURS[status.state])  # type: ignore[arg-type]
+
+
+def time_left(status: runs.Status) -> float | None:
+    """Seconds until the counted steps are done, at their pace so far; None before there is a pace."""
+    began, first = status.counted_from
+    spent, done = time.time() - began, status.step - first
+    if status.state != "running" or done < 1 or spent < 1:
+        return None
+    return spent / done * (status.steps - status.step)
+
+
+def spoken(seconds: float) -> str:
+    """A duration as a person says it."""
+    if seconds < 100:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
+
+
+def share(status: runs.Status) -> float:
+    """The share of the phase that is done, from 0 to 1."""
+    return min(max(status.step / status.steps if status.steps else 0.0, 0.0), 1.0)
+
+
+def bar(status: runs.Status) -> None:
+    """Phase, share that is done, and estimate of the time left."""
+    if status.state == "queued":
+        st.progress(0.0, text="Starting, or queued behind another run")
+        return
+    text = PHASES.get(status.phase, status.phase)
+    if status.phase == "distill":
+        text += f": step {status.step} of {status.steps}"
+    elif status.detail:
+        text += f": {status.detail}"
+    left = time_left(status)
+    if left is not None:
+        text += f" · about {spoken(left)} left"
+    st.progress(share(status), text=text)
 
 
 @st.fragment(run_every=3.0)
 def sidebar(device: str) -> None:
-    """Device, and what is at work on it."""
+    """The device, and the runs that are running."""
     st.caption(f"Device: **{device}**")
     busy = [(run, status) for run in runs.all_runs(runs_path()) if (status := run.status()).state in runs.ALIVE]
     if not busy:
-        st.caption("No run at work.")
+        st.caption("Nothing is running.")
     for run, status in busy:
-        share = f"{status.step / status.steps:.0%}" if status.steps else ""
-        st.markdown(f":blue-badge[{status.state}] {status.phase} {share}")
+        percent = f"{share(status):.0%}" if status.steps else ""
+        st.markdown(f":blue-badge[{status.state}] {PHASES.get(status.phase, status.phase)} {percent}")
         st.page_link(page_of(run), label=run.id, query_params={"run": run.id})

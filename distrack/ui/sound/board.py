@@ -11,6 +11,7 @@ import streamlit as st
 from distrack.audio import SAMPLE_RATE, SILENCE, flac_bytes
 from distrack.distill import SyntheticSet
 from distrack.figures.images import colour_range, images_png
+from distrack.jobs.results import synthetic_file, track_file
 from distrack.runs import Run
 from distrack.ui.sound.media import source, url_of
 
@@ -46,14 +47,14 @@ def sheets(run: Run) -> tuple[Sheet, ...]:
     """
     # A track that becomes audible later changes its folder.
     audio = run.path / "audio"
-    changed = run.synthetic.stat().st_mtime, audio.stat().st_mtime if audio.is_dir() else 0.0
+    changed = synthetic_file(run).stat().st_mtime, audio.stat().st_mtime if audio.is_dir() else 0.0
     return _sheets(run.path, changed)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _sheets(path: Path, changed: tuple[float, float]) -> tuple[Sheet, ...]:  # noqa: ARG001
     run = Run(path)
-    synthetic = SyntheticSet.load(run.synthetic)
+    synthetic = SyntheticSet.load(synthetic_file(run))
     names, count, samples = synthetic.track_names(), synthetic.tracks_per_class, synthetic.config.samples
     images = synthetic.images().squeeze(1).numpy()
     low, high = colour_range(images)
@@ -61,7 +62,7 @@ def _sheets(path: Path, changed: tuple[float, float]) -> tuple[Sheet, ...]:  # n
     for label, title in enumerate(synthetic.classes):
         mine = range(label * count, (label + 1) * count)
         picture = images_png(images[mine.start : mine.stop], low=low, high=high, height=_HEIGHT)
-        waves = [_wave(run.track(names[number]), samples) for number in mine]
+        waves = [_wave(track_file(run, names[number]), samples) for number in mine]
         missing = tuple(track for track, wave in enumerate(waves) if wave is None)
         silent = tuple(track for track, wave in enumerate(waves) if wave is not None and np.ptp(wave) < SILENCE)
         silence = np.zeros(samples, dtype=np.float32)

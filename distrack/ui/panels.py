@@ -1,0 +1,6 @@
+"""The panels of all kinds of job: importing this module registers them."""
+
+from distrack.ui.condense import result  # noqa: F401
+from distrack.ui.decompose import live as decomposition  # noqa: F401
+from distrack.ui.distill import live as distillation  # noqa: F401
+from distrack.ui.distill import sweep_result  # noqa: F401
