@@ -95,3 +95,12 @@ def filled(base: Overrides, given: Overrides) -> dict[str, Any]:
         if isinstance(base[key], Mapping) and isinstance(given[key], Mapping):
             result[key] = filled(base[key], given[key])
     return result
+
+
+def flat(config: BaseModel, prefix: str = "") -> list[tuple[str, Any]]:
+    """Every field of a config with its value, nested ones under dotted names, in the order of the fields."""
+    pairs: list[tuple[str, Any]] = []
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        pairs += flat(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else [(prefix + name, value)]
+    return pairs

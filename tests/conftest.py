@@ -20,7 +20,7 @@ from distrack.datasets import Prepared, index, prepare
 from distrack.datasets.contract import Split
 from distrack.distill import DistillConfig, Distiller
 from distrack.images import RealImages, real_images
-from distrack.jobs import DistillJob
+from distrack.jobs.distillation import DistillJob
 from distrack.process_environment import FAST_ON_CPU
 from distrack.settings import PROJECT, settings
 from distrack.validation import from_preset, merged

@@ -21,13 +21,13 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from distrack import jobs
 from distrack.audio import SAMPLE_RATE
 from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
 from distrack.errors import ConfigError, RunError, unknown
 from distrack.export.card import COLUMNS, card, readable
 from distrack.figures.images import colour_range, image_png
+from distrack.jobs.distillation import distillation_job
 from distrack.jobs.results import evaluation_report, synthetic_file, track_file
 from distrack.runs.folder import Run
 from distrack.settings import user_path
@@ -167,7 +167,7 @@ class _Bundle:
         if not synthetic_file(run).is_file():
             raise RunError(f"run {run.id} has no synthetic set yet: python -m distrack resume {run.id}")
         self.run, self._audio = run, audio
-        self._job = jobs.job_of(run)
+        self._job = distillation_job(run)
         self._synthetic = SyntheticSet.load(synthetic_file(run))
         self.tracks = self._chosen(of_class, track)
         self._images = self._synthetic.images().squeeze(1).numpy()

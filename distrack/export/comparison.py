@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from distrack import datasets, jobs
+from distrack import datasets
 from distrack.errors import DistrackError
 from distrack.evaluate import Comparison, Evaluation, Report, compared
-from distrack.jobs.distillation import DistillJob
-from distrack.jobs.distillation.job import flat
+from distrack.jobs.distillation import DistillJob, distillation_job
 from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.runs.folder import Run
+from distrack.validation import flat
 
 
 class Entry(NamedTuple):
@@ -66,7 +66,7 @@ def table(runs: Iterable[Run]) -> tuple[list[Entry], list[Unusable]]:
 
 def _entry(run: Run) -> Entry | Unusable:
     try:
-        job = jobs.job_of(run)
+        job = distillation_job(run)
     except DistrackError as error:
         return Unusable(run, str(error))
     status, report = run.status(), evaluation_report(run)

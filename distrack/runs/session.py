@@ -1,4 +1,4 @@
-"""A session: one process that works on a run. It writes the status, obeys requests to stop, and waits for its device."""
+"""A session: one process that works on a run. It writes the status, obeys requests to stop, and waits its turn."""
 
 import _thread
 import contextlib

@@ -25,7 +25,7 @@ from distrack.distill.presets import Job
 from distrack.errors import ConfigError
 from distrack.evaluate import BASELINES, EVALUATORS
 from distrack.features import FEATURES
-from distrack.jobs import DistillJob
+from distrack.jobs.distillation import DistillJob
 from distrack.jobs.distillation.job import OPTIONS
 from distrack.networks import NETWORKS
 from distrack.validation import Overrides, from_preset

@@ -1,5 +1,5 @@
 """The distillation: a dataset becomes a synthetic set, which is made audible and evaluated."""
 
-from distrack.jobs.distillation.job import DistillJob
+from distrack.jobs.distillation.job import DistillJob, distillation_job
 
-__all__ = ["DistillJob"]
+__all__ = ["DistillJob", "distillation_job"]

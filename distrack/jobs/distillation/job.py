@@ -9,9 +9,9 @@ from pydantic import Field
 from distrack import datasets
 from distrack.device import choose_device
 from distrack.distill import DistillConfig
-from distrack.errors import ConfigError
+from distrack.errors import ConfigError, RunError
 from distrack.evaluate import EvaluationConfig, Report
-from distrack.jobs.contract import Job, Table, register
+from distrack.jobs.contract import Job, Table, job_of, register
 from distrack.jobs.distillation.work import Work
 from distrack.jobs.evaluation import report_table
 from distrack.jobs.results import is_finished
@@ -98,3 +98,15 @@ class DistillJob(DistillConfig, Job):
     def tables(cls, report: Any, run_id: str) -> list[Table]:
         """Accuracy of every evaluator on every training set."""
         return [report_table(report, run_id)]
+
+
+def distillation_job(run: Run) -> DistillJob:
+    """The job of a run that distilled a dataset.
+
+    Raises:
+        RunError: the run is of another kind, or its config cannot be read.
+    """
+    found = job_of(run)
+    if not isinstance(found, DistillJob):
+        raise RunError(f"run {run.id} is a {found.kind}, not a distillation")
+    return found

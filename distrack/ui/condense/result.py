@@ -8,7 +8,6 @@ import streamlit as st
 from distrack import jobs, runs
 from distrack.distill import SyntheticSet
 from distrack.figures.accuracy import duration_curve
-from distrack.jobs.series import condensation, series
 from distrack.jobs.results import synthetic_file, track_file
 from distrack.jobs.series import Cell, CondenseJob, CondenseReport, finished_report, run_of
 from distrack.jobs.series.condensation import Row

@@ -4,11 +4,8 @@ import streamlit as st
 
 from distrack import runs
 from distrack.decompose import Events
-from distrack.errors import DistrackError, RunError
-from distrack.figures.quality import quality_curve
-from distrack.jobs import decomposition
 from distrack.errors import DistrackError
-from distrack.figures.events import quality_curve
+from distrack.figures.quality import quality_curve
 from distrack.jobs.decomposition import DecomposeJob, decomposition_report, events_file, original
 from distrack.ui.decompose import studio
 from distrack.ui.shared.panel import PANELS, Panel

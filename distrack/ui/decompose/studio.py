@@ -33,7 +33,6 @@ from distrack.decompose.plane import Plane, plane
 from distrack.errors import DistrackError
 from distrack.figures.events import event_plane
 from distrack.figures.images import image_png
-from distrack.jobs import decomposition
 from distrack.jobs.decomposition import edits_file, events_file, history, keep_history, original, put_aside
 from distrack.settings import settings
 from distrack.ui.shared.run_in_view import runs_path

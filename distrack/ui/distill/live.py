@@ -6,8 +6,6 @@ from distrack import jobs, runs
 from distrack.errors import RunError
 from distrack.evaluate import Report
 from distrack.figures.loss import loss_curve
-from distrack.ui.shared import job_panel as shown
-from distrack.ui.shared import track_grid as tracks
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.results import evaluation_report
 from distrack.ui.shared import track_grid

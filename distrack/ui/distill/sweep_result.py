@@ -7,7 +7,6 @@ import streamlit as st
 
 from distrack import jobs, runs
 from distrack.figures.accuracy import run_bars
-from distrack.jobs.series import series, sweep
 from distrack.jobs.series import SweepJob, SweepReport, SweepRow, finished_report
 from distrack.ui.shared import cells
 from distrack.ui.shared.page import ink

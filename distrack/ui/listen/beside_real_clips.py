@@ -13,9 +13,6 @@ from distrack.audio import SAMPLE_RATE, flac_bytes
 from distrack.distill import SyntheticSet
 from distrack.features import FeatureConfig, build_feature
 from distrack.figures.images import colour_range, data_uri, image_png
-from distrack.jobs.listening.sounds import Kind, Listening, Source
-from distrack.ui.shared import job_panel as shown
-from distrack.ui.shared.page import show_errors
 from distrack.jobs.listening import Listening, ListeningJob, Source, listening_of
 from distrack.jobs.listening.sounds import Kind
 from distrack.jobs.results import track_file

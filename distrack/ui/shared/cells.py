@@ -7,6 +7,7 @@ from distrack.errors import RunError
 from distrack.evaluate import Report
 from distrack.jobs.series import Cell, Series, finished_report, run_of
 from distrack.ui.shared import job_panel
+from distrack.ui.shared.panel import PANELS
 
 # Cells beside each other.
 _BESIDE = 5
@@ -28,7 +29,7 @@ def show(run: runs.Run, status: runs.Status) -> None:
     if job is None:
         st.error(f"Run {run.id}: config.json is missing or damaged.")
         return
-    st.caption(job_panel.PANELS[job.kind].describe(job))
+    st.caption(PANELS[job.kind].describe(job))
     for group in job.groups(run.id):
         if group.title:
             st.caption(group.title)
