@@ -22,8 +22,8 @@ from torch import Tensor
 
 from distrack import datasets
 from distrack.audio import SAMPLE_RATE
-from distrack.evaluate import EvaluationConfig
-from distrack.evaluate.contract import EVALUATORS, Tracks, TrainingSet
+from distrack.evaluate import EVALUATORS, Recipe, TrainingSet
+from distrack.evaluate.training_set import Tracks
 from distrack.features import FEATURES, FeatureConfig, build_feature
 from distrack.images import RealImages, real_images
 from distrack.inversion import INVERSIONS, inversion_error, invert
@@ -39,14 +39,13 @@ _HEADER = "| feature | error, mean | 95th percentile | largest | seconds for 100
 
 def recognised(sounds: dict[str, Tensor], labels: Tensor, train: RealImages) -> dict[str, float]:
     """Share of the sounds of each kind that a CNN names rightly which learnt from all training clips."""
-    config = EvaluationConfig()
     images = build_feature(FeatureConfig())(torch.cat(list(sounds.values())))
     examined = Tracks(train.normalisation.apply(images), labels.repeat(len(sounds)), train.shift_bands, "")
     clips = TrainingSet.of_clips(train)
     predicted = EVALUATORS["random-cnn"].predict(
         clips,
         examined,
-        config,
+        Recipe(),
         clips=clips,
         seed=0,
         device=torch.device("cpu"),

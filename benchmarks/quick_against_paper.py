@@ -27,7 +27,7 @@ from distrack import datasets
 from distrack.datasets.contract import Split
 from distrack.device import choose_device
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
-from distrack.evaluate import Asked, EvaluationConfig, evaluate
+from distrack.evaluate import Measurement, evaluate
 from distrack.images import RealImages, real_images
 from distrack.settings import settings
 from distrack.validation import from_preset
@@ -89,9 +89,9 @@ class Bench:
             synthetic,
             sides["train"],
             sides["test"],
-            [Asked("random-cnn", "synthetic", EvaluationConfig())],
+            [Measurement("random-cnn", "synthetic")],
             device=self.device,
-            watch=lambda _what, _share: None,
+            progress=lambda _what, _share: None,
         )
         return evaluation.accuracy.mean, evaluation.accuracy.std
 

@@ -28,7 +28,7 @@ import torch
 from distrack import datasets
 from distrack.device import choose_device
 from distrack.distill import DistillConfig, Distiller
-from distrack.evaluate import Asked, EvaluationConfig, evaluate
+from distrack.evaluate import Measurement, evaluate
 from distrack.images import RealImages, real_images
 from distrack.randomness import derived_seed
 from distrack.settings import settings
@@ -80,9 +80,9 @@ def measure(asked: dict[str, Any], side: str, evaluations: int, selection: tuple
         synthetic,
         train,
         test,
-        [Asked("random-cnn", name, EvaluationConfig(seeds=evaluations)) for name in sets],
+        [Measurement("random-cnn", name, seeds=evaluations) for name in sets],
         device=device,
-        watch=lambda _what, _share: None,
+        progress=lambda _what, _share: None,
     )
     return Measured(
         synthetic.floats_per_class,

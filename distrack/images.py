@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from distrack import datasets
 from distrack.datasets import Prepared
@@ -181,6 +182,27 @@ def real_images(
         )
         for side, of in rows.items()
     }
+
+
+def class_means(batches: Iterable[tuple[Tensor, Tensor]], classes: int) -> Tensor:
+    """Mean of the values of each class, in one pass and in memory that does not grow with their number.
+
+    Shape:
+        - batches: values ``[n, ...]`` and their labels ``[n]``
+        - returns: ``[classes, ...]``; zeros for a class that has no values
+
+    Raises:
+        ValueError: there are no batches.
+    """
+    sums: Tensor | float = 0.0
+    counts: Tensor | float = 0.0
+    for values, labels in batches:
+        membership = one_hot(labels, classes).T.to(values.dtype)
+        sums = sums + membership @ values.flatten(1)
+        counts = counts + membership.sum(1)
+    if not isinstance(sums, Tensor) or not isinstance(counts, Tensor):
+        raise ValueError("no images to take the mean of")
+    return (sums / counts.clamp_min(1)[:, None]).view(classes, *values.shape[1:])
 
 
 def _compute(prepared: Prepared, config: FeatureConfig, partial: Path, progress: Progress | None) -> None:

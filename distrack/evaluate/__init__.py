@@ -1,37 +1,42 @@
-"""Evaluation: a training set is worth what is learnt from it, measured on real clips and beside baselines."""
+"""Evaluation: how well networks that are trained on the tracks classify real clips, compared with baselines."""
 
-from distrack.evaluate import baselines, linear_probe, prototype, random_cnn  # noqa: F401
-from distrack.evaluate.comparison import Comparison, compared
+from distrack.evaluate import baselines, evaluators  # noqa: F401
+from distrack.evaluate.comparison import Comparison, comparisons
 from distrack.evaluate.config import EvaluationConfig
 from distrack.evaluate.contract import BASELINES, EVALUATORS
-from distrack.evaluate.evaluation import Asked, evaluate, held_out, planned, remember
+from distrack.evaluate.evaluation import cache_predictions, evaluate, hold_out
 from distrack.evaluate.inspection import Inspection, inspect
 from distrack.evaluate.maps import Point
 from distrack.evaluate.memorisation import Memorisation, Nearest
-from distrack.evaluate.prediction_cache import Memory
+from distrack.evaluate.plan import Measurement, measurements
+from distrack.evaluate.prediction_cache import PredictionCache
+from distrack.evaluate.recipe import Recipe
 from distrack.evaluate.report import Report, SplitReport
 from distrack.evaluate.scores import Accuracy, Evaluation, score
+from distrack.evaluate.training_set import TrainingSet
 
 __all__ = [
     "BASELINES",
     "EVALUATORS",
     "Accuracy",
-    "Asked",
     "Comparison",
     "Evaluation",
     "EvaluationConfig",
     "Inspection",
+    "Measurement",
     "Memorisation",
-    "Memory",
     "Nearest",
     "Point",
+    "PredictionCache",
+    "Recipe",
     "Report",
     "SplitReport",
-    "compared",
+    "TrainingSet",
+    "cache_predictions",
+    "comparisons",
     "evaluate",
-    "held_out",
+    "hold_out",
     "inspect",
-    "planned",
-    "remember",
+    "measurements",
     "score",
 ]

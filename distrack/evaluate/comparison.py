@@ -41,13 +41,13 @@ class Comparison(NamedTuple):
         return None if self.full is None or not self.full.mean else self.tracks.mean / self.full.mean
 
 
-def compared(evaluations: Iterable[Evaluation]) -> list[Comparison]:
+def comparisons(evaluations: Iterable[Evaluation]) -> list[Comparison]:
     """One comparison for each evaluator and network that the tracks were measured with.
 
     >>> line = lambda trained_on, right: Evaluation(
     ...     evaluator="random-cnn", trained_on=trained_on, network="n", accuracy=Accuracy.of([right]), macro_f1=right,
     ...     confusion=((1,),))
-    >>> one, = compared([line("synthetic", 0.75), line("random-selection", 0.25), line("full", 1.0)])
+    >>> one, = comparisons([line("synthetic", 0.75), line("random-selection", 0.25), line("full", 1.0)])
     >>> one.gain, one.lost, one.recovered
     (0.5, 0.25, 0.75)
     """

@@ -1,127 +1,119 @@
-"""The evaluation of a synthetic set: every evaluator on the tracks and on its baselines, over several seeds."""
+"""The evaluation of a synthetic set: every measurement of a plan, each over several seeds."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from distrack.arrays import Integers
 from distrack.device import one_thread_each
 from distrack.distill import SyntheticSet
-from distrack.evaluate.config import EvaluationConfig
-from distrack.evaluate.contract import BASELINES, EVALUATORS, Examined, Tracks, TrainingSet
-from distrack.evaluate.prediction_cache import Memory
+from distrack.evaluate.contract import BASELINES, EVALUATORS
+from distrack.evaluate.plan import Measurement
+from distrack.evaluate.prediction_cache import PredictionCache
 from distrack.evaluate.scores import Evaluation, score
+from distrack.evaluate.training_set import LabelledImages, Tracks, TrainingSet
 from distrack.images import RealImages
+from distrack.progress import Progress
 from distrack.randomness import derived_seed
 
-# Told what is being measured, and how much of all is done, from 0 to 1.
-Watch = Callable[[str, float], None]
-# Of the training clips of each class, what learning rates are chosen on.
+# (part, share): what is being measured, and the finished share of all measurements, from 0 to 1.
+ShareProgress = Callable[[str, float], None]
+# The share of each class's training clips on which learning rates are compared.
 _HELD_OUT = 0.2
-
-
-class Asked(NamedTuple):
-    """One line of a report: an evaluator, what it is trained on, and by which recipe."""
-
-    evaluator: str
-    trained_on: str
-    config: EvaluationConfig
-
-    @property
-    def network(self) -> str:
-        """What the evaluator looks at images with."""
-        return EVALUATORS[self.evaluator].looks_with(self.config)
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """See `Evaluation.key`."""
-        return self.evaluator, self.trained_on, self.network
-
-
-def planned(config: EvaluationConfig) -> list[Asked]:
-    """What a config asks for: each evaluator on the tracks, then on the baselines that make sense for it."""
-    plan = {}
-    for name in config.evaluators:
-        evaluator = EVALUATORS[name]
-        networks = [config.network]
-        if evaluator.any_network:
-            networks += [config.network.model_copy(update={"name": other}) for other in config.architectures]
-        suited = [baseline for baseline in config.baselines if name in BASELINES[baseline].evaluators]
-        for network in networks:
-            for trained_on in ["full"] if evaluator.listens else ["synthetic", *suited]:
-                asked = Asked(name, trained_on, config.model_copy(update={"network": network}))
-                plan[asked.key] = asked
-    return list(plan.values())
 
 
 def evaluate(
     synthetic: SyntheticSet,
     train: RealImages,
     test: RealImages,
-    plan: Sequence[Asked],
+    plan: Sequence[Measurement],
     *,
     device: torch.device,
-    watch: Watch,
-    memory: Memory | None = None,
+    progress: ShareProgress,
+    cache: PredictionCache | None = None,
 ) -> Iterator[Evaluation]:
-    """Yields an evaluation for each line of the plan.
+    """Yields the scores of every measurement of a plan, in its order.
 
     Args:
-        synthetic: what is measured.
-        train: real clips that baselines are chosen from.
-        test: real clips that neither distillation nor training has seen.
-        plan: what is asked for; `planned(config)` is all of a config.
+        synthetic: the synthetic set that is measured.
+        train: real training clips, from which baselines are chosen.
+        test: real test clips, which neither distillation nor training has seen.
+        plan: the measurements; `measurements(config)` gives those of a config.
         device: where to compute.
-        watch: told of the progress; what it raises ends the evaluation.
-        memory: what was measured before is taken from there, what is new is kept there.
+        progress: called by several threads, one at a time; an exception that it raises ends the evaluation.
+        cache: predictions of earlier measurements are read from it, new ones are stored in it.
     """
-    share = _Share(watch, sum(asked.config.seeds for asked in plan))
-    bench = _Bench(synthetic, train, test, device, memory, share)
-    # Small networks gain little from a second thread inside each operation, and all of it from one that trains another.
+    bench = _Bench(synthetic, train, test, device, cache)
+    shared = _SharedProgress(progress, sum(measurement.seeds for measurement in plan))
+    # A small network gains little from a second thread inside each operation, and much from training beside another.
     with one_thread_each(device) as workers, ThreadPoolExecutor(workers) as pool:
-        asked_for = []
-        for asked in plan:
-            rate = pool.submit(bench.learning_rate, asked)
-            seeds = [pool.submit(_predict_at, bench, asked, rate, seed) for seed in range(asked.config.seeds)]
-            asked_for.append((asked, rate, seeds))
+        pending = []
+        for measurement in plan:
+            rate = pool.submit(bench.learning_rate, measurement)
+            runs = [
+                pool.submit(bench.predict_at, measurement, rate, seed, shared.of_part(_title(measurement, seed, plan)))
+                for seed in range(measurement.seeds)
+            ]
+            pending.append((measurement, rate, runs))
         try:
-            for asked, rate, seeds in asked_for:
+            for measurement, rate, runs in pending:
                 yield score(
-                    bench.truth(asked),
-                    [seed.result().numpy() for seed in seeds],
-                    classes=test.classes,
-                    evaluator=asked.evaluator,
-                    trained_on=asked.trained_on,
-                    network=asked.network,
-                    recipe=asked.config.recipe(),
+                    bench.truth(measurement),
+                    [run.result().numpy() for run in runs],
+                    classes=train.classes,
+                    evaluator=measurement.evaluator,
+                    trained_on=measurement.trained_on,
+                    network=measurement.network,
+                    recipe=measurement.recipe.model_dump(mode="json"),
                     learning_rate=rate.result(),
                 )
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def remember(
+def cache_predictions(
     synthetic: SyntheticSet,
     train: RealImages,
     test: RealImages,
-    asked: Asked,
+    measurement: Measurement,
     seed: int,
     *,
     device: torch.device,
-    memory: Memory,
+    cache: PredictionCache,
 ) -> None:
-    """Makes one measurement, so that `evaluate` finds it in the memory; see there."""
-    bench = _Bench(synthetic, train, test, device, memory, _Share(lambda _what, _share: None, 1))
-    bench.predict(asked, bench.learning_rate(asked), seed)
+    """Makes one run of a measurement and stores its predictions in the cache, where `evaluate` finds them.
+
+    Args:
+        synthetic, train, test, device, cache: see `evaluate`.
+        measurement: the measurement.
+        seed: number of the run.
+    """
+    bench = _Bench(synthetic, train, test, device, cache)
+    bench.predict(measurement, bench.learning_rate(measurement), seed, _unwatched)
+
+
+def hold_out(train: RealImages) -> tuple[RealImages, RealImages]:
+    """Splits training clips into those to learn from and those to compare learning rates on, always in the same way."""
+    order = np.random.default_rng(derived_seed(0, "held out")).permutation(len(train))
+    held_out = np.zeros(len(train), dtype=bool)
+    for label in range(train.classes):
+        members = order[train.labels[order] == label]
+        held_out[members[: max(1, round(_HELD_OUT * len(members)))]] = True
+    return _subset(train, ~held_out), _subset(train, held_out)
+
+
+def _subset(clips: RealImages, members: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> RealImages:
+    return replace(clips, rows=clips.rows[members], labels=clips.labels[members])
 
 
 class _Bench:
-    """What a synthetic set is measured with and on."""
+    """A synthetic set and the real clips of its dataset, ready to be measured."""
 
     def __init__(
         self,
@@ -129,117 +121,116 @@ class _Bench:
         train: RealImages,
         test: RealImages,
         device: torch.device,
-        memory: Memory | None,
-        share: "_Share",
+        cache: PredictionCache | None,
     ) -> None:
-        self._train, self._test, self._device = train, test, device
-        self._memory, self._share, self._ipc = memory, share, synthetic.config.ipc
+        self._train, self._test, self._device, self._cache = train, test, device, cache
+        self._ipc = synthetic.config.ipc
         self._tracks = Tracks(synthetic.tracks(), synthetic.labels, test.shift_bands, synthetic.fingerprint)
-        self._of_tracks = TrainingSet.of_tracks(synthetic)
+        self._set_of_tracks = TrainingSet.of_tracks(synthetic)
         self._clips = TrainingSet.of_clips(train)
 
-    def truth(self, asked: Asked) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """The classes of what is examined."""
-        return self._tracks.labels.numpy() if EVALUATORS[asked.evaluator].listens else self._test.labels
+    def truth(self, measurement: Measurement) -> Integers:
+        """The true classes of the images that a measurement classifies, `[n]`."""
+        return self._tracks.labels.numpy() if EVALUATORS[measurement.evaluator].tests_tracks else self._test.labels
 
-    def learning_rate(self, asked: Asked) -> float | None:
-        """Of the rates that the recipe offers, the one that is the best on held-out training clips.
+    def learning_rate(self, measurement: Measurement) -> float | None:
+        """The rate of `learning_rates` with the highest accuracy on held-out training clips, the first of equal ones.
 
-        The first of equals; None where there is nothing to choose.
+        Baselines are chosen from the other training clips. Tracks were distilled from all of them.
+
+        Returns:
+            the rate, or None if the recipe gives no rates to try or the evaluator has no learning rate
         """
-        rates = asked.config.learning_rates
-        if not rates or not EVALUATORS[asked.evaluator].any_network:
+        rates = measurement.recipe.learning_rates
+        if not rates or not EVALUATORS[measurement.evaluator].any_network:
             return None
-        fit, held = held_out(self._train)
-        right = []
+        train, held_out = hold_out(self._train)
+        accuracies = []
         for rate in rates:
-            found = self._predicted(_at(asked, rate), 0, fit, held, lambda _done, _total: None)
-            right.append(float((found.numpy() == held.labels).mean()))
-        return rates[int(np.argmax(right))]
+            predictions = self._predict(_with_rate(measurement, rate), 0, train, held_out, _unwatched)
+            accuracies.append(float((predictions.numpy() == held_out.labels).mean()))
+        return rates[int(np.argmax(accuracies))]
 
-    def predict(self, asked: Asked, rate: float | None, seed: int) -> Tensor:
-        """Predicted classes of what is examined, learnt at a rate, or at the recipe's own."""
-        test = self._tracks if EVALUATORS[asked.evaluator].listens else self._test
-        part = f"{asked.evaluator} on {asked.trained_on}, {seed + 1} of {asked.config.seeds}"
-        if asked.config.architectures:
-            part += f", {asked.network}"
-        found = self._predicted(
-            asked if rate is None else _at(asked, rate),
-            seed,
-            self._train,
-            test,
-            lambda done, total: self._share.tell(part, done, total),
-        )
-        self._share.tell(part, 1, 1)
-        return found
+    def predict_at(self, measurement: Measurement, rate: Future[float | None], seed: int, progress: Progress) -> Tensor:
+        """`predict` with a learning rate that is still being tuned."""
+        return self.predict(measurement, rate.result(), seed, progress)
 
-    def _predicted(
-        self, asked: Asked, seed: int, train: RealImages, test: Examined, progress: Callable[[int, int], None]
+    def predict(self, measurement: Measurement, rate: float | None, seed: int, progress: Progress) -> Tensor:
+        """Predicted classes of one run, `[n]`; a rate of None is the recipe's own learning rate."""
+        tuned = measurement if rate is None else _with_rate(measurement, rate)
+        test = self._tracks if EVALUATORS[measurement.evaluator].tests_tracks else self._test
+        predictions = self._predict(tuned, seed, self._train, test, progress)
+        progress(1, 1)
+        return predictions
+
+    def _predict(
+        self, measurement: Measurement, seed: int, train: RealImages, test: LabelledImages, progress: Progress
     ) -> Tensor:
-        what = self._depends_on(asked, seed, train, test)
-        found = None if self._memory is None else self._memory[what]
-        if found is None:
-            found = EVALUATORS[asked.evaluator].predict(
-                self._of_tracks
-                if asked.trained_on == "synthetic"
-                else BASELINES[asked.trained_on].choose(train, self._ipc, seed),
+        key = self._key(measurement, seed, train, test)
+        predictions = None if self._cache is None else self._cache.get(key)
+        if predictions is None:
+            predictions = EVALUATORS[measurement.evaluator].predict(
+                self._set_of_tracks
+                if measurement.trained_on == "synthetic"
+                else BASELINES[measurement.trained_on].choose(train, self._ipc, seed),
                 test,
-                asked.config,
+                measurement.recipe,
                 clips=self._clips if train is self._train else TrainingSet.of_clips(train),
                 seed=seed,
                 device=self._device,
                 progress=progress,
             )
-            if self._memory is not None:
-                self._memory[what] = found
-        return found
+            if self._cache is not None:
+                self._cache.put(key, predictions)
+        return predictions
 
-    def _depends_on(self, asked: Asked, seed: int, train: RealImages, test: Examined) -> Mapping[str, Any]:
-        tracks = self._tracks.fingerprint if asked.trained_on == "synthetic" else ""
-        as_many = not tracks and BASELINES[asked.trained_on].as_many
+    def _key(self, measurement: Measurement, seed: int, train: RealImages, test: LabelledImages) -> Mapping[str, Any]:
+        """Everything that the predictions of one run depend on."""
+        trained_on = measurement.trained_on
+        tracks = self._tracks.fingerprint if trained_on == "synthetic" else ""
+        depends_on_ipc = not tracks and BASELINES[trained_on].depends_on_ipc
         return {
-            "evaluator": asked.evaluator,
-            "trained_on": asked.trained_on,
+            "evaluator": measurement.evaluator,
+            "trained_on": trained_on,
             "tracks": tracks,
-            "ipc": self._ipc if as_many else 0,
+            "ipc": self._ipc if depends_on_ipc else 0,
             "clips": train.fingerprint,
             "test": test.fingerprint,
-            "recipe": asked.config.recipe(),
+            "recipe": measurement.recipe.model_dump(mode="json"),
             "seed": seed,
             "device": self._device.type,
         }
 
 
-def _predict_at(bench: _Bench, asked: Asked, rate: Future[float | None], seed: int) -> Tensor:
-    return bench.predict(asked, rate.result(), seed)
+def _with_rate(measurement: Measurement, rate: float) -> Measurement:
+    recipe = measurement.recipe.model_copy(update={"learning_rate": rate, "learning_rates": ()})
+    return measurement._replace(recipe=recipe)
 
 
-def _at(asked: Asked, rate: float) -> Asked:
-    recipe = {"learning_rate": rate, "learning_rates": ()}
-    return asked._replace(config=asked.config.model_copy(update=recipe))
+def _title(measurement: Measurement, seed: int, plan: Sequence[Measurement]) -> str:
+    """One run in words; with its network if the plan has the evaluator with several."""
+    networks = {other.network for other in plan if other.evaluator == measurement.evaluator}
+    title = f"{measurement.evaluator} on {measurement.trained_on}, {seed + 1} of {measurement.seeds}"
+    return f"{title}, {measurement.network}" if len(networks) > 1 else title
 
 
-def held_out(train: RealImages) -> tuple[RealImages, RealImages]:
-    """Training clips parted in two: those to learn from, and a fifth of each class, drawn once for all."""
-    order = np.random.default_rng(derived_seed(0, "held out")).permutation(len(train))
-    held = np.zeros(len(train), dtype=bool)
-    for label in range(train.classes):
-        members = order[train.labels[order] == label]
-        held[members[: max(1, round(_HELD_OUT * len(members)))]] = True
-    return tuple(  # type: ignore[return-value]
-        replace(train, rows=train.rows[part], labels=train.labels[part]) for part in (~held, held)
-    )
+def _unwatched(done: int, total: int) -> None:
+    """A `Progress` that does nothing."""
 
 
-class _Share:
-    """How much of all evaluations is done, told by several threads."""
+class _SharedProgress:
+    """The progress of many parts that run in several threads, as one share."""
 
-    def __init__(self, watch: Watch, parts: int) -> None:
-        self._watch, self._parts, self._lock = watch, parts, Lock()
+    def __init__(self, progress: ShareProgress, parts: int) -> None:
+        self._progress, self._parts, self._lock = progress, parts, Lock()
         self._done: dict[str, float] = {}
 
-    def tell(self, part: str, done: int, total: int) -> None:
-        """So much of one part is done."""
-        with self._lock:
-            self._done[part] = done / total
-            self._watch(part, sum(self._done.values()) / self._parts)
+    def of_part(self, part: str) -> Progress:
+        """The progress callback of one part."""
+
+        def report(done: int, total: int) -> None:
+            with self._lock:
+                self._done[part] = done / total
+                self._progress(part, sum(self._done.values()) / self._parts)
+
+        return report

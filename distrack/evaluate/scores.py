@@ -1,19 +1,20 @@
-"""Scores: what predictions on the test clips are worth, over several seeds."""
+"""Scores: accuracy, F1, confusion and recall of predictions, over several runs."""
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, computed_field
 from scipy.special import stdtrit
+
+from distrack.arrays import Integers
 
 _CONFIDENCE = 0.95
 
 
 class Accuracy(BaseModel):
-    """Share of test clips recognised: mean and deviation over runs, and the runs."""
+    """Share of correct predictions: the mean and standard deviation over runs, and the value of every run."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,15 +24,15 @@ class Accuracy(BaseModel):
 
     @classmethod
     def of(cls, runs: Sequence[float]) -> "Accuracy":
-        """Mean and deviation of these runs."""
+        """The accuracy of these runs."""
         return cls(mean=float(np.mean(runs)), std=float(np.std(runs)), runs=tuple(runs))
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Where the mean over all seeds lies with 95 % confidence, by Student's t; None for a single run.
+        """95 % confidence interval of the mean over seeds, by Student's t; None for a single run.
 
-        It is about the seeds alone: another test set would add to it.
+        It covers the spread of the seeds alone. The choice of the test clips would add to it.
         """
         if len(self.runs) < 2:
             return None
@@ -39,16 +40,35 @@ class Accuracy(BaseModel):
         half = float(quantile * np.std(self.runs, ddof=1) / math.sqrt(len(self.runs)))
         return max(0.0, self.mean - half), min(1.0, self.mean + half)
 
+    @property
+    def text(self) -> str:
+        """Mean, standard deviation and number of runs.
+
+        >>> Accuracy.of([0.9, 0.92]).text
+        '0.910 ± 0.010 (2)'
+        """
+        return f"{self.mean:.3f} ± {self.std:.3f} ({len(self.runs)})"
+
+    @property
+    def interval_text(self) -> str:
+        """The confidence interval; empty for a single run.
+
+        >>> Accuracy.of([0.90, 0.91, 0.92]).interval_text
+        '0.885 to 0.935'
+        """
+        return "" if self.interval is None else f"{self.interval[0]:.3f} to {self.interval[1]:.3f}"
+
 
 class Evaluation(BaseModel):
-    """One line of `report.json`: one evaluator, trained on one kind of set.
+    """One line of `report.json`: the scores of one evaluator that learnt from one training set.
 
     Attributes:
-        network: what the evaluator looks at images with.
-        macro_f1: mean over runs of the F1 score averaged over the classes.
+        trained_on: `synthetic` for the tracks, or the name of a baseline.
+        network: the network or the statistics that the evaluator represents images with.
+        macro_f1: F1 score averaged over the classes, then over the runs.
         confusion: counts over all runs; a row is the true class, a column the predicted one.
-        recipe: how it was trained, as `EvaluationConfig.recipe` has it.
-        learning_rate: the one that was chosen, where there was a choice.
+        recipe: the training recipe; a report of an earlier version may have other fields.
+        learning_rate: the tuned learning rate, or None if it was not tuned.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,20 +84,36 @@ class Evaluation(BaseModel):
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """A report has one evaluation of each: evaluator, what it is trained on, network."""
+        """Evaluator, training set and network: a report has one evaluation for each."""
         return self.evaluator, self.trained_on, self.network
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def recall(self) -> tuple[float, ...]:
-        """Share of each class's test clips that were recognised, over all runs; 0 of a class that has none."""
+        """Share of each class's clips that were recognised, over all runs; 0 for a class without clips."""
         counts = np.array(self.confusion)
         return tuple(float(share) for share in counts.diagonal() / np.maximum(counts.sum(1), 1))
 
+    @property
+    def worst_class(self) -> int | None:
+        """The class with the lowest recall among those that have clips; None if none has any.
+
+        >>> Evaluation(evaluator="e", trained_on="t", network="n", accuracy=Accuracy.of([0.6]), macro_f1=0.6,
+        ...     confusion=((3, 1, 0), (3, 1, 0), (0, 0, 0))).worst_class
+        1
+        """
+        tested = [label for label, row in enumerate(self.confusion) if any(row)]
+        return min(tested, key=lambda label: self.recall[label], default=None)
+
+    @property
+    def lowest_recall(self) -> float | None:
+        """The recall of `worst_class`."""
+        return None if self.worst_class is None else self.recall[self.worst_class]
+
 
 def score(
-    truth: NDArray[np.int64],
-    predictions: Sequence[NDArray[np.int64]],
+    truth: Integers,
+    predictions: Sequence[Integers],
     *,
     classes: int,
     evaluator: str,
@@ -86,21 +122,27 @@ def score(
     recipe: dict[str, Any] | None = None,
     learning_rate: float | None = None,
 ) -> Evaluation:
-    """The scores of several runs on the same test clips.
+    """The scores of several runs on the same images.
+
+    Args:
+        truth: the true classes.
+        predictions: the predicted classes of every run.
+        classes: number of classes.
+        evaluator, trained_on, network, recipe, learning_rate: see `Evaluation`.
 
     Shape:
         - truth: ``[n]``
         - predictions: ``[n]`` for each run
     """
-    # Counted here: scikit-learn's own take longer to load than all the rest of asking again for what is known.
-    counts = [np.bincount(truth * classes + found, minlength=classes**2).reshape(classes, -1) for found in predictions]
+    # Counted with numpy because loading scikit-learn takes longer than reading cached predictions.
+    counts = [np.bincount(truth * classes + run, minlength=classes**2).reshape(classes, -1) for run in predictions]
     f1 = [2 * each.diagonal() / np.maximum(each.sum(0) + each.sum(1), 1) for each in counts]
     confusion = np.sum(counts, axis=0)
     return Evaluation(
         evaluator=evaluator,
         trained_on=trained_on,
         network=network,
-        accuracy=Accuracy.of([float((truth == found).mean()) for found in predictions]),
+        accuracy=Accuracy.of([float((truth == run).mean()) for run in predictions]),
         macro_f1=float(np.mean(f1)),
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         recipe=recipe or {},

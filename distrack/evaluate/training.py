@@ -1,4 +1,4 @@
-"""How every network of an evaluation is trained: one recipe for tracks and baselines, hard labels."""
+"""Training of an evaluation's networks: AdamW, a one-cycle schedule, augmentation, mixup and hard labels."""
 
 import math
 
@@ -7,53 +7,53 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
 from distrack.augmentation import augment, mixup
-from distrack.datasets.contract import Progress
-from distrack.evaluate.config import EvaluationConfig
-from distrack.evaluate.contract import Examined, TrainingSet
+from distrack.evaluate.recipe import Recipe
+from distrack.evaluate.training_set import LabelledImages, TrainingSet
 from distrack.networks import Network
+from distrack.progress import Progress
 
 
-def steps_for(examples: int, config: EvaluationConfig) -> int:
-    """Training steps of a set of so many examples."""
-    return max(config.steps, math.ceil(config.epochs * examples / config.batch_size))
+def steps_for(examples: int, recipe: Recipe) -> int:
+    """Training steps for a training set of this many examples."""
+    return max(recipe.steps, math.ceil(recipe.epochs * examples / recipe.batch_size))
 
 
 def train(
     network: Network,
     training: TrainingSet,
-    config: EvaluationConfig,
-    draw: torch.Generator,
+    recipe: Recipe,
+    random: torch.Generator,
     *,
     steps: int,
     shift_bands: bool,
     device: torch.device,
     progress: Progress,
 ) -> None:
-    """Trains a network in place with AdamW on a one-cycle schedule, augmentation and mixup.
+    """Trains a network in place.
 
     Args:
-        network: on the device.
-        training: what it learns from.
-        config: the recipe.
-        draw: draws examples, augmentation and mixup.
-        steps: how many.
-        shift_bands: see `distrack.augmentation.draw`.
+        network: a network on the device.
+        training: the images that it learns from.
+        recipe: learning rate, weight decay, batch sizes, augmentation and mixup.
+        random: draws examples, augmentation and mixup.
+        steps: number of training steps.
+        shift_bands: whether an image that is shifted in frequency keeps its class.
         device: where to compute.
-        progress: told the steps that are done.
+        progress: called after every step.
 
     Source:
-        the evaluation of Zhao and Bilen, "Dataset Condensation with Distribution Matching", WACV 2023, section 4.1,
+        The evaluation of Zhao and Bilen, "Dataset Condensation with Distribution Matching", WACV 2023, section 4.1,
         with mixup and shifts suited to spectrograms.
     """
-    optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=steps)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, total_steps=steps)
     for step in range(steps):
-        chosen = _positions(len(training), config, draw)
-        images = training.images(chosen.numpy(), device)
-        images = augment(images, config.augmentation, draw, shift_bands=shift_bands)
-        targets = one_hot(training.labels[chosen], training.classes).float().to(device)
-        if config.mixup:
-            images, targets = mixup(images, targets, config.mixup, draw)
+        positions = _positions(len(training), recipe, random)
+        images = training.images(positions.numpy(), device)
+        images = augment(images, recipe.augmentation, random, shift_bands=shift_bands)
+        targets = one_hot(training.labels[positions], training.classes).float().to(device)
+        if recipe.mixup:
+            images, targets = mixup(images, targets, recipe.mixup, random)
         optimiser.zero_grad()
         cross_entropy(network(images), targets).backward()
         optimiser.step()
@@ -61,13 +61,14 @@ def train(
         progress(step + 1, steps)
 
 
-def _positions(count: int, config: EvaluationConfig, draw: torch.Generator) -> Tensor:
-    if count > config.batch_size:
-        return torch.randint(count, (config.batch_size,), generator=draw)
-    return torch.arange(count).repeat(math.ceil(config.smallest_batch / count))
+def _positions(count: int, recipe: Recipe, random: torch.Generator) -> Tensor:
+    """Examples of one step: a random batch of a large training set, all of a small one as often as needed."""
+    if count > recipe.batch_size:
+        return torch.randint(count, (recipe.batch_size,), generator=random)
+    return torch.arange(count).repeat(math.ceil(recipe.smallest_batch / count))
 
 
-def predict(network: Network, images: Examined, device: torch.device) -> Tensor:
-    """The class that a network gives each of the examined, ``[n]`` int64."""
+def predict(network: Network, images: LabelledImages, device: torch.device) -> Tensor:
+    """The class that a network predicts for every image, `[n]` int64."""
     with torch.no_grad():
         return torch.cat([network(batch).argmax(1).cpu() for batch, _ in images.batches(device)])

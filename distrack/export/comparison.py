@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from distrack import datasets
 from distrack.errors import DistrackError
-from distrack.evaluate import Comparison, Evaluation, Report, compared
+from distrack.evaluate import Comparison, Evaluation, Report, comparisons
 from distrack.jobs.distillation import DistillJob, distillation_job
 from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.runs.folder import Run
@@ -29,7 +29,7 @@ class Entry(NamedTuple):
     @property
     def comparisons(self) -> dict[tuple[str, str], Comparison]:
         """By evaluator and network."""
-        return {(found.evaluator, found.network): found for found in compared(self.report.evaluations)}
+        return {(found.evaluator, found.network): found for found in comparisons(self.report.evaluations)}
 
     @property
     def measured_on(self) -> tuple[Any, ...]:

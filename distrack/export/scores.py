@@ -41,7 +41,7 @@ class Scores(NamedTuple):
     @property
     def listens(self) -> bool:
         """Whether it learns from real clips and is examined on the tracks."""
-        return self.evaluator in list(EVALUATORS) and EVALUATORS[self.evaluator].listens
+        return self.evaluator in list(EVALUATORS) and EVALUATORS[self.evaluator].tests_tracks
 
     @property
     def seeds(self) -> tuple[int, int]:

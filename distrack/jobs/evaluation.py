@@ -11,7 +11,15 @@ from distrack import datasets
 from distrack.device import choose_device
 from distrack.distill import DistillConfig, SyntheticSet
 from distrack.errors import RunError
-from distrack.evaluate import Evaluation, EvaluationConfig, Memory, Report, SplitReport, evaluate, planned
+from distrack.evaluate import (
+    Evaluation,
+    EvaluationConfig,
+    PredictionCache,
+    Report,
+    SplitReport,
+    evaluate,
+    measurements,
+)
 from distrack.images import Material, load
 from distrack.jobs.contract import Job, Table, job_of, register
 from distrack.jobs.evaluation_pool import measure_in_processes
@@ -172,9 +180,9 @@ def evaluate_tracks(
     synthetic = SyntheticSet.load(synthetic_file(run))
     earlier = evaluation_report(run)
     done = {} if earlier is None else {measured.key: measured for measured in earlier.evaluations}
-    plan = [measurement for measurement in planned(evaluation) if again or measurement.key not in done]
+    plan = [measurement for measurement in measurements(evaluation) if again or measurement.key not in done]
     session.phase("evaluate", _PARTS)
-    cache = Memory(settings().cache_path / "evaluations")
+    cache = PredictionCache(settings().cache_path / "evaluations")
     if processes > 1:
         measure_in_processes(
             run,
@@ -191,8 +199,8 @@ def evaluate_tracks(
         material.test,
         plan,
         device=device,
-        watch=lambda part, share: session.progress(round(_PARTS * share), _PARTS, part),
-        memory=cache,
+        progress=lambda part, share: session.progress(round(_PARTS * share), _PARTS, part),
+        cache=cache,
     ):
         done[measured.key] = measured
         write_report(run, config, device, session, material, synthetic, tuple(done.values()))

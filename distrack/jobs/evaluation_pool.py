@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from distrack.distill import DistillConfig, SyntheticSet
-from distrack.evaluate import Asked, Memory, remember
+from distrack.evaluate import Measurement, PredictionCache, cache_predictions
 from distrack.images import Material, load
 from distrack.jobs.results import synthetic_file
 from distrack.runs import Run
@@ -22,7 +22,7 @@ _POLL = 0.3
 class _Task(NamedTuple):
     synthetic: Path
     config: DistillConfig
-    measurement: Asked
+    measurement: Measurement
     seed: int
     device: torch.device
     cache: Path
@@ -31,8 +31,8 @@ class _Task(NamedTuple):
 def measure_in_processes(
     run: Run,
     config: DistillConfig,
-    plan: Sequence[Asked],
-    cache: Memory,
+    plan: Sequence[Measurement],
+    cache: PredictionCache,
     *,
     device: torch.device,
     processes: int,
@@ -52,7 +52,7 @@ def measure_in_processes(
     tasks = [
         _Task(synthetic_file(run), config, measurement, seed, device, cache.folder)
         for measurement in plan
-        for seed in range(measurement.config.seeds)
+        for seed in range(measurement.seeds)
     ]
     processes = min(processes, len(tasks))
     if not processes:
@@ -78,14 +78,14 @@ def _begin(threads: int) -> None:
 
 def _measure(task: _Task) -> None:
     material = _material(task.config)
-    remember(
+    cache_predictions(
         SyntheticSet.load(task.synthetic),
         material.train,
         material.test,
         task.measurement,
         task.seed,
         device=task.device,
-        memory=Memory(task.cache),
+        cache=PredictionCache(task.cache),
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pydantic
 
 from distrack.errors import RunError
-from distrack.evaluate import EvaluationConfig, Report, planned
+from distrack.evaluate import EvaluationConfig, Report, measurements
 from distrack.runs import Run
 
 
@@ -43,5 +43,5 @@ def is_finished(run: Run, evaluation: EvaluationConfig | None) -> bool:
     if report is None:
         return False
     measured = {measurement.key for measurement in report.evaluations}
-    wanted = () if evaluation is None else planned(evaluation)
+    wanted = () if evaluation is None else measurements(evaluation)
     return measured.issuperset(measurement.key for measurement in wanted)

@@ -10,7 +10,7 @@ import torch
 
 from distrack.datasets.contract import Split
 from distrack.distill import DistillConfig, Distiller
-from distrack.evaluate import BASELINES, EVALUATORS, Evaluation, EvaluationConfig, evaluate, planned
+from distrack.evaluate import BASELINES, EVALUATORS, Evaluation, EvaluationConfig, evaluate, measurements
 from distrack.evaluate import inspect as inspected
 from distrack.images import RealImages
 from distrack.networks import NetworkConfig
@@ -36,9 +36,9 @@ def measured(images: Images, config: DistillConfig, cpu: torch.device) -> list[E
             distiller.synthetic_set(),
             images["train"],
             images["test"],
-            planned(EVERYTHING),
+            measurements(EVERYTHING),
             device=cpu,
-            watch=lambda _what, _share: None,
+            progress=lambda _what, _share: None,
         )
     )
 
@@ -58,7 +58,7 @@ def test_from_shuffled_labels_every_evaluator_and_baseline_is_at_chance(
     assert runs.keys() == plain.keys()
     # With the true labels each is far above what it has with shuffled ones, which is about a third.
     for key, accuracies in runs.items():
-        if EVALUATORS[key[0]].listens:
+        if EVALUATORS[key[0]].tests_tracks:
             continue  # it names the tracks, which bear the same shuffled labels
         assert plain[key] > 0.6, key
         assert np.mean(accuracies) < 0.55, key

@@ -12,8 +12,7 @@ from torch.nn.functional import one_hot
 
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig, augment, draw, mixup
 from distrack.datasets.contract import Split
-from distrack.evaluate import EVALUATORS, EvaluationConfig
-from distrack.evaluate.contract import TrainingSet
+from distrack.evaluate import EVALUATORS, EvaluationConfig, TrainingSet
 from distrack.images import RealImages
 from distrack.networks import NetworkConfig
 from distrack.randomness import generator

@@ -18,7 +18,7 @@ from distrack.datasets.contract import Split
 from distrack.distill import DistillConfig, Distiller, StepRecord
 from distrack.distill.initialisation import INITIALISATIONS, random_selection
 from distrack.errors import ConfigError, RunError
-from distrack.evaluate import EvaluationConfig, evaluate, planned
+from distrack.evaluate import EvaluationConfig, evaluate, measurements
 from distrack.features import Normalisation, build_feature
 from distrack.images import RealImages, real_images
 from distrack.networks import Network, build_network
@@ -415,9 +415,9 @@ def test_on_real_digits_one_track_a_class_beats_a_random_clip_by_more_than_the_s
         distiller.synthetic_set(),
         sides["train"],
         sides["test"],
-        planned(recipe),
+        measurements(recipe),
         device=cpu,
-        watch=lambda _what, _done: None,
+        progress=lambda _what, _done: None,
     )
     assert min(ours.accuracy.runs) > max(chance.accuracy.runs)
     assert ours.accuracy.mean - chance.accuracy.mean > ours.accuracy.std + chance.accuracy.std

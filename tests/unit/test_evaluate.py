@@ -21,11 +21,11 @@ from distrack.evaluate import (
     EvaluationConfig,
     Report,
     SplitReport,
+    TrainingSet,
     evaluate,
-    planned,
+    measurements,
     score,
 )
-from distrack.evaluate.contract import TrainingSet
 from distrack.images import RealImages
 from distrack.networks import NetworkConfig, build_network
 from distrack.randomness import derived_seed, generator
@@ -232,7 +232,7 @@ def test_a_class_that_is_never_predicted_counts_as_missed() -> None:
 
 def test_a_plan_has_each_evaluator_on_the_tracks_and_on_the_baselines_that_suit_it() -> None:
     config = EvaluationConfig(baselines=("random-selection", "class-mean", "full"))
-    assert [(asked.evaluator, asked.trained_on) for asked in planned(config)] == [
+    assert [(asked.evaluator, asked.trained_on) for asked in measurements(config)] == [
         ("random-cnn", "synthetic"),
         ("random-cnn", "random-selection"),
         ("random-cnn", "class-mean"),
@@ -241,7 +241,7 @@ def test_a_plan_has_each_evaluator_on_the_tracks_and_on_the_baselines_that_suit_
         ("prototype", "random-selection"),
         ("prototype", "class-mean"),
     ]
-    (only,) = planned(EvaluationConfig(evaluators=("prototype",), baselines=()))
+    (only,) = measurements(EvaluationConfig(evaluators=("prototype",), baselines=()))
     assert only.key == ("prototype", "synthetic", "convnet 32 x 3")
 
 
@@ -259,7 +259,7 @@ def test_an_evaluation_follows_its_plan_and_tells_how_far_it_is(
     synthetic: SyntheticSet, tiny_images: Images, recipe: EvaluationConfig, cpu: torch.device
 ) -> None:
     told: list[tuple[str, float]] = []
-    plan = planned(recipe)
+    plan = measurements(recipe)
     found = list(
         evaluate(
             synthetic,
@@ -267,7 +267,7 @@ def test_an_evaluation_follows_its_plan_and_tells_how_far_it_is(
             tiny_images["test"],
             plan,
             device=cpu,
-            watch=lambda what, done: told.append((what, done)),
+            progress=lambda what, done: told.append((what, done)),
         )
     )
     assert [scored.key for scored in found] == [asked.key for asked in plan]
@@ -294,9 +294,9 @@ def test_what_the_watcher_raises_ends_the_evaluation(
                 synthetic,
                 tiny_images["train"],
                 tiny_images["test"],
-                planned(recipe),
+                measurements(recipe),
                 device=cpu,
-                watch=stop,
+                progress=stop,
             )
         )
 

@@ -12,8 +12,7 @@ import torch
 from distrack import jobs, runs
 from distrack.audio import SAMPLE_RATE, Wave, decibels, level, loudness, read_clip
 from distrack.distill import SyntheticSet
-from distrack.evaluate.contract import class_means
-from distrack.images import load
+from distrack.images import class_means, load
 from distrack.inversion import inversion_error, invert
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.distillation import work as worker

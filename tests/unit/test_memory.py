@@ -10,7 +10,15 @@ import torch
 
 from distrack.datasets.contract import Split
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
-from distrack.evaluate import Asked, Evaluation, EvaluationConfig, Memory, evaluate, planned, remember
+from distrack.evaluate import (
+    Evaluation,
+    EvaluationConfig,
+    Measurement,
+    PredictionCache,
+    cache_predictions,
+    evaluate,
+    measurements,
+)
 from distrack.images import RealImages
 from distrack.networks import NetworkConfig
 
@@ -29,43 +37,43 @@ def synthetic(tiny_config: DistillConfig, tiny_images: Images, cpu: torch.device
 
 
 def measured(
-    synthetic: SyntheticSet, images: Images, config: EvaluationConfig, memory: Memory | None
+    synthetic: SyntheticSet, images: Images, config: EvaluationConfig, memory: PredictionCache | None
 ) -> list[Evaluation]:
     return list(
         evaluate(
             synthetic,
             images["train"],
             images["test"],
-            planned(config),
+            measurements(config),
             device=torch.device("cpu"),
-            watch=lambda _what, _share: None,
-            memory=memory,
+            progress=lambda _what, _share: None,
+            cache=memory,
         )
     )
 
 
-def kept(memory: Memory) -> set[str]:
+def kept(memory: PredictionCache) -> set[str]:
     return {path.name for path in memory.folder.glob("*")}
 
 
 def test_what_is_found_again_is_what_would_be_measured(
     synthetic: SyntheticSet, tiny_images: Images, tmp_path: Path
 ) -> None:
-    memory = Memory(tmp_path / "memory")
+    memory = PredictionCache(tmp_path / "memory")
     afresh = measured(synthetic, tiny_images, RECIPE, None)
     first = measured(synthetic, tiny_images, RECIPE, memory)
     before = kept(memory)
-    assert len(before) == 2 * len(planned(RECIPE))
+    assert len(before) == 2 * len(measurements(RECIPE))
     assert measured(synthetic, tiny_images, RECIPE, memory) == first == afresh
     assert kept(memory) == before
 
 
 def test_a_further_seed_is_one_more_network(synthetic: SyntheticSet, tiny_images: Images, tmp_path: Path) -> None:
-    memory = Memory(tmp_path)
+    memory = PredictionCache(tmp_path)
     first = measured(synthetic, tiny_images, RECIPE, memory)
     before = kept(memory)
     second = measured(synthetic, tiny_images, RECIPE.model_copy(update={"seeds": 3}), memory)
-    assert len(kept(memory) - before) == len(planned(RECIPE))
+    assert len(kept(memory) - before) == len(measurements(RECIPE))
     for two, three in zip(first, second, strict=True):
         assert three.accuracy.runs[:2] == two.accuracy.runs
 
@@ -73,7 +81,7 @@ def test_a_further_seed_is_one_more_network(synthetic: SyntheticSet, tiny_images
 def test_what_a_measurement_depends_on_is_measured_anew(
     synthetic: SyntheticSet, tiny_images: Images, tmp_path: Path
 ) -> None:
-    memory = Memory(tmp_path)
+    memory = PredictionCache(tmp_path)
     one = RECIPE.model_copy(update={"seeds": 1, "evaluators": ("random-cnn",)})
     train, test = tiny_images["train"], tiny_images["test"]
     measured(synthetic, tiny_images, one, memory)
@@ -97,31 +105,33 @@ def test_what_a_measurement_depends_on_is_measured_anew(
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"predictions": "x"}', b"[]", b"\xff"])
 def test_a_damaged_file_is_measured_again(damage: bytes, tmp_path: Path) -> None:
-    memory, what = Memory(tmp_path), {"seed": 1}
-    memory[what] = torch.tensor([0, 2, 1])
+    memory, what = PredictionCache(tmp_path), {"seed": 1}
+    memory.put(what, torch.tensor([0, 2, 1]))
     (file,) = tmp_path.iterdir()
-    found = memory[what]
+    found = memory.get(what)
     assert found is not None
     assert found.tolist() == [0, 2, 1]
     file.write_bytes(damage)
-    assert memory[what] is None
+    assert memory.get(what) is None
 
 
 def test_where_nothing_can_be_kept_the_work_goes_on(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    memory = Memory(tmp_path / "file" / "memory")
-    memory[{"seed": 1}] = torch.tensor([0])
-    assert memory[{"seed": 1}] is None
+    memory = PredictionCache(tmp_path / "file" / "memory")
+    memory.put({"seed": 1}, torch.tensor([0]))
+    assert memory.get({"seed": 1}) is None
 
 
 def test_what_one_measurement_remembers_the_evaluation_finds(
     synthetic: SyntheticSet, tiny_images: Images, tmp_path: Path, cpu: torch.device
 ) -> None:
-    memory = Memory(tmp_path)
+    memory = PredictionCache(tmp_path)
     config = RECIPE.model_copy(update={"learning_rates": (0.0001, 0.01)})
-    for asked in planned(config):
+    for asked in measurements(config):
         for seed in range(config.seeds):
-            remember(synthetic, tiny_images["train"], tiny_images["test"], asked, seed, device=cpu, memory=memory)
+            cache_predictions(
+                synthetic, tiny_images["train"], tiny_images["test"], asked, seed, device=cpu, cache=memory
+            )
     before = kept(memory)
     found = measured(synthetic, tiny_images, config, memory)
     assert kept(memory) == before
@@ -141,9 +151,9 @@ def test_the_rate_that_learns_is_chosen_and_no_test_clip_takes_part(
             synthetic,
             images["train"],
             images["test"],
-            [Asked("random-cnn", "full", config)],
+            [Measurement("random-cnn", "full", config.recipe, config.seeds)],
             device=cpu,
-            watch=lambda _what, _share: None,
+            progress=lambda _what, _share: None,
         )
         return found.learning_rate
 
@@ -160,7 +170,7 @@ def test_the_random_cnn_is_repeated_with_other_networks_and_nothing_else_is() ->
     config = EvaluationConfig(
         evaluators=("random-cnn", "prototype"), baselines=("full",), architectures=("LeNet", "convnet", "mlp")
     )
-    assert [asked.key for asked in planned(config)] == [
+    assert [asked.key for asked in measurements(config)] == [
         ("random-cnn", "synthetic", "convnet 32 x 3"),
         ("random-cnn", "full", "convnet 32 x 3"),
         ("random-cnn", "synthetic", "lenet 32 x 3"),
@@ -169,4 +179,4 @@ def test_the_random_cnn_is_repeated_with_other_networks_and_nothing_else_is() ->
         ("random-cnn", "full", "mlp 32 x 3"),
         ("prototype", "synthetic", "convnet 32 x 3"),
     ]
-    assert {asked.config.network.name for asked in planned(config)} == {"convnet", "lenet", "mlp"}
+    assert {asked.recipe.network.name for asked in measurements(config)} == {"convnet", "lenet", "mlp"}

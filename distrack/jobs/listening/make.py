@@ -18,9 +18,8 @@ from distrack.datasets import Index
 from distrack.distill import SyntheticSet
 from distrack.distill.initialisation import random_selection
 from distrack.errors import RunError, unknown
-from distrack.evaluate.contract import class_means
 from distrack.evaluate.memorisation import Nearest
-from distrack.images import RealImages
+from distrack.images import RealImages, class_means
 from distrack.inversion import INVERSIONS, at_level_of, inversion_error, invert
 from distrack.jobs.listening.sounds import Key, Kind, Listening, Source
 from distrack.jobs.results import track_file

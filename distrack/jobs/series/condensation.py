@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from distrack.errors import ConfigError, DistrackError
-from distrack.evaluate import Accuracy, EvaluationConfig, Report, planned
+from distrack.evaluate import Accuracy, EvaluationConfig, Report, measurements
 from distrack.jobs.contract import Job, Table, register
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.series.cells import Cell, Group, Tabulated, pooled
@@ -240,7 +240,7 @@ def possible(overrides: Overrides) -> tuple[float, ...]:
 
 def _check_measured(job: DistillJob, evaluation: EvaluationConfig | None) -> None:
     evaluator, sets = MEASURED
-    plan = () if evaluation is None else planned(evaluation)
+    plan = () if evaluation is None else measurements(evaluation)
     measured = {(measurement.evaluator, measurement.trained_on) for measurement in plan}
     lacking = [trained_on for trained_on in sets if (evaluator, trained_on) not in measured]
     if evaluation is None or lacking:

@@ -10,7 +10,7 @@ import streamlit as st
 from distrack import runs
 from distrack.distill import DistillConfig, SyntheticSet
 from distrack.errors import DistrackError, RunError
-from distrack.evaluate import BASELINES, EVALUATORS, Evaluation, EvaluationConfig, Report, compared
+from distrack.evaluate import BASELINES, EVALUATORS, Evaluation, EvaluationConfig, Report, comparisons
 from distrack.figures.accuracy import run_bars
 from distrack.figures.confusion import confusion_matrix
 from distrack.jobs.distillation import DistillJob
@@ -60,7 +60,7 @@ def show(run: runs.Run, report: Report) -> None:
 
 
 def _scores(report: Report) -> None:
-    gains = {(found.evaluator, found.network): found for found in compared(report.evaluations)}
+    gains = {(found.evaluator, found.network): found for found in comparisons(report.evaluations)}
     rows = []
     for e in report.evaluations:
         low, high = e.accuracy.interval or (None, None)
@@ -112,7 +112,7 @@ def _networks(report: Report) -> None:
 
 def _confusion(run: runs.Run, report: Report, classes: Sequence[str]) -> None:
     # What is examined on the tracks knows each class a handful of times.
-    found = {_said(e, report): e for e in report.evaluations if not EVALUATORS[e.evaluator].listens}
+    found = {_said(e, report): e for e in report.evaluations if not EVALUATORS[e.evaluator].tests_tracks}
     if not found:
         return
     st.subheader("What is taken for what")

@@ -1,29 +1,33 @@
-"""The linear probe: logistic regression on classical statistics of cepstra, a check that knows no network."""
+"""The linear probe: logistic regression on statistics of cepstral coefficients, a measurement without a network."""
 
 import torch
 import torchaudio
 from torch import Tensor
 
-from distrack.datasets.contract import Progress
-from distrack.evaluate.config import EvaluationConfig
-from distrack.evaluate.contract import EVALUATORS, Evaluator, Examined, TrainingSet
+from distrack.evaluate.contract import EVALUATORS, Evaluator
+from distrack.evaluate.recipe import Recipe
+from distrack.evaluate.training_set import LabelledImages, TrainingSet
+from distrack.progress import Progress
 
-# Of an image with more bands, so many cepstral coefficients; one with as many or fewer is taken as it is.
+# Cepstral coefficients of an image with more bands than this; the bands of a smaller image are its coefficients.
 _COEFFICIENTS = 20
 
 
 def linear_probe(
     training: TrainingSet,
-    test: Examined,
-    config: EvaluationConfig,  # noqa: ARG001
+    test: LabelledImages,
+    recipe: Recipe,  # noqa: ARG001
     *,
     clips: TrainingSet,  # noqa: ARG001
     seed: int,  # noqa: ARG001
     device: torch.device,
     progress: Progress,
 ) -> Tensor:
-    """Fits once, with no chance in it: seeds differ only where the training sets do."""
-    # Imported here: it takes longer than the fit.
+    """Fits a logistic regression. The fit is deterministic: seeds matter only where they select other clips.
+
+    Args and returns: see `distrack.evaluate.contract.Predict`. `recipe`, `clips` and `seed` are not used.
+    """
+    # Imported here because loading scikit-learn takes longer than the fit.
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -32,18 +36,18 @@ def linear_probe(
     examples = torch.cat([cepstral_statistics(images).cpu() for images, _ in training.batches(device)]).numpy()
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     model.fit(examples, training.labels.numpy())
-    found = [
+    predictions = [
         torch.from_numpy(model.predict(cepstral_statistics(images).cpu().numpy())) for images, _ in test.batches(device)
     ]
     progress(len(training), len(training))
-    return torch.cat(found)
+    return torch.cat(predictions)
 
 
 def cepstral_statistics(images: Tensor) -> Tensor:
-    """Mean and deviation over time of cepstral coefficients, and the mean size of their change from frame to frame.
+    """Mean and standard deviation over time of cepstral coefficients, and their mean absolute change between frames.
 
-    Of a log-mel image the coefficients are its MFCCs up to the normalisation; an MFCC image or a chromagram has
-    coefficients of its own.
+    The coefficients of a log-mel image are its MFCCs, up to the normalisation. The bands of an MFCC image or a
+    chromagram are used as they are.
 
     Shape:
         - images: ``[n, 1, bands, frames]``
@@ -63,5 +67,6 @@ def cepstral_statistics(images: Tensor) -> Tensor:
 
 
 EVALUATORS.add(
-    "linear-probe", Evaluator(linear_probe, lambda _: "cepstral statistics", "logistic regression, no network at all")
+    "linear-probe",
+    Evaluator(linear_probe, lambda _: "cepstral statistics", "Logistic regression on cepstral statistics"),
 )

@@ -1,0 +1,5 @@
+"""Baselines, one file each or one file for variants of one: adding a file adds a baseline."""
+
+from distrack.registry import discover
+
+discover(__name__, __path__)

@@ -1,0 +1,21 @@
+"""Baselines of as many real clips per class as there are tracks: random ones, herded ones, medoids."""
+
+from collections.abc import Callable
+
+from distrack.distill.initialisation import Initialisation, central, herd, random_selection
+from distrack.evaluate.contract import BASELINES, Baseline
+from distrack.evaluate.training_set import TrainingSet
+from distrack.images import RealImages
+from distrack.randomness import derived_seed
+
+
+def _selected_by(select: Initialisation) -> Callable[[RealImages, int, int], TrainingSet]:
+    def choose(train: RealImages, ipc: int, seed: int) -> TrainingSet:
+        return TrainingSet.of_clips(train, select(train, ipc, derived_seed(seed, "baseline")))
+
+    return choose
+
+
+BASELINES.add("random-selection", Baseline(_selected_by(random_selection), "Random clips"))
+BASELINES.add("herding", Baseline(_selected_by(herd), "Clips selected by herding: their mean is close to the class's"))
+BASELINES.add("k-means", Baseline(_selected_by(central), "Medoids of k-means clusters"))
