@@ -41,7 +41,7 @@ def test_every_run_is_listed_with_its_kind_and_state(earlier: Path) -> None:
     assert found == {
         "distilled": ("distillation", "done"),
         "stopped": ("distillation", "stopped"),
-        "swept-ipc1": ("distillation", "done"),
+        "swept-ipc1": ("distillation", "stopped"),
         "decomposed": ("decomposition", "done"),
     }
     (sweep,) = jobs.all_runs(earlier, "sweep")
