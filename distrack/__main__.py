@@ -1,15 +1,21 @@
-"""`python -m distrack`: the command."""
+"""`python -m distrack`, and the console script `distrack`: the command."""
 
 import sys
 
 from distrack.process_environment import compute_fast
 
-# Commands that compute.
+# Commands that compute; they start again in an environment in which that is fast.
 _WORKERS = frozenset({"prepare", "distill", "condense", "resume", "evaluate", "inspect", "listen", "decompose"})
 
-if __name__ == "__main__":  # a process that measures beside this one imports it too
+
+def main() -> None:
+    """Runs the command."""
     if len(sys.argv) > 1 and sys.argv[1] in _WORKERS:
         compute_fast("distrack")
-    from distrack.cli import main
+    from distrack.cli import main as command
 
+    command()
+
+
+if __name__ == "__main__":  # a process that measures beside this one imports this module too
     main()

@@ -75,7 +75,7 @@ def _command(kind: type[Job]) -> click.Command:
         kind.verb,
         params=[*parameters_of(kind.options()), *shared],
         callback=callback,
-        help=inspect.getdoc(kind),
+        help=(inspect.getdoc(kind) or kind.summary).partition("\n\nAttributes:")[0],
         short_help=kind.summary,
     )
 

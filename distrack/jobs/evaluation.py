@@ -83,6 +83,11 @@ class EvaluationJob(EvaluationConfig, FollowUp):
     report_type: ClassVar[type[Report]] = Report
 
     run: Annotated[str, Positional("RUN", many=True), Field(title="Run", description="Id of a finished run.")]
+    seeds: Annotated[
+        int,
+        Option("seeds", aliases=("evaluation-seeds",)),
+        Field(ge=1, le=100, title="Seeds", description="Networks that each accuracy is the mean of."),
+    ] = 3
     processes: Annotated[
         int,
         Option("jobs"),
