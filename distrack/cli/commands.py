@@ -229,15 +229,14 @@ def _show_comparison(entries: Any) -> None:
         rows = []
         for entry in group:
             for compared in entry.comparisons.values():
-                accuracy, interval = compared.tracks, compared.tracks.interval
                 rows.append(
                     (
                         entry.run.id,
                         compared.evaluator,
                         compared.network,
                         f"{entry.report.floats_per_class:,}",
-                        f"{accuracy.mean:.3f} ± {accuracy.std:.3f} ({len(accuracy.runs)})",
-                        "" if interval is None else "{:.3f}-{:.3f}".format(*interval),
+                        compared.tracks.text,
+                        compared.tracks.interval_text,
                         "" if compared.gain is None else f"{compared.gain:+.3f}",
                         "" if compared.lost is None else f"{compared.lost:.3f}",
                         "" if compared.recovered is None else f"{compared.recovered:.1%}",

@@ -10,6 +10,11 @@ from distrack.networks import NETWORKS
 from distrack.registry import NameIn
 from distrack.validation import Option
 
+Seeds = Annotated[
+    int,
+    Field(ge=1, le=100, title="Seeds", description="Evaluation runs per result, each with a seed of its own."),
+]
+
 
 class EvaluationConfig(Recipe):
     """What is measured of a synthetic set, and the recipe of all measurements."""
@@ -24,11 +29,7 @@ class EvaluationConfig(Recipe):
         Option("baselines"),
         Field(title="Baselines", description="Real clips that are measured in the place of the tracks."),
     ] = ("random-selection", "class-mean")
-    seeds: Annotated[
-        int,
-        Option("evaluation-seeds"),
-        Field(ge=1, le=100, title="Seeds", description="Evaluation runs per result."),
-    ] = 3
+    seeds: Seeds = 3
     architectures: Annotated[
         tuple[Annotated[str, NameIn(NETWORKS)], ...],
         Field(

@@ -20,6 +20,7 @@ from distrack.evaluate import (
     evaluate,
     measurements,
 )
+from distrack.evaluate.config import Seeds
 from distrack.images import Material, load
 from distrack.jobs.contract import Job, Table, job_of, register
 from distrack.jobs.evaluation_pool import measure_in_processes
@@ -83,11 +84,8 @@ class EvaluationJob(EvaluationConfig, FollowUp):
     report_type: ClassVar[type[Report]] = Report
 
     run: Annotated[str, Positional("RUN", many=True), Field(title="Run", description="Id of a finished run.")]
-    seeds: Annotated[
-        int,
-        Option("seeds", aliases=("evaluation-seeds",)),
-        Field(ge=1, le=100, title="Seeds", description="Networks that each accuracy is the mean of."),
-    ] = 3
+    # A distillation has seeds of its own: only here does the short name mean those of the evaluation.
+    seeds: Annotated[Seeds, Option("seeds", ("evaluation-seeds",))] = 3
     processes: Annotated[
         int,
         Option("jobs"),
@@ -209,13 +207,7 @@ def evaluate_tracks(
     ):
         done[measured.key] = measured
         write_report(run, config, device, session, material, synthetic, tuple(done.values()))
-        log.info(
-            "%s on %s: accuracy %.3f +- %.3f",
-            measured.evaluator,
-            measured.trained_on,
-            measured.accuracy.mean,
-            measured.accuracy.std,
-        )
+        log.info("%s on %s: accuracy %s", measured.evaluator, measured.trained_on, measured.accuracy.text)
     return write_report(run, config, device, session, material, synthetic, tuple(done.values()))
 
 
@@ -270,7 +262,7 @@ def report_table(report: Report, run_id: str) -> Table:
         (
             measured.evaluator,
             measured.trained_on,
-            f"{measured.accuracy.mean:.3f} ± {measured.accuracy.std:.3f} ({len(measured.accuracy.runs)})",
+            measured.accuracy.text,
             f"{measured.macro_f1:.3f}",
         )
         for measured in report.evaluations

@@ -188,8 +188,7 @@ class CondenseJob(Grid, Series):
             cells += ["" if count is None else f"{count:,}" for count in (row.rendered_per_class, row.floats_per_class)]
             cells += ["" if row.test is None else f"{row.test:,}"]
             for accuracy in (row.synthetic, row.random_selection):
-                text = accuracy and f"{accuracy.mean:.3f} ± {accuracy.std:.3f} ({len(accuracy.runs)})"
-                cells.append(text or "")
+                cells.append("" if accuracy is None else accuracy.text)
             rows.append((*cells, "" if row.gain is None else f"{row.gain:+.3f}"))
         columns = ("seconds", "tracks", "rendered", "floats", "test clips", "synthetic", "random selection", "gain")
         title = f"{run_id}: {report.budget_seconds:g} s of tracks per class, accuracy by {report.evaluator}"

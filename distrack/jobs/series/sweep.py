@@ -217,7 +217,6 @@ class SweepJob(Series):
         tested = f"{sum(report.test.values()):,} test clips disjoint by {report.disjoint_by}"
         rows = []
         for row in report.rows:
-            interval = row.accuracy.interval
             rows.append(
                 (
                     str(row.tracks_per_class),
@@ -225,8 +224,8 @@ class SweepJob(Series):
                     row.evaluator,
                     row.trained_on,
                     row.network,
-                    f"{row.accuracy.mean:.3f} ± {row.accuracy.std:.3f} ({len(row.accuracy.runs)})",
-                    "" if interval is None else "{:.3f}-{:.3f}".format(*interval),
+                    row.accuracy.text,
+                    row.accuracy.interval_text,
                     "" if row.gain is None else f"{row.gain:+.3f}",
                     f"{row.macro_f1:.3f}",
                 )

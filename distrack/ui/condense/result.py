@@ -47,16 +47,13 @@ def _result(run: runs.Run) -> None:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    def spread(found: Any) -> str:
-        return f"{found.mean:.3f} ± {found.std:.3f} ({len(found.runs)})"
-
     return {
         "seconds a track": f"{row.seconds_per_track:g}",
         "tracks per class": row.tracks_per_class,
         "rendered": row.rendered_per_class,
         "floats per class": f"{row.floats_per_class:,}",
-        "distilled tracks": spread(row.synthetic),
-        "random clips": spread(row.random_selection),
+        "distilled tracks": "" if row.synthetic is None else row.synthetic.text,
+        "random clips": "" if row.random_selection is None else row.random_selection.text,
         "gain": f"{row.gain or 0.0:+.3f}",
         "test clips": row.test,
     }

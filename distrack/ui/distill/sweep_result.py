@@ -49,14 +49,13 @@ def _counts(rows: Sequence[SweepRow]) -> list[int]:
 
 
 def _row(row: SweepRow) -> dict[str, Any]:
-    interval = row.accuracy.interval
     return {
         "tracks per class": row.tracks_per_class,
         "floats per class": f"{row.floats_per_class:,}",
         "evaluator": row.evaluator,
         "trained on": row.trained_on,
-        "accuracy": f"{row.accuracy.mean:.3f} ± {row.accuracy.std:.3f} ({len(row.accuracy.runs)})",
-        "95 %": "" if interval is None else "{:.3f} to {:.3f}".format(*interval),
+        "accuracy": row.accuracy.text,
+        "95 %": row.accuracy.interval_text,
         "gain": "" if row.gain is None else f"{row.gain:+.3f}",
         "macro F1": f"{row.macro_f1:.3f}",
         "network": row.network,
