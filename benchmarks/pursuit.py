@@ -1,7 +1,7 @@
-"""How near matching pursuit comes to real music, how long that takes, and on what the time depends.
+"""Quality and speed of matching pursuit on real music, and what its time depends on.
 
-Writes `pursuit.md`: spectral convergence of four segments of 1.5 s at 22.05 kHz with 64 and with 204 atoms, plain,
-orthogonal, and of other shapes; a thousand atoms of 10 s; and the cost of an atom over their number and the length.
+Writes `pursuit.md`: spectral convergence of four segments of 1.5 s at 22.05 kHz with 64 and with 204 atoms of every
+type, plain and orthogonal; a thousand atoms of 10 s; and the time per atom by their number and by the clip's length.
 
     python -m benchmarks.pursuit --music FOLDER
 """
@@ -23,9 +23,10 @@ compute_fast("benchmarks.pursuit")
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
-from distrack.decompose import DECOMPOSERS, DecomposeConfig, Events, render, snr_db, spectral_convergence
+from distrack.arrays import Floats
+from distrack.decompose import DecomposeConfig, Events, render, snr_db, spectral_convergence
+from distrack.decompose.pursuit.config import PursuitConfig
 
 TABLE = Path(__file__).with_suffix(".md")
 RATE, SECONDS, COUNTS = 22_050, 1.5, (64, 204)
@@ -35,7 +36,7 @@ SEGMENTS = {
     "vibraphone": ("vibe_ace.ogg", 10.0),
     "trumpet": ("solo_trumpet.ogg", 1.0),
 }
-WAYS: dict[str, dict[str, Any]] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "Gabor": {},
     "Gabor, orthogonal": {"orthogonal": True},
     "damped": {"atoms": "damped"},
@@ -47,20 +48,23 @@ WAYS: dict[str, dict[str, Any]] = {
 LENGTHS = (5.0, 10.0, 20.0, 40.0)
 MANY = 1000
 
-Floats = NDArray[np.float32]
-
 
 class Result(NamedTuple):
-    """One clip taken apart."""
+    """The decomposition of one clip.
+
+    Attributes:
+        events: the atoms.
+        seconds: time of the decomposition.
+        times: seconds from the start to each atom.
+    """
 
     events: Events
     seconds: float
-    # After each atom, since the beginning.
     times: list[float]
 
 
 def segment(folder: Path, name: str, seconds: float) -> Floats:
-    """A piece of a recording in mono, ``[1, samples]``."""
+    """A segment of a recording in mono, ``[1, samples]``."""
     file, start = SEGMENTS[name]
     with soundfile.SoundFile(folder / file) as sound:
         sound.seek(round(start * sound.samplerate))
@@ -69,11 +73,11 @@ def segment(folder: Path, name: str, seconds: float) -> Floats:
     return np.ascontiguousarray(resampled[None], dtype=np.float32)
 
 
-def taken_apart(wave: Floats, events: int, how: dict[str, Any]) -> Result:
-    """Runs the method to its end."""
-    config = DecomposeConfig(method="matching-pursuit", events=events, pursuit=how)
+def decomposed(wave: Floats, events: int, settings: dict[str, Any]) -> Result:
+    """Runs a matching pursuit to its end."""
+    config = DecomposeConfig(method=PursuitConfig(**settings), events=events)
     began, times = time.perf_counter(), []
-    decomposer = DECOMPOSERS["matching-pursuit"](wave, RATE, config)
+    decomposer = config.decomposer(wave, RATE)
     for progress in decomposer:
         if progress.events:
             times.append(time.perf_counter() - began)
@@ -81,34 +85,33 @@ def taken_apart(wave: Floats, events: int, how: dict[str, Any]) -> Result:
 
 
 def quality(folder: Path) -> list[str]:
-    """The first table: every way, every segment, both numbers of atoms."""
+    """The first table: every variant, every segment, both numbers of atoms."""
     lines = ["| atoms | events | floats | " + " | ".join(SEGMENTS) + " | mean | SNR, dB | seconds |"]
     lines.append("|---" * (lines[0].count("|") - 1) + "|")
-    for title, how in WAYS.items():
+    for title, settings in VARIANTS.items():
         for count in COUNTS:
-            found, levels, seconds, floats = [], [], [], 0
+            distances, levels, seconds, floats = [], [], [], 0
             for name in SEGMENTS:
                 wave = segment(folder, name, SECONDS)
-                result = taken_apart(wave, count, how)
+                result = decomposed(wave, count, settings)
                 sound = render(result.events)
-                found.append(spectral_convergence(wave, sound))
+                distances.append(spectral_convergence(wave, sound))
                 levels.append(snr_db(wave, sound))
                 seconds.append(result.seconds)
                 floats = result.events.floats
-            each = " | ".join(f"{value:.3f}" for value in found)
+            each = " | ".join(f"{value:.3f}" for value in distances)
             snr = f"{np.mean(levels):.1f} ({min(levels):.1f} to {max(levels):.1f})"
-            row = (
-                f"| {title} | {count} | {floats} | {each} | **{np.mean(found):.3f}** | {snr} | {np.mean(seconds):.2f} |"
-            )
+            mean = f"**{np.mean(distances):.3f}**"
+            row = f"| {title} | {count} | {floats} | {each} | {mean} | {snr} | {np.mean(seconds):.2f} |"
             print(row, flush=True)
             lines.append(row)
     return lines
 
 
 def many(folder: Path, name: str) -> str:
-    """A row of the second table: a thousand atoms of 10 s, in a process of its own for the sake of its memory."""
+    """A row of the second table: a thousand atoms of 10 s. Its process must do nothing else, as memory is measured."""
     wave = segment(folder, name, 10.0)
-    result = taken_apart(wave, MANY, {})
+    result = decomposed(wave, MANY, {})
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     began = time.perf_counter()
     sound = render(result.events)
@@ -122,10 +125,10 @@ def many(folder: Path, name: str) -> str:
 
 
 def lengths(folder: Path) -> list[str]:
-    """The third table: 200 atoms of clips that are longer and longer."""
+    """The third table: 200 atoms of clips of several lengths."""
     lines = ["| seconds of sound | before the first atom, ms | an atom, ms |", "|---|---|---|"]
     for seconds in LENGTHS:
-        result = taken_apart(segment(folder, "string orchestra", seconds), 200, {})
+        result = decomposed(segment(folder, "string orchestra", seconds), 200, {})
         cost = 1000 * (result.times[-1] - result.times[0]) / (len(result.times) - 1)
         lines.append(f"| {seconds:g} | {1000 * result.times[0]:.0f} | {cost:.1f} |")
         print(lines[-1], flush=True)

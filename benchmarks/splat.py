@@ -1,4 +1,4 @@
-"""How near 64 splats come to real music, how long that takes, and what is lost with every fifth of them.
+"""Quality and speed of splatting on real music with 64 events, and the quality without a fifth of them.
 
 Writes `splat.md`: spectral convergence before and after gradient descent, for four segments of 1.5 s at 22.05 kHz, and
 the same with a fifth of the events removed on the way.
@@ -20,12 +20,13 @@ compute_fast("benchmarks.splat")
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
-from distrack.decompose import DECOMPOSERS, DecomposeConfig, Events, render, snr_db, spectral_convergence
+from distrack.arrays import Floats
+from distrack.decompose import DecomposeConfig, Events, remove, render, snr_db, spectral_convergence
+from distrack.decompose.budget import Budget
 from distrack.decompose.splat.config import SplatConfig
-from distrack.decompose.splat.fit import PRUNE_AT, Splatter
-from distrack.decompose.splat.prune import pruned
+from distrack.decompose.splat.decomposer import PRUNE_AT, Splatter
+from distrack.decompose.splat.prune import least_important
 
 TABLE = Path(__file__).with_suffix(".md")
 RATE, SECONDS, SHARE = 22_050, 1.5, 0.2
@@ -38,7 +39,7 @@ SEGMENTS = {
 _HEADER = (
     "| segment | floats | loss | found | fitted | SNR, dB | seconds | rendered in, ms | pruned | cut off | pursuit |"
 )
-_SAID = """\
+_EXPLANATION = """\
 Spectral convergence (`distrack.decompose.quality`; lower is nearer) as *found*, before gradient descent, and as
 *fitted*; *pruned* is with a fifth of the events removed after 40 % of the iterations and the rest fitted on, *cut off*
 with a fifth removed at the end and nothing fitted after. Loss: of the first and of the last iteration. Seconds: all of
@@ -61,7 +62,7 @@ class Row(NamedTuple):
     pursuit: float
 
 
-def segment(folder: Path, name: str) -> NDArray[np.float32]:
+def segment(folder: Path, name: str) -> Floats:
     """A second and a half of mono, ``[1, samples]``."""
     file, start = SEGMENTS[name]
     wave, rate = soundfile.read(folder / file, always_2d=True, dtype="float32")
@@ -70,15 +71,15 @@ def segment(folder: Path, name: str) -> NDArray[np.float32]:
     return np.ascontiguousarray(resampled[None], dtype=np.float32)
 
 
-def distance(wave: NDArray[np.float32], events: Events) -> float:
-    """Spectral convergence of what is rendered of the events."""
+def distance(wave: Floats, events: Events) -> float:
+    """Spectral convergence of the events' sound."""
     return spectral_convergence(wave, render(events))
 
 
-def measured(wave: NDArray[np.float32], events: int, iterations: int) -> Row:
-    """Fits once without pruning, and from 40 % on once more with it."""
-    config = DecomposeConfig(method="splat", events=events, splat=SplatConfig(iterations=iterations))
-    fit = Splatter(wave, RATE, config)
+def measured(wave: Floats, events: int, iterations: int) -> Row:
+    """Fits once without pruning, then once more with pruning from its step on."""
+    settings, budget = SplatConfig(iterations=iterations), Budget(events=events)
+    fit = Splatter(wave, RATE, budget, settings)
     losses, found, middle = [], 0.0, fit.state()
     began, aside = time.perf_counter(), 0.0
     for progress in fit:
@@ -92,8 +93,7 @@ def measured(wave: NDArray[np.float32], events: int, iterations: int) -> Row:
         aside += time.perf_counter() - paused
     seconds = time.perf_counter() - began - aside
     whole = fit.events()
-    shorter = config.model_copy(update={"splat": SplatConfig(iterations=iterations, prune=SHARE)})
-    other = Splatter(wave, RATE, shorter)
+    other = Splatter(wave, RATE, budget, settings.model_copy(update={"prune": SHARE}))
     other.restore(middle)
     for _ in other:
         pass
@@ -112,16 +112,16 @@ def measured(wave: NDArray[np.float32], events: int, iterations: int) -> Row:
         seconds,
         1000 * min(times),
         distance(wave, other.events()),
-        distance(wave, pruned(whole, wave, SHARE)),
+        distance(wave, remove(whole, least_important(whole, wave, round(SHARE * len(whole))))),
         _pursuit(wave, whole.floats),
     )
 
 
-def _pursuit(wave: NDArray[np.float32], floats: int) -> float:
-    made = DECOMPOSERS["matching-pursuit"](wave, RATE, DecomposeConfig(events=floats // 5))
-    for _ in made:
+def _pursuit(wave: Floats, floats: int) -> float:
+    pursuit = DecomposeConfig(events=floats // 5).decomposer(wave, RATE)
+    for _ in pursuit:
         pass
-    return distance(wave, made.events())
+    return distance(wave, pursuit.events())
 
 
 def main() -> None:
@@ -150,7 +150,7 @@ def main() -> None:
     )
     machine = f"{os.cpu_count()} cores of {platform.machine()}, shared with other work."
     table = "\n".join([_HEADER, "|---" * (_HEADER.count("|") - 1) + "|", *lines])
-    TABLE.write_text(f"# Splats of real music\n\n`{command}`; {machine}\n\n{_SAID}\n\n{table}\n")
+    TABLE.write_text(f"# Splats of real music\n\n`{command}`; {machine}\n\n{_EXPLANATION}\n\n{table}\n")
 
 
 def _line(name: str, row: Row) -> str:

@@ -4,12 +4,21 @@
 steps of a small run.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
+Order = Literal["torch", "published"]
+
 
 def adam_step(
-    gradient: Tensor, memory: dict[str, Tensor], *, betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8
+    gradient: Tensor,
+    memory: dict[str, Tensor],
+    *,
+    betas: tuple[float, float] = (0.9, 0.999),
+    epsilon: float = 1e-8,
+    order: Order = "torch",
 ) -> Tensor:
     """One step at a learning rate of 1, to be subtracted from the parameters.
 
@@ -19,6 +28,8 @@ def adam_step(
             shape, and the number "step" of steps taken. Empty before the first step.
         betas: decay rates of the mean of the gradient and of its square.
         epsilon: added to the root of the mean square.
+        order: order of the operations, that of `torch.optim.Adam` or that of the publication. The results differ by
+            rounding only, but over hundreds of steps that is visible in the last bits, so a caller stays with one.
 
     Shape:
         - returns: as the gradient
@@ -35,9 +46,15 @@ def adam_step(
     square = memory.setdefault("square", torch.zeros_like(gradient))
     step = memory.setdefault("step", torch.zeros((), device="cpu"))
     step += 1
+    count = float(step)
+    if order == "published":
+        mean.mul_(first).add_((1 - first) * gradient)
+        square.mul_(second).add_((1 - second) * gradient.square())
+        root = (square / (1 - second**count)).sqrt()
+        published: Tensor = mean / (1 - first**count) / (root + epsilon)
+        return published
     mean.lerp_(gradient, 1 - first)
     square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-    count = float(step)
     scale = (square.sqrt() / (1 - second**count) ** 0.5).add_(epsilon)
     direction: Tensor = mean / scale.mul_(1 - first**count)
     return direction

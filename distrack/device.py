@@ -46,3 +46,17 @@ def one_thread_each(device: torch.device) -> Iterator[int]:
         _THREADS.pop()
         if not _THREADS:
             torch.set_num_threads(threads)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Lets torch compute with one thread inside the block, for work in pieces that fit the processor's cache.
+
+    Such a piece is done sooner than a second thread wakes up, and the result does not depend on the number of cores.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -69,7 +69,7 @@ class Tone(Kind):
     def coloured(self, events: Events, which: Mask, octaves: float) -> Floats:
         return self._times(events, "bright", which, 2**octaves)
 
-    def between(self, one: Floats, other: Floats, share: float) -> Floats:
+    def interpolated(self, one: Floats, other: Floats, share: float) -> Floats:
         rows = (1 - share) * one + share * other
         rows[:, [1, 3]] = one[:, [1, 3]] ** (1 - share) * other[:, [1, 3]] ** share
         return rows.astype(np.float32)

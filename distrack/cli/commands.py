@@ -296,10 +296,10 @@ def export(
 )
 def render(events: Path, to: Path, room: str | None, wet: float | None, tail: bool) -> None:
     """Renders a file of events, `events.safetensors` of a decomposition, to sound, to notes, or to JSON."""
-    from distrack.decompose import Events, files, known_rooms, room_named, with_room
+    from distrack.decompose import formats, known_rooms, room_named, storage, with_room
     from distrack.decompose import wet as with_wet
 
-    loaded = Events.load(events)
+    loaded = storage.load(events)
     if room is not None:
         place = Path(room) if Path(room).is_file() else room_named(room, known_rooms(settings().impulse_response_path))
         loaded = with_room(loaded, place, wet=0.3 if wet is None else wet)
@@ -307,7 +307,7 @@ def render(events: Path, to: Path, room: str | None, wet: float | None, tail: bo
         raise ConfigError(f"wet {wet:g}: name a room that the sound goes through: --room")
     elif wet is not None:
         loaded = with_wet(loaded, share=wet)
-    click.echo(files.save(loaded, to, tail=tail).said)
+    click.echo(formats.save(loaded, to, tail=tail).summary)
 
 
 @app.command("app")

@@ -1,10 +1,20 @@
-"""Decomposition: a clip as a few dozen events that can be moved like notes."""
+"""Decomposition: a sound becomes a few dozen events, which can be edited like notes.
 
-from distrack.decompose import pursuit, splat  # noqa: F401
+Every module and folder here is imported, so that its methods, kinds of event and edits are registered: adding one is
+adding a file.
+"""
+
 from distrack.decompose.combining import mix, morph
 from distrack.decompose.config import DecomposeConfig
-from distrack.decompose.decomposer import DECOMPOSERS, KINDS, Box, Column, Decomposer, Kind, Progress
-from distrack.decompose.editing import (
+from distrack.decompose.decomposer import DECOMPOSERS, Decomposer, Method, Progress
+from distrack.decompose.edits import EDITS, Edit, History, apply
+from distrack.decompose.events import KINDS, Box, Column, Events, Kind
+from distrack.decompose.midi import Midi, to_midi
+from distrack.decompose.quality import snr_db, spectral_convergence
+from distrack.decompose.rendering import RenderedFile, render, render_to, soloed
+from distrack.decompose.rooms import known_rooms, room_named, with_room
+from distrack.decompose.selecting import in_box, in_pitch, mask, strongest
+from distrack.decompose.transforms import (
     colour,
     copy,
     decay,
@@ -20,13 +30,7 @@ from distrack.decompose.editing import (
     unmute,
     wet,
 )
-from distrack.decompose.edits import EDITS, Edit, History, apply
-from distrack.decompose.events import Events
-from distrack.decompose.midi import Midi, to_midi
-from distrack.decompose.quality import snr_db, spectral_convergence
-from distrack.decompose.rendering import Written, render, render_to, soloed
-from distrack.decompose.rooms import known_rooms, room_named, with_room
-from distrack.decompose.selecting import in_box, in_pitch, mask, strongest
+from distrack.registry import discover
 
 __all__ = [
     "DECOMPOSERS",
@@ -40,9 +44,10 @@ __all__ = [
     "Events",
     "History",
     "Kind",
+    "Method",
     "Midi",
     "Progress",
-    "Written",
+    "RenderedFile",
     "apply",
     "colour",
     "copy",
@@ -74,3 +79,5 @@ __all__ = [
     "wet",
     "with_room",
 ]
+
+discover(__name__, __path__)

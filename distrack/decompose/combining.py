@@ -1,39 +1,39 @@
-"""Two clips' events as one: mixed, and on the way from one to the other."""
+"""Edits that combine the events of two clips: a mix, and a morph from one to the other."""
 
 from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 from scipy.optimize import linear_sum_assignment
 
-from distrack.decompose.editing import Seconds, Share, joined, louder, move, rows
+from distrack.arrays import Doubles, Floats, Integers
 from distrack.decompose.edits import edit
 from distrack.decompose.events import Events
 from distrack.decompose.rendering import render
+from distrack.decompose.transforms import Seconds, Share, amplified, joined, move
 from distrack.errors import EventsError
 
-Floats = NDArray[np.float32]
-
-# The matching looks at every pair, and its time grows with the third power.
+# The time of the matching grows with the third power of the number of events.
 MOST_MATCHED = 2_000
 
 
 @edit("mix", takes="events")
 def mix(events: Events, other: Events, *, seconds: Seconds = 0.0) -> Events:
-    """Another clip's events beside these, as long as the longer of both.
+    """Add another clip's events.
+
+    The result is as long as the longer clip.
 
     Args:
-        seconds: by which the other clip begins later.
+        seconds: how much later the other clip begins.
 
     Raises:
-        EventsError: they differ in kind, rate, channels, dictionary, settings or room, or in a seed that is heard.
+        EventsError: they differ in kind, sample rate, channels, dictionary, settings, room, or a seed that matters.
     """
     _refuse_different(events, other, "mix")
     later = move(_seeded(other, events.seed), seconds=seconds)
     if events.room is not None and other.room is not None and not _equal(events.room, other.room):
-        raise EventsError("mix: two rooms: a clip is heard in one, so give both the same, or take one of them away")
+        raise EventsError("mix: two rooms: a clip has one, so give both clips the same room, or remove one")
     length = max(events.samples, other.samples + max(round(seconds * events.sample_rate), 0))
     both = joined(_dry_without_room(events), _dry_without_room(later))
     return replace(both, samples=length, room=events.room if events.room is not None else other.room)
@@ -48,18 +48,19 @@ def morph(
     near_seconds: Annotated[float, Field(gt=0, le=600)] = 0.25,
     near_octaves: Annotated[float, Field(gt=0, le=20)] = 1.0,
 ) -> Events:
-    """On the way from these events to another clip's: matched ones glide, the others fade out and in.
+    """Morph towards another clip.
 
-    Events are matched so that the sum of their distances is the least; distances in time and in pitch are counted in
-    units of the two arguments. A pair farther than two units apart is none: its events cost one unit each as they
-    fade. Muted events take no part.
+    Matched events glide from one to the other; the rest fade out or in. The matching has the smallest sum of distances,
+    where a distance of `near_seconds` in time or of `near_octaves` in pitch counts as 1. Events more than 2 apart are
+    not matched: each of them counts as 1. Muted events are left out.
 
     Args:
-        share: 0 gives these events, 1 the others, exactly.
-        near_seconds, near_octaves: a distance that counts as one.
+        share: 0 gives exactly these events, 1 exactly the other ones.
+        near_seconds: unit of the distance in time.
+        near_octaves: unit of the distance in pitch.
 
     Raises:
-        EventsError: as `mix`, except that rooms may differ: one fades into the other; or too many events.
+        EventsError: as `mix`, except that rooms may differ (one fades into the other); or too many events.
 
     Source:
         Kuhn, "The Hungarian Method for the Assignment Problem", Naval Research Logistics Quarterly 2, 1955; as
@@ -72,65 +73,63 @@ def morph(
     if share == 1:
         return other
     room = _room_between(events.room, other.room, share)
-    one, other = _heard(_dry_without_room(events)), _heard(_dry_without_room(other))
+    one, other = (_unmuted(_dry_without_room(side)) for side in (events, other))
     if max(len(one), len(other)) > MOST_MATCHED:
         raise EventsError(
-            f"morph: {len(one)} and {len(other)} events: at most {MOST_MATCHED} can be matched; keep the strongest"
+            f"morph: {len(one)} and {len(other)} events: at most {MOST_MATCHED} can be matched; remove the weakest"
         )
     pairs, partners = matched(one, other, near_seconds=near_seconds, near_octaves=near_octaves)
     gliding = replace(
-        rows(one, pairs),
-        parameters=one.how.between(one.parameters[pairs], other.parameters[partners], share),
+        one.rows(pairs),
+        parameters=one.kind.interpolated(one.parameters[pairs], other.parameters[partners], share),
         wet=((1 - share) * one.wet[pairs] + share * other.wet[partners]).astype(np.float32),
     )
-    leaving = rows(one, np.setdiff1d(np.arange(len(one)), pairs))
-    coming = rows(other, np.setdiff1d(np.arange(len(other)), partners))
-    leaving = louder(leaving, np.full(len(leaving), 1 - share))
-    coming = louder(coming, np.full(len(coming), share))
+    fading_out = one.rows(np.setdiff1d(np.arange(len(one)), pairs))
+    fading_in = other.rows(np.setdiff1d(np.arange(len(other)), partners))
+    fading_out = amplified(fading_out, np.full(len(fading_out), 1 - share))
+    fading_in = amplified(fading_in, np.full(len(fading_in), share))
     samples = round((1 - share) * one.samples + share * other.samples)
-    return replace(joined(joined(gliding, leaving), coming), samples=samples, room=room)
+    return replace(joined(joined(gliding, fading_out), fading_in), samples=samples, room=room)
 
 
-def matched(
-    one: Events, other: Events, *, near_seconds: float, near_octaves: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which events of one clip become which of another.
+def matched(one: Events, other: Events, *, near_seconds: float, near_octaves: float) -> tuple[Integers, Integers]:
+    """The pairs of events of two clips that a morph connects.
 
     Shape:
-        - returns: ``[pairs]`` and ``[pairs]``: numbers in `one`, in rising order, and in `other`
+        - returns: ``[pairs]`` and ``[pairs]``: numbers of events in `one`, in rising order, and in `other`
     """
-    where, there = _places(one, near_seconds, near_octaves), _places(other, near_seconds, near_octaves)
-    distances = np.abs(where[:, None] - there[None]).sum(axis=2)
-    # At two units a pair costs what its events cost alone, so what lies beyond needs no place of its own in the matrix.
+    here, there = (_positions(side, near_seconds, near_octaves) for side in (one, other))
+    distances = np.abs(here[:, None] - there[None]).sum(axis=2)
+    # A pair at a distance of 2 costs as much as two events alone, so all larger distances are equal.
     first, second = linear_sum_assignment(np.minimum(distances, 2.0))
     near = distances[first, second] < 2.0
     return first[near], second[near]
 
 
-def _places(events: Events, near_seconds: float, near_octaves: float) -> NDArray[np.float64]:
-    box = events.how.boxes(events)
-    # What has no pitch stands in the middle of its band; an edge at 0 Hz has no logarithm.
-    middle = np.sqrt(np.maximum(box.low, 1.0).astype(np.float64) * np.maximum(box.high, 1.0))
-    pitch = np.where(box.pitch > 0, box.pitch, middle)
-    return np.stack([box.onset / near_seconds, np.log2(pitch) / near_octaves], axis=1)
+def _positions(events: Events, near_seconds: float, near_octaves: float) -> Doubles:
+    box = events.kind.boxes(events)
+    return np.stack([box.onset / near_seconds, np.log2(box.centre) / near_octaves], axis=1)
 
 
 def _refuse_different(one: Events, other: Events, name: str) -> None:
-    if one.kind != other.kind:
-        raise EventsError(f"{name}: {one.kind} and {other.kind} events: take both clips apart by the same method")
+    if one.kind_name != other.kind_name:
+        raise EventsError(
+            f"{name}: {one.kind_name} and {other.kind_name} events: decompose both clips with the same method"
+        )
     if one.sample_rate != other.sample_rate:
         raise EventsError(
-            f"{name}: {one.sample_rate} and {other.sample_rate} Hz: take one clip apart again with "
+            f"{name}: {one.sample_rate} and {other.sample_rate} Hz: decompose one clip again with "
             f"--sample-rate {one.sample_rate}"
         )
     if one.channels != other.channels:
         raise EventsError(
-            f"{name}: {one.channels} and {other.channels} channels: take both apart in mono, or in stereo"
+            f"{name}: {one.channels} and {other.channels} channels: decompose both in mono, or both in stereo"
         )
-    if set(one.kept) != set(other.kept) or not all(_equal(one.kept[key], other.kept[key]) for key in one.kept):
+    equal = one.shared.keys() == other.shared.keys()
+    if not equal or not all(_equal(one.shared[key], other.shared[key]) for key in one.shared):
         raise EventsError(
-            f"{name}: their events are made of different waveforms, each learnt from its own clip: take both apart "
-            "with a dictionary that is not learnt"
+            f"{name}: their events are made of different waveforms, each learned from its own clip: decompose both "
+            "with atoms that are not learned"
         )
     differ = sorted(
         key
@@ -138,22 +137,22 @@ def _refuse_different(one: Events, other: Events, name: str) -> None:
         if key not in one.settings or key not in other.settings or one.settings[key] != other.settings[key]
     )
     if differ:
-        raise EventsError(f"{name}: they differ in {', '.join(differ)}: take both clips apart with the same settings")
+        raise EventsError(f"{name}: they differ in {', '.join(differ)}: decompose both clips with the same settings")
 
 
 def _seeded(events: Events, seed: int) -> Events:
     """The same events with another seed.
 
     Raises:
-        EventsError: it is heard.
+        EventsError: the seed changes their sound.
     """
     if events.seed == seed:
         return events
     seeded = replace(events, seed=seed)
-    # Only what is random needs the same seed; which kinds are, their own sound says.
+    # Only kinds with random parts need equal seeds; whether a kind has some shows in its sound.
     if not np.array_equal(render(replace(events, room=None)), render(replace(seeded, room=None))):
         raise EventsError(
-            f"their noise comes from different seeds, {seed} and {events.seed}: take one clip apart again with "
+            f"their noise comes from different seeds, {seed} and {events.seed}: decompose one clip again with "
             f"--seed {seed}"
         )
     return seeded
@@ -163,12 +162,12 @@ def _dry_without_room(events: Events) -> Events:
     return events if events.room is not None else replace(events, wet=np.zeros(len(events), np.float32))
 
 
-def _heard(events: Events) -> Events:
-    return rows(events, np.flatnonzero(~events.muted))
+def _unmuted(events: Events) -> Events:
+    return events.rows(np.flatnonzero(~events.muted))
 
 
 def _room_between(one: Floats | None, other: Floats | None, share: float) -> Floats | None:
-    """Where one clip is in no room its events are dry: the other's room then serves both as it is."""
+    """The room between two. The events of a clip without a room are dry, so the other clip's room serves both."""
     if one is None or other is None:
         return other if one is None else one
     if _equal(one, other):

@@ -3,49 +3,56 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from distrack.decompose.decomposer import DECOMPOSERS
-from distrack.decompose.pursuit.config import PursuitConfig
-from distrack.decompose.splat.config import SplatConfig
+from distrack.arrays import Floats
+from distrack.decompose.budget import Budget
+from distrack.decompose.decomposer import DECOMPOSERS, Decomposer, Method
+from distrack.registry import ChosenFrom
+from distrack.validation import Option, filled
 
-MOST_EVENTS = 10_000
+DEFAULT = "matching-pursuit"
 # The published setting of splatting.
-_PAPER: dict[str, Any] = {"method": "splat", "events": 64, "splat": {"iterations": 3_000}}
+_PAPER: dict[str, Any] = {"method": {"name": "splat", "iterations": 3_000}, "events": 64}
 
 
-class DecomposeConfig(BaseModel):
-    """Into how many events, and how.
+class DecomposeConfig(Budget):
+    """A method of decomposition and its budget."""
 
-    Attributes:
-        preset: what is not given: `quick` is these defaults, `paper` the published setting of splatting.
-        method: a name in `DECOMPOSERS`.
-        events: at most so many.
-        time_limit: seconds of computing, after which what was found is the result.
-        seed: of all that is random.
-        pursuit, splat: what only one method has.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    preset: Literal["quick", "paper"] = "quick"
-    method: str = "matching-pursuit"
-    events: Annotated[int, Field(ge=1, le=MOST_EVENTS)] = 64
-    time_limit: Annotated[float, Field(gt=0, le=86_400)] | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    pursuit: PursuitConfig = PursuitConfig()
-    splat: SplatConfig = SplatConfig()
+    preset: Annotated[
+        Literal["quick", "paper"],
+        Field(
+            title="Preset",
+            description="Values of the fields that are not given: quick for the defaults, paper for the published "
+            "setting of splatting.",
+        ),
+    ] = "quick"
+    method: Annotated[
+        Method,
+        ChosenFrom(DECOMPOSERS, DEFAULT),
+        Option(""),
+        Field(title="Method", description="How the sound is decomposed."),
+    ] = Field(default_factory=lambda: DECOMPOSERS.choice(DEFAULT))
 
     @model_validator(mode="before")
     @classmethod
     def _filled(cls, given: Any) -> Any:
         if not isinstance(given, Mapping) or given.get("preset") != "paper":
             return given
-        splat = given.get("splat", {})
-        filled = {**_PAPER["splat"], **splat} if isinstance(splat, Mapping) else splat
-        return {**_PAPER, **given, "splat": filled}
+        method = given.get("method", {})
+        if isinstance(method, BaseModel):
+            method = method.model_dump()
+        if isinstance(method, str):
+            method = {"name": method}
+        paper = _PAPER["method"]["name"]
+        if isinstance(method, Mapping) and DECOMPOSERS.name(str(method.get("name") or paper)) == paper:
+            method = {**filled(_PAPER["method"], method), "name": paper}
+        return {**_PAPER, **given, "method": method}
 
-    @field_validator("method")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        return DECOMPOSERS.name(name)
+    def decomposer(self, wave: Floats, sample_rate: int) -> Decomposer:
+        """A decomposer of one clip.
+
+        Shape:
+            - wave: ``[channels, samples]``; finite and not silent
+        """
+        return DECOMPOSERS[self.method.name](wave, sample_rate, self, self.method)

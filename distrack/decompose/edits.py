@@ -1,4 +1,4 @@
-"""Edits by name: what a page stores beside the events, replays, and undoes."""
+"""Edits by name: the registry of edits, one edit as it is stored, and the history that is replayed and undone."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
@@ -9,8 +9,7 @@ from typing import Annotated, Any, Concatenate, Literal, NamedTuple, ParamSpec, 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, model_validator
 
-from distrack.decompose.events import Events
-from distrack.decompose.limits import MOST_EVENTS
+from distrack.decompose.events import MOST_EVENTS, Events
 from distrack.decompose.rooms import room_named
 from distrack.errors import EventsError
 from distrack.registry import Registry
@@ -22,13 +21,13 @@ MOST_EDITS = 1_000
 
 
 class EditKind(NamedTuple):
-    """An edit that can be asked for by name.
+    """A registered edit.
 
     Attributes:
-        change: the function that does it: events, what it takes from elsewhere if anything, `which`, arguments.
-        arguments: its arguments, with their ranges; a page makes its widgets from them.
-        takes: from elsewhere: nothing, other events, or a room.
-        selects: it changes chosen events; if not, all of them.
+        change: the function that does it. It takes events, a source if `takes` names one, `which`, and the arguments.
+        arguments: its arguments with their ranges, from which the Decompose page makes its widgets.
+        takes: what the edit needs besides the events: nothing, other events, or a room.
+        selects: whether it changes selected events; if not, it changes all of them.
         about: what it does, in one line.
     """
 
@@ -45,13 +44,13 @@ EDITS: Registry[EditKind] = Registry("edit")
 def edit(
     name: str, *, takes: Takes = "nothing"
 ) -> Callable[[Callable[Concatenate[Events, P], Events]], Callable[Concatenate[Events, P], Events]]:
-    """Registers a pure function on events as an edit; its keyword-only arguments are the edit's.
+    """Registers a pure function on events as an edit; its keyword-only arguments are the arguments of the edit.
 
-    A call of the function is validated as an edit is: the ranges that its annotations name are kept in both.
+    A call of the decorated function validates its arguments in the same way as a stored edit does.
 
     Args:
-        name: of the edit.
-        takes: what the function's second argument is, where that is not `which`.
+        name: the edit's name.
+        takes: what the second argument of the function is, if it is not `which`.
     """
 
     def registered(change: Callable[Concatenate[Events, P], Events]) -> Callable[Concatenate[Events, P], Events]:
@@ -73,14 +72,14 @@ def edit(
 
 
 class Edit(BaseModel):
-    """One edit as it is stored: JSON both ways.
+    """One edit as it is stored, with JSON both ways.
 
     Attributes:
-        name: in `EDITS`, in any spelling.
-        which: numbers of the events it changes, as they are counted before it; None is all.
-        source: what the other events, or the room, are called; None of an edit that takes neither, and of the room
-            edit that takes the room away.
-        arguments: of the edit; those left out have their defaults.
+        name: a name in `EDITS`, in any spelling.
+        which: numbers of the selected events, as they are counted before the edit; None for all events.
+        source: name of the other events, or of the room. None for an edit without a source, and for the room edit that
+            removes the reverb.
+        arguments: arguments of the edit; those left out have their defaults.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,7 +98,7 @@ class Edit(BaseModel):
         if kind.takes == "events" and self.source is None:
             raise EventsError(f"{self.name}: it needs other events: name them as its source")
         if kind.takes == "nothing" and self.source is not None:
-            raise EventsError(f"{self.name}: it takes nothing from elsewhere: leave its source out")
+            raise EventsError(f"{self.name}: it needs no source: leave it out")
         if not kind.selects and self.which is not None:
             raise EventsError(f"{self.name}: it changes all events: leave which out")
         return self
@@ -112,36 +111,36 @@ def apply(
     others: Mapping[str, Events] | None = None,
     rooms: Mapping[str, Path] | None = None,
 ) -> Events:
-    """The events after one edit after the other; those that were given stay as they are.
+    """The events after all edits, in this order; the given events are not modified.
 
     Args:
-        others: what edits may call their source: events of other clips.
-        rooms: what room edits may call their source: files of impulse responses.
+        others: events of other clips, by the names that edits give as their source.
+        rooms: files of impulse responses, by the names that edits give as their source.
 
     Raises:
-        EventsError: an edit does not fit; the message says which.
+        EventsError: an edit cannot be applied; the message begins with its number.
     """
     for number, one in enumerate(edits, 1):
         kind = EDITS[one.name]
         try:
-            taken: tuple[object, ...] = ()
+            source: tuple[object, ...] = ()
             if kind.takes == "events":
-                taken = (_named(str(one.source), others or {}),)
+                source = (_named(str(one.source), others or {}),)
             elif kind.takes == "room":
-                taken = (None if one.source is None else room_named(one.source, rooms or {}),)
+                source = (None if one.source is None else room_named(one.source, rooms or {}),)
             which = {"which": one.which} if kind.selects else {}
-            events = kind.change(events, *taken, **which, **one.arguments)
+            events = kind.change(events, *source, **which, **one.arguments)
         except EventsError as error:
             raise EventsError(f"edit {number}: {error}") from None
     return events
 
 
 class History(BaseModel):
-    """Edits done and undone: immutable, JSON both ways. Each change gives a new one.
+    """Edits that are done and edits that were undone: immutable, with JSON both ways.
 
     Attributes:
-        done: from first to last; the events are these applied to what was taken apart.
-        undone: the last that was undone stands last.
+        done: edits to apply to the decomposed events, from first to last.
+        undone: edits that can be redone; the next one stands last.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -150,29 +149,29 @@ class History(BaseModel):
     undone: Annotated[tuple[Edit, ...], Field(max_length=MOST_EDITS)] = ()
 
     def do(self, one: Edit) -> Self:
-        """With one more edit; what was undone before is gone.
+        """The history with one more edit, and with nothing left to redo.
 
         Raises:
             EventsError: there are `MOST_EDITS` already.
         """
         if len(self.done) >= MOST_EDITS:
-            raise EventsError(f"{MOST_EDITS} edits already: save the events as they are, and start from those")
+            raise EventsError(f"{MOST_EDITS} edits already: save the edited events, and continue from the file")
         return type(self)(done=(*self.done, one))
 
     def undo(self) -> Self:
-        """Without the last edit; the same where there is none."""
+        """The history without the last edit; the same history if there is none."""
         return type(self)(done=self.done[:-1], undone=(*self.undone, *self.done[-1:]))
 
     def redo(self) -> Self:
-        """With the last edit that was undone; the same where there is none."""
+        """The history with the last undone edit done again; the same history if there is none."""
         return type(self)(done=(*self.done, *self.undone[-1:]), undone=self.undone[:-1])
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """What `model_dump_json` stored.
+        """The history that `model_dump_json` stored.
 
         Raises:
-            EventsError: it is none, or an edit in it is unknown or has impossible arguments.
+            EventsError: it is not a history, or an edit in it is unknown or has impossible arguments.
         """
         try:
             return cls.model_validate_json(text)

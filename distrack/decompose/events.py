@@ -1,248 +1,298 @@
-"""Events: a clip taken apart into sounds with a time of their own, and the one file that renders it alone."""
+"""Events: the parts of a decomposed sound, the kinds of event that there are, and the limits that events keep."""
 
-import base64
-import json
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distrack.decompose.decomposer import KINDS, Kind
-from distrack.decompose.limits import MOST_EVENTS, check
-from distrack.decompose.storage import FORMAT, MOST_BYTES, VERSION, packed, plain_json, refuse_version, unpacked
-from distrack.errors import ConfigError, EventsError
+from distrack.arrays import Doubles, Floats, Mask
+from distrack.errors import EventsError
+from distrack.registry import Registry
 
-EVERY_WAY_TO_BE_WRONG = (
-    KeyError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    IndexError,
-    ArithmeticError,
-    RecursionError,
-    ConfigError,
-)
+# The most events of a decomposition and of a file: it is one limit, so that every decomposition can be stored.
+MOST_EVENTS = 20_000
+# The longest sound, in seconds and in samples, and the longest impulse response.
+LONGEST = 600.0
+MOST_SAMPLES = 600 * 192_000
+LONGEST_ROOM = 60.0
+MOST_ROOM = 60 * 192_000
+# The most numbers in all arrays that events share.
+MOST_SHARED = 1 << 23
 
-Floats = NDArray[np.float32]
+
+class Column(NamedTuple):
+    """One of the numbers that are stored of an event.
+
+    Attributes:
+        name: "time" or "frequency", for example. Kinds use the same name for the same thing.
+        unit: "s", "Hz" or "dB", for example; "" for a number without a unit.
+        about: what the number means, for a reader of the table of events.
+    """
+
+    name: str
+    unit: str
+    about: str
+
+
+class Box(NamedTuple):
+    """Where events lie on the time-frequency plane.
+
+    Attributes:
+        start, end: when an event begins and when it has died away, in seconds.
+        onset: when an event is struck, in seconds.
+        low, high: edges of its frequency band, in Hz.
+        pitch: the pitch that is heard, in Hz; 0 for an event without a pitch.
+        energy: sum of the squared samples of the event alone, without reverb.
+
+    Shape:
+        - all: ``[events]``
+    """
+
+    start: Floats
+    end: Floats
+    onset: Floats
+    low: Floats
+    high: Floats
+    pitch: Floats
+    energy: Floats
+
+    @property
+    def centre(self) -> Doubles:
+        """Pitch of each event, or the middle of its band (in octaves, above 1 Hz) if it has no pitch; in Hz."""
+        middle = np.sqrt(np.maximum(self.low, 1.0).astype(np.float64) * np.maximum(self.high, 1.0))
+        return np.where(self.pitch > 0, self.pitch, middle)
+
+
+class Kind:
+    """A kind of event: what is stored of an event, how it sounds, and how it changes.
+
+    Every kind has the columns "time" in seconds, "frequency" in Hz and "amplitude". A gain scales every column whose
+    name begins with "amplitude". A method that changes events returns new parameters and does not modify the old ones.
+    """
+
+    def columns(self, channels: int) -> tuple[Column, ...]:
+        """The numbers stored of an event, in the order of its row; at most 20."""
+        raise NotImplementedError
+
+    def check(self, events: Events) -> None:
+        """Refuses events that cannot be rendered.
+
+        Raises:
+            EventsError: a number is out of its range, or a shared array is missing.
+        """
+        raise NotImplementedError
+
+    def synthesise(self, events: Events, gains: Floats) -> Floats:
+        """Sum of all events, each times its gain, without reverb; the same samples on every call and in every process.
+
+        Events are rendered in chunks, so that memory does not grow with their number.
+
+        Shape:
+            - gains: ``[events]``; an event of gain 0 costs nothing
+            - returns: ``[channels, samples]``
+        """
+        raise NotImplementedError
+
+    def boxes(self, events: Events) -> Box:
+        """Where each event lies on the time-frequency plane."""
+        raise NotImplementedError
+
+    def stretched(self, events: Events, which: Mask, factor: float) -> Floats:
+        """Parameters after the selected events last longer by `factor` at the same pitch; times do not change."""
+        raise NotImplementedError
+
+    def transposed(self, events: Events, which: Mask, semitones: float) -> Floats:
+        """Parameters after the selected events move to another pitch; they last as long as before."""
+        raise NotImplementedError
+
+    def decayed(self, events: Events, which: Mask, factor: float) -> Floats:
+        """Parameters after the selected events die away more slowly by `factor`; their onsets stay."""
+        raise NotImplementedError
+
+    def coloured(self, events: Events, which: Mask, octaves: float) -> Floats:
+        """Parameters after the selected events become brighter (`octaves` above 0) or darker, at the same pitch.
+
+        Brightness has no definition that suits all kinds: the docstring of each kind says what it changes.
+        """
+        raise NotImplementedError
+
+    def interpolated(self, one: Floats, other: Floats, share: float) -> Floats:
+        """Rows between `one` (share 0) and `other` (share 1): linear in time, geometric in pitch and duration.
+
+        Shape:
+            - all: ``[events, columns]``
+        """
+        raise NotImplementedError
+
+
+KINDS: Registry[Kind] = Registry("kind of event")
 
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Sounds that add up to a clip.
+    """Sounds that add up to a clip, all of the same kind.
 
     Attributes:
-        kind: how an event sounds, a name in `KINDS`.
-        sample_rate: of what is rendered, in Hz.
-        samples: length of what is rendered.
+        kind_name: a name in `KINDS`.
+        sample_rate: of the rendered sound, in Hz.
+        samples: length of the rendered sound.
         channels: 1 or 2.
-        parameters: a row for each event; its columns are the kind's.
-        muted: which are not heard.
-        wet: share of each that goes through the room, 0 to 1.
-        room: impulse response at the same rate; none is no room, and `wet` then says nothing.
-        seed: of all that is random in what is rendered.
-        kept: arrays that all events share, as the kind needs them (a dictionary that was learnt).
-        settings: of the kind, as far as rendering needs them.
+        parameters: a row for each event; the kind names the columns.
+        muted: events that are silent.
+        wet: share of each event that passes through the room, 0 to 1. It has no effect without a room.
+        room: impulse response at the same sample rate; None without reverb.
+        seed: seed of all random parts of the rendered sound.
+        shared: arrays that all events use, such as a learned dictionary.
+        settings: what the kind needs to know for rendering, such as the shape of an envelope.
 
     Shape:
         - parameters: ``[events, columns]``
         - muted, wet: ``[events]``
         - room: ``[1 or channels, length]``
+
+    Raises:
+        EventsError: a number, size or type is outside the limits of this module; the message says which.
     """
 
-    kind: str
+    kind_name: str
     sample_rate: int
     samples: int
     channels: int
     parameters: Floats
-    muted: NDArray[np.bool_]
+    muted: Mask
     wet: Floats
     room: Floats | None = None
     seed: int = 0
-    kept: Mapping[str, Floats] = field(default_factory=dict)
+    shared: Mapping[str, Floats] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check(self)
+        _check(self)
 
     @classmethod
     def of(
-        cls, kind: str, parameters: Floats, *, sample_rate: int, samples: int, channels: int = 1, **rest: Any
+        cls, kind_name: str, parameters: Floats, *, sample_rate: int, samples: int, channels: int = 1, **rest: Any
     ) -> Self:
-        """All of them heard, and dry."""
+        """Events of which none is muted and none has reverb."""
         count = len(parameters)
-        silent, dry = np.zeros(count, np.bool_), np.zeros(count, np.float32)
-        return cls(kind, sample_rate, samples, channels, parameters, silent, dry, **rest)
+        muted, wet = np.zeros(count, np.bool_), np.zeros(count, np.float32)
+        return cls(kind_name, sample_rate, samples, channels, parameters, muted, wet, **rest)
 
     def __len__(self) -> int:
         return len(self.parameters)
 
     @property
+    def kind(self) -> Kind:
+        """How events of this kind sound and change."""
+        return KINDS[self.kind_name]
+
+    @property
     def seconds(self) -> float:
-        """Length of what is rendered."""
+        """Length of the rendered sound."""
         return self.samples / self.sample_rate
 
     @property
-    def how(self) -> Kind:
-        """How an event of this kind sounds and changes."""
-        return KINDS[self.kind]
-
-    @property
     def floats(self) -> int:
-        """The storage budget: numbers stored for the events; a room's own samples are not among them."""
-        each = self.parameters.size + sum(array.size for array in self.kept.values())
-        return each + (0 if self.room is None else len(self))
+        """Storage budget: the numbers stored for all events. The samples of a room are not counted."""
+        stored = self.parameters.size + sum(array.size for array in self.shared.values())
+        return stored + (0 if self.room is None else len(self))
 
     def column(self, name: str) -> Floats:
-        """One number of every event.
+        """One number of every event, ``[events]``.
 
         Raises:
-            KeyError: events of this kind have no such number.
+            KeyError: events of this kind have no such column.
         """
-        return self.parameters[:, self.index(name)]
-
-    def index(self, name: str) -> int:
-        """Where a column stands."""
-        names = [column.name for column in self.how.columns(self.channels)]
-        if name not in names:
-            raise KeyError(f"{self.kind} events have no {name}: they have {', '.join(names)}")
-        return names.index(name)
+        return self.parameters[:, self._place(name)]
 
     def with_column(self, name: str, values: NDArray[np.floating[Any]]) -> Self:
-        """The same events but for one of their numbers."""
+        """The same events with other values, ``[events]``, in one column."""
         parameters = self.parameters.copy()
-        parameters[:, self.index(name)] = values
+        parameters[:, self._place(name)] = values
         return replace(self, parameters=parameters)
 
-    def to_bytes(self) -> bytes:
-        """The file's content; the same events give the same bytes."""
-        return packed(self._header(), self._arrays())
+    def _place(self, name: str) -> int:
+        names = [column.name for column in self.kind.columns(self.channels)]
+        if name not in names:
+            raise KeyError(f"{self.kind_name} events have no {name}: they have {', '.join(names)}")
+        return names.index(name)
 
-    def to_json(self) -> str:
-        """The same to read: every event as an object of named numbers. Nothing is lost: `from_json` gives it back."""
-        columns = self.how.columns(self.channels)
-        names = [column.name for column in columns]
-        rows = zip(self.parameters, self.muted.tolist(), self.wet, strict=True)
-        events = [
-            {**dict(zip(names, map(_shortest, row), strict=True)), "muted": muted, "wet": _shortest(wet)}
-            for row, muted, wet in rows
-        ]
-        shared = {name: array for name, array in self._arrays().items() if name == "room" or name.startswith("kept.")}
-        head = {"format": FORMAT, "version": VERSION, **self._header(), "units": {c.name: c.unit for c in columns}}
-        arrays = {
-            name: {"shape": array.shape, "float32": base64.b64encode(array.astype("<f4").tobytes()).decode()}
-            for name, array in shared.items()
-        }
-        return json.dumps({**head, "arrays": arrays, "events": events}, indent=1, allow_nan=False)
+    def rows(self, numbers: NDArray[np.integer]) -> Self:
+        """The events of these numbers, in this order."""
+        return replace(self, parameters=self.parameters[numbers], muted=self.muted[numbers], wet=self.wet[numbers])
 
-    def _header(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "sample_rate": self.sample_rate,
-            "samples": self.samples,
-            "channels": self.channels,
-            "seed": self.seed,
-            "settings": dict(self.settings),
-        }
-
-    def _arrays(self) -> dict[str, NDArray[Any]]:
-        arrays = {"parameters": self.parameters, "muted": self.muted, "wet": self.wet}
-        arrays |= {f"kept.{name}": array for name, array in self.kept.items()}
-        return arrays if self.room is None else arrays | {"room": self.room}
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Reads a file that `to_bytes` made.
-
-        Raises:
-            EventsError: no such file, not events, of a newer version, damaged, or with numbers that cannot be.
-        """
-        try:
-            return cls.from_bytes(path)
-        except EventsError as error:
-            raise EventsError(f"{path}: {error}") from None
-
-    @classmethod
-    def from_bytes(cls, content: Path | bytes) -> Self:
-        """What `to_bytes` made, from memory.
-
-        Raises:
-            EventsError: as `load`.
-        """
-        stored = unpacked(content)
-        return cls._of_parts(stored.said, stored.arrays)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """What `to_json` made: the same events, bit for bit.
-
-        Raises:
-            EventsError: it is none, of a newer version, or with numbers that cannot be.
-        """
-        if len(text) > MOST_BYTES:
-            raise EventsError(f"it has {len(text) >> 20} MB: events have at most {MOST_BYTES >> 20} MB")
-        try:
-            said = plain_json(text)
-            refuse_version(said)
-            rows, kind = said["events"], KINDS[said["kind"]]
-            if len(rows) > MOST_EVENTS:
-                raise EventsError(f"{len(rows)} events: at most {MOST_EVENTS} can be rendered")
-            names = [column.name for column in kind.columns(said["channels"])]
-            with np.errstate(over="raise"):
-                arrays: dict[str, NDArray[Any]] = {
-                    "parameters": np.array([[row[name] for name in names] for row in rows], np.float32).reshape(
-                        len(rows), len(names)
-                    ),
-                    "muted": np.array([_truth(row["muted"]) for row in rows], np.bool_),
-                    "wet": np.array([row["wet"] for row in rows], np.float32),
-                }
-            for name, array in said["arrays"].items():
-                content = base64.b64decode(array["float32"], validate=True)
-                arrays[name] = np.frombuffer(content, "<f4").astype(np.float32).reshape(array["shape"])
-        except EVERY_WAY_TO_BE_WRONG as error:
-            raise EventsError(f"it cannot be read as events: {_said(error)}") from None
-        return cls._of_parts(said, arrays)
-
-    @classmethod
-    def _of_parts(cls, said: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
-        try:
-            kept = {name.removeprefix("kept."): array for name, array in arrays.items() if name.startswith("kept.")}
-            strange = set(arrays) - {"parameters", "muted", "wet", "room"} - {f"kept.{name}" for name in kept}
-            if strange:
-                raise EventsError(f"it holds {min(strange)[:40]!r}, which events do not have")
-            return cls(
-                kind=KINDS.name(said["kind"]),
-                sample_rate=said["sample_rate"],
-                samples=said["samples"],
-                channels=said["channels"],
-                parameters=arrays["parameters"],
-                muted=arrays["muted"],
-                wet=arrays["wet"],
-                room=arrays.get("room"),
-                seed=said["seed"],
-                kept=kept,
-                settings=said["settings"],
-            )
-        except EVERY_WAY_TO_BE_WRONG as error:
-            raise EventsError(f"it cannot be read as events: {_said(error)}") from None
+    def by_energy(self) -> Self:
+        """The same events, those with the most energy first; of equal ones, the earlier row first."""
+        return self.rows(np.argsort(-self.kind.boxes(self).energy, kind="stable"))
 
 
-def _shortest(value: np.float32) -> float:
-    """The number with the fewest digits that is this one in float32.
+def _check(events: Events) -> None:
+    ranges = (("sample_rate", 1_000, 768_000), ("samples", 1, MOST_SAMPLES), ("channels", 1, 2), ("seed", 0, 2**63 - 1))
+    for name, low, high in ranges:
+        value = getattr(events, name)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise EventsError(f"{name} {str(value)[:40]}: it must be a whole number from {low} to {high}")
+    if events.seconds > LONGEST:
+        raise EventsError(f"{events.seconds:.0f} s long: events last at most {LONGEST:.0f} s together")
+    if not isinstance(events.settings, Mapping) or not isinstance(events.shared, Mapping):
+        raise EventsError("settings and shared arrays: they must be objects with names")
+    if events.parameters.ndim != 2:
+        raise EventsError(f"parameters: {events.parameters.ndim} axes are not a row for each event")
+    count, columns = len(events.parameters), len(events.kind.columns(events.channels))
+    if count > MOST_EVENTS:
+        raise EventsError(f"{count} events: at most {MOST_EVENTS} can be rendered")
+    _check_array("parameters", events.parameters, (count, columns))
+    _check_array("wet", events.wet, (count,))
+    for name, array in events.shared.items():
+        _check_array(f"shared array {name[:40]}", array, array.shape)
+    if sum(array.size for array in events.shared.values()) > MOST_SHARED:
+        raise EventsError(f"shared arrays: more than the {MOST_SHARED} numbers that events may share")
+    if events.room is not None:
+        _check_room(events, events.room)
+    if events.muted.shape != (count,) or events.muted.dtype != np.bool_:
+        raise EventsError(f"muted: {events.muted.dtype} of {events.muted.shape} is not one truth value for each event")
+    if ((events.wet < 0) | (events.wet > 1)).any():
+        raise EventsError("wet: shares lie between 0 and 1")
+    events.kind.check(events)
 
-    >>> _shortest(np.float32(0.1))
-    0.1
+
+def _check_room(events: Events, room: Floats) -> None:
+    if room.ndim != 2 or room.shape[-1] == 0 or len(room) not in {1, events.channels}:
+        raise EventsError(f"room: an array of {room.shape} is not {events.channels} channels of samples, or one")
+    if room.shape[-1] > min(LONGEST_ROOM * events.sample_rate, MOST_ROOM):
+        raise EventsError(f"room: {room.shape[-1] / events.sample_rate:.0f} s long, at most {LONGEST_ROOM:.0f} s")
+    _check_array("room", room, room.shape)
+
+
+def _check_array(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if array.shape != shape or array.dtype != np.float32:
+        raise EventsError(f"{name}: {array.dtype} of {array.shape} is not float32 of {shape}")
+    if not np.isfinite(array).all():
+        raise EventsError(f"{name}: it holds values that are not numbers (NaN or infinite)")
+
+
+def check_ranges(events: Events, ranges: Mapping[str, tuple[float, float]], whole: str = "") -> None:
+    """Refuses a number outside its range, and a fraction in a column of whole numbers.
+
+    Args:
+        ranges: least and greatest value by column name; columns without a range are not checked.
+        whole: name of a column whose values are whole numbers.
+
+    Raises:
+        EventsError: the message names the event, the column and the range.
     """
-    return float(str(value))
-
-
-def _truth(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"muted {value!r} is neither true nor false")
-    return value
-
-
-def _said(error: Exception) -> str:
-    return (f"it has no {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__)[:200]
+    for place, column in enumerate(events.kind.columns(events.channels)):
+        if column.name not in ranges:
+            continue
+        low, high = ranges[column.name]
+        values = events.parameters[:, place]
+        wrong = (values < low) | (values > high)
+        if column.name == whole:
+            wrong |= values != np.floor(values)
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise EventsError(f"event {row}: its {column.name} {values[row]:g} is not between {low:g} and {high:g}")

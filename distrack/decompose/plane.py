@@ -1,35 +1,42 @@
-"""The time-frequency plane that events are seen on: a spectrogram over octaves."""
+"""Spectrogram with a logarithmic frequency axis, on which the app draws events."""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
 import scipy.signal
-from numpy.typing import NDArray
 
+from distrack.arrays import Floats
+
+# Lowest frequency in Hz.
 LOWEST = 27.5
 _SIZE = 2048
 _BANDS_PER_OCTAVE = 16
 _MOST_FRAMES = 600
-# Of a picture, below its loudest point.
+# Decibels from the loudest to the quietest point.
 _RANGE_DB = 70.0
 
 
 class Plane(NamedTuple):
-    """A spectrogram in dB, 0 the loudest and -70 the least; from `low` to `high` Hz, evenly in octaves.
+    """A spectrogram in dB, from 0 at the loudest point down to -70.
+
+    Attributes:
+        image: levels.
+        low, high: lowest and highest frequency in Hz; the bands between them are evenly spaced in octaves.
+        seconds: length of the clip.
 
     Shape:
         - image: ``[bands, frames]``
     """
 
-    image: NDArray[np.float32]
+    image: Floats
     low: float
     high: float
     seconds: float
 
 
-def plane(wave: NDArray[np.float32], sample_rate: int) -> Plane:
-    """How loud a clip is where on the plane.
+def plane(wave: Floats, sample_rate: int) -> Plane:
+    """Spectrogram of a clip.
 
     Shape:
         - wave: ``[channels, samples]``
@@ -44,7 +51,7 @@ def plane(wave: NDArray[np.float32], sample_rate: int) -> Plane:
     high = sample_rate / 2
     low = min(LOWEST, high / 4)
     edges = np.geomspace(low, high, math.ceil(_BANDS_PER_OCTAVE * math.log2(high / low)))
-    # Of both channels: what is in one alone, or in opposite phase, is seen too.
+    # The mean over channels of the power also shows sounds of one channel, or of opposite phases.
     power = np.square(np.abs(spectrum)).mean(axis=0)
     bands = np.stack([np.interp(edges, frequencies, frame) for frame in power.T], axis=1)
     image = 10 * np.log10(np.maximum(bands / max(float(bands.max(initial=0.0)), 1e-20), 10 ** (-_RANGE_DB / 10)))

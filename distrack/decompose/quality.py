@@ -1,4 +1,4 @@
-"""How near a reconstruction is: signal-to-noise ratio, and spectral convergence."""
+"""Quality of a reconstruction: signal-to-noise ratio and spectral convergence."""
 
 import math
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
+from distrack.arrays import Doubles, Floats
+
+# Window lengths of the spectrograms that are compared.
 SIZES = (512, 1024, 2048, 4096)
-# Samples of frames that are looked at together: what is kept in memory of a clip of any length.
+# Samples of the frames that are transformed at once: memory does not grow with the length of the clip.
 BLOCK = 1 << 20
-
-Floats = NDArray[np.float32]
 
 
 def snr_db(wave: Floats, reconstruction: Floats) -> float:
-    """Energy of the clip over that of what is missing, in dB; 200 at most, and 0 of a silent clip.
+    """Energy of the clip divided by that of the difference, in dB; at most 200, and 0 for a silent clip.
 
     Shape:
         - both: ``[channels, samples]``
@@ -29,17 +29,19 @@ def snr_db(wave: Floats, reconstruction: Floats) -> float:
     20
     """
     _refuse_shapes(wave, reconstruction)
-    lost = float(np.square(wave - reconstruction, dtype=np.float64).sum())
-    whole = float(np.square(wave, dtype=np.float64).sum())
-    return min(10 * math.log10(whole / lost), 200.0) if lost > 0 < whole else (200.0 if whole > 0 else 0.0)
+    difference = float(np.square(wave - reconstruction, dtype=np.float64).sum())
+    energy = float(np.square(wave, dtype=np.float64).sum())
+    if energy <= 0:
+        return 0.0
+    return min(10 * math.log10(energy / difference), 200.0) if difference > 0 else 200.0
 
 
 def spectral_convergence(wave: Floats, reconstruction: Floats) -> float:
-    """Distance of the magnitudes, as a share of the clip's; 0 is equal, 1 is what silence has.
+    """Distance of magnitude spectrograms relative to the clip's: 0 for equal ones, 1 for silence.
 
-    The mean over Hann STFTs of 512, 1024, 2048 and 4096 samples, hop a quarter, of the Frobenius norm of the difference
-    of magnitudes over that of the clip's, each at the reconstruction's best gain. A silent clip has 0: so has whatever
-    is compared with it, at a gain of 0.
+    The Frobenius norm of the difference of magnitudes, divided by that of the clip's magnitudes, averaged over STFTs
+    with Hann windows of 512, 1024, 2048 and 4096 samples and a hop of a quarter window. The reconstruction is scaled to
+    its best gain in each. The value is 0 for a silent clip.
 
     Shape:
         - both: ``[channels, samples]``
@@ -55,17 +57,17 @@ def spectral_convergence(wave: Floats, reconstruction: Floats) -> float:
     (0.0, 1.0)
     """
     _refuse_shapes(wave, reconstruction)
-    found = []
+    distances = []
     for size in SIZES:
-        whole = power = product = 0.0
+        energy = power = product = 0.0
         for real, other in zip(_magnitudes(wave, size), _magnitudes(reconstruction, size), strict=True):
-            whole += float(np.square(real).sum())
+            energy += float(np.square(real).sum())
             power += float(np.square(other).sum())
             product += float((real * other).sum())
-        # At the best gain, product / power, the squared distance is what this leaves.
-        lost = whole - (product * product / power if power > 0 else 0.0)
-        found.append(math.sqrt(max(lost, 0.0) / whole) if whole > 0 else 0.0)
-    return float(np.mean(found))
+        # The best gain is product / power; this is the squared distance at that gain.
+        squared = energy - (product * product / power if power > 0 else 0.0)
+        distances.append(math.sqrt(max(squared, 0.0) / energy) if energy > 0 else 0.0)
+    return float(np.mean(distances))
 
 
 def _refuse_shapes(wave: Floats, reconstruction: Floats) -> None:
@@ -75,8 +77,8 @@ def _refuse_shapes(wave: Floats, reconstruction: Floats) -> None:
         )
 
 
-def _magnitudes(wave: Floats, size: int) -> Iterator[NDArray[np.float64]]:
-    """Of the STFT, so many frames at a time; the first is centred on the first sample."""
+def _magnitudes(wave: Floats, size: int) -> Iterator[Doubles]:
+    """Magnitudes of the STFT, a block of frames at a time; the first frame is centred on the first sample."""
     window = scipy.signal.get_window("hann", size)
     together = max(BLOCK // size, 1)
     for channel in np.pad(wave, ((0, 0), (size // 2, size // 2 + size))):

@@ -1,4 +1,4 @@
-"""The room that events are heard in: a measured impulse response, at the level it was measured at."""
+"""Rooms: measured impulse responses, at their measured level, which give events reverb."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,38 +7,36 @@ from pathlib import Path
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
+from distrack.arrays import Doubles, Floats
 from distrack.audio import read_impulse_response
-from distrack.decompose.events import Events
-from distrack.decompose.limits import LONGEST_ROOM
+from distrack.decompose.events import LONGEST_ROOM, Events
 from distrack.decompose.selecting import Which, mask
 from distrack.errors import AudioError, EventsError, unknown
-
-Floats = NDArray[np.float32]
 
 EXTENSIONS = (".wav", ".flac")
 
 
 def known_rooms(folder: Path | None) -> dict[str, Path]:
-    """The impulse responses in a folder and the folders in it, by name, in alphabetical order.
+    """The impulse responses in a folder and its subfolders, by name, in alphabetical order.
 
-    A name is the path without its ending, "hall" or "churches/nave"; where two differ in nothing else, with it.
+    A name is the relative path without its ending, such as "hall" or "churches/nave"; of two paths that differ in their
+    ending only, it is the whole path.
 
     Args:
-        folder: `IMPULSE_RESPONSE_PATH`; None, where it is not set, has no rooms.
+        folder: the setting `IMPULSE_RESPONSE_PATH`; without one (None) there are no rooms.
 
     Raises:
-        EventsError: it is no folder.
+        EventsError: it is not a folder.
     """
     if folder is None:
         return {}
     if not folder.is_dir():
         raise EventsError(f"IMPULSE_RESPONSE_PATH: there is no folder {folder}: set it to one of wav or flac files")
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file()]
-    paths = [path.relative_to(folder) for path in sorted(found) if not path.name.startswith(".")]
-    bare = [path.with_suffix("").as_posix() for path in paths]
-    names = [name if bare.count(name) == 1 else path.as_posix() for name, path in zip(bare, paths, strict=True)]
+    files = [path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file()]
+    paths = [path.relative_to(folder) for path in sorted(files) if not path.name.startswith(".")]
+    short = [path.with_suffix("").as_posix() for path in paths]
+    names = [name if short.count(name) == 1 else path.as_posix() for name, path in zip(short, paths, strict=True)]
     return {name: folder / path for name, path in zip(names, paths, strict=True)}
 
 
@@ -46,7 +44,7 @@ def room_named(name: str, known: Mapping[str, Path]) -> Path:
     """The file of a room.
 
     Raises:
-        EventsError: there are none.
+        EventsError: there are no rooms.
         ConfigError: the name is unknown; the message gives the nearest ones.
     """
     if not known:
@@ -57,22 +55,22 @@ def room_named(name: str, known: Mapping[str, Path]) -> Path:
 
 
 def read_room(path: Path, *, sample_rate: int, channels: int) -> Floats:
-    """An impulse response of any rate as events of this rate need it, not normalised and not trimmed.
+    """Reads an impulse response and resamples it to the rate of the events; it is neither normalised nor trimmed.
 
-    What is convolved with it becomes as loud as at the file's own rate: samples lie at other distances after
-    resampling, so they are scaled by the ratio of the rates. The first sample, where the direct sound of a trimmed
-    impulse response stands, stays the impulse it is: low-passed, half of it would ring before the beginning of time.
+    A sound convolved with the result is as loud as at the file's own rate, so samples are multiplied by the ratio of
+    the rates. The first sample, where a trimmed impulse response has its direct sound, stays an impulse: the low-pass
+    of the resampler would put half of it before the beginning.
 
     Args:
         sample_rate: of the events, in Hz.
-        channels: of the events. For one, a stereo response is taken as the mean of its channels; one of one channel
-            serves both of two.
+        channels: of the events. For mono events, the channels of a stereo response are averaged; a mono response serves
+            both channels of stereo events.
 
     Shape:
         - returns: ``[1 or channels, length]``
 
     Raises:
-        EventsError: unreadable, silent, NaN, longer than `LONGEST_ROOM`, or of more than two channels.
+        EventsError: unreadable, silent, NaN, longer than `LONGEST_ROOM`, or more than two channels.
     """
     try:
         stamp = path.stat()
@@ -81,7 +79,7 @@ def read_room(path: Path, *, sample_rate: int, channels: int) -> Floats:
     return _read_room(path, (stamp.st_mtime_ns, stamp.st_size), sample_rate, channels)
 
 
-# A page replays its edits after each one: the file is then the same.
+# The Decompose page replays all edits after each new one, with the same file.
 @lru_cache(maxsize=4)
 def _read_room(path: Path, stamp: tuple[int, int], sample_rate: int, channels: int) -> Floats:  # noqa: ARG001
     try:
@@ -97,11 +95,11 @@ def _read_room(path: Path, stamp: tuple[int, int], sample_rate: int, channels: i
     return room
 
 
-def resampled(response: NDArray[np.float64], rate: int, sample_rate: int) -> NDArray[np.float64]:
-    """An impulse response at another rate that colours sound as it did, and is as loud.
+def resampled(response: Doubles, rate: int, sample_rate: int) -> Doubles:
+    """An impulse response at another rate with the same frequency response and the same loudness.
 
-    A low-pass of linear phase rings before the sound as well as after. What would fall before the beginning is folded
-    to after it, which keeps the sum, that is the gain of low frequencies, as it was.
+    A linear-phase low-pass rings before each sample as well as after it. The part before the beginning is mirrored to
+    after it, which keeps the sum of all samples: the gain of low frequencies.
 
     Shape:
         - response: ``[channels, length]``
@@ -113,33 +111,33 @@ def resampled(response: NDArray[np.float64], rate: int, sample_rate: int) -> NDA
     later[:, 0] = 0
     lead = rate // 20
     padded = np.pad(later, ((0, 0), (lead, 0)))
-    # Many samples of lead at a whole number of samples of the new rate, or within half a sample of it.
-    turned: NDArray[np.float64] = soxr.resample(padded.T, rate, sample_rate, quality="VHQ").T * (rate / sample_rate)
+    # The lead is a whole number of samples at the new rate, or within half a sample of one.
+    converted: Doubles = soxr.resample(padded.T, rate, sample_rate, quality="VHQ").T * (rate / sample_rate)
     start = round(lead * sample_rate / rate)
-    room = turned[:, start : start + max(round(response.shape[1] * sample_rate / rate), 1)].copy()
+    room = converted[:, start : start + max(round(response.shape[1] * sample_rate / rate), 1)].copy()
     folded = min(start, room.shape[1] - 1)
-    room[:, 1 : folded + 1] += turned[:, start - folded : start][:, ::-1]
+    room[:, 1 : folded + 1] += converted[:, start - folded : start][:, ::-1]
     room[:, 0] += response[:, 0]
     return room
 
 
 def with_room(events: Events, path: Path | None, *, wet: float = 1.0, which: Which = None) -> Events:
-    """The same events in one room, or in none.
+    """The same events with reverb, or without it.
 
     Args:
-        path: the file of an impulse response; None takes the room away.
-        wet: share of the chosen events' sound that goes through the room, 0 to 1; the rest stays dry. Events that
-            were in no room before and are not chosen stay dry.
-        which: the events that are heard so; None is all.
+        path: the file of an impulse response; None removes the reverb of all events.
+        wet: share of the selected events' sound that passes through the room, 0 to 1; the rest stays dry. An event that
+            is not selected keeps its share, which is 0 if there was no room before.
+        which: the selected events; None for all.
 
     Raises:
         EventsError: the room cannot be read, or a share is outside 0 to 1.
     """
     if not 0 <= wet <= 1:
-        raise EventsError(f"room: wet {wet:g}: it must be a share from 0 (dry) to 1 (nothing but the room)")
-    chosen = mask(events, which)
+        raise EventsError(f"room: wet {wet:g}: it must be a share from 0 (dry) to 1 (reverb only)")
+    selected = mask(events, which)
     if path is None:
         return replace(events, room=None, wet=np.zeros(len(events), np.float32))
     room = read_room(path, sample_rate=events.sample_rate, channels=events.channels)
     before = np.zeros(len(events), np.float32) if events.room is None else events.wet
-    return replace(events, room=room, wet=np.where(chosen, np.float32(wet), before).astype(np.float32))
+    return replace(events, room=room, wet=np.where(selected, np.float32(wet), before).astype(np.float32))

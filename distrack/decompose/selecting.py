@@ -1,26 +1,23 @@
-"""Which events: by number, by a box on the time-frequency plane, by pitch, by loudness."""
+"""Selections of events: by number, by a box on the time-frequency plane, by pitch, by energy."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from distrack.arrays import Mask
 from distrack.decompose.events import Events
 from distrack.errors import EventsError
 
-# A truth value for each event, numbers of events, or None for all.
+# One truth value for each event, or numbers of events, or None for all events.
 Which = NDArray[np.bool_] | NDArray[np.integer] | Sequence[int] | Sequence[bool] | None
-Mask = NDArray[np.bool_]
 
 
 def mask(events: Events, which: Which) -> Mask:
-    """A truth value for each event.
+    """One truth value for each event, ``[events]``: whether it is selected.
 
     Raises:
-        EventsError: another number of truth values than of events, or the number of an event that there is not.
-
-    Shape:
-        - returns: ``[events]``
+        EventsError: not as many truth values as events, or a number that no event has.
     """
     count = len(events)
     if which is None:
@@ -28,7 +25,7 @@ def mask(events: Events, which: Which) -> Mask:
     given = np.asarray(which)
     if given.dtype == np.bool_:
         if given.shape != (count,):
-            raise EventsError(f"which: truth values of shape {given.shape} for {count} events: one for each is wanted")
+            raise EventsError(f"which: truth values of shape {given.shape}, but there are {count} events")
         return given.copy()
     if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
         raise EventsError("which: neither truth values nor whole numbers of events")
@@ -36,9 +33,9 @@ def mask(events: Events, which: Which) -> Mask:
     wrong = numbers[(numbers < 0) | (numbers >= count)]
     if wrong.size:
         raise EventsError(f"which: there is no event {wrong[0]}: the {count} events are counted from 0")
-    chosen = np.zeros(count, np.bool_)
-    chosen[numbers] = True
-    return chosen
+    selected = np.zeros(count, np.bool_)
+    selected[numbers] = True
+    return selected
 
 
 def in_box(events: Events, *, start: float = 0.0, end: float = np.inf, low: float = 0.0, high: float = np.inf) -> Mask:
@@ -53,30 +50,30 @@ def in_box(events: Events, *, start: float = 0.0, end: float = np.inf, low: floa
     """
     if not (start <= end and low <= high):
         raise EventsError(f"a box from {start:g} to {end:g} s and {low:g} to {high:g} Hz: it ends before it begins")
-    box = events.how.boxes(events)
+    box = events.kind.boxes(events)
     return (box.start <= end) & (box.end >= start) & (box.low <= high) & (box.high >= low)
 
 
 def in_pitch(events: Events, *, low: float = 0.0, high: float = np.inf) -> Mask:
-    """Events that are heard at a pitch from `low` to `high`, in Hz; without limits, all that have a pitch.
+    """Events with a pitch from `low` to `high`, in Hz; without limits, all events that have a pitch.
 
     Raises:
         EventsError: the range ends before it begins.
     """
     if not low <= high:
         raise EventsError(f"pitches from {low:g} to {high:g} Hz: the range ends before it begins")
-    pitch = events.how.boxes(events).pitch
+    pitch = events.kind.boxes(events).pitch
     return (pitch > 0) & (pitch >= low) & (pitch <= high)
 
 
 def strongest(events: Events, count: int) -> Mask:
-    """The `count` events with most energy, muted ones among them; of equals, those that stand first.
+    """The `count` events with the most energy, whether muted or not; of equal ones, the earlier rows.
 
     Raises:
         EventsError: a negative number.
     """
     if count < 0:
         raise EventsError(f"the {count} strongest events: the number must be 0 or more")
-    chosen = np.zeros(len(events), np.bool_)
-    chosen[np.argsort(-events.how.boxes(events).energy, kind="stable")[:count]] = True
-    return chosen
+    selected = np.zeros(len(events), np.bool_)
+    selected[np.argsort(-events.kind.boxes(events).energy, kind="stable")[:count]] = True
+    return selected

@@ -17,7 +17,6 @@ from safetensors import SafetensorError
 
 from distrack.audio import Segment, read_segment
 from distrack.decompose import (
-    DECOMPOSERS,
     DecomposeConfig,
     Decomposer,
     Events,
@@ -28,10 +27,10 @@ from distrack.decompose import (
     snr_db,
     soloed,
     spectral_convergence,
+    storage,
     strongest,
 )
-from distrack.decompose.limits import MOST_KEPT
-from distrack.errors import AudioError, ConfigError, EventsError, RunError
+from distrack.errors import AudioError, EventsError, RunError
 from distrack.jobs.contract import Job, Table, read_report, register
 from distrack.runs import Run, Session
 from distrack.settings import user_path
@@ -144,22 +143,18 @@ class DecomposeJob(DecomposeConfig, Job):
     def usual_name(self) -> str:
         """File, method and number of events."""
         stem = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in self.file.stem)
-        return f"{stem.strip('-')[:40] or 'clip'}_{self.method}_{self.events}"
+        return f"{stem.strip('-')[:40] or 'clip'}_{self.method.name}_{self.events}"
 
     def create(self, runs_path: Path, name: str) -> Run:
         """Makes the folder of a new run with the part that is decomposed, `original.wav`.
 
         Raises:
             AudioError: the recording cannot be used.
-            ConfigError: the waveforms to learn would be more than events may share.
+            ConfigError: the method cannot work at the sample rate of the recording with these settings.
             RunError: the name is taken, or the folder cannot be made.
         """
         segment = self._segment()
-        learnt = self.pursuit.waveforms * round(self.pursuit.waveform_seconds * segment.sample_rate)
-        if self.pursuit.atoms == "learned" and learnt > MOST_KEPT:
-            raise ConfigError(
-                f"waveforms: {learnt:,} samples in all of them, at most {MOST_KEPT:,}: learn fewer or shorter ones"
-            )
+        self.method.check(segment.sample_rate)
         run = super().create(runs_path, name)
         file = io.BytesIO()
         soundfile.write(file, segment.wave.T, segment.sample_rate, format="WAV", subtype="FLOAT")
@@ -178,10 +173,10 @@ class DecomposeJob(DecomposeConfig, Job):
         """Finds the events, renders them, and measures the quality."""
         wave, rate = original(run)
         if not events_file(run).is_file():
-            _find_events(run, DECOMPOSERS[self.method](wave, rate, self), session, self.events)
-        events = Events.load(events_file(run))
+            _find_events(run, self.decomposer(wave, rate), session, self.events)
+        events = storage.load(events_file(run))
         report = DecomposeReport(
-            method=self.method,
+            method=self.method.name,
             file=self.file.name,
             start=self.start,
             clip_seconds=wave.shape[1] / rate,
@@ -294,8 +289,8 @@ def _find_events(run: Run, decomposer: Decomposer, session: Session, events: int
     result = decomposer.events()
     if not len(result):
         raise EventsError("the decomposition has no events: the clip holds too little sound")
-    run.write("events.json", result.to_json())
-    run.write("events.safetensors", result.to_bytes())
+    run.write("events.json", storage.to_json(result))
+    run.write("events.safetensors", storage.to_bytes(result))
     run.checkpoint.unlink(missing_ok=True)
 
 
@@ -306,7 +301,7 @@ def _snapshot(run: Run, decomposer: Decomposer, progress: Progress, session: Ses
     run.append_metrics(t=round(session.elapsed(), 3), **record)
     events = decomposer.events()
     if len(events):
-        run.write(f"snapshots/{progress.step}.safetensors", events.to_bytes())
+        run.write(f"snapshots/{progress.step}.safetensors", storage.to_bytes(events))
     snapshots = list(run.snapshots().values())
     for path in snapshots[1:-1:2] if len(snapshots) > _MAX_SNAPSHOTS else ():
         path.unlink(missing_ok=True)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from distrack.decompose.migration import migrated_decomposition
+
 
 def migrated(config: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a `config.json` in today's form; one that has today's form is returned as it is.
@@ -29,4 +31,4 @@ def _distillation(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _decomposition(config: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(config)
+    return migrated_decomposition(config)

@@ -10,7 +10,7 @@ import soundfile
 from streamlit.testing.v1 import AppTest
 
 from distrack import jobs, runs
-from distrack.decompose import Edit, Events, History
+from distrack.decompose import Edit, History, storage
 from distrack.jobs.decomposition import DecomposeJob, events_file, history, keep_history
 from distrack.settings import settings
 from tests.app.page import opened, texts
@@ -24,7 +24,7 @@ def clip(tones: Path) -> Path:
 @pytest.fixture(scope="module")
 def apart(clip: Path) -> Iterator[runs.Run]:
     """A clip taken apart into six events."""
-    run = decomposition.create(settings().runs_path, DecomposeJob(file=clip, events=6), "apart")
+    run = DecomposeJob(file=clip, events=6).create(settings().runs_path, "apart")
     jobs.work(run)
     yield run
     shutil.rmtree(run.path)
@@ -93,8 +93,8 @@ def test_edits_are_kept_undone_and_done_again(app: AppTest, apart: runs.Run) -> 
     assert "of 6 events chosen" in texts(app)
     app.button(key="by-energy").click().run()
     edit(app, "transpose")
-    history = history(apart)
-    assert [(one.name, len(one.which or ()), one.arguments) for one in history.done] == [
+    edits = history(apart)
+    assert [(one.name, len(one.which or ()), one.arguments) for one in edits.done] == [
         ("transpose", 6, {"semitones": 12.0})
     ]
     edit(app, "mute")
@@ -114,9 +114,9 @@ def test_undo_goes_back_from_where_another_tab_has_gone(app: AppTest, apart: run
     keep_history(apart, later)
     app.button(key="Undo").click().run()
     assert not app.exception, app.exception
-    history = history(apart)
-    assert [one.name for one in history.done] == ["transpose", "mute"]
-    assert [one.name for one in history.undone] == ["gain"]
+    edits = history(apart)
+    assert [one.name for one in edits.done] == ["transpose", "mute"]
+    assert [one.name for one in edits.undone] == ["gain"]
     assert "**No** of 6 events chosen" in texts(app), "events may be counted otherwise now"
 
 
@@ -130,7 +130,7 @@ def test_an_edit_that_does_not_fit_is_said_and_not_kept(app: AppTest, apart: run
 
 
 def test_another_clip_is_mixed_in(app: AppTest, apart: runs.Run, clip: Path) -> None:
-    other = decomposition.create(settings().runs_path, DecomposeJob(file=clip, events=3), "other-clip")
+    other = DecomposeJob(file=clip, events=3).create(settings().runs_path, "other-clip")
     jobs.work(other)
     opened(app, "decompose", run=apart.id)
     app.selectbox(key="edit").select("mix").run()
@@ -173,7 +173,7 @@ def test_other_pages_know_it_for_what_it_is(app: AppTest, apart: runs.Run) -> No
     assert apart.id not in texts(app)
     app.run()
     assert not app.exception, app.exception
-    assert len(Events.load(events_file(apart))) == 6
+    assert len(storage.load(events_file(apart))) == 6
 
 
 def test_the_quick_method_is_the_usual_one(app: AppTest, clip: Path) -> None:

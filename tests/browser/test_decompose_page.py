@@ -10,7 +10,7 @@ import soundfile
 from playwright.sync_api import Page, Response, expect
 
 from distrack import jobs, runs
-from distrack.decompose import Events, apply, render
+from distrack.decompose import apply, render, storage
 from distrack.jobs.decomposition import DecomposeJob, decomposition_report, events_file, history
 from distrack.settings import settings
 from tests.browser.conftest import Server
@@ -89,8 +89,8 @@ def _taken_and_kept(page: Page, run: runs.Run) -> None:
     player = page.locator(".player")
     with page.expect_download() as download:
         page.get_by_role("button", name="Events", exact=True).click()
-    taken = Events.load(download.value.path())
-    edited = apply(Events.load(events_file(run)), history(run).done)
+    taken = storage.load(download.value.path())
+    edited = apply(storage.load(events_file(run)), history(run).done)
     assert np.array_equal(render(taken), render(edited))
 
     page.reload()

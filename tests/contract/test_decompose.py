@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from distrack import jobs
 from distrack.decompose import (
-    DECOMPOSERS,
     KINDS,
     DecomposeConfig,
     Events,
@@ -25,10 +24,12 @@ from distrack.decompose import (
     mute,
     render,
     soloed,
+    storage,
     stretch,
     transpose,
 )
 from distrack.decompose.plane import plane
+from distrack.decompose.splat.config import SplatConfig
 from distrack.errors import ConfigError, EventsError
 from distrack.jobs.decomposition import DecomposeJob, events_file
 from distrack.runs import Run, Stopped, find
@@ -40,10 +41,10 @@ _RATE = 16_000
 # How to find events of every kind that there is.
 _ASKED: dict[str, dict[str, Any]] = {
     "gabor": {"events": 6},
-    "damped": {"events": 6, "pursuit": {"atoms": "damped"}},
-    "atoms": {"events": 6, "pursuit": {"atoms": "both"}},
-    "waveform": {"events": 6, "pursuit": {"atoms": "learned", "waveforms": 2, "waveform_seconds": 0.2}},
-    "splat": {"events": 3, "method": "splat", "splat": {"iterations": 15}},
+    "damped": {"events": 6, "method": {"atoms": "damped"}},
+    "atoms": {"events": 6, "method": {"atoms": "both"}},
+    "waveform": {"events": 6, "method": {"atoms": "learned", "waveforms": 2, "waveform_seconds": 0.2}},
+    "splat": {"events": 3, "method": {"name": "splat", "iterations": 15}},
 }
 
 
@@ -69,21 +70,21 @@ def middle(wave: NDArray[np.float32]) -> float:
 def note(request: pytest.FixtureRequest) -> Events:
     """A note taken apart into events of each kind."""
     config = DecomposeConfig(**_ASKED[request.param])
-    found = DECOMPOSERS[config.method](struck(), _RATE, config)
+    found = config.decomposer(struck(), _RATE)
     list(found)
     events = found.events()
-    assert events.kind == request.param
+    assert events.kind_name == request.param
     return events
 
 
 def test_a_file_renders_the_same_here_again_and_in_another_process(note: Events, tmp_path: Path) -> None:
     path = tmp_path / "events.safetensors"
-    path.write_bytes(note.to_bytes())
-    loaded = Events.load(path)
+    path.write_bytes(storage.to_bytes(note))
+    loaded = storage.load(path)
     assert np.array_equal(render(loaded), render(note))
     script = (
-        "import sys, pathlib; from distrack.decompose import Events, render; "
-        f"sys.stdout.buffer.write(render(Events.load(pathlib.Path({str(path)!r}))).tobytes())"
+        "import sys, pathlib; from distrack.decompose import render, storage; "
+        f"sys.stdout.buffer.write(render(storage.load(pathlib.Path({str(path)!r}))).tobytes())"
     )
     said = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, check=True, timeout=120)
     assert said.stdout == render(note).tobytes()
@@ -92,7 +93,7 @@ def test_a_file_renders_the_same_here_again_and_in_another_process(note: Events,
 def test_the_note_is_near_what_was_taken_apart(note: Events) -> None:
     assert pitch(render(note)) == pytest.approx(440, rel=0.01)
     assert note.parameters.shape[1] <= 20
-    assert [column.name for column in note.how.columns(1)][:1] == ["time"]
+    assert [column.name for column in note.kind.columns(1)][:1] == ["time"]
     for name in ("time", "frequency", "amplitude"):
         assert np.isfinite(note.column(name)).all()
 
@@ -100,7 +101,7 @@ def test_the_note_is_near_what_was_taken_apart(note: Events) -> None:
 def test_onsets_are_found_after_silence() -> None:
     """A clip that begins with silence has nothing at its own beginning."""
     asked = {"iterations": 5, "initialisation": "onsets"}
-    fit = DECOMPOSERS["splat"](struck(), _RATE, DecomposeConfig(method="splat", events=3, splat=asked))
+    fit = DecomposeConfig(method={"name": "splat", **asked}, events=3).decomposer(struck(), _RATE)
     list(fit)
     assert len(fit.events()) == 3
     assert pitch(render(fit.events())) == pytest.approx(440, rel=0.02)
@@ -128,7 +129,7 @@ def test_stretching_keeps_the_pitch(note: Events) -> None:
 
 
 def test_boxes_hold_what_is_heard(note: Events) -> None:
-    box = note.how.boxes(note)
+    box = note.kind.boxes(note)
     assert (box.start <= box.onset).all()
     assert (box.onset <= box.end).all()
     assert (box.low <= box.high).all()
@@ -174,8 +175,8 @@ def test_a_clip_is_taken_apart_and_rendered_from_a_shell(recording: Path, tmp_pa
     assert report["snr_db"] > 12
     assert 0 < report["spectral_convergence"] < 0.3
     assert run.status().state == "done"
-    events = Events.load(run.path / "events.safetensors")
-    assert np.array_equal(Events.from_json((run.path / "events.json").read_text()).parameters, events.parameters)
+    events = storage.load(run.path / "events.safetensors")
+    assert np.array_equal(storage.from_json((run.path / "events.json").read_text()).parameters, events.parameters)
     sound = tmp_path / "note.flac"
     words = ["render", str(run.path / "events.safetensors"), "--to", str(sound)]
     said = subprocess.run([*command, *words], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
@@ -185,7 +186,7 @@ def test_a_clip_is_taken_apart_and_rendered_from_a_shell(recording: Path, tmp_pa
     assert np.abs(wave.T - render(events)).max() < 1e-6
 
 
-@pytest.mark.parametrize("asked", [{}, {"method": "splat", "splat": {"iterations": 12}}])
+@pytest.mark.parametrize("asked", [{}, {"method": {"name": "splat", "iterations": 12}}])
 def test_one_that_was_stopped_goes_on_to_the_same_end(recording: Path, tmp_path: Path, asked: dict[str, Any]) -> None:
     job = DecomposeJob(file=recording, events=8, **asked)
     whole = job.create(tmp_path, "whole")
@@ -208,12 +209,12 @@ def test_one_that_was_stopped_goes_on_to_the_same_end(recording: Path, tmp_path:
 @pytest.mark.parametrize(
     "asked",
     [
-        {"start": 0.1, "seconds": 0.5, "mono": True, "pursuit": {"orthogonal": True, "atoms": "both", "snr_db": 5.0}},
-        {"pursuit": {"atoms": "learned", "waveforms": 2, "waveform_seconds": 0.1}, "sample_rate": 8_000, "seed": 3},
-        {"preset": "paper", "splat": {"iterations": 2}},
+        {"start": 0.1, "seconds": 0.5, "mono": True, "method": {"orthogonal": True, "atoms": "both", "snr_db": 5.0}},
+        {"method": {"atoms": "learned", "waveforms": 2, "waveform_seconds": 0.1}, "sample_rate": 8_000, "seed": 3},
+        {"preset": "paper", "method": {"iterations": 2}},
         {
-            "method": "splat",
-            "splat": {
+            "method": {
+                "name": "splat",
                 "iterations": 3,
                 "envelope": "gaussian",
                 "initialisation": "onsets",
@@ -235,8 +236,8 @@ def test_its_command_says_the_same_again(recording: Path, typed: Typed, tmp_path
 def test_a_time_limit_leaves_one_event_at_least(tmp_path: Path) -> None:
     path = tmp_path / "noise.wav"
     soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(_RATE), _RATE)
-    for name, asked in (("gabor", {}), ("learned", {"pursuit": {"atoms": "learned"}}), ("splat", {"method": "splat"})):
-        run = decomposition.create(tmp_path, DecomposeJob(file=path, time_limit=0.001, **asked), name)
+    for name, asked in (("gabor", {}), ("learned", {"method": {"atoms": "learned"}}), ("splat", {"method": "splat"})):
+        run = DecomposeJob(file=path, time_limit=0.001, **asked).create(tmp_path, name)
         assert 1 <= jobs.work(run).events < 64
 
 
@@ -248,11 +249,11 @@ def test_waveforms_that_cannot_be_played_or_kept_are_refused(tmp_path: Path) -> 
                 np.array([[0, 0.05, 100, 1, 0]], np.float32),
                 sample_rate=_RATE,
                 samples=_RATE,
-                kept={"waveforms": np.ones(shape, np.float32)},
+                shared={"waveforms": np.ones(shape, np.float32)},
             )
     loud = tmp_path / "fast.wav"
     soundfile.write(loud, struck()[0], 96_000)
-    job = DecomposeJob(file=loud, pursuit={"atoms": "learned", "waveforms": 256, "waveform_seconds": 1.0})
+    job = DecomposeJob(file=loud, method={"atoms": "learned", "waveforms": 256, "waveform_seconds": 1.0})
     with pytest.raises(ConfigError, match="learn fewer or shorter"):
         job.open(tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
@@ -266,13 +267,13 @@ def test_opposite_phases_are_seen() -> None:
 
 def test_the_published_setting_is_a_preset() -> None:
     paper = DecomposeConfig(preset="paper")
-    assert (paper.method, paper.events, paper.splat.iterations) == ("splat", 64, 3_000)
-    asked = DecomposeConfig(preset="paper", events=8, splat={"envelope": "gaussian"})
-    assert (asked.events, asked.splat.iterations, asked.splat.envelope) == (8, 3_000, "gaussian")
+    assert (paper.method, paper.events) == (SplatConfig(iterations=3_000), 64)
+    asked = DecomposeConfig(preset="paper", events=8, method={"envelope": "gaussian"})
+    assert (asked.events, asked.method) == (8, SplatConfig(iterations=3_000, envelope="gaussian"))
 
 
 def test_other_commands_know_it_for_what_it_is(recording: Path, typed: Typed, tmp_path: Path) -> None:
-    run = decomposition.create(tmp_path, DecomposeJob(file=recording, events=3), "apart")
+    run = DecomposeJob(file=recording, events=3).create(tmp_path, "apart")
     jobs.work(run)
     common = ("--runs-path", str(tmp_path))
     code, out, _ = typed("runs", *common, "--json")
@@ -292,7 +293,7 @@ def test_other_commands_know_it_for_what_it_is(recording: Path, typed: Typed, tm
 
 
 def test_rooms_notes_and_text_are_written(recording: Path, typed: Typed, tmp_path: Path) -> None:
-    run = decomposition.create(tmp_path, DecomposeJob(file=recording, events=3), "apart")
+    run = DecomposeJob(file=recording, events=3).create(tmp_path, "apart")
     jobs.work(run)
     events = str(events_file(run))
     room = np.zeros(_RATE // 2, np.float32)
@@ -313,7 +314,7 @@ def test_rooms_notes_and_text_are_written(recording: Path, typed: Typed, tmp_pat
     )
     assert code == 0
     wave, _ = soundfile.read(tmp_path / "x.wav")
-    dry = render(Events.load(Path(events)))[0]
+    dry = render(storage.load(Path(events)))[0]
     expected = np.convolve(dry, room)
     scale = 1.0 if "scaled" not in out else np.abs(wave).max() / np.abs(expected).max()
     assert np.abs(wave - scale * expected).max() < 1e-4
@@ -372,7 +373,7 @@ def test_what_cannot_be_taken_apart_is_refused_in_one_line(
 def test_what_cannot_be_rendered_is_refused_in_one_line(
     recording: Path, typed: Typed, tmp_path: Path, words: list[str], says: str
 ) -> None:
-    run = decomposition.create(tmp_path, DecomposeJob(file=recording, events=2), "apart")
+    run = DecomposeJob(file=recording, events=2).create(tmp_path, "apart")
     jobs.work(run)
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(events_file(run).read_bytes()[:-3])

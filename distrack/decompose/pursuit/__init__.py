@@ -1,3 +1,3 @@
-"""Matching pursuit: a clip as a sum of atoms, the best one at a time."""
+"""Matching pursuit: a clip becomes a sum of atoms, found one after another."""
 
-from distrack.decompose.pursuit import decomposer, kind, waveforms  # noqa: F401
+from distrack.decompose.pursuit import atom_kinds, decomposer, waveform_kind  # noqa: F401

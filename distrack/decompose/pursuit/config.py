@@ -1,27 +1,76 @@
-"""What a matching pursuit can be asked for."""
+"""Settings of a matching pursuit."""
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from distrack.decompose.decomposer import Method
+from distrack.decompose.events import MOST_SHARED
+from distrack.decompose.pursuit.waveform_kind import LONGEST_WAVEFORM, MOST_WAVEFORMS
+from distrack.errors import ConfigError
+from distrack.validation import Option
 
 
-class PursuitConfig(BaseModel):
-    """A matching pursuit.
+class PursuitConfig(Method):
+    """A matching pursuit."""
 
-    Attributes:
-        atoms: shapes to choose from: Gabor atoms, damped sinusoids, both, or waveforms learnt from the clip itself.
-        orthogonal: the amplitudes of atoms that overlap are fitted anew together after each atom.
-        snr_db: enough; the pursuit then ends before all atoms are found.
-        waveforms: how many are learnt, with atoms="learned".
-        waveform_seconds: length of each; shorter if the clip is.
-        learning: how often all waveforms are made anew from what they were used for.
-    """
+    name: str = "matching-pursuit"
+    atoms: Annotated[
+        Literal["gabor", "damped", "both", "learned"],
+        Field(
+            title="Atom type",
+            description="Gabor atoms, damped sinusoids, both, or waveforms learned from the clip itself.",
+        ),
+    ] = "gabor"
+    orthogonal: Annotated[
+        bool,
+        Field(
+            title="Orthogonal pursuit",
+            description="Refit the amplitudes of overlapping atoms after each new atom. Better, slower.",
+        ),
+    ] = False
+    snr_db: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=120,
+            title="Stop at SNR (dB)",
+            description="The pursuit ends once the reconstruction has this signal-to-noise ratio.",
+        ),
+        Option("snr"),
+    ] = None
+    waveforms: Annotated[
+        int,
+        Field(ge=1, le=MOST_WAVEFORMS, title="Waveforms", description="Number of waveforms that are learned."),
+    ] = 8
+    waveform_seconds: Annotated[
+        float,
+        Field(
+            ge=0.002,
+            le=LONGEST_WAVEFORM,
+            title="Waveform length (s)",
+            description="Length of each learned waveform, or of the clip if that is shorter.",
+        ),
+    ] = 0.05
+    learning: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100,
+            title="Learning rounds",
+            description="How often all waveforms are updated from the places where they were used.",
+        ),
+    ] = 10
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    def check(self, sample_rate: int) -> None:
+        """Refuses learned waveforms that together are larger than what events may share.
 
-    atoms: Literal["gabor", "damped", "both", "learned"] = "gabor"
-    orthogonal: bool = False
-    snr_db: Annotated[float, Field(gt=0, le=120)] | None = None
-    waveforms: Annotated[int, Field(ge=1, le=256)] = 8
-    waveform_seconds: Annotated[float, Field(ge=0.002, le=1.0)] = 0.05
-    learning: Annotated[int, Field(ge=0, le=100)] = 10
+        Raises:
+            ConfigError: there are too many waveforms, or they are too long.
+        """
+        samples = self.waveforms * round(self.waveform_seconds * sample_rate)
+        if self.atoms == "learned" and samples > MOST_SHARED:
+            raise ConfigError(
+                f"waveforms: {samples:,} samples in all of them, at most {MOST_SHARED:,} can be stored: learn fewer or "
+                "shorter ones"
+            )

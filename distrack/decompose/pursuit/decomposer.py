@@ -1,66 +1,66 @@
-"""Matching pursuit as a method: begins, stops, goes on, says how far it is."""
+"""The method "matching-pursuit": it starts, ends, continues from a stored state, and reports its progress."""
 
 import math
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distrack.decompose.decomposer import DECOMPOSERS, Floats, Progress
-from distrack.decompose.pursuit.fit import AtomSearch
-from distrack.decompose.pursuit.learning import WaveformSearch
+from distrack.arrays import Floats
+from distrack.decompose.budget import Budget
+from distrack.decompose.decomposer import DECOMPOSERS, Progress
+from distrack.decompose.events import Events
+from distrack.decompose.pursuit.atom_search import AtomSearch
+from distrack.decompose.pursuit.config import PursuitConfig
+from distrack.decompose.pursuit.waveform_search import WaveformSearch
 
-if TYPE_CHECKING:
-    from distrack.decompose.config import DecomposeConfig
-    from distrack.decompose.events import Events
-
-# Of the clip's energy: below it there is only rounding.
+# A residual below this share of the clip's energy is rounding error.
 NOTHING = 1e-12
-# Of a time limit, what preparing may take.
-PREPARING = 0.5
+# Share of the time limit that preparation may take.
+PREPARATION = 0.5
 
 
 class Search(Protocol):
     """Finds one atom after another in one clip."""
 
-    kind: str
+    kind_name: str
 
     @property
     def count(self) -> int:
-        """Atoms so far."""
+        """Number of atoms found."""
 
     @property
     def residual(self) -> Floats:
-        """What is left of the clip, ``[channels, samples]``."""
+        """The clip minus all atoms found, ``[channels, samples]``."""
 
     @property
     def preparing(self) -> tuple[int, int]:
-        """How many steps before the first atom are done, of how many."""
+        """How many preparation steps are done, and how many there are, before the first atom can be found."""
 
     def prepare(self, *, hurried: bool) -> None:
-        """One of these steps; hurried, of those that can be left out none is done."""
+        """Does one preparation step; if `hurried`, optional steps are left out."""
 
     def take(self) -> float:
-        """Takes one atom away; returns by how much energy less is left, 0 or less where nothing was taken."""
+        """Subtracts one more atom; returns the energy removed from the residual, 0 or less if there was no atom."""
 
     def rows(self) -> Floats:
-        """What was found, ``[events, columns]``."""
+        """The events found, in the order in which they were found: ``[events, columns]``."""
 
-    def kept(self) -> dict[str, Floats]:
-        """What all events share."""
+    def shared(self) -> dict[str, Floats]:
+        """Arrays that all events share."""
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """All that going on needs."""
+        """Arrays that hold everything needed to continue."""
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Takes the state of another over."""
+        """Continues from the state of another search of the same clip and config."""
 
 
-@DECOMPOSERS.register("matching-pursuit", aliases=("mp",))
+@DECOMPOSERS.register("matching-pursuit", aliases=("mp",), config=PursuitConfig)
 class MatchingPursuit:
-    """The atom that takes most energy away, again and again.
+    """Subtracts the atom that removes the most energy from the residual, again and again.
 
     Args:
         wave: ``[channels, samples]``
@@ -73,90 +73,91 @@ class MatchingPursuit:
         ICASSP 2009.
     """
 
-    look_every: ClassVar[int] = 8
-
-    def __init__(self, wave: Floats, sample_rate: int, config: "DecomposeConfig") -> None:
-        self.wave, self.sample_rate, self.config = wave, sample_rate, config
-        self.search = _search(wave, sample_rate, config)
-        self.whole = self.left = float(np.square(wave, dtype=np.float64).sum())
-        self.spent = 0.0
+    def __init__(self, wave: Floats, sample_rate: int, budget: Budget, settings: PursuitConfig) -> None:
+        self.wave, self.sample_rate, self.budget, self.settings = wave, sample_rate, budget, settings
+        self.search = _search(wave, sample_rate, budget, settings)
+        self.clip_energy = self.residual_energy = float(np.square(wave, dtype=np.float64).sum())
+        self.seconds_spent = 0.0
         self.exhausted = False
 
     def __iter__(self) -> Iterator[Progress]:
+        limit = self.budget.time_limit
         while not self.over:
             began = time.monotonic()
             done, steps = self.search.preparing
             if done < steps:
-                limit = self.config.time_limit
-                self.search.prepare(hurried=limit is not None and self.spent > PREPARING * limit)
+                self.search.prepare(hurried=limit is not None and self.seconds_spent > PREPARATION * limit)
             else:
-                gained = self.search.take()
-                self.left -= gained
-                self.exhausted = gained <= 0
-            self.spent += time.monotonic() - began
-            yield self.progress()
+                removed = self.search.take()
+                self.residual_energy -= removed
+                self.exhausted = removed <= 0
+            self.seconds_spent += time.monotonic() - began
+            yield self._progress()
 
     @property
     def over(self) -> bool:
-        """Whether enough was found, or nothing is left, or no time; one atom is found in any time."""
-        limit, enough = self.config.time_limit, self.config.pursuit.snr_db
-        late = limit is not None and self.spent >= limit and self.search.count > 0
-        reached = enough is not None and self.search.count > 0 and self.snr_db() >= enough
-        nothing = self.exhausted or self.left <= NOTHING * self.whole
-        return late or reached or nothing or self.search.count >= self.config.events
+        """Whether the pursuit has ended: enough atoms, near enough, nothing left, or out of time.
+
+        However short the time limit, one atom is found.
+        """
+        limit, target = self.budget.time_limit, self.settings.snr_db
+        late = limit is not None and self.seconds_spent >= limit and self.search.count > 0
+        near = target is not None and self.search.count > 0 and self.snr_db() >= target
+        nothing = self.exhausted or self.residual_energy <= NOTHING * self.clip_energy
+        return late or near or nothing or self.search.count >= self.budget.events
 
     def snr_db(self) -> float:
-        """Of what was found so far."""
-        return 10 * math.log10(self.whole / max(self.left, 1e-20 * self.whole)) if self.whole > 0 else 0.0
+        """Signal-to-noise ratio of the reconstruction so far, in dB."""
+        if self.clip_energy <= 0:
+            return 0.0
+        return 10 * math.log10(self.clip_energy / max(self.residual_energy, 1e-20 * self.clip_energy))
 
-    def progress(self) -> Progress:
-        """How far it is."""
+    def _progress(self) -> Progress:
         done, steps = self.search.preparing
         count = self.search.count
-        return Progress(done + count, steps + self.config.events, count, self.snr_db(), None)
+        return Progress(done + count, steps + self.budget.events, count, self.snr_db(), None)
 
-    def events(self) -> "Events":
-        """What was found so far, the most energetic first."""
-        from dataclasses import replace
-
-        from distrack.decompose.events import Events
-
+    def events(self) -> Events:
+        """The events found so far, those with the most energy first."""
         channels, samples = self.wave.shape
-        found = Events.of(
-            self.search.kind,
+        events = Events.of(
+            self.search.kind_name,
             self.search.rows(),
             sample_rate=self.sample_rate,
             samples=samples,
             channels=channels,
-            seed=self.config.seed,
-            kept=self.search.kept(),
+            seed=self.budget.seed,
+            shared=self.search.shared(),
         )
-        order = np.argsort(-found.how.boxes(found).energy, kind="stable")
-        return replace(found, parameters=found.parameters[order])
+        return events.by_energy()
 
     def state(self) -> Mapping[str, NDArray[Any]]:
-        """All that going on needs."""
-        own = {"left": self.left, "spent": self.spent, "exhausted": float(self.exhausted)}
-        return {f"pursuit.{name}": np.array([value]) for name, value in own.items()} | self.search.state()
+        """Arrays that hold everything needed to continue."""
+        numbers = {
+            "left": self.residual_energy,
+            "spent": self.seconds_spent,
+            "exhausted": float(self.exhausted),
+        }
+        return {f"pursuit.{name}": np.array([number]) for name, number in numbers.items()} | self.search.state()
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Takes the state of another over."""
-        self.left, self.spent = float(state["pursuit.left"][0]), float(state["pursuit.spent"][0])
+        """Continues from the state of another pursuit of the same clip and config."""
+        self.residual_energy = float(state["pursuit.left"][0])
+        self.seconds_spent = float(state["pursuit.spent"][0])
         self.exhausted = bool(state["pursuit.exhausted"][0])
         self.search.restore(state)
 
 
-def _search(wave: Floats, sample_rate: int, config: "DecomposeConfig") -> Search:
-    how = config.pursuit
-    if how.atoms != "learned":
-        return AtomSearch(wave, sample_rate, atoms=how.atoms, orthogonal=how.orthogonal)
+def _search(wave: Floats, sample_rate: int, budget: Budget, settings: PursuitConfig) -> Search:
+    if settings.atoms != "learned":
+        return AtomSearch(wave, sample_rate, atoms=settings.atoms, orthogonal=settings.orthogonal)
     return WaveformSearch(
         wave,
         sample_rate,
-        count=how.waveforms,
-        seconds=how.waveform_seconds,
-        rounds=how.learning,
-        events=config.events,
-        orthogonal=how.orthogonal,
-        seed=config.seed,
+        count=settings.waveforms,
+        seconds=settings.waveform_seconds,
+        rounds=settings.learning,
+        events=budget.events,
+        orthogonal=settings.orthogonal,
+        seed=budget.seed,
     )

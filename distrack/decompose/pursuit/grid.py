@@ -1,4 +1,4 @@
-"""A grid of atoms of all scales, places and frequencies: which one takes most from what is left of a clip."""
+"""A grid of atoms of all scales, times and frequencies, and which of them removes the most energy from a residual."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,32 +8,39 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from distrack.arrays import Doubles, Floats
 from distrack.decompose.pursuit.atoms import CORE, DAMPED, GABOR, Atom, highest
 
-# Seconds of the shortest and of the longest frame.
+# Length of the shortest and of the longest frame, in seconds.
 SHORTEST, LONGEST = 0.006, 1.6
-# Scales in a frame: a Gaussian is cut at -70 dB of its peak, a decay at -52 dB.
+# How many scales of the atom a frame is long: a Gaussian is cut at -70 dB of its peak, a decay at -52 dB.
 SCALES = {GABOR: 8, DAMPED: 6}
-# Frames that begin within the length of one, and how much longer the next frames are. Half as many and twice as far
-# apart as is usual costs 0.1 dB with 200 atoms, as refining finds what lies between, and a third of the time.
+# Frames that begin within the length of one frame, and octaves between one frame length and the next. This grid is
+# half as dense in each as usual: it costs 0.1 dB with 200 atoms, as Newton's steps find the atoms in between, and takes
+# a third of the time.
 FRAMES = {GABOR: 4, DAMPED: 12}
 OCTAVES = 2
-# Samples in the frames that are transformed at once, and frames whose highest is looked for again together.
+# Samples of the frames that are transformed at once, and frames in a group whose highest energy is stored.
 AT_ONCE, GROUP = 1 << 19, 256
-# Of the energy that any frame has within the clip, what each must have there.
+# Share of its energy that an atom must have within the clip, relative to the atom that has the most there.
 INSIDE = 0.05
-# Of the energy that a frame is said to have, what it must have still: changes far below it were not looked at.
-STILL = 0.98
-
-Floats = NDArray[np.float32]
+# A frame whose energy turns out lower than this share of the stored one is not the best: small changes of the residual
+# do not update all frames.
+UNCHANGED = 0.98
 
 
 class Scale:
-    """Atoms of one shape and length.
+    """All atoms of one shape and length on the grid.
 
     Args:
-        length: of a frame in samples, a power of two.
-        samples: of the clip.
+        shape: `GABOR` or `DAMPED`.
+        length: length of a frame in samples, a power of two.
+        samples: length of the clip.
+
+    Attributes:
+        energy: the energy that the best atom of each frame removes, ``[frames]``.
+        bin: frequency of that atom, in bins of the frame's spectrum, ``[frames]``.
+        highest: the highest energy of each group of frames, ``[groups]``.
     """
 
     def __init__(self, shape: int, length: int, samples: int) -> None:
@@ -48,39 +55,39 @@ class Scale:
         )
         envelope /= np.linalg.norm(envelope)
         self.window = envelope.astype(np.float32)
-        self._conjugates(envelope)
-        self._ends(envelope)
+        self._measure_conjugates(envelope)
+        self._measure_ends(envelope)
         self.energy = np.zeros(self.count, np.float32)
         self.bin = np.zeros(self.count, np.int32)
         self.highest = np.zeros(-(-self.count // GROUP), np.float32)
 
-    def _conjugates(self, envelope: NDArray[np.float64]) -> None:
-        """Where an atom is not orthogonal to its own conjugate: near 0 Hz and near half of the sample rate."""
+    def _measure_conjugates(self, envelope: Doubles) -> None:
+        """Prepares the bins near 0 Hz and near half the sample rate, where an atom overlaps its own conjugate."""
         own = scipy.fft.fft(np.square(envelope))[(-2 * np.arange(self.length // 2 + 1)) % self.length]
         self.edge = np.flatnonzero(np.abs(own) > 0.01)
         self.own = own[self.edge].astype(np.complex64)
-        # Cosine and sine that are the same but for their sign cannot be told apart: then there is only one of them.
+        # Where cosine and sine differ in sign only, there is one atom and not two.
         apart = 1 - np.abs(own[self.edge]) ** 2
         self.weight = np.where(apart > 0.1, 1 / np.maximum(apart, 0.1), 0.5).astype(np.float32)
         self.one = apart <= 0.1
 
-    def _ends(self, envelope: NDArray[np.float64]) -> None:
-        """What is beyond the clip takes nothing: atoms that are cut there have less energy of their own."""
+    def _measure_ends(self, envelope: Doubles) -> None:
+        """Prepares the factor on atoms that the ends of the clip cut: they have less energy of their own."""
         sums = np.concatenate([[0.0], np.cumsum(np.square(envelope))])
         start = np.arange(self.count) * self.hop - self.lead
         inside = sums[np.clip(self.samples - start, 0, self.length)] - sums[np.clip(-start, 0, self.length)]
         least = INSIDE * float(inside.max())
-        self.worth = np.where(inside > least, 1 / np.maximum(inside, least), 0.0).astype(np.float32)
+        self.weight_inside = np.where(inside > least, 1 / np.maximum(inside, least), 0.0).astype(np.float32)
 
     def frames(self, where: slice) -> tuple[int, int]:
-        """The frames that any of these samples lies in, from one up to another."""
+        """First frame that holds any of these samples, and the frame after the last one."""
         begin = max((where.start + self.lead - self.length) // self.hop + 1, 0)
         return begin, min((where.stop - 1 + self.lead) // self.hop + 1, self.count)
 
     def touched(self, atom: Atom, sample_rate: int) -> tuple[int, int]:
-        """The frames in which all but a few thousandths of an atom is seen, from one up to another.
+        """First frame and the frame after the last one that an atom changes by more than a few thousandths.
 
-        Between two Gaussians that overlap by their tails alone there is nothing to see.
+        Two Gaussians that overlap in their tails alone do not change each other noticeably.
         """
         if DAMPED in {self.shape, atom.shape}:
             return self.frames(atom.support(sample_rate, self.samples, CORE))
@@ -89,20 +96,25 @@ class Scale:
         begin = max(math.ceil((place - reach) / self.hop), 0)
         return begin, min(math.floor((place + reach) / self.hop) + 1, self.count)
 
-    def look(self, padded: Floats, offset: int, begin: int, end: int) -> None:
-        """Looks for the best of some frames anew."""
+    def update(self, padded: Floats, offset: int, begin: int, end: int) -> None:
+        """Finds the best atom of the frames from `begin` up to `end` in the current residual.
+
+        Args:
+            padded: the residual between zeros, ``[channels, samples]``.
+            offset: position of the residual's first sample in it.
+        """
         together = max(AT_ONCE // self.length, 1)
         for start in range(begin, end, together):
             stop = min(start + together, end)
             total = self._energies(padded, offset, start, stop)
             best = total.argmax(axis=1)
             self.bin[start:stop] = best
-            self.energy[start:stop] = total[np.arange(stop - start), best] * self.worth[start:stop]
+            self.energy[start:stop] = total[np.arange(stop - start), best] * self.weight_inside[start:stop]
         for group in range(begin // GROUP, -(-end // GROUP)):
             self.highest[group] = self.energy[group * GROUP : (group + 1) * GROUP].max()
 
     def _energies(self, padded: Floats, offset: int, start: int, stop: int) -> Floats:
-        """What each atom takes at its best phase, over all channels, ``[frames, bins]``."""
+        """Energy that each atom removes at its best phase, summed over channels: ``[frames, bins]``."""
         at = offset + start * self.hop - self.lead
         span = (stop - start - 1) * self.hop + self.length
         total: Floats | None = None
@@ -114,9 +126,9 @@ class Scale:
             both = np.where(self.one, size, size - (self.own * edge * edge).real)
             flat = spectrum.view(np.float32)
             flat *= flat
-            found = flat[:, ::2] + flat[:, 1::2]
-            found[:, self.edge] = both * self.weight
-            total = found if total is None else total + found
+            energy = flat[:, ::2] + flat[:, 1::2]
+            energy[:, self.edge] = both * self.weight
+            total = energy if total is None else total + energy
         if total is None:
             raise ValueError("a clip without channels")
         # The real part of a unit atom has half of its energy.
@@ -124,13 +136,13 @@ class Scale:
         return total
 
     def best(self) -> tuple[float, int]:
-        """The most energy, as far as is known, and its frame."""
+        """The highest stored energy, and its frame."""
         group = int(self.highest.argmax())
         frame = group * GROUP + int(self.energy[group * GROUP : (group + 1) * GROUP].argmax())
         return float(self.energy[frame]), frame
 
     def atom(self, frame: int, sample_rate: int) -> Atom:
-        """The best one of a frame."""
+        """The best atom of a frame."""
         place = frame * self.hop - self.lead + (self.length / 2 if self.shape == GABOR else 0)
         frequency = min(int(self.bin[frame]) * sample_rate / self.length, highest(sample_rate))
         return Atom(self.shape, place / sample_rate, self.scale / sample_rate, frequency)
@@ -139,11 +151,12 @@ class Scale:
 class Grid:
     """All scales of some shapes over one clip.
 
-    Memory is the clip's, once more, and some numbers for every frame; frames themselves are transformed in blocks that
-    overlap, whatever the length of the clip.
+    It holds a copy of the clip and a few numbers for every frame. Frames are transformed block by block, so that memory
+    does not grow further with the length of the clip.
 
     Args:
         residual: ``[channels, samples]``; it is copied.
+        shapes: `GABOR`, `DAMPED` or both.
     """
 
     def __init__(self, residual: Floats, sample_rate: int, shapes: tuple[int, ...]) -> None:
@@ -157,37 +170,37 @@ class Grid:
         self.scales = [Scale(shape, length, samples) for shape in shapes for length in lengths]
 
     def fill(self, number: int) -> None:
-        """Looks at all there is with one of the scales, for the first time."""
+        """Correlates the whole residual with one of the scales, for the first time."""
         scale = self.scales[number]
-        scale.look(self.padded, self.offset, 0, scale.count)
+        scale.update(self.padded, self.offset, 0, scale.count)
 
     def changed(self, atoms: Sequence[Atom]) -> None:
-        """To be called after these atoms were taken from `residual`, or other ones in their place."""
+        """Updates the frames that these atoms overlap; to be called after `residual` changed there."""
         for scale in self.scales:
             spans = [scale.touched(atom, self.sample_rate) for atom in atoms]
-            for begin, end in _joined(spans):
-                scale.look(self.padded, self.offset, begin, end)
+            for begin, end in _merged(spans):
+                scale.update(self.padded, self.offset, begin, end)
 
     def best(self, shape: int) -> tuple[float, Atom]:
-        """The atom of a shape that takes most energy away, and how much that is."""
+        """The energy that the best atom of a shape removes, and that atom."""
         scales = [scale for scale in self.scales if scale.shape == shape]
         while True:
-            said, frame, scale = max(((*scale.best(), scale) for scale in scales), key=lambda each: each[0])
-            # Once more, as changes too small to be looked at may have added up.
-            scale.look(self.padded, self.offset, frame, frame + 1)
+            expected, frame, scale = max(((*scale.best(), scale) for scale in scales), key=lambda each: each[0])
+            # Changes that were too small for an update may have added up.
+            scale.update(self.padded, self.offset, frame, frame + 1)
             energy = float(scale.energy[frame])
-            if energy >= STILL * said:
+            if energy >= UNCHANGED * expected:
                 return energy, scale.atom(frame, self.sample_rate)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """What was found, and what is left of the clip."""
-        found: dict[str, NDArray[Any]] = {"residual": self.residual.copy()}
+        """The residual, and the best atom of every frame."""
+        state: dict[str, NDArray[Any]] = {"residual": self.residual.copy()}
         for number, scale in enumerate(self.scales):
-            found |= {f"energy.{number}": scale.energy.copy(), f"bin.{number}": scale.bin.copy()}
-        return found
+            state |= {f"energy.{number}": scale.energy.copy(), f"bin.{number}": scale.bin.copy()}
+        return state
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Takes over what another one found."""
+        """Continues from the state of another grid of the same clip and shapes."""
         self.residual[:] = state["residual"]
         for number, scale in enumerate(self.scales):
             scale.energy[:], scale.bin[:] = state[f"energy.{number}"], state[f"bin.{number}"]
@@ -195,23 +208,23 @@ class Grid:
                 scale.highest[group] = scale.energy[group * GROUP : (group + 1) * GROUP].max()
 
 
-def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans without those that overlap: these are one.
+def _merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in rising order; overlapping ones become one, empty ones are left out.
 
-    >>> _joined([(5, 9), (1, 3), (2, 4), (7, 7)])
+    >>> _merged([(5, 9), (1, 3), (2, 4), (7, 7)])
     [(1, 4), (5, 9)]
     """
-    found: list[tuple[int, int]] = []
+    merged: list[tuple[int, int]] = []
     for begin, end in sorted(span for span in spans if span[0] < span[1]):
-        if found and begin <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
-            found.append((begin, end))
-    return found
+            merged.append((begin, end))
+    return merged
 
 
 def frame_lengths(samples: int, sample_rate: int) -> list[int]:
-    """Powers of four times the shortest; none is four times as long as the clip.
+    """Frame lengths in samples: powers of four times the shortest one; none is four times as long as the clip.
 
     >>> frame_lengths(33_075, 22_050)
     [128, 512, 2048, 8192, 32768]

@@ -1,3 +1,3 @@
-"""Splatting: a clip as bursts of noise through resonances, all fitted together."""
+"""Splatting: a clip becomes bursts of noise and resonances, all fitted at the same time."""
 
-from distrack.decompose.splat import fit, kind  # noqa: F401
+from distrack.decompose.splat import decomposer, kind  # noqa: F401

@@ -1,31 +1,81 @@
-"""What a splatting can be asked for."""
+"""Settings of a splatting."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from distrack.decompose.decomposer import Method
+from distrack.decompose.splat.burst import Envelope
+from distrack.decompose.splat.initialisation import Initialisation
 
 
-class SplatConfig(BaseModel):
-    """A fit of events by gradient descent; the published setting is 64 events and 3,000 iterations.
+class SplatConfig(Method):
+    """A fit of events by gradient descent; the published setting is 64 events and 3,000 iterations."""
 
-    Attributes:
-        iterations: steps of the optimiser, after the events were found.
-        envelope: of the noise burst in time.
-        initialisation: events before the first step: from a pursuit of harmonic groups, or at the clip's onsets.
-        learning_rate: 1 is what was found to do well; all others are shares of it.
-        phases: weight of the complex spectrum in the loss, beside 1 for its magnitude: what keeps the wave itself near.
-        bands: weight of the same distance octave by octave, each as much as another: what keeps soft high bands.
-        sparsity: weight of the sum of logarithms of the events' energies; above 0, the faint fade away and are removed.
-        prune: share of the events that is removed after 40 % of the iterations, those that are missed the least first.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    iterations: Annotated[int, Field(ge=0, le=100_000)] = 400
-    envelope: Literal["gamma", "gaussian"] = "gamma"
-    initialisation: Literal["pursuit", "onsets"] = "pursuit"
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 1.0
-    phases: Annotated[float, Field(ge=0, le=100)] = 0.1
-    bands: Annotated[float, Field(ge=0, le=100)] = 0.1
-    sparsity: Annotated[float, Field(ge=0, le=100)] = 0.0
-    prune: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    name: str = "splat"
+    iterations: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100_000,
+            title="Iterations",
+            description="Steps of the optimiser after the first events are found. The published setting is 3,000.",
+        ),
+    ] = 400
+    envelope: Annotated[
+        Envelope,
+        Field(title="Noise envelope", description="Shape of each burst of noise in time."),
+    ] = "gamma"
+    initialisation: Annotated[
+        Initialisation,
+        Field(
+            title="Initialise from",
+            description="The first events come from a pursuit of harmonic groups, or lie at the onsets of the clip.",
+        ),
+    ] = "pursuit"
+    learning_rate: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=10,
+            title="Learning rate",
+            description="Factor on the step size of every parameter; the default suits all clips that were tried.",
+        ),
+    ] = 1.0
+    phases: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=100,
+            title="Phase weight",
+            description="Weight of the complex spectrum in the loss; it keeps the waveform near the original.",
+        ),
+    ] = 0.1
+    bands: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=100,
+            title="Band weight",
+            description="Weight of the distance octave by octave in the loss; it preserves quiet high bands.",
+        ),
+    ] = 0.1
+    sparsity: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=100,
+            title="Sparsity penalty",
+            description="Weight of the mean logarithm of the events' strengths; above 0, faint events fade away and "
+            "are removed.",
+        ),
+    ] = 0.0
+    prune: Annotated[
+        float,
+        Field(
+            ge=0,
+            lt=1,
+            title="Pruned share",
+            description="Share of the events that is removed after 40% of the iterations, the least important first.",
+        ),
+    ] = 0.0

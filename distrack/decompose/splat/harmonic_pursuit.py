@@ -1,8 +1,8 @@
-"""A greedy pursuit of harmonic groups: what the events are before the first step of gradient descent.
+"""A greedy pursuit of harmonic groups, from which gradient descent starts.
 
-Each step takes the strongest peak of the residual's spectrograms at three resolutions, asks of which pitch it may be a
-harmonic, and takes the group (pitch, envelope, onset) that holds the most energy; its harmonics are then fitted to the
-samples together and taken away.
+Each step finds the strongest peak in spectrograms of the residual at three resolutions, tries the pitches of which it
+may be a harmonic, and selects the group (pitch, envelope, onset) with the most energy. The harmonics of the group are
+fitted to the samples, all at once, and subtracted.
 """
 
 from typing import NamedTuple
@@ -10,27 +10,27 @@ from typing import NamedTuple
 import numpy as np
 import scipy.fft
 import scipy.signal
-from numpy.typing import NDArray
 
+from distrack.arrays import Complex, Doubles
 from distrack.decompose.splat.resonance import ORDER
 
-Floats = NDArray[np.float64]
 HARMONICS = 4
+# Lowest pitch in Hz.
 LOWEST = 25.0
-# Seconds: windows of the three spectrograms; attack and decay of the envelopes that are tried, hits and swells.
+# In seconds: windows of the three spectrograms; attack and decay of the envelopes that are tried, hits and swells.
 WINDOWS = (0.023, 0.093, 0.372)
 HITS = tuple((0.003, decay) for decay in (0.01, 0.03, 0.1, 0.3, 1.0))
 SWELLS = tuple((2 * decay, decay) for decay in (0.004, 0.01, 0.025, 0.06, 0.15, 0.4))
 SHAPES = (*HITS, *SWELLS)
-# The group is looked for in the seconds before and after its peak, and its envelope at so many points a second.
+# The onset is searched in these seconds before and after the peak, at so many points per second.
 BEFORE, AFTER = 1.0, 2.0
 POINTS = 400
-# An onset may lie so many points before the clip; of an envelope's energy so much must lie within it.
+# An onset may lie this many points before the clip. Less of an envelope's energy within the clip counts as this share.
 LEAD = 60
 LEAST_VISIBLE = 0.3
-# Above this share of the sample rate harmonics fade and are not fitted; a lower pitch must hold more by a factor.
+# Harmonics above this share of the sample rate are not fitted. A lower pitch must have more energy by a factor.
 HIGHEST, BETTER = 0.475, 1.02
-# Share of their mean energy that keeps harmonics of a short sound from growing against each other.
+# Ridge as a share of the mean energy: without it, harmonics of a short sound get large amplitudes that cancel.
 RIDGE = 1e-3
 
 
@@ -38,27 +38,27 @@ class Group(NamedTuple):
     """Harmonics that share an onset, a pitch and an envelope.
 
     Shape:
-        - parts: ``[channels, harmonics, 2]``, the cosine and sine part of each at the onset
+        - parts: ``[channels, harmonics, 2]``, the cosine and the sine part of each harmonic at the onset
     """
 
     onset: float
     frequency: float
     attack: float
     decay: float
-    parts: Floats
+    parts: Doubles
 
 
-def envelope(time: Floats, attack: float, decay: float) -> Floats:
-    """As `resonance` has it, with its peak at 1."""
+def envelope(time: Doubles, attack: float, decay: float) -> Doubles:
+    """The envelope of `resonance`, scaled to a peak of 1, at these seconds after the onset."""
     risen = ORDER * decay / (attack + ORDER * decay)
     peak = risen**ORDER * (1 - risen) ** (attack / decay)
     past = np.maximum(time, 0)
-    shape: Floats = (-np.expm1(-past / attack)) ** ORDER * np.exp(-past / decay) / peak
+    shape: Doubles = (-np.expm1(-past / attack)) ** ORDER * np.exp(-past / decay) / peak
     return shape
 
 
-def strongest(residual: Floats, *, sample_rate: int) -> tuple[float, float]:
-    """Time in seconds and frequency in Hz of the atom, of one of three lengths, that holds the most energy."""
+def strongest(residual: Doubles, *, sample_rate: int) -> tuple[float, float]:
+    """Time in seconds and frequency in Hz of the strongest peak of three spectrograms; 0 Hz for silence."""
     best = (0.0, 0.0, 0.0)
     for seconds in WINDOWS:
         size = max(16, 2 ** round(np.log2(seconds * sample_rate)))
@@ -82,17 +82,18 @@ def strongest(residual: Floats, *, sample_rate: int) -> tuple[float, float]:
 
 
 class _Search:
-    """The residual around a peak, and the energy that every envelope at every onset takes from it at a frequency.
+    """The residual around a peak, and the energy that each envelope has there at each onset.
 
-    Frequencies are counted in twelfths of the peak's: harmonics of all pitches that it may belong to are whole numbers.
+    Frequencies are multiples of a twelfth of the peak's frequency, so that the harmonics of all pitches that the peak
+    may belong to are whole numbers.
     """
 
-    def __init__(self, residual: Floats, peak: float, frequency: float, *, sample_rate: int) -> None:
+    def __init__(self, residual: Doubles, peak: float, frequency: float, *, sample_rate: int) -> None:
         first = max(0, int((peak - BEFORE) * sample_rate))
         piece = residual[:, first : first + int((BEFORE + AFTER) * sample_rate)]
         self.frequency, self.sample_rate = frequency, sample_rate
         self.step = max(1, sample_rate // POINTS)
-        # What sounds at the clip's first sample may have begun before it.
+        # A sound at the first sample of the clip may have begun before it.
         lead = LEAD * self.step if first == 0 else 0
         self.first = first - lead
         self.points = -(-(lead + piece.shape[1]) // self.step)
@@ -104,27 +105,27 @@ class _Search:
         self.bank /= np.sqrt(np.square(self.bank).sum(1, keepdims=True) * self.step)
         self.size = scipy.fft.next_fast_len(2 * self.points)
         self.spectra = np.conj(scipy.fft.rfft(self.bank, self.size, axis=1))
-        # The share of an envelope's energy that lies within the clip; of little of it nothing can be told.
+        # Share of each envelope's energy within the clip; where it is small, energies are uncertain.
         squares = np.conj(scipy.fft.rfft(np.square(self.bank) * self.step, self.size, axis=1))
-        held = scipy.fft.irfft(scipy.fft.rfft(inside, self.size) * squares, self.size, axis=1)[:, : self.points]
-        self.visible = np.maximum(held, LEAST_VISIBLE)
-        self.bases: dict[int, NDArray[np.complex128]] = {}
-        self.energies: dict[int, Floats] = {}
+        share = scipy.fft.irfft(scipy.fft.rfft(inside, self.size) * squares, self.size, axis=1)[:, : self.points]
+        self.visible = np.maximum(share, LEAST_VISIBLE)
+        self.bases: dict[int, Complex] = {}
+        self.energies: dict[int, Doubles] = {}
 
-    def energy(self, twelfths: int) -> Floats:
-        """``[envelopes, onsets]``"""
+    def energy(self, twelfths: int) -> Doubles:
+        """Energy at a multiple of a twelfth of the peak's frequency: ``[envelopes, onsets]``."""
         if twelfths not in self.energies:
             time = np.arange(self.piece.shape[1]) / self.sample_rate
             turning = np.exp(-2j * np.pi * self.frequency * twelfths / 12 * time)
             base = (self.piece * turning).reshape(len(self.piece), self.points, self.step).sum(2)
             halves = [scipy.fft.rfft(part, self.size, axis=1) for part in (base.real, base.imag)]
-            met = [scipy.fft.irfft(half[:, None] * self.spectra, self.size, axis=2) for half in halves]
-            power = (np.square(met[0]) + np.square(met[1])).sum(0)[:, : self.points]
+            products = [scipy.fft.irfft(half[:, None] * self.spectra, self.size, axis=2) for half in halves]
+            power = (np.square(products[0]) + np.square(products[1])).sum(0)[:, : self.points]
             self.bases[twelfths], self.energies[twelfths] = base, 2 * power / self.visible
         return self.energies[twelfths]
 
     def best(self) -> tuple[int, int, int]:
-        """Which harmonic of its pitch the peak is, the envelope, and the onset: where all harmonics hold most."""
+        """The number of the peak among the harmonics of its pitch, the envelope and the onset, by energy."""
         best, most = (1, 0, 0), -1.0
         for divisor in range(1, HARMONICS + 1):
             pitch = self.frequency / divisor
@@ -138,29 +139,29 @@ class _Search:
         return best
 
     def tuned(self, divisor: int, shape: int, onset: int) -> float:
-        """The pitch, finer than the peak: within the resolution that so long an envelope allows."""
+        """The pitch that has the most energy near the peak's, within the resolution of the envelope's length."""
         pitch, (attack, decay) = self.frequency / divisor, SHAPES[shape]
         shifts = np.linspace(-1, 1, 33) * min(0.5 / (attack + decay), 0.03 * pitch)
         weight = np.zeros(self.points)
         weight[onset:] = self.bank[shape, : self.points - onset]
-        gained = np.zeros(len(shifts))
+        energy = np.zeros(len(shifts))
         for k in range(1, HARMONICS + 1):
             if 12 * k // divisor in self.bases:
                 turning = np.exp(-2j * np.pi * k * shifts[:, None] * self.grid) * weight
-                gained += np.square(np.abs(turning @ self.bases[12 * k // divisor].T)).sum(1)
-        return pitch + float(shifts[int(gained.argmax())])
+                energy += np.square(np.abs(turning @ self.bases[12 * k // divisor].T)).sum(1)
+        return pitch + float(shifts[int(energy.argmax())])
 
 
-def next_group(residual: Floats, *, sample_rate: int) -> Group | None:
-    """The group of the most energy at the residual's strongest peak; None where no energy is left.
+def next_group(residual: Doubles, *, sample_rate: int) -> Group | None:
+    """The group with the most energy at the residual's strongest peak; None if the residual is silent.
 
     Shape:
         - residual: ``[channels, samples]``
     """
-    peak, found = strongest(residual, sample_rate=sample_rate)
-    if found <= 0:
+    peak, frequency = strongest(residual, sample_rate=sample_rate)
+    if frequency <= 0:
         return None
-    search = _Search(residual, peak, found, sample_rate=sample_rate)
+    search = _Search(residual, peak, frequency, sample_rate=sample_rate)
     divisor, shape, onset = search.best()
     start = (search.first + onset * search.step) / sample_rate
     attack, decay = SHAPES[shape]
@@ -169,8 +170,8 @@ def next_group(residual: Floats, *, sample_rate: int) -> Group | None:
     return group._replace(parts=fitted(residual, group, sample_rate=sample_rate))
 
 
-def atoms(group: Group, *, sample_rate: int, samples: int) -> tuple[int, Floats]:
-    """First sample, and the cosine and sine of each harmonic under the envelope, ``[2 * harmonics, length]``."""
+def atoms(group: Group, *, sample_rate: int, samples: int) -> tuple[int, Doubles]:
+    """First sample of a group, and cosine and sine of each harmonic under its envelope: ``[2 * harmonics, length]``."""
     first = max(0, int(np.ceil(group.onset * sample_rate)))
     last = min(samples, int((group.onset + group.attack * 2.2 + 9.2 * group.decay) * sample_rate) + 1)
     time = np.arange(first, max(last, first)) / sample_rate - group.onset
@@ -181,7 +182,8 @@ def atoms(group: Group, *, sample_rate: int, samples: int) -> tuple[int, Floats]
     return first, pair.reshape(2 * HARMONICS, -1)
 
 
-def fitted(residual: Floats, group: Group, *, sample_rate: int) -> Floats:
+def fitted(residual: Doubles, group: Group, *, sample_rate: int) -> Doubles:
+    """The parts of the group's harmonics that come nearest to the residual: ``[channels, harmonics, 2]``."""
     first, basis = atoms(group, sample_rate=sample_rate, samples=residual.shape[1])
     target = residual[:, first : first + basis.shape[1]]
     gram = basis @ basis.T
@@ -190,14 +192,14 @@ def fitted(residual: Floats, group: Group, *, sample_rate: int) -> Floats:
     return parts.reshape(len(residual), HARMONICS, 2).astype(np.float64)
 
 
-def heard(group: Group, *, sample_rate: int, samples: int) -> tuple[int, Floats]:
-    """First sample and the group's sound, ``[channels, length]``."""
+def sound_of(group: Group, *, sample_rate: int, samples: int) -> tuple[int, Doubles]:
+    """First sample and sound of a group, ``[channels, length]``."""
     first, basis = atoms(group, sample_rate=sample_rate, samples=samples)
     return first, group.parts.reshape(len(group.parts), -1) @ basis
 
 
-def refitted(groups: list[Group], wave: Floats, *, sample_rate: int) -> list[Group]:
-    """The same groups, with all harmonics of all of them fitted to the clip together."""
+def refitted(groups: list[Group], wave: Doubles, *, sample_rate: int) -> list[Group]:
+    """The same groups with the harmonics of all of them fitted to the clip at once."""
     matrix = np.zeros((len(groups) * 2 * HARMONICS, wave.shape[1]), np.float32)
     for row, group in enumerate(groups):
         first, basis = atoms(group, sample_rate=sample_rate, samples=wave.shape[1])

@@ -1,24 +1,21 @@
-"""The kind of event "splat": how it sounds, where it is, and how it is changed."""
+"""The kind of event "splat": what is stored of it, how it sounds, and how it changes."""
 
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from distrack.decompose.decomposer import KINDS, Box, Column, Kind
-from distrack.decompose.events import Events
+from distrack.arrays import Floats, Mask
+from distrack.decompose.events import KINDS, Box, Column, Events, Kind, check_ranges
+from distrack.decompose.splat.boxes import boxes_of
 from distrack.decompose.splat.burst import ENDS, MOST_NUMBERS, Envelope
-from distrack.decompose.splat.extent import extents
-from distrack.decompose.splat.parameters import COLUMNS, FIRST, LAST, PAN, PLACES, add_up, sounds
-from distrack.decompose.splat.threads import one_thread
+from distrack.decompose.splat.parameters import COLUMNS, FIRST, LAST, PAN, PLACES, mixed, sounds_of_rows
+from distrack.device import one_thread
 from distrack.errors import EventsError
-
-Floats = NDArray[np.float32]
 
 
 class Range(NamedTuple):
-    """What a stored number may be."""
+    """Least and greatest value of a stored number."""
 
     low: float
     high: float
@@ -33,7 +30,7 @@ RANGES = {
     "decay": Range(1e-5, 1e4),
     "damping": Range(0, 1e6),
     "bend": Range(-0.9, 9.0),
-    # Noise that lasts is made in one piece.
+    # The noise of an event is rendered in one piece, so its length is limited.
     "burst": Range(1e-5, 4.0),
     "centre": Range(1e-3, 1e7),
     "width": Range(1e-3, 20),
@@ -41,58 +38,49 @@ RANGES = {
     "phase": Range(-1e4, 1e4),
     "pan": Range(-1, 1),
 }
-# Half the range of a harmonic beside the first, which is never less than a thousandth of all.
-BESIDE = 1e6
-BY_RATIO = ("frequency", "attack", "decay", "burst", "centre", "width")
+# Greatest absolute value of a harmonic relative to the first, which counts as at least a thousandth of all.
+RELATIVE = 1e6
+# Columns that are interpolated geometrically.
+GEOMETRIC = ("frequency", "attack", "decay", "burst", "centre", "width")
 
 
 class Splat(Kind):
-    """A burst of band-limited noise, and the resonance of decaying harmonics that it leaves.
+    """A burst of band-limited noise, and the resonance of decaying harmonics that it excites.
 
-    A burst that is short beside the decay sets each harmonic going with one amplitude and one phase: these are stored,
-    in place of what some noise would have given them.
+    A burst that is short compared with the decay gives each harmonic one amplitude and one phase. These are stored as
+    numbers of their own; they are not computed from the noise.
     """
 
     def columns(self, channels: int) -> tuple[Column, ...]:
-        """19 numbers, and a place from left to right in stereo."""
+        """19 numbers, and the pan in stereo."""
         return (*COLUMNS, PAN) if channels == 2 else COLUMNS
 
     def check(self, events: Events) -> None:
-        """Refuses numbers out of their ranges, and envelopes that are unknown.
+        """Refuses numbers outside their ranges, and unknown envelopes.
 
         Raises:
-            EventsError: which number of which event, and what it may be.
+            EventsError: the message names the event, the column and the range.
         """
         envelope = events.settings.get("envelope")
         if envelope not in ENDS:
             raise EventsError(f"envelope {envelope!r}: known are {', '.join(ENDS)}")
-        for place, column in enumerate(self.columns(events.channels)):
-            low, high = RANGES.get(column.name, Range(-BESIDE, BESIDE))
-            values = events.parameters[:, place]
-            wrong = (values < low) | (values > high)
-            if column.name == "noise":
-                wrong |= values != np.floor(values)
-            if wrong.any():
-                row = int(wrong.argmax())
-                raise EventsError(
-                    f"event {row}: its {column.name} {values[row]:g} is not between {low:g} and {high:g}"
-                    + (", or no whole number" if column.name == "noise" else "")
-                )
+        relative = {column.name: Range(-RELATIVE, RELATIVE) for column in COLUMNS[FIRST:LAST]}
+        check_ranges(events, RANGES | relative, whole="noise")
 
     def synthesise(self, events: Events, gains: Floats) -> Floats:
-        """The sum of all events, each at its gain: ``[channels, samples]``."""
-        heard = np.flatnonzero((gains != 0) & (events.column("amplitude") > 0))
-        rows = torch.from_numpy(events.parameters[heard]).double()
-        rows[:, PLACES["amplitude"]] *= torch.from_numpy(np.abs(gains[heard])).double()
+        """The sum of all events, each times its gain: ``[channels, samples]``."""
+        audible = np.flatnonzero((gains != 0) & (events.column("amplitude") > 0))
+        rows = torch.from_numpy(events.parameters[audible]).double()
+        rows[:, PLACES["amplitude"]] *= torch.from_numpy(np.abs(gains[audible])).double()
         with torch.no_grad(), one_thread():
-            given = sounds(rows, sample_rate=events.sample_rate)
-            signs = torch.from_numpy(np.sign(gains[heard])).double()[:, None]
-            given = given._replace(
-                resonances=given.resonances._replace(gains=given.resonances.gains * signs),
-                bursts=given.bursts._replace(gains=given.bursts.gains * signs),
+            sounds = sounds_of_rows(rows, sample_rate=events.sample_rate)
+            signs = torch.from_numpy(np.sign(gains[audible])).double()[:, None]
+            sounds = sounds._replace(
+                resonances=sounds.resonances._replace(gains=sounds.resonances.gains * signs),
+                bursts=sounds.bursts._replace(gains=sounds.bursts.gains * signs),
             )
-            wave = add_up(
-                given,
+            wave = mixed(
+                sounds,
                 sample_rate=events.sample_rate,
                 samples=events.samples,
                 seed=events.seed,
@@ -102,49 +90,51 @@ class Splat(Kind):
         return sound
 
     def boxes(self, events: Events) -> Box:
-        """Where each event is; one that is mostly noise has no pitch."""
-        return extents(
-            sounds(torch.from_numpy(events.parameters), sample_rate=events.sample_rate),
+        """Where each event lies; an event that is mostly noise has no pitch."""
+        return boxes_of(
+            sounds_of_rows(torch.from_numpy(events.parameters), sample_rate=events.sample_rate),
             pitches=events.column("frequency"),
             sample_rate=events.sample_rate,
             samples=events.samples,
             envelope=envelope_of(events),
         )
 
-    def stretched(self, events: Events, which: NDArray[np.bool_], factor: float) -> Floats:
-        """Attack, decay and burst last longer by `factor`, and harmonics are damped the less."""
+    def stretched(self, events: Events, which: Mask, factor: float) -> Floats:
+        """Attack, decay and burst last longer by `factor`; the damping of harmonics falls by it."""
         return _scaled(events, which, {"attack": factor, "decay": factor, "burst": factor, "damping": 1 / factor})
 
-    def transposed(self, events: Events, which: NDArray[np.bool_], semitones: float) -> Floats:
-        """The resonance and the noise's band, both by the same ratio."""
+    def transposed(self, events: Events, which: Mask, semitones: float) -> Floats:
+        """The resonance and the noise's band move by the same ratio."""
         ratio = 2 ** (semitones / 12)
         return _scaled(events, which, {"frequency": ratio, "centre": ratio})
 
-    def decayed(self, events: Events, which: NDArray[np.bool_], factor: float) -> Floats:
-        """Decay and burst last longer by `factor`, and harmonics are damped the less; the attack stays."""
+    def decayed(self, events: Events, which: Mask, factor: float) -> Floats:
+        """Decay and burst last longer by `factor`, and the damping of harmonics falls by it; the attack stays."""
         return _scaled(events, which, {"decay": factor, "burst": factor, "damping": 1 / factor})
 
-    def coloured(self, events: Events, which: NDArray[np.bool_], octaves: float) -> Floats:
-        """The low-pass opens by `octaves`.
+    def coloured(self, events: Events, which: Mask, octaves: float) -> Floats:
+        """Opens the low-pass by `octaves`.
 
-        The noise's band moves up by them, further harmonics are damped the less by as many factors of two, and harmonic
-        k gains k to their power, 6 dB an octave for each; amplitude and share of the resonance stay, so that the sum is
-        about as loud.
+        The noise's band moves up by `octaves`, the damping of higher harmonics falls by a factor of 2 for each, and
+        harmonic k is multiplied by k to the power of `octaves`: 6 dB per octave for each. The amplitude and the share
+        of the resonance stay, so that the event is about as loud as before.
         """
         rows = _scaled(events, which, {"centre": 2**octaves, "damping": 2**-octaves})
         for place in range(FIRST, LAST):
             rows[which, place] *= (2 + (place - FIRST) // 2) ** octaves
-        return _held(rows, events.channels)
+        return _clipped(rows, events.channels)
 
-    def between(self, one: Floats, other: Floats, share: float) -> Floats:
-        """Straight in time, amplitude, place; by ratio in pitch and lasting; phases the short way; noise of the nearer.
+    def interpolated(self, one: Floats, other: Floats, share: float) -> Floats:
+        """Linear in time, amplitude and pan, geometric in pitch and duration; phases turn the short way.
+
+        Noise cannot be interpolated: it is that of the nearer row.
 
         Shape:
             - all: ``[events, columns]``
         """
         first, last = one.astype(np.float64), other.astype(np.float64)
         rows = first * (1 - share) + last * share
-        for name in BY_RATIO:
+        for name in GEOMETRIC:
             at = PLACES[name]
             rows[:, at] = first[:, at] ** (1 - share) * last[:, at] ** share
         at = PLACES["phase"]
@@ -154,29 +144,29 @@ class Splat(Kind):
         rows[:, at] = first[:, at] if share < 0.5 else last[:, at]
         if share in (0, 1):
             rows = last if share else first
-        return _held(rows.astype(np.float32), 2 if one.shape[1] == len(COLUMNS) + 1 else 1)
+        return _clipped(rows.astype(np.float32), 2 if one.shape[1] == len(COLUMNS) + 1 else 1)
 
 
 KINDS.add("splat", Splat())
 
 
 def envelope_of(events: Events) -> Envelope:
-    """The envelope of their noise; it was checked when they were made."""
+    """The noise envelope, which `Splat.check` has checked."""
     envelope: Envelope = events.settings["envelope"]
     return envelope
 
 
-def _scaled(events: Events, which: NDArray[np.bool_], factors: dict[str, float]) -> Floats:
+def _scaled(events: Events, which: Mask, factors: dict[str, float]) -> Floats:
     rows = events.parameters.astype(np.float64)
     for name, factor in factors.items():
         rows[which, PLACES[name]] *= factor
-    return _held(rows.astype(np.float32), events.channels)
+    return _clipped(rows.astype(np.float32), events.channels)
 
 
-def _held(rows: Floats, channels: int) -> Floats:
-    """Within what can be rendered: a change that leads out of it goes as far as it can."""
+def _clipped(rows: Floats, channels: int) -> Floats:
+    """Rows with each number clipped to its range, so that every change gives events that can be rendered."""
     for name, (low, high) in RANGES.items():
         if name != "pan" or channels == 2:
             rows[:, PLACES[name]] = np.clip(rows[:, PLACES[name]], low, high)
-    rows[:, FIRST:LAST] = np.clip(rows[:, FIRST:LAST], -BESIDE, BESIDE)
+    rows[:, FIRST:LAST] = np.clip(rows[:, FIRST:LAST], -RELATIVE, RELATIVE)
     return rows

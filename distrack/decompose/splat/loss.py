@@ -1,4 +1,4 @@
-"""What a fit lowers: the distance between the spectrograms of the clip and of the sum of all events."""
+"""The loss of a fit: the distance between the spectrograms of the clip and of the sum of all events."""
 
 from itertools import pairwise
 from typing import Any
@@ -8,15 +8,15 @@ from torch import Tensor
 
 from distrack.decompose.quality import SIZES
 
-# Bins of the lowest band; each next one has twice as many.
+# Bins of the lowest band; each higher band has twice as many as the one below.
 LOWEST_BAND = 4
 
 
 class SpectralLoss:
-    """Distances from one clip, at four window lengths, all bins together and octave by octave.
+    """Distances from one clip at four window lengths, over all bins and octave by octave.
 
-    A magnitude's distance says what is heard; that of the complex spectrum, at a lower weight, keeps phases, without
-    which the reconstruction would drift from the wave. The sum of all events is judged, never one alone.
+    The distance of magnitudes measures what is audible. The distance of complex spectra, at a lower weight, keeps the
+    phases: without it the reconstruction drifts away from the waveform of the clip.
 
     Args:
         clip: ``[channels, samples]``
@@ -28,26 +28,30 @@ class SpectralLoss:
 
     def __init__(self, clip: Tensor, *, phases: float, bands: float) -> None:
         self.phases, self.bands = phases, bands
-        self.clip = [spectrum(clip, size) for size in SIZES]
-        self.magnitudes = [one.abs() for one in self.clip]
+        self.spectra = [spectrum(clip, size) for size in SIZES]
+        self.magnitudes = [one.abs() for one in self.spectra]
 
     def __call__(self, wave: Tensor) -> Tensor:
-        """A scalar, 0 of the clip itself."""
+        """A scalar; 0 for the clip itself.
+
+        Shape:
+            - wave: ``[channels, samples]``
+        """
         total = torch.zeros(())
-        for size, real, wanted in zip(SIZES, self.clip, self.magnitudes, strict=True):
-            found = spectrum(wave, size)
-            whole = wanted.square().sum().sqrt()
-            apart = (found.abs() - wanted).square().sum((0, 2))
-            total = total + _root(apart.sum()) / whole
+        for size, real, target in zip(SIZES, self.spectra, self.magnitudes, strict=True):
+            other = spectrum(wave, size)
+            norm = target.square().sum().sqrt()
+            distance = (other.abs() - target).square().sum((0, 2))
+            total = total + _root(distance.sum()) / norm
             if self.phases:
-                parts = torch.view_as_real(found) - torch.view_as_real(real)
-                total = total + self.phases * _root(parts.square().sum()) / whole
+                parts = torch.view_as_real(other) - torch.view_as_real(real)
+                total = total + self.phases * _root(parts.square().sum()) / norm
             if self.bands:
-                power = wanted.square().sum((0, 2))
+                power = target.square().sum((0, 2))
                 edges = _edges(len(power))
-                # A band 60 dB below the whole is not worth a float.
+                # The second term keeps bands 60 dB below the whole clip from counting.
                 shares = [
-                    _root(apart[low:high].sum()) / (power[low:high].sum().sqrt() + 1e-3 * whole)
+                    _root(distance[low:high].sum()) / (power[low:high].sum().sqrt() + 1e-3 * norm)
                     for low, high in pairwise(edges)
                 ]
                 total = total + self.bands * torch.stack(shares).mean()
@@ -55,12 +59,17 @@ class SpectralLoss:
 
 
 def spectrum(wave: Tensor, size: int) -> Tensor:
-    """Hann STFT, hop a quarter, framed as `quality` has it: ``[channels, bins, frames]``."""
+    """STFT with a Hann window of `size` samples and a hop of a quarter of it, in the frames of `quality`.
+
+    Shape:
+        - wave: ``[channels, samples]``
+        - returns: ``[channels, bins, frames]``, complex
+    """
     padded = torch.nn.functional.pad(wave, (size // 2, size // 2 + size))
     window = torch.hann_window(size)
-    found: Any = torch.stft(padded, size, size // 4, window=window, center=False, return_complex=True)
-    framed: Tensor = found
-    return framed
+    result: Any = torch.stft(padded, size, size // 4, window=window, center=False, return_complex=True)
+    complex_frames: Tensor = result
+    return complex_frames
 
 
 def _edges(bins: int) -> list[int]:

@@ -1,21 +1,20 @@
-"""Events at the clip's onsets."""
+"""Onsets of a clip, and the harmonic group at an onset."""
 
 import numpy as np
 import scipy.fft
 import scipy.signal
-from numpy.typing import NDArray
 
+from distrack.arrays import Doubles
 from distrack.decompose.splat.harmonic_pursuit import HARMONICS, HIGHEST, LOWEST, Group, fitted
 
-Floats = NDArray[np.float64]
-
+# Length of a frame in seconds.
 WINDOW = 0.046
-# Seconds that an onset's pitch is heard in; attack and decay to begin with; the least time between two onsets.
+# Seconds after an onset in which its pitch is measured; attack and decay of its group; least time between two onsets.
 LISTEN, ATTACK, DECAY, APART = 0.15, 0.005, 0.2, 0.05
 
 
-def onsets(wave: Floats, *, sample_rate: int) -> list[float]:
-    """Times at which energy appears in many bands, in seconds, the clearest first after the clip's own beginning.
+def onsets(wave: Doubles, *, sample_rate: int) -> list[float]:
+    """Times in seconds at which energy rises in many bands: the beginning of the clip, then the clearest onsets first.
 
     Shape:
         - wave: ``[channels, samples]``
@@ -36,8 +35,12 @@ def onsets(wave: Floats, *, sample_rate: int) -> list[float]:
     return [0.0, *(float(peak + 1) * hop / sample_rate for peak in clearest)]
 
 
-def group_at(onset: float, residual: Floats, *, sample_rate: int) -> Group | None:
-    """The strongest pitch of what is left just after an onset; None where nothing is left."""
+def group_at(onset: float, residual: Doubles, *, sample_rate: int) -> Group | None:
+    """A group of the residual's strongest pitch just after an onset; None if the residual is silent there.
+
+    Shape:
+        - residual: ``[channels, samples]``
+    """
     first = min(round(onset * sample_rate), residual.shape[1] - 1)
     piece = residual[:, first : first + max(1, round(LISTEN * sample_rate))]
     size = max(256, 2 ** int(np.ceil(np.log2(4 * piece.shape[1]))))
@@ -48,6 +51,6 @@ def group_at(onset: float, residual: Floats, *, sample_rate: int) -> Group | Non
     if not power.any():
         return None
     pitch = float(power.argmax()) * sample_rate / size
-    begun = max(onset - 1 / sample_rate, -1.0) if first else -ATTACK
-    group = Group(begun, pitch, ATTACK, DECAY, np.zeros((len(residual), HARMONICS, 2)))
+    time = max(onset - 1 / sample_rate, -1.0) if first else -ATTACK
+    group = Group(time, pitch, ATTACK, DECAY, np.zeros((len(residual), HARMONICS, 2)))
     return group._replace(parts=fitted(residual, group, sample_rate=sample_rate))

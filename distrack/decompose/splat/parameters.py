@@ -1,59 +1,57 @@
-"""The numbers of an event as they are stored, and the sounds that they stand for."""
+"""The stored numbers of a splat, and the sound that they stand for."""
 
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from distrack.decompose.decomposer import Column
+from distrack.arrays import Doubles, Floats
+from distrack.decompose.events import Column
 from distrack.decompose.splat.burst import Bursts, Envelope, burst
 from distrack.decompose.splat.resonance import ORDER, Resonances, resonate
 
-Floats = NDArray[np.float32]
-
 HARMONICS = 4
-# Share of half the sample rate over which a harmonic fades before it would be aliased.
+# Share of half the sample rate over which a harmonic fades out before it would alias.
 FADE = 0.05
 
 COLUMNS = (
-    Column("time", "s", "when it begins"),
+    Column("time", "s", "onset of the event"),
     Column("frequency", "Hz", "pitch of the resonance at its loudest"),
-    Column("amplitude", "", "of resonance and burst together, at their peaks"),
-    Column("mix", "", "share of the amplitude that resonates; the rest is heard as noise"),
+    Column("amplitude", "", "sum of the peaks of resonance and burst"),
+    Column("mix", "", "share of the resonance in the amplitude; the rest is the burst of noise"),
     Column("attack", "s", "time constant of the resonance's rise"),
     Column("decay", "s", "time constant of the resonance's fall"),
-    Column("damping", "1/s", "how much faster each further harmonic falls: a low-pass that closes"),
-    Column("bend", "", "how far the frequency moves while it sounds, as a share"),
+    Column("damping", "1/s", "how much faster each higher harmonic falls, as under a closing low-pass"),
+    Column("bend", "", "how far the frequency moves while the event sounds, as a share"),
     Column("burst", "s", "time constant of the noise"),
     Column("centre", "Hz", "middle of the noise's band"),
-    Column("width", "octaves", "deviation of the noise's band"),
-    Column("noise", "", "number of the noise: the same number is the same noise"),
-    Column("phase", "rad", "of the first harmonic when it begins"),
+    Column("width", "octaves", "standard deviation of the noise's band"),
+    Column("noise", "", "number of the noise; equal numbers give equal noise"),
+    Column("phase", "rad", "phase of the first harmonic at the onset"),
     *(
-        Column(f"{part} {k}", "", f"{part} part of harmonic {k} beside the first, at the first one's phase times {k}")
+        Column(f"{part} {k}", "", f"{part} part of harmonic {k} relative to the first, at {k} times its phase")
         for k in range(2, HARMONICS + 1)
         for part in ("cosine", "sine")
     ),
 )
 PAN = Column("pan", "", "-1 is left, 0 the middle, 1 right")
 PLACES = {column.name: place for place, column in enumerate((*COLUMNS, PAN))}
-# Where the relative harmonics stand.
+# Columns of the relative harmonics.
 FIRST, LAST = PLACES["cosine 2"], PLACES[f"sine {HARMONICS}"] + 1
-# A first harmonic is at least this share of all, so that the others can be told beside it.
+# The first harmonic counts as at least this share of all, so that the others can be stored relative to it.
 FAINTEST = 1e-3
 
 
 class Sounds(NamedTuple):
-    """What events are to whoever renders them."""
+    """The resonances and the bursts of some events, as they are rendered."""
 
     resonances: Resonances
     bursts: Bursts
 
 
-def sounds(rows: Tensor, *, sample_rate: int) -> Sounds:
-    """What stored rows stand for; differentiable.
+def sounds_of_rows(rows: Tensor, *, sample_rate: int) -> Sounds:
+    """The sounds that stored rows stand for; differentiable.
 
     Shape:
         - rows: ``[events, 19]`` of a mono clip, ``[events, 20]`` of a stereo one; any float dtype
@@ -69,7 +67,7 @@ def sounds(rows: Tensor, *, sample_rate: int) -> Sounds:
         column,
         harmonics=torch.stack([real, imaginary], 2) * level[:, None, None],
         level=column["amplitude"] * (1 - column["mix"]),
-        gains=_gains(column.get("pan"), len(rows)),
+        gains=pan_gains(column.get("pan"), len(rows)),
         sample_rate=sample_rate,
     )
 
@@ -77,7 +75,7 @@ def sounds(rows: Tensor, *, sample_rate: int) -> Sounds:
 def assembled(
     column: dict[str, Tensor], *, harmonics: Tensor, level: Tensor, gains: Tensor, sample_rate: int
 ) -> Sounds:
-    """Sounds from the columns that resonance and burst have as they are, and from what a fit holds in another form.
+    """Sounds from columns in their stored units, and from the levels, which a fit stores in another form.
 
     Shape:
         - harmonics: ``[events, harmonics, 2]``
@@ -86,25 +84,25 @@ def assembled(
     """
     attack, decay, bend = column["attack"], column["decay"], column["bend"]
     settling = attack + decay
-    begun = frequency_at_onset(frequency=column["frequency"], attack=attack, decay=decay, bend=bend)
-    highest = begun * torch.clamp(1 + bend, min=1)
+    onset_frequency = frequency_at_onset(frequency=column["frequency"], attack=attack, decay=decay, bend=bend)
+    highest = onset_frequency * torch.clamp(1 + bend, min=1)
     multiples = highest.detach()[:, None] * torch.arange(1, HARMONICS + 1)
-    heard = torch.clamp((sample_rate / 2 - multiples) / (FADE * sample_rate / 2), 0, 1)
+    fade = torch.clamp((sample_rate / 2 - multiples) / (FADE * sample_rate / 2), 0, 1)
     resonances = Resonances(
         onset=column["time"],
         attack=attack,
         decay=decay,
         damping=column["damping"],
-        frequency=begun,
+        frequency=onset_frequency,
         bend=bend,
         settling=settling,
-        harmonics=harmonics * heard[..., None],
+        harmonics=harmonics * fade[..., None],
         gains=gains,
     )
     bursts = Bursts(
         onset=column["time"],
         number=column["noise"],
-        lasting=column["burst"],
+        time_constant=column["burst"],
         centre=column["centre"],
         width=column["width"],
         level=level,
@@ -114,26 +112,27 @@ def assembled(
 
 
 def frequency_at_onset(*, frequency: Tensor, attack: Tensor, decay: Tensor, bend: Tensor) -> Tensor:
-    """From the pitch at the peak of the envelope; all ``[events]``, in Hz and s."""
+    """Frequency at the onset from the frequency at the envelope's peak; all ``[events]``, in Hz and seconds."""
     loudest = attack * torch.log1p(ORDER * decay / attack)
     return frequency / (1 - bend * torch.expm1(-loudest / (attack + decay)))
 
 
-def _gains(pan: Tensor | None, count: int) -> Tensor:
+def pan_gains(pan: Tensor | None, count: int) -> Tensor:
+    """Gain of each event into each channel, ``[events, channels]``; without pans there is one channel."""
     if pan is None:
         return torch.ones(count, 1, dtype=torch.float64)
     angle = (pan + 1) * (torch.pi / 4)
     return torch.stack([angle.cos(), angle.sin()], 1)
 
 
-def add_up(given: Sounds, *, sample_rate: int, samples: int, seed: int, envelope: Envelope) -> Tensor:
+def mixed(sounds: Sounds, *, sample_rate: int, samples: int, seed: int, envelope: Envelope) -> Tensor:
     """The sum of all events, ``[channels, samples]``; differentiable."""
-    tones = resonate(given.resonances, sample_rate=sample_rate, samples=samples)
-    return tones + burst(given.bursts, sample_rate=sample_rate, samples=samples, seed=seed, envelope=envelope)
+    tones = resonate(sounds.resonances, sample_rate=sample_rate, samples=samples)
+    return tones + burst(sounds.bursts, sample_rate=sample_rate, samples=samples, seed=seed, envelope=envelope)
 
 
-def stored_harmonics(harmonics: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], Floats]:
-    """Norm of the harmonics, phase of the first, and the others beside it as the columns have them.
+def stored_harmonics(harmonics: Doubles) -> tuple[Doubles, Doubles, Floats]:
+    """Norm of all harmonics, phase of the first one, and the others relative to it, as they are stored.
 
     Shape:
         - harmonics: ``[events, harmonics, 2]``

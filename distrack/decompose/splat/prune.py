@@ -1,46 +1,37 @@
-"""Which events a clip can do without."""
-
-from dataclasses import replace
+"""Which events a reconstruction can do without."""
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from distrack.arrays import Floats, Integers
 from distrack.decompose.events import Events
 from distrack.decompose.splat.loss import spectrum
 
 SIZE = 1024
-# Events times samples: beyond so many, all spectrograms would not fit, and energy alone decides.
-MOST_JUDGED = 1 << 23
+# Most events times samples for which all spectrograms fit in memory; beyond it, energy alone decides.
+MOST_COMPARED = 1 << 23
 
 
-def missed_least(events: Events, wave: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+def least_important(events: Events, wave: Floats, count: int) -> Integers:
     """The `count` events without which the sum stays nearest to the clip, by the distance of spectrograms.
 
-    One is taken after another, each from what those before it have left: of two that stand for the same sound only one
-    can go.
+    They are selected one after another, each without those selected before it: of two events that stand for the same
+    sound, only one is selected.
 
     Shape:
         - wave: ``[channels, samples]``, the clip
-        - returns: ``[count]``, indices, those missed the least first
+        - returns: ``[count]``, numbers of events, the least important first
     """
-    if len(events) * wave.size > MOST_JUDGED:
-        return np.argsort(events.how.boxes(events).energy, kind="stable")[:count]
-    each = np.eye(len(events), dtype=np.float32)
-    alone = [spectrum(torch.from_numpy(events.how.synthesise(events, one)), SIZE) for one in each]
-    wanted = spectrum(torch.from_numpy(wave), SIZE).abs()
-    together = spectrum(torch.from_numpy(events.how.synthesise(events, each.sum(0))), SIZE)
-    left, gone = list(range(len(events))), []
-    for _ in range(min(count, len(left))):
-        distances = [float(((together - alone[place]).abs() - wanted).square().sum()) for place in left]
-        least = left.pop(int(np.argmin(distances)))
+    if len(events) * wave.size > MOST_COMPARED:
+        return np.argsort(events.kind.boxes(events).energy, kind="stable")[:count]
+    gains = np.eye(len(events), dtype=np.float32)
+    alone = [spectrum(torch.from_numpy(events.kind.synthesise(events, one)), SIZE) for one in gains]
+    target = spectrum(torch.from_numpy(wave), SIZE).abs()
+    together = spectrum(torch.from_numpy(events.kind.synthesise(events, gains.sum(0))), SIZE)
+    remaining, selected = list(range(len(events))), []
+    for _ in range(min(count, len(remaining))):
+        distances = [float(((together - alone[number]).abs() - target).square().sum()) for number in remaining]
+        least = remaining.pop(int(np.argmin(distances)))
         together = together - alone[least]
-        gone.append(least)
-    return np.array(gone, np.int64)
-
-
-def pruned(events: Events, wave: NDArray[np.float32], share: float) -> Events:
-    """The events without the share of them that is missed the least."""
-    gone = missed_least(events, wave, round(share * len(events)))
-    keep = np.setdiff1d(np.arange(len(events)), gone)
-    return replace(events, parameters=events.parameters[keep], muted=events.muted[keep], wet=events.wet[keep])
+        selected.append(least)
+    return np.array(selected, np.int64)

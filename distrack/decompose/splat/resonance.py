@@ -1,4 +1,4 @@
-"""Resonances: decaying harmonics of many events, added up tile by tile; differentiable, its gradient written out."""
+"""Resonances: the sum of many events' decaying harmonics, rendered tile by tile, with a gradient written by hand."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -6,32 +6,32 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-# Samples of a tile: so few that the angle within one is exact in float32, so many that torch's own cost vanishes.
+# Samples of a tile: few enough for an exact angle in float32, and enough to hide the overhead of torch.
 TILE = 1024
-# Tiles rendered at once: what they need stays in the processor's cache.
+# Tiles rendered at once, so that their arrays stay in the processor's cache.
 AT_ONCE = 64
-# An event ends when it has fallen this far below its peak: 80 dB.
+# An event ends this many decay times after its peak, when it has fallen by 80 dB.
 END = 9.2
-# Order of the rise: the burst's envelope starts with this power of time.
+# Order of the rise: the envelope begins with this power of time.
 ORDER = 2
 
 
 class Resonances(NamedTuple):
-    """What is rendered of events; float64, for an angle after minutes must still be right.
+    """Resonances in float64, in which an angle is still exact after minutes.
 
-    The envelope is (1 - exp(-t/attack))^2 exp(-t/decay), as loud at its peak as the harmonics say: a hit where the
-    attack is short beside the decay, a gamma bump where it is long. Harmonic k dies faster, by exp(-(k-1) damping t).
-    The frequency goes from `frequency` to `frequency (1 + bend)` as 1 - exp(-t/settling).
+    The envelope is (1 - exp(-t/attack))^2 exp(-t/decay), scaled to a peak of 1: a hit if the attack is short compared
+    with the decay, a gamma bump if it is long. Harmonic k falls faster, by exp(-(k-1) damping t). The frequency moves
+    from `frequency` to `frequency (1 + bend)` as 1 - exp(-t/settling).
 
     Attributes:
-        onset: in seconds, anywhere between two samples.
+        onset: in seconds; it may lie between two samples.
         attack, decay: time constants in seconds.
-        damping: of each further harmonic, in 1/s.
-        frequency: of the first harmonic at the onset, in Hz.
+        damping: how much faster each higher harmonic falls, in 1/s.
+        frequency: frequency of the first harmonic at the onset, in Hz.
         bend: share of the frequency by which it moves.
         settling: time constant of the bend, in seconds.
-        harmonics: cosine and sine part of each.
-        gains: into each channel.
+        harmonics: cosine and sine part of each harmonic.
+        gains: gain into each channel.
 
     Shape:
         - harmonics: ``[events, harmonics, 2]``
@@ -51,7 +51,7 @@ class Resonances(NamedTuple):
 
 
 def resonate(resonances: Resonances, *, sample_rate: int, samples: int) -> Tensor:
-    """The sum of all resonances in float32, with gradients to all of their numbers.
+    """The sum of all resonances in float32, differentiable with respect to all of their numbers.
 
     Shape:
         - returns: ``[channels, samples]``
@@ -76,28 +76,22 @@ def resonate(resonances: Resonances, *, sample_rate: int, samples: int) -> Tenso
     return summed
 
 
-def length(resonances: Resonances) -> Tensor:
-    """Seconds from the onset until an event has died away, ``[events]``."""
-    attack, decay = resonances.attack.detach(), resonances.decay.detach()
-    return attack * torch.log1p(ORDER * decay / attack) + END * decay
-
-
 def _tiles(onset: Tensor, end: Tensor, *, sample_rate: int, samples: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Event and place of every tile of the clip that an event sounds in, some at once; never the whole list."""
+    """Blocks of pairs of an event and a tile of the clip in which it sounds: their numbers, ``[pairs]`` each."""
     last = -(-samples // TILE) - 1
     first = torch.clamp(torch.floor(onset * sample_rate / TILE), 0, last + 1).long()
     final = torch.clamp(torch.floor(end * sample_rate / TILE), -1, last).long()
     counts = torch.clamp(final - first + 1, min=0)
-    whole = torch.cumsum(counts, 0)
-    begun = whole - counts
+    last_pairs = torch.cumsum(counts, 0)
+    first_pairs = last_pairs - counts
     for at in range(0, int(counts.sum()), AT_ONCE):
-        number = torch.arange(at, min(at + AT_ONCE, int(whole[-1])))
-        event = torch.searchsorted(whole, number, right=True)
-        yield event, first[event] + number - begun[event]
+        number = torch.arange(at, min(at + AT_ONCE, int(last_pairs[-1])))
+        event = torch.searchsorted(last_pairs, number, right=True)
+        yield event, first[event] + number - first_pairs[event]
 
 
 class _Block(NamedTuple):
-    """One block of tiles as far as both directions need it, each ``[tiles, TILE]``."""
+    """A block of tiles, as the forward and the backward pass both need it; each ``[tiles, TILE]``."""
 
     time: Tensor
     envelope: Tensor
@@ -114,10 +108,10 @@ def _block(numbers: tuple[Tensor, ...], event: Tensor, tile: Tensor, sample_rate
     angle = torch.remainder(omega * base, 2 * torch.pi).float()[:, None]
     local = torch.arange(TILE, dtype=torch.float32) / sample_rate
     time = base.float()[:, None] + local
-    begun = time > 0
+    sounding = time > 0
     time = time.clamp_(min=0)
     risen = torch.expm1(time * -rise.float()[:, None]).neg_()
-    envelope = torch.exp(time * -fall.float()[:, None]).mul_(risen).mul_(risen).mul_(begun)
+    envelope = torch.exp(time * -fall.float()[:, None]).mul_(risen).mul_(risen).mul_(sounding)
     angle = angle + omega.float()[:, None] * local
     bent = torch.expm1(time * -settle.float()[:, None])
     if bool(swing.any()):
@@ -127,7 +121,7 @@ def _block(numbers: tuple[Tensor, ...], event: Tensor, tile: Tensor, sample_rate
 
 
 class _Sum(torch.autograd.Function):
-    """Sum over events; both directions go over blocks of tiles, and nothing of the size of a sound is kept between."""
+    """Sum over events. Both passes go over blocks of tiles, and store nothing as large as a sound in between."""
 
     @staticmethod
     def forward(ctx: Any, *given: Any) -> Tensor:
@@ -136,12 +130,12 @@ class _Sum(torch.autograd.Function):
         end = onset + torch.log1p(ORDER * rise / fall) / rise + END / fall
         ctx.save_for_backward(*numbers, harmonics, gains, end)
         ctx.size = sample_rate, samples
-        heard = torch.zeros(gains.shape[1], -(-samples // TILE), TILE)
+        total = torch.zeros(gains.shape[1], -(-samples // TILE), TILE)
         parts, mix = harmonics.float(), gains.float()
         for event, tile in _tiles(onset, end, sample_rate=sample_rate, samples=samples):
             block = _block(tuple(numbers), event, tile, sample_rate)
             here = parts[event]
-            # Horner's rule in complex numbers: harmonic k is the first one's turning pointer to the k.
+            # Horner's rule in complex numbers: harmonic k is the k-th power of the first harmonic's rotation.
             real, imaginary = here[:, -1, 0, None], here[:, -1, 1, None]
             right, up = block.radius * block.cosine, block.radius * block.sine
             for k in range(harmonics.shape[1] - 2, -1, -1):
@@ -150,9 +144,9 @@ class _Sum(torch.autograd.Function):
                     torch.addcmul(real * up, imaginary, right).add_(here[:, k, 1, None]),
                 )
             wave = torch.addcmul(real * block.cosine, imaginary, block.sine, value=-1).mul_(block.envelope)
-            for channel, one in enumerate(heard):
+            for channel, one in enumerate(total):
                 one.index_add_(0, tile, wave * mix[event, channel, None])
-        return heard.flatten(1)[:, :samples].contiguous()
+        return total.flatten(1)[:, :samples].contiguous()
 
     @staticmethod
     def backward(ctx: Any, *above: Tensor) -> Any:
@@ -162,16 +156,17 @@ class _Sum(torch.autograd.Function):
         padded = torch.nn.functional.pad(above[0], (0, -samples % TILE)).unflatten(1, (-1, TILE))
         parts, mix = harmonics.float(), gains.float()
         order = harmonics.shape[1]
-        found = torch.zeros(count, len(numbers) + 2 * order + channels, dtype=torch.float64)
+        gradients = torch.zeros(count, len(numbers) + 2 * order + channels, dtype=torch.float64)
         for event, tile in _tiles(numbers[0], end, sample_rate=sample_rate, samples=samples):
             block = _block(tuple(numbers), event, tile, sample_rate)
             each = [padded[channel, tile] for channel in range(channels)]
-            wanted = sum((one * mix[event, channel, None] for channel, one in enumerate(each)), torch.zeros(()))
-            weight = wanted * block.envelope
+            gradient = sum((one * mix[event, channel, None] for channel, one in enumerate(each)), torch.zeros(()))
+            weight = gradient * block.envelope
             right, up = block.radius * block.cosine, block.radius * block.sine
             real, imaginary = block.cosine, block.sine
             columns: list[Tensor] = []
-            # The sum over harmonics, and the same weighted by k: all other derivatives are made of these two.
+            # Real and imaginary part of the sum over harmonics, and of the sum weighted by k: all other derivatives are
+            # made of these.
             whole = [torch.zeros(()), torch.zeros(()), torch.zeros(()), torch.zeros(())]
             for k in range(order):
                 cosine, sine = parts[event, k, 0, None], parts[event, k, 1, None]
@@ -189,7 +184,7 @@ class _Sum(torch.autograd.Function):
             wave, turned = weight * whole[0], weight * whole[3]
             _, rise, fall, damping, omega, swing, settle = (number[event].float() for number in numbers)
             aged, damped = wave * block.time, weight * (whole[2] - whole[0]) * block.time
-            # d/dt of log envelope; risen vanishes at the onset only, where the envelope does too.
+            # Derivative of the logarithm of the rise; the rise is 0 at the onset only, where the envelope is 0 too.
             steep = wave * (1 - block.risen) / block.risen.clamp(min=1e-12) * ORDER
             steep_sum, wave_sum, turned_sum = steep.sum(1), wave.sum(1), turned.sum(1)
             swung = _dot(turned, block.bent)
@@ -208,11 +203,11 @@ class _Sum(torch.autograd.Function):
                 *columns,
                 *(_dot(block.envelope * whole[0], one) for one in each),
             ]
-            found.index_add_(0, event, torch.stack(columns, 1).double())
+            gradients.index_add_(0, event, torch.stack(columns, 1).double())
         return (
-            *found[:, : len(numbers)].unbind(1),
-            found[:, len(numbers) : len(numbers) + 2 * order].unflatten(1, (order, 2)),
-            found[:, len(numbers) + 2 * order :],
+            *gradients[:, : len(numbers)].unbind(1),
+            gradients[:, len(numbers) : len(numbers) + 2 * order].unflatten(1, (order, 2)),
+            gradients[:, len(numbers) + 2 * order :],
             None,
             None,
         )

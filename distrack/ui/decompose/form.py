@@ -70,7 +70,8 @@ def _advanced(method: str, rate: int) -> dict[str, Any]:
         "seed": right.number_input("Seed", 0, 2**32 - 1, 0, help="Of all that is random."),
     }
     if method == "splat":
-        asked["splat"] = {
+        asked["method"] = {
+            "name": method,
             "iterations": left.number_input(
                 "Iterations",
                 0,
@@ -84,7 +85,8 @@ def _advanced(method: str, rate: int) -> dict[str, Any]:
             ),
         }
         return asked
-    asked["pursuit"] = {
+    asked["method"] = {
+        "name": method,
         "atoms": left.selectbox("Atoms", ("gabor", "damped", "both", "learned"), help="The shapes to choose from."),
         "orthogonal": middle.toggle(
             "Orthogonal", help="After each atom, those that overlap it are fitted anew together: better, and slower."

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from distrack import runs
-from distrack.decompose import Events
+from distrack.decompose import storage
 from distrack.errors import DistrackError
 from distrack.figures.quality import quality_curve
 from distrack.jobs.decomposition import DecomposeJob, decomposition_report, events_file, original
@@ -12,7 +12,7 @@ from distrack.ui.shared.panel import PANELS, Panel
 
 
 def _describe(job: DecomposeJob) -> str:
-    return f"{job.file.name}, {job.events} events by {job.method}"
+    return f"{job.file.name}, {job.events} events by {job.method.name}"
 
 
 def note(run: runs.Run) -> str:
@@ -41,7 +41,7 @@ def _live(run: runs.Run) -> None:
         return
     try:
         wave, rate = original(run)
-        studio.picture(wave, rate, Events.load(looks[-1]), key=f"live-{run.id}")
+        studio.picture(wave, rate, storage.load(looks[-1]), key=f"live-{run.id}")
         if metrics and "loss" in metrics[-1]:
             st.line_chart({"loss": [record["loss"] for record in metrics if "loss" in record]}, height=200)
         elif metrics and "snr_db" in metrics[-1]:

@@ -26,9 +26,10 @@ from distrack.decompose import (
     known_rooms,
     render,
     soloed,
+    storage,
     strongest,
 )
-from distrack.decompose.files import save
+from distrack.decompose.formats import save
 from distrack.decompose.plane import Plane, plane
 from distrack.errors import DistrackError
 from distrack.figures.events import event_plane
@@ -109,7 +110,7 @@ def picture(
 ) -> None:
     """Events over the spectrogram of a sound; those chosen stand out, muted ones step back."""
     seen = _plane(_digest(wave), wave, rate)
-    box = events.how.boxes(events)
+    box = events.kind.boxes(events)
     spans = np.stack([box.onset, box.end, _pitch(events)], axis=1).astype(np.float64)
     stands_out = np.zeros(len(events), np.bool_)
     stands_out[chosen or []] = True
@@ -133,7 +134,7 @@ def picture(
 
 def _pitch(events: Events) -> NDArray[np.float64]:
     """Where an event is drawn: at its pitch, or in the middle of its band."""
-    box = events.how.boxes(events)
+    box = events.kind.boxes(events)
     middle = np.sqrt(np.maximum(box.low, 1.0).astype(np.float64) * np.maximum(box.high, 1.0))
     return np.where(box.pitch > 0, box.pitch, middle)
 
@@ -150,7 +151,7 @@ def _digest(wave: Floats) -> str:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _found(path: Path, changed: float) -> Events:  # noqa: ARG001
-    return Events.load(path)
+    return storage.load(path)
 
 
 def _edited(found: Events, edits: History) -> Events:
@@ -168,7 +169,7 @@ def _rooms() -> Mapping[str, Path]:
 
 
 def _heard_wave(events: Events) -> Floats:
-    return _rendered(events.to_bytes(), events)
+    return _rendered(storage.to_bytes(events), events)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -218,7 +219,7 @@ def _choose(run: runs.Run, events: Events, chosen: list[int]) -> None:
 
 def _classes(events: Events) -> dict[str, NDArray[np.int64]]:
     """Clicks are over at once, tones have a pitch that lasts, the rest is noise."""
-    box = events.how.boxes(events)
+    box = events.kind.boxes(events)
     click = box.end - box.onset < 0.04
     tone = ~click & (box.pitch > 0)
     return {
@@ -388,7 +389,7 @@ def _sound(what: str, _wave: Floats, rate: int) -> Sound:  # noqa: ARG001
 
 def _table(run: runs.Run, events: Events, chosen: list[int]) -> None:
     with st.expander(f"All {len(events)} events as a table"):
-        columns = events.how.columns(events.channels)
+        columns = events.kind.columns(events.channels)
         shown = events.parameters[:_TABLE]
         rows: dict[str, Any] = {"event": np.arange(len(shown))}
         rows |= {

@@ -10,21 +10,22 @@ import torch
 from numpy.typing import NDArray
 
 from distrack.decompose import (
-    DECOMPOSERS,
     KINDS,
     DecomposeConfig,
     Events,
     Progress,
+    remove,
     render,
     snr_db,
     spectral_convergence,
+    storage,
 )
 from distrack.decompose.splat.config import SplatConfig
-from distrack.decompose.splat.fit import Splatter
+from distrack.decompose.splat.decomposer import Splatter
 from distrack.decompose.splat.loss import SpectralLoss
 from distrack.decompose.splat.onsets import onsets
-from distrack.decompose.splat.prune import missed_least, pruned
-from tests.unit.test_splat import splats
+from distrack.decompose.splat.prune import least_important
+from tests.unit.decompose.splat.test_parameters import splats
 
 Floats = NDArray[np.float32]
 RATE = 16_000
@@ -45,8 +46,8 @@ def notes(*, rate: int = RATE, seconds: float = 0.8, channels: int = 1) -> Float
 
 
 def splatter(wave: Floats, *, rate: int = RATE, events: int = 6, limit: float | None = None, **splat: Any) -> Splatter:
-    config = DecomposeConfig(method="splat", events=events, time_limit=limit, splat=SplatConfig(**splat))
-    made = DECOMPOSERS["splat"](wave, rate, config)
+    config = DecomposeConfig(method=SplatConfig(**splat), events=events, time_limit=limit)
+    made = config.decomposer(wave, rate)
     assert isinstance(made, Splatter)
     return made
 
@@ -67,7 +68,7 @@ def test_the_loss_falls_and_notes_are_found() -> None:
     assert spectral_convergence(wave, render(events)) < 0.12
     assert snr_db(wave, render(events)) > 15
     # The three strongest are the notes, at their pitches and onsets, or at a pitch of which they are harmonics.
-    boxes = events.how.boxes(events)
+    boxes = events.kind.boxes(events)
     assert (np.diff(boxes.energy) <= 0).all()
     for onset, pitch in ((0.05, 262.0), (0.3, 392.0), (0.55, 330.0)):
         ratio = pitch / boxes.pitch[:4]
@@ -80,12 +81,12 @@ def test_what_is_rendered_of_the_file_is_what_was_fitted(tmp_path: Path) -> None
     made = splatter(wave, iterations=8)
     run(made)
     with torch.no_grad():
-        fitted = made._rendered(torch.from_numpy(made.numbers)).numpy()
+        fitted = made._render(torch.from_numpy(made.variables)).numpy()
     # The fit's numbers are stored as float32: a frequency to a ten-millionth.
     assert np.abs(render(made.events()) - fitted).max() < 2e-5
     path = tmp_path / "events.safetensors"
-    path.write_bytes(made.events().to_bytes())
-    assert np.array_equal(render(Events.load(path)), render(made.events()))
+    path.write_bytes(storage.to_bytes(made.events()))
+    assert np.array_equal(render(storage.load(path)), render(made.events()))
 
 
 @pytest.mark.parametrize("stop", [3, 9])
@@ -104,7 +105,7 @@ def test_a_fit_that_was_stopped_goes_on_bit_for_bit(stop: int, initialisation: s
     second = splatter(wave, **given)
     second.restore(state)
     assert before + run(second) == whole_progress
-    assert second.events().to_bytes() == whole.events().to_bytes()
+    assert storage.to_bytes(second.events()) == storage.to_bytes(whole.events())
 
 
 def test_events_can_be_asked_for_at_any_step() -> None:
@@ -134,7 +135,7 @@ def test_pruned_events_are_those_that_are_missed_the_least() -> None:
     made = splatter(wave, events=5, iterations=4)
     run(made)
     events = made.events()
-    fewer = pruned(events, wave, 0.2)
+    fewer = remove(events, least_important(events, wave, 1))
     assert len(fewer) == 4
     others = []
     for row in range(len(events)):
@@ -146,7 +147,7 @@ def test_pruned_events_are_those_that_are_missed_the_least() -> None:
 def test_of_two_events_that_stand_for_one_sound_only_one_is_pruned() -> None:
     half = {"frequency": 300.0, "amplitude": 0.25}
     events = splats(half, half, {"frequency": 1_000.0, "amplitude": 0.35})
-    gone = set(missed_least(events, render(events), 2).tolist())
+    gone = set(least_important(events, render(events), 2).tolist())
     assert 2 in gone
     assert len(gone & {0, 1}) == 1
 
@@ -163,22 +164,22 @@ def test_sparsity_weakens_faint_events_and_those_that_are_gone_are_removed() -> 
     run(plain)
     run(sparse)
     energies = [
-        np.sort(one.events().how.boxes(one.events()).energy)[: -len(one.numbers) // 2] for one in (plain, sparse)
+        np.sort(one.events().kind.boxes(one.events()).energy)[: -len(one.variables) // 2] for one in (plain, sparse)
     ]
     assert energies[1].sum() < 0.75 * energies[0].sum()
-    sparse.numbers[0, 9:] = 0.0
+    sparse.variables[0, 9:] = 0.0
     sparse.done = 49
     sparse._remove()
-    assert len(sparse.numbers) == len(plain.numbers)
+    assert len(sparse.variables) == len(plain.variables)
     sparse.done = 100
     sparse._remove()
-    assert len(sparse.numbers) < len(plain.numbers)
+    assert len(sparse.variables) < len(plain.variables)
 
 
 def test_a_limit_of_time_ends_a_fit_that_would_go_on() -> None:
     made = splatter(notes(seconds=0.3), iterations=100_000, events=4, limit=1.0)
     progress = run(made)
-    assert 1.0 <= made.spent < 3.0
+    assert 1.0 <= made.seconds_spent < 3.0
     assert 0 < progress[-1].events <= 4
 
 
@@ -189,7 +190,9 @@ def test_a_note_that_was_taken_apart_is_heard_an_octave_higher() -> None:
     made = splatter(note[None].astype(np.float32), events=8, iterations=20)
     run(made)
     events = made.events()
-    higher = dataclasses.replace(events, parameters=events.how.transposed(events, np.ones(len(events), np.bool_), 12.0))
+    higher = dataclasses.replace(
+        events, parameters=events.kind.transposed(events, np.ones(len(events), np.bool_), 12.0)
+    )
 
     def period(wave: Floats) -> float:
         """Samples after which the wave is most like itself, between 600 and 100 Hz."""
@@ -253,12 +256,12 @@ def test_a_stereo_clip_gives_events_their_places() -> None:
 
 def test_where_nothing_is_left_to_find_there_are_no_events_and_silence() -> None:
     made = splatter(notes(seconds=0.1), iterations=3)
-    made.beginning.residual[:] = 0
+    made.initialiser.residual[:] = 0
     assert [one.events for one in run(made)] == [0]
     events = made.events()
     assert render(events).shape == (1, 1_600)
     assert not render(events).any()
-    assert all(len(entry) == 0 for entry in events.how.boxes(events))
+    assert all(len(entry) == 0 for entry in events.kind.boxes(events))
 
 
 def test_a_quiet_clip_is_taken_apart_as_a_loud_one_is() -> None:

@@ -1,30 +1,29 @@
-"""A waveform played at another pitch, for another length, independently."""
+"""Plays a waveform at another pitch and at another length, each without changing the other."""
 
 import math
 
 import numpy as np
 import scipy.fft
-from numpy.typing import NDArray
 
-# Samples between samples that are computed exactly; straight lines between these are at -70 dB of an octave below
-# Nyquist, and far lower below.
+from distrack.arrays import Doubles, Floats
+
+# Points per sample that are computed exactly. The error of linear interpolation between them is -70 dB an octave below
+# half the sample rate, and far lower below that.
 FINER = 16
-# Periods in a grain, and grains in a waveform, at least.
+# Fewest periods in a grain, and fewest grains in a waveform.
 PERIODS, GRAINS = 4, 4
 
-Doubles = NDArray[np.float64]
 
+def played(waveform: Floats, *, ratio: float, longer: float, frequency: float) -> Doubles:
+    """The waveform itself if both factors are 1; otherwise a sum of grains cut from it.
 
-def played(waveform: NDArray[np.float32], *, ratio: float, longer: float, frequency: float) -> Doubles:
-    """The waveform itself where both factors are 1; else made of grains of it.
-
-    Grains overlap by half. Each is taken from about the same share of the waveform as it is put in, moved by whole
-    periods so that all are in phase. Partials that would pass half of the sample rate are left out.
+    Grains overlap by half. Each comes from the same relative position of the waveform that it goes to, shifted by whole
+    periods so that all grains are in phase. Partials above half the sample rate are left out.
 
     Args:
-        ratio: of the new pitch to the old one.
-        longer: ratio of the new length to the old one.
-        frequency: of the waveform's main partial, in cycles per sample; grains are in phase there.
+        ratio: new pitch divided by old pitch.
+        longer: new length divided by old length.
+        frequency: frequency of the main partial, in cycles per sample, at which grains are in phase.
 
     Shape:
         - waveform: ``[samples]``
@@ -41,24 +40,24 @@ def played(waveform: NDArray[np.float32], *, ratio: float, longer: float, freque
     period = 1 / (frequency * ratio)
     grain = max(PERIODS * period, min(len(waveform) / ratio, length) / GRAINS, 2.0)
     hop = grain / 2
-    found, weights = np.zeros(length), np.zeros(length)
+    total, weights = np.zeros(length), np.zeros(length)
     for number in range(math.ceil(length / hop) + 1):
         middle = number * hop
         begin, end = max(math.ceil(middle - hop), 0), min(math.floor(middle + hop) + 1, length)
         if begin >= end:
             continue
         place = np.arange(begin, end)
-        # At the old pitch the whole is length / longer long, of which the new pitch plays `ratio` samples in one.
+        # At the old pitch the waveform has length / longer samples; the new pitch plays `ratio` of them per sample.
         moved = round((middle - middle / longer / ratio) / period) * period
         window = 0.5 + 0.5 * np.cos(np.pi * np.clip((place - middle) / hop, -1, 1))
-        found[begin:end] += window * np.interp(ratio * (place - moved), fine[0], fine[1], left=0.0, right=0.0)
+        total[begin:end] += window * np.interp(ratio * (place - moved), fine[0], fine[1], left=0.0, right=0.0)
         weights[begin:end] += window
-    whole: Doubles = found / np.maximum(weights, 1e-9)
-    return whole
+    wave: Doubles = total / np.maximum(weights, 1e-9)
+    return wave
 
 
-def _finer(waveform: NDArray[np.float32], *, highest: float) -> tuple[Doubles, Doubles]:
-    """The waveform between its samples, without what lies above a frequency: places, and values there."""
+def _finer(waveform: Floats, *, highest: float) -> tuple[Doubles, Doubles]:
+    """The waveform at points between its samples, low-passed at `highest` cycles per sample: positions and values."""
     count = scipy.fft.next_fast_len(2 * len(waveform), real=True)
     spectrum = scipy.fft.rfft(waveform.astype(np.float64), count)
     spectrum[np.arange(len(spectrum)) / count >= highest] = 0

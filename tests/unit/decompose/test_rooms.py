@@ -11,7 +11,7 @@ import scipy.signal
 import soundfile
 from numpy.typing import NDArray
 
-from distrack.decompose import Events, known_rooms, render, room_named, with_room
+from distrack.decompose import Events, known_rooms, render, room_named, storage, with_room
 from distrack.decompose.rooms import read_room
 from distrack.errors import ConfigError, EventsError
 from tests.tones import RATE, many, registered, tones
@@ -159,9 +159,9 @@ def test_muting_all_is_silence_in_a_room_too(tmp_path: Path) -> None:
 def test_the_file_carries_its_room(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "room.wav", decaying(RATE, channels=2), RATE, subtype="FLOAT")
     events = with_room(heard(channels=2), tmp_path / "room.wav", wet=0.3)
-    content = events.to_bytes()
+    content = storage.to_bytes(events)
     (tmp_path / "room.wav").unlink()
-    np.testing.assert_array_equal(render(Events.from_bytes(content)), render(events))
+    np.testing.assert_array_equal(render(storage.from_bytes(content)), render(events))
 
 
 def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:

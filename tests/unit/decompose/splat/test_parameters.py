@@ -11,9 +11,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from distrack.decompose import KINDS, Events, render
+from distrack.decompose import KINDS, Events, render, storage
 from distrack.decompose.splat.burst import white
-from distrack.decompose.splat.parameters import COLUMNS, PAN, PLACES, add_up, sounds
+from distrack.decompose.splat.parameters import COLUMNS, PAN, PLACES, mixed, sounds_of_rows
 from distrack.errors import EventsError
 
 RATE = 16_000
@@ -173,8 +173,8 @@ def test_its_gradient_is_that_of_small_differences() -> None:
     target = torch.nn.functional.avg_pool1d(target, 9, 1, 4)
 
     def value(rows: torch.Tensor) -> torch.Tensor:
-        given = sounds(rows, sample_rate=RATE)
-        wave = add_up(given, sample_rate=RATE, samples=events.samples, seed=5, envelope="gamma")
+        given = sounds_of_rows(rows, sample_rate=RATE)
+        wave = mixed(given, sample_rate=RATE, samples=events.samples, seed=5, envelope="gamma")
         return (wave * target).double().sum()
 
     rows = torch.from_numpy(events.parameters).double().requires_grad_()
@@ -196,10 +196,10 @@ def test_its_gradient_is_that_of_small_differences() -> None:
 def test_it_is_the_same_on_every_call_in_another_process_and_with_other_threads(tmp_path: Path) -> None:
     events = drawn(20, seconds=0.6, channels=2)
     path = tmp_path / "events.safetensors"
-    path.write_bytes(events.to_bytes())
+    path.write_bytes(storage.to_bytes(events))
     script = (
-        "import sys, pathlib, numpy, torch; torch.set_num_threads(1); from distrack.decompose import Events, render; "
-        "sys.stdout.buffer.write(render(Events.load(pathlib.Path(sys.argv[1]))).tobytes())"
+        "import sys, pathlib, numpy, torch; torch.set_num_threads(1); from distrack.decompose import render, storage; "
+        "sys.stdout.buffer.write(render(storage.load(pathlib.Path(sys.argv[1]))).tobytes())"
     )
     other = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, check=True)
     assert render(events).tobytes() == render(events).tobytes() == other.stdout

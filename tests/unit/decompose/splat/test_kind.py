@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from distrack.decompose import KINDS, Events, render
 from distrack.decompose.splat.parameters import PLACES
-from tests.unit.test_splat import RATE, drawn, energy_around, pitch_of, splats
+from tests.unit.decompose.splat.test_parameters import RATE, drawn, energy_around, pitch_of, splats
 
 KIND = KINDS["splat"]
 Floats = NDArray[np.float32]
@@ -116,13 +116,13 @@ def test_a_change_beyond_all_bounds_still_gives_events_that_can_be_rendered() ->
 
 def test_between_two_events_lie_events_in_time_and_pitch() -> None:
     one, other = splats({"time": 0.1, "frequency": 200.0}), splats({"time": 0.3, "frequency": 800.0, "noise": 3.0})
-    rows = [KIND.between(one.parameters, other.parameters, share) for share in (0.0, 0.5, 1.0)]
+    rows = [KIND.interpolated(one.parameters, other.parameters, share) for share in (0.0, 0.5, 1.0)]
     assert np.array_equal(rows[0], one.parameters)
     assert np.array_equal(rows[2], other.parameters)
     middle = rows[1][0]
     assert middle[PLACES["time"]] == pytest.approx(0.2)
     assert middle[PLACES["frequency"]] == pytest.approx(400)
-    turned = KIND.between(splats({"phase": 3.0}).parameters, splats({"phase": -3.0}).parameters, 0.5)
+    turned = KIND.interpolated(splats({"phase": 3.0}).parameters, splats({"phase": -3.0}).parameters, 0.5)
     assert abs(turned[0, PLACES["phase"]]) == pytest.approx(np.pi, abs=1e-4)
     dataclasses.replace(one, parameters=rows[1])
 

@@ -9,10 +9,10 @@ import pytest
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from distrack.decompose import DECOMPOSERS, DecomposeConfig, Events, render, snr_db
+from distrack.decompose import DECOMPOSERS, DecomposeConfig, Events, render, snr_db, storage
+from distrack.decompose.pursuit.atom_search import AtomSearch
 from distrack.decompose.pursuit.atoms import DAMPED, GABOR, Atom, fitted
 from distrack.decompose.pursuit.decomposer import MatchingPursuit
-from distrack.decompose.pursuit.fit import AtomSearch
 from distrack.decompose.pursuit.grid import Grid, Scale
 
 RATE = 16_000
@@ -22,8 +22,8 @@ Floats = NDArray[np.float32]
 
 
 def pursuit(wave: Floats, rate: int = RATE, *, events: int = 12, time_limit: float | None = None, **how: Any) -> Any:
-    config = DecomposeConfig(events=events, time_limit=time_limit, pursuit=how)
-    return DECOMPOSERS["mp"](wave, rate, config)
+    config = DecomposeConfig(events=events, time_limit=time_limit, method={"name": "mp", **how})
+    return config.decomposer(wave, rate)
 
 
 def finished(wave: Floats, rate: int = RATE, **how: Any) -> tuple[Any, Events]:
@@ -114,7 +114,7 @@ def test_what_is_left_is_the_clip_without_what_is_rendered(atoms: str, channels:
     assert np.abs(wave - render(found) - search.search.residual).max() < 1e-5
     assert snr_db(wave, render(found)) == pytest.approx(heard[-1], abs=1e-3)
     assert np.all(np.diff(heard) >= 0)
-    energy = found.how.boxes(found).energy
+    energy = found.kind.boxes(found).energy
     assert np.all(np.diff(energy) <= 0)
 
 
@@ -161,7 +161,7 @@ def test_one_that_was_stopped_goes_on_bit_for_bit(atoms: str, orthogonal: bool) 
         assert rest.search.count == begun.search.count
         for _ in rest:
             pass
-        assert rest.events().to_bytes() == expected.to_bytes()
+        assert storage.to_bytes(rest.events()) == storage.to_bytes(expected)
         assert _same(rest.state(), whole.state())
 
 
@@ -184,7 +184,7 @@ def test_it_ends_when_its_time_is_over_with_something_found(atoms: str) -> None:
     wave = music(2.0)
     search, found = finished(wave, events=10_000, time_limit=0.2, atoms=atoms)
     assert 1 <= len(found) < 3000
-    assert 0.2 <= search.spent < 2
+    assert 0.2 <= search.seconds_spent < 2
     rest = pursuit(wave, events=10_000, time_limit=0.2, atoms=atoms)
     rest.restore(search.state())
     assert list(rest) == []
@@ -246,13 +246,13 @@ def test_a_grid_knows_what_its_atoms_take() -> None:
                 inside = start >= 0 and start + scale.length <= wave.shape[1]
                 # At the clip's edges it is an estimate.
                 most = 0.02 * taken + 1e-3 * float(scale.energy.max()) if inside else 0.4 * taken + 0.1
-                if scale.worth[frame]:
+                if scale.weight_inside[frame]:
                     assert abs(scale.energy[frame] - taken) < most, (shape, scale.length, frame)
 
 
 def test_only_what_an_atom_changed_is_correlated_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
-    look = Scale.look
+    look = Scale.update
 
     def counted(scale: Scale, padded: Floats, offset: int, begin: int, end: int) -> None:
         looked.append(max(end - begin, 0) * scale.length)
@@ -267,7 +267,7 @@ def test_only_what_an_atom_changed_is_correlated_anew(monkeypatch: pytest.Monkey
         search = AtomSearch(wave, RATE, atoms="gabor", orthogonal=False)
         while search.preparing[0] < search.preparing[1]:
             search.prepare(hurried=False)
-        monkeypatch.setattr(Scale, "look", counted)
+        monkeypatch.setattr(Scale, "update", counted)
         looked.clear()
         search.take()
         costs.append(sum(looked))

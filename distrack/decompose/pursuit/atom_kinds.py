@@ -1,4 +1,4 @@
-"""Atoms as events: what is stored of one, how it sounds, where it is."""
+"""The kinds of event "gabor", "damped" and "atoms": what is stored of an atom, how it sounds, and how it changes."""
 
 import math
 from typing import Any
@@ -7,73 +7,65 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf
 
-from distrack.decompose.decomposer import KINDS, Box, Column, Floats, Kind
-from distrack.decompose.events import Events
+from distrack.arrays import Complex, Doubles, Floats, Integers, Mask
+from distrack.decompose.events import KINDS, Box, Column, Events, Kind, check_ranges
 from distrack.decompose.pursuit.atoms import DAMPED, GABOR, REACH, Atom, as_complex, pieces
-from distrack.errors import EventsError
 
-# Standard deviations from a Gaussian's centre to where it is heard, and scales until a decay is at -40 dB.
-HEARD, DIES = 2.0, 4.6
-# Fewer periods than these, while it is heard, are a click and no pitch.
+# A Gaussian is audible up to this many standard deviations from its centre; a decay is at -40 dB after so many scales.
+AUDIBLE, DECAYED = 2.0, 4.6
+# An atom with fewer periods than these is heard as a click without a pitch.
 PERIODS = 4.0
 RANGES = {"time": (-1e5, 1e5), "scale": (1e-5, 1e3), "frequency": (0.0, 1e7), "amplitude": (-1e6, 1e6)}
+_PHASES = (-1e6, 1e6)
+# Columns of a row; the amplitude of the first channel stands at `FIRST`, its phase after it.
 TIME, SCALE, FREQUENCY, FIRST = range(4)
-
-Mask = NDArray[np.bool_]
-Doubles = NDArray[np.float64]
 
 
 class Atoms(Kind):
     """Sinusoids under an envelope: 5 numbers each, 7 in stereo.
 
     Args:
-        shape: `GABOR` or `DAMPED`, of all of them; with None each has its own, as one number more.
+        shape: `GABOR` or `DAMPED`, the shape of all atoms; None if each row stores its own shape as one more number.
     """
 
     def __init__(self, shape: int | None) -> None:
         self.shape = shape
 
     def columns(self, channels: int) -> tuple[Column, ...]:
-        """Time, scale and frequency of all channels, amplitude and phase of each, and the shape where it differs."""
-        found = [
+        """Time, scale and frequency, then amplitude and phase of each channel, then the shape if rows store it."""
+        columns = [
             Column("time", "s", "centre of a Gaussian, onset of a decay"),
-            Column("scale", "s", "standard deviation of a Gaussian, time of a decay to 1/e"),
-            Column("frequency", "Hz", "of the sinusoid"),
-            Column("amplitude", "", "at that time; 1 is full scale"),
-            Column("phase", "rad", "of the cosine at that time"),
+            Column("scale", "s", "standard deviation of a Gaussian, time in which a decay falls to 1/e"),
+            Column("frequency", "Hz", "frequency of the sinusoid"),
+            Column("amplitude", "", "amplitude at that time; 1 is full scale"),
+            Column("phase", "rad", "phase of the cosine at that time"),
         ]
         if channels == 2:
-            found += [
-                Column("amplitude right", "", "the same, of the right channel"),
-                Column("phase right", "rad", "the same, of the right channel"),
+            columns += [
+                Column("amplitude right", "", "amplitude of the right channel"),
+                Column("phase right", "rad", "phase of the right channel"),
             ]
-        return (*found, Column("shape", "", "0 a Gaussian, 1 a decay")) if self.shape is None else tuple(found)
+        if self.shape is None:
+            columns.append(Column("shape", "", "0 for a Gaussian, 1 for a decay"))
+        return tuple(columns)
 
     def check(self, events: Events) -> None:
-        """Refuses numbers out of their ranges.
+        """Refuses numbers outside their ranges.
 
         Raises:
-            EventsError: which number of which event, and what it may be.
+            EventsError: the message names the event, the column and the range.
         """
-        for place, column in enumerate(self.columns(events.channels)):
-            low, high = RANGES.get(column.name.split()[0], (-1e6, 1e6))
-            values = events.parameters[:, place]
-            wrong = (values < low) | (values > high)
-            if column.name == "shape":
-                low, high = GABOR, DAMPED
-                wrong = ~np.isin(values, (GABOR, DAMPED))
-            if wrong.any():
-                row = int(wrong.argmax())
-                raise EventsError(f"event {row}: its {column.name} {values[row]:g} is not between {low:g} and {high:g}")
+        ranges = RANGES | {"amplitude right": RANGES["amplitude"], "phase": _PHASES, "phase right": _PHASES}
+        check_ranges(events, ranges | {"shape": (GABOR, DAMPED)}, whole="shape")
 
-    def shapes(self, parameters: Floats) -> NDArray[np.int64]:
-        """`GABOR` or `DAMPED` of each, ``[events]``."""
+    def shapes(self, parameters: Floats) -> Integers:
+        """`GABOR` or `DAMPED` for each row, ``[events]``."""
         if self.shape is None:
             return parameters[:, -1].astype(np.int64)
         return np.full(len(parameters), self.shape)
 
     def synthesise(self, events: Events, gains: Floats) -> Floats:
-        """The sum of all atoms; one at or above half of the sample rate is silent, as it would be heard elsewhere."""
+        """The sum of all atoms. One at or above half the sample rate is silent: it would alias to a lower pitch."""
         wave = np.zeros((events.channels, events.samples))
         amplitudes = amplitudes_of(events.parameters, events.channels) * gains[:, None]
         audible = (events.parameters[:, FREQUENCY] < events.sample_rate / 2) & (amplitudes != 0).any(axis=1)
@@ -85,26 +77,29 @@ class Atoms(Kind):
         return wave.astype(np.float32)
 
     def boxes(self, events: Events) -> Box:
-        """A Gaussian from two deviations before its centre to two after, a decay until it is at -40 dB.
+        """A Gaussian from two deviations before its centre to two after it, a decay until it is at -40 dB.
 
-        The band holds most of the energy: two deviations of a Gaussian, three half-widths of a decay's resonance. The
-        onset of a Gaussian is where its box begins.
+        The band holds most of the energy: two deviations of a Gaussian's spectrum, three half-widths of a decay's
+        resonance. The onset of a Gaussian is where its box begins.
         """
         time, scale, frequency = events.parameters[:, :FIRST].T.astype(np.float64)
         damped = self.shapes(events.parameters) == DAMPED
-        start = np.where(damped, time, time - HEARD * scale)
-        end = np.where(damped, time + DIES * scale, time + HEARD * scale)
+        start = np.where(damped, time, time - AUDIBLE * scale)
+        end = np.where(damped, time + DECAYED * scale, time + AUDIBLE * scale)
         spread = np.where(damped, 3.0, math.sqrt(2)) / (2 * math.pi * scale)
         pitch = np.where(frequency * (end - start) >= PERIODS, frequency, 0)
         energy = self._energies(events, time, scale, frequency, damped)
-        found = (start, end, start, np.maximum(frequency - spread, 0), frequency + spread, pitch, energy)
-        return Box(*(column.astype(np.float32) for column in found))
+        low, high = np.maximum(frequency - spread, 0), frequency + spread
+        return Box(*(column.astype(np.float32) for column in (start, end, start, low, high, pitch, energy)))
 
     def _energies(self, events: Events, time: Doubles, scale: Doubles, frequency: Doubles, damped: Mask) -> Doubles:
-        """Sums of the squared atoms over the clip; the cosine's own period matters where there are few."""
-        found = np.zeros(len(events))
+        """Sum of each atom's squared samples over the clip, in closed form.
+
+        The term of twice the frequency does not average out for an atom of few periods, so it is added too.
+        """
+        energy = np.zeros(len(events))
         rate, last = events.sample_rate, events.seconds
-        # Of a decay: samples from the onset to the first one that is heard, and how many there are.
+        # Samples from the onset of a decay to its first sample in the clip, and how many samples it has there.
         start = np.maximum(np.ceil(time * rate), 0)
         begin = start - time * rate
         count = np.clip(np.floor((time + REACH[DAMPED] * scale) * rate) + 1, start, events.samples) - start
@@ -115,33 +110,33 @@ class Atoms(Kind):
             share = (erf((last - time) / scale) - erf(-time / scale)) / 2
             swing = turn.real * np.exp(-((2 * math.pi * frequency * scale) ** 2))
             gauss = math.sqrt(math.pi) * share * (1 + swing) * scale * rate
-            found += np.square(np.abs(channel)) * np.where(damped, decay, gauss) / 2
-        return np.where(frequency < rate / 2, np.maximum(found, 0), 0.0)
+            energy += np.square(np.abs(channel)) * np.where(damped, decay, gauss) / 2
+        return np.where(frequency < rate / 2, np.maximum(energy, 0), 0.0)
 
     def stretched(self, events: Events, which: Mask, factor: float) -> Floats:
-        """The envelope is longer."""
+        """The envelope becomes longer by `factor`; centre or onset stay where they are."""
         rows = events.parameters.copy()
         rows[which, SCALE] *= factor
-        return held(rows)
+        return clipped(rows)
 
     def transposed(self, events: Events, which: Mask, semitones: float) -> Floats:
-        """Another frequency under the same envelope; beyond half of the sample rate it is silent."""
+        """Another frequency under the same envelope; an atom above half the sample rate is silent."""
         rows = events.parameters.copy()
         rows[which, FREQUENCY] *= 2 ** (semitones / 12)
-        return held(rows)
+        return clipped(rows)
 
     def decayed(self, events: Events, which: Mask, factor: float) -> Floats:
-        """The envelope is longer; the centre of a Gaussian moves so that its onset stays."""
+        """The envelope becomes longer by `factor`; the centre of a Gaussian moves so that its onset stays."""
         rows = self.stretched(events, which, factor)
         gaussian = which & (self.shapes(rows) == GABOR)
-        rows[gaussian, TIME] += HEARD * (rows[gaussian, SCALE] - events.parameters[gaussian, SCALE])
-        return held(rows)
+        rows[gaussian, TIME] += AUDIBLE * (rows[gaussian, SCALE] - events.parameters[gaussian, SCALE])
+        return clipped(rows)
 
     def coloured(self, events: Events, which: Mask, octaves: float) -> Floats:
-        """Each atom is louder by 6 dB for every octave above the chosen ones' middle and every octave asked for.
+        """Tilts the selected atoms: 6 dB per octave of pitch for every octave of `octaves`.
 
-        A sinusoid alone has no colour but its pitch: what becomes brighter or darker is the chosen ones' sum. Their
-        middle is the mean of their pitches in octaves, weighted by energy, and the sum of their energies stays.
+        One sinusoid has no brightness apart from its pitch, so the sum of the selected atoms changes. The tilt turns
+        about their mean pitch in octaves, weighted by energy, and leaves the sum of their energies as it was.
         """
         rows = events.parameters.copy()
         energy = self.boxes(events).energy.astype(np.float64) * which
@@ -153,10 +148,12 @@ class Atoms(Kind):
         gain *= math.sqrt(energy.sum() / (energy * gain**2).sum())
         for channel in range(events.channels):
             rows[which, FIRST + 2 * channel] *= gain[which]
-        return held(rows)
+        return clipped(rows)
 
-    def between(self, one: Floats, other: Floats, share: float) -> Floats:
-        """Straight in time and amplitude, by ratio in scale and frequency; phases the short way; the nearer shape.
+    def interpolated(self, one: Floats, other: Floats, share: float) -> Floats:
+        """Linear in time and amplitude, geometric in scale and frequency; phases turn the short way.
+
+        A shape cannot be interpolated: it is that of the nearer row.
 
         Shape:
             - all: ``[events, columns]``
@@ -173,22 +170,22 @@ class Atoms(Kind):
             rows[:, place] = first[:, place] + share * turn
         if self.shape is None:
             rows[:, -1] = first[:, -1] if share < 0.5 else last[:, -1]
-        return held(rows.astype(np.float32))
+        return clipped(rows.astype(np.float32))
 
 
-def amplitudes_of(parameters: Floats, channels: int) -> NDArray[np.complex128]:
-    """Amplitude and phase as one complex number, ``[events, channels]``."""
+def amplitudes_of(parameters: Floats, channels: int) -> Complex:
+    """Amplitude and phase of each channel as one complex number, ``[events, channels]``."""
     return as_complex(parameters[:, FIRST : FIRST + 2 * channels].reshape(len(parameters), channels, 2))
 
 
 def _geometric(rate: NDArray[Any], begin: Doubles, count: Doubles) -> NDArray[Any]:
-    """The sum of exp(-rate (begin + n)) over so many n, in each row."""
-    found: NDArray[Any] = np.exp(-rate * begin) * (1 - np.exp(-rate * count)) / (1 - np.exp(-rate))
-    return found
+    """In each row, the sum of exp(-rate (begin + n)) over n from 0 up to `count`."""
+    total: NDArray[Any] = np.exp(-rate * begin) * (1 - np.exp(-rate * count)) / (1 - np.exp(-rate))
+    return total
 
 
-def held(rows: Floats) -> Floats:
-    """Within what can be rendered: a change that leads out of it goes as far as it can."""
+def clipped(rows: Floats) -> Floats:
+    """Rows with each number clipped to its range, so that every change gives atoms that can be rendered."""
     for place, name in enumerate(RANGES):
         rows[:, place] = np.clip(rows[:, place], *RANGES[name])
     return rows

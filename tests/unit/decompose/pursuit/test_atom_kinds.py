@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from distrack.decompose import DECOMPOSERS, DecomposeConfig, Events, render
+from distrack.decompose import DecomposeConfig, Events, render
 from distrack.decompose.pursuit.atoms import DAMPED, GABOR
 from distrack.errors import EventsError
 
@@ -27,7 +27,7 @@ def some(kind: str, rows: list[list[float]], *, samples: int = RATE, channels: i
 
 def changed(events: Events, how: str, *arguments: Any, which: NDArray[np.bool_] | None = None) -> Events:
     chosen = np.ones(len(events), np.bool_) if which is None else which
-    return replace(events, parameters=getattr(events.how, how)(events, chosen, *arguments))
+    return replace(events, parameters=getattr(events.kind, how)(events, chosen, *arguments))
 
 
 def pitch(wave: Floats) -> float:
@@ -82,9 +82,9 @@ def test_the_same_events_give_the_same_samples_and_gains_scale_them(kind: str) -
     assert np.array_equal(render(events), render(events))
     gains = draw.uniform(0, 1, 40).astype(np.float32)
     parts = sum(
-        gain * events.how.synthesise(events, np.eye(40, dtype=np.float32)[row]) for row, gain in enumerate(gains)
+        gain * events.kind.synthesise(events, np.eye(40, dtype=np.float32)[row]) for row, gain in enumerate(gains)
     )
-    assert np.abs(events.how.synthesise(events, gains) - parts).max() < 1e-5
+    assert np.abs(events.kind.synthesise(events, gains) - parts).max() < 1e-5
     assert not render(replace(events, muted=np.ones(40, np.bool_))).any()
     nothing = replace(events, parameters=events.parameters[:0], muted=events.muted[:0], wet=events.wet[:0])
     assert np.array_equal(render(nothing), np.zeros((1, RATE), np.float32))
@@ -102,9 +102,9 @@ def test_boxes_hold_the_energy_and_say_how_much_there_is(kind: str) -> None:
         [-0.05, 0.1, 500.0, 0.5, 0.4],
     ]
     events = some(kind, rows)
-    box = events.how.boxes(events)
+    box = events.kind.boxes(events)
     for row in range(len(rows)):
-        alone = events.how.synthesise(events, np.eye(len(rows), dtype=np.float32)[row])
+        alone = events.kind.synthesise(events, np.eye(len(rows), dtype=np.float32)[row])
         assert box.energy[row] == pytest.approx(np.square(alone.astype(np.float64)).sum(), rel=0.02)
         if row >= 2:
             continue
@@ -121,7 +121,7 @@ def test_boxes_hold_the_energy_and_say_how_much_there_is(kind: str) -> None:
 
 def test_a_decays_box_begins_with_its_onset_a_gaussians_before_its_centre() -> None:
     both = some("atoms", [NOTE, NOTE])
-    onset = both.how.boxes(both).onset
+    onset = both.kind.boxes(both).onset
     assert onset.tolist() == pytest.approx([0.5 - 0.06, 0.5])
 
 
@@ -140,7 +140,7 @@ def test_what_passes_half_of_the_rate_is_silent_and_comes_back(kind: str) -> Non
     events = some(kind, [[0.5, 0.03, 5000.0, 0.5, 0.7]])
     away = changed(events, "transposed", 12.0)
     assert not render(away).any()
-    assert away.how.boxes(away).energy[0] == 0
+    assert away.kind.boxes(away).energy[0] == 0
     assert pitch(render(changed(away, "transposed", -12.0))) == pytest.approx(5000, abs=3)
 
 
@@ -158,7 +158,7 @@ def test_stretched_is_longer_at_the_same_pitch(kind: str) -> None:
 def test_decayed_dies_later_and_begins_when_it_did(kind: str) -> None:
     events = some(kind, [NOTE])
     longer = changed(events, "decayed", 2.0)
-    assert longer.how.boxes(longer).onset[0] == pytest.approx(float(events.how.boxes(events).onset[0]), abs=1e-4)
+    assert longer.kind.boxes(longer).onset[0] == pytest.approx(float(events.kind.boxes(events).onset[0]), abs=1e-4)
     begun, ended = span(render(events), 0.99)
     later = span(render(longer), 0.99)
     assert abs(later[0] - begun) < 0.015
@@ -168,10 +168,10 @@ def test_decayed_dies_later_and_begins_when_it_did(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_coloured_moves_energy_between_atoms_and_keeps_its_sum(kind: str) -> None:
     events = some(kind, [[0.5, 0.03, 440 * 2**octave, 0.5, 0.7] for octave in range(4)])
-    energy = events.how.boxes(events).energy
+    energy = events.kind.boxes(events).energy
     for octaves in (1.0, -1.0):
         other = changed(events, "coloured", octaves)
-        after = other.how.boxes(other).energy
+        after = other.kind.boxes(other).energy
         assert after.sum() == pytest.approx(float(energy.sum()), rel=1e-3)
         # 6 dB for every octave.
         assert np.diff(10 * np.log10(after / energy)) == pytest.approx([6.02 * octaves] * 3, abs=0.05)
@@ -205,10 +205,10 @@ def test_between_goes_by_ratio_in_pitch_and_the_short_way_in_phase(kind: str, ch
     other = [0.1, -3.0] if channels == 2 else []
     one = some(kind, [[0.2, 0.01, 200, 0.4, 3.0, *more]], channels=channels)
     last = some(kind, [[0.6, 0.04, 800, 0.2, -3.0, *other]], channels=channels)
-    how = one.how
-    assert np.array_equal(how.between(one.parameters, last.parameters, 0.0), one.parameters)
-    assert np.array_equal(how.between(one.parameters, last.parameters, 1.0), last.parameters)
-    middle = how.between(one.parameters, last.parameters, 0.5)[0]
+    atoms = one.kind
+    assert np.array_equal(atoms.interpolated(one.parameters, last.parameters, 0.0), one.parameters)
+    assert np.array_equal(atoms.interpolated(one.parameters, last.parameters, 1.0), last.parameters)
+    middle = atoms.interpolated(one.parameters, last.parameters, 0.5)[0]
     assert middle[:4].tolist() == pytest.approx([0.4, 0.02, 400, 0.3])
     for place in range(4, 4 + 2 * channels, 2):
         assert abs(float(middle[place])) == pytest.approx(np.pi, abs=1e-3)
@@ -234,7 +234,7 @@ def test_a_note_taken_apart_is_an_octave_higher_when_all_its_atoms_are() -> None
     now = np.arange(RATE) / RATE
     note = sum(np.sin(2 * np.pi * 220 * k * now + k) / k for k in range(1, 6)) * np.exp(-3 * now)
     wave = np.asarray(note, np.float32)[None] * 0.3
-    decomposer = DECOMPOSERS["mp"](wave, RATE, DecomposeConfig(events=30))
+    decomposer = DecomposeConfig(events=30).decomposer(wave, RATE)
     for _ in decomposer:
         pass
     events = decomposer.events()

@@ -1,33 +1,31 @@
-"""From the grid's atom to the best one near it, in time, scale and frequency."""
+"""Newton's steps from an atom of the grid to the best atom near it, in time, scale and frequency."""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
 import scipy.signal
-from numpy.typing import NDArray
 
+from distrack.arrays import Complex, Doubles, Floats
 from distrack.decompose.pursuit.atoms import DAMPED, GABOR, REACH, Atom, highest, sinusoid
 
-# Of a scale: what is summed up before the search, which is over some hundred numbers then, whatever the atom's length.
+# Samples are summed in blocks of this fraction of the atom's scale before the search, which then works on a few hundred
+# numbers, however long the atom is.
 FINE = 16
+# Most steps, and the greatest factor by which the scale changes.
 STEPS, WIDEST = 8, 3.0
-# Scales around an onset in which a better one is looked for.
+# A better onset of a decay is searched within this many scales of the current one.
 AROUND = 0.5
-
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 
 class Baseband(NamedTuple):
-    """A stretch of sound, turned so that one frequency is at 0 Hz, in sums of short blocks.
+    """A piece of sound, shifted so that one frequency lies at 0 Hz and summed in short blocks.
 
     Attributes:
         seconds: middle of each block, ``[blocks]``.
-        counts: samples in each that lie within the clip, ``[blocks]``.
-        sums: ``[channels, blocks]``.
-        frequency: that is at 0 Hz.
+        counts: samples of each block that lie within the clip, ``[blocks]``.
+        sums: sum of the shifted samples of each block, ``[channels, blocks]``.
+        frequency: the frequency that was shifted to 0 Hz, in Hz.
     """
 
     seconds: Doubles
@@ -37,38 +35,38 @@ class Baseband(NamedTuple):
 
 
 def refined(atom: Atom, residual: Floats, sample_rate: int) -> tuple[Atom, float]:
-    """The atom near a given one that takes about the most energy away, and how much.
+    """The atom near a given one that removes about the most energy, and an estimate of that energy.
 
     The logarithm of the energy that a Gabor atom takes from another one is nearly a parabola, of known curvature, in
     time, frequency and logarithm of scale (Mallat and Zhang, "Matching Pursuits With Time-Frequency Dictionaries", IEEE
     Transactions on Signal Processing 41(12), 1993, appendix E, has the inner product): its gradient gives Newton's
-    step. The scale stays within a factor of three. A decay's onset is looked for at every sample.
+    step. The scale stays within a factor of three. For the onset of a decay, every sample is tried.
 
     Shape:
         - residual: ``[channels, samples]``
     """
     if atom.shape == DAMPED:
-        atom, _ = struck(atom, residual, sample_rate)
+        atom, _ = best_onset(atom, residual, sample_rate)
     band = baseband(atom, residual, sample_rate)
-    best, slope, energy = atom, *_slope(atom, band)
+    best, step, energy = atom, *_newton_step(atom, band)
     reach = 1.0
     for _ in range(STEPS):
-        tried = _stepped(best, slope, reach, origin=atom)
-        if not 0 < tried.frequency < highest(sample_rate):
+        candidate = _stepped(best, step, reach, origin=atom)
+        if not 0 < candidate.frequency < highest(sample_rate):
             break
-        ahead, taken = _slope(tried, band)
-        if taken <= energy:
+        next_step, next_energy = _newton_step(candidate, band)
+        if next_energy <= energy:
             reach /= 4
             continue
-        enough = taken < 1.0002 * energy
-        best, slope, energy = tried, ahead, taken
-        if enough:
+        converged = next_energy < 1.0002 * energy
+        best, step, energy = candidate, next_step, next_energy
+        if converged:
             break
-    return struck(best, residual, sample_rate) if atom.shape == DAMPED else (best, energy)
+    return best_onset(best, residual, sample_rate) if atom.shape == DAMPED else (best, energy)
 
 
 def baseband(atom: Atom, residual: Floats, sample_rate: int) -> Baseband:
-    """What there is around an atom, in blocks of a fraction of its scale."""
+    """The sound around an atom, shifted by its frequency, in blocks of a fraction of its scale."""
     width = max(int(atom.scale * sample_rate) // FINE, 1)
     reach = REACH[atom.shape] * atom.scale * math.sqrt(WIDEST)
     begin = math.ceil((atom.time - (reach if atom.shape == GABOR else 0.0)) * sample_rate)
@@ -78,17 +76,17 @@ def baseband(atom: Atom, residual: Floats, sample_rate: int) -> Baseband:
     sound = np.zeros((len(residual), blocks * width))
     sound[:, : end - begin] = residual[:, begin:end]
     cycles = atom.frequency / sample_rate
-    once = np.exp(-2j * math.pi * cycles * np.arange(width))
+    rotation = np.exp(-2j * math.pi * cycles * np.arange(width))
     turns = np.exp(-2j * math.pi * ((cycles * (begin + width * np.arange(blocks))) % 1))
     cut = sound.reshape(len(residual), blocks, width)
-    sums = (cut @ once.real + 1j * (cut @ once.imag)) * turns
+    sums = (cut @ rotation.real + 1j * (cut @ rotation.imag)) * turns
     first = begin + width * np.arange(blocks)
     counts = np.minimum(end - first, width)
     return Baseband((first + (counts - 1) / 2) / sample_rate, counts.astype(np.float64), sums, atom.frequency)
 
 
-def _slope(atom: Atom, band: Baseband) -> tuple[tuple[float, float, float], float]:
-    """Newton's steps in time, logarithm of scale and frequency, and the energy that the atom takes."""
+def _newton_step(atom: Atom, band: Baseband) -> tuple[tuple[float, float, float], float]:
+    """Newton's steps in time, logarithm of scale and frequency, and the energy that the atom removes."""
     away = (band.seconds - atom.time) / atom.scale
     envelope = np.exp(-0.5 * away * away) if atom.shape == GABOR else np.exp(-away)
     offset = atom.frequency - band.frequency
@@ -126,12 +124,12 @@ def _stepped(atom: Atom, step: tuple[float, float, float], reach: float, *, orig
     )
 
 
-def struck(atom: Atom, residual: Floats, sample_rate: int) -> tuple[Atom, float]:
-    """A decay with the onset, of all samples around its own, that takes most energy away, and how much.
+def best_onset(atom: Atom, residual: Floats, sample_rate: int) -> tuple[Atom, float]:
+    """The decay whose onset, of all samples around the given one, removes the most energy, and that energy.
 
-    Correlations c with decays from every sample on are one recursive filter, run backwards. The real part at its best
-    phase takes 2 (a |c|^2 - Re(q c^2)*) / (a^2 - |q|^2), where a is the complex decay's energy and q the sum of its
-    squares.
+    One recursive filter, run backwards, gives the correlation c with a decay from each sample on. The real part at its
+    best phase removes 2 (a |c|^2 - Re(q c^2)*) / (a^2 - |q|^2), where a is the complex decay's energy and q the sum of
+    its squares.
     """
     samples = residual.shape[1]
     around = AROUND * atom.scale
@@ -144,16 +142,16 @@ def struck(atom: Atom, residual: Floats, sample_rate: int) -> tuple[Atom, float]
     turning = sinusoid(-cycles, 0.0, end - begin)
     decay = math.exp(-1 / (atom.scale * sample_rate))
     filtered = scipy.signal.lfilter([1.0], [1.0, -decay], (residual[:, begin:end] * turning)[:, ::-1], axis=1)[:, ::-1]
-    found = filtered[:, :onsets] * turning[:onsets].conj()
-    # A decay that the clip's end cuts has less energy of its own.
+    correlation = filtered[:, :onsets] * turning[:onsets].conj()
+    # A decay that the end of the clip cuts has less energy of its own.
     lasting = end - begin - np.arange(onsets)
     own = (1 - decay ** (2 * lasting)) / (1 - decay**2)
     step = decay**2 * np.exp(4j * math.pi * cycles)
     squares = (1 - step**lasting) / (1 - step)
     apart = own * own - np.square(np.abs(squares))
-    size = np.square(np.abs(found)).sum(axis=0)
-    both = 2 * (own * size - (squares.conj() * np.square(found.conj()).sum(axis=0)).real)
-    # Of one sample, or at 0 Hz, cosine and sine are the same.
+    size = np.square(np.abs(correlation)).sum(axis=0)
+    both = 2 * (own * size - (squares.conj() * np.square(correlation.conj()).sum(axis=0)).real)
+    # For a decay of one sample, or at 0 Hz, cosine and sine are the same.
     energy = np.where(apart > 1e-3 * own * own, both / np.maximum(apart, 1e-3 * own * own), size / own)
     best = int(energy.argmax())
     return atom._replace(time=(begin + best) / sample_rate), float(energy[best])

@@ -1,4 +1,4 @@
-"""Matching pursuit with atoms of a formula: again and again the one that takes most away from what is left."""
+"""Matching pursuit with Gabor atoms and damped sinusoids: each step subtracts the atom that removes the most energy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,72 +6,74 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distrack.decompose.decomposer import Floats
+from distrack.arrays import Floats
 from distrack.decompose.pursuit.atoms import DAMPED, GABOR, Atom, as_complex, fitted, stored
 from distrack.decompose.pursuit.grid import Grid
-from distrack.decompose.pursuit.refining import refined
-from distrack.decompose.pursuit.refitting import improved, neighbours
+from distrack.decompose.pursuit.least_squares import improved, neighbours
+from distrack.decompose.pursuit.newton import refined
 
 SHAPES = {"gabor": (GABOR,), "damped": (DAMPED,), "both": (GABOR, DAMPED)}
-KIND = {"gabor": "gabor", "damped": "damped", "both": "atoms"}
+KIND_NAMES = {"gabor": "gabor", "damped": "damped", "both": "atoms"}
+# Rows of the table at first; it doubles when it is full.
 ROOM = 64
-# Where there are both, a decay counts for so much: its onset is a break, which other atoms have to mend where there was
-# none. Of a decay itself, the best Gaussian takes 0.80.
+# Factor on the energy of each shape where both compete. The onset of a decay is a break that other atoms must repair if
+# the clip has none there. The best Gaussian removes 0.80 of a decay.
 FAVOUR = {GABOR: 1.0, DAMPED: 0.85}
-# Neighbours whose time, scale and frequency are looked for again after each atom of an orthogonal pursuit.
+# Neighbours whose time, scale and frequency are refined again after each atom of an orthogonal pursuit.
 RETUNED = 2
 
 
 class AtomSearch:
-    """Gabor atoms, damped sinusoids or both, taken from one clip.
+    """Finds Gabor atoms, damped sinusoids or both in one clip.
 
     Args:
         wave: ``[channels, samples]``
         atoms: a key of `SHAPES`.
-        orthogonal: fit the amplitudes of overlapping atoms anew after each one.
+        orthogonal: refit the amplitudes of overlapping atoms after each new atom.
     """
 
     def __init__(self, wave: Floats, sample_rate: int, *, atoms: str, orthogonal: bool) -> None:
-        self.kind, self.sample_rate, self.orthogonal = KIND[atoms], sample_rate, orthogonal
+        self.kind_name, self.sample_rate, self.orthogonal = KIND_NAMES[atoms], sample_rate, orthogonal
         self.channels, self.samples = wave.shape
         self.shapes = SHAPES[atoms]
         self.grid = Grid(wave, sample_rate, self.shapes)
         self.filled = self.count = 0
+        # Shape, time, scale and frequency of each atom, and amplitude and phase of each of its channels.
         self.table = np.zeros((ROOM, 4))
         self.pairs = np.zeros((ROOM, self.channels, 2), np.float32)
 
     @property
     def residual(self) -> Floats:
-        """What is left of the clip, ``[channels, samples]``."""
+        """The clip minus all atoms found, ``[channels, samples]``."""
         return self.grid.residual
 
     @property
     def preparing(self) -> tuple[int, int]:
-        """How many scales were correlated for the first time, of how many."""
+        """How many scales of the grid have been correlated with the clip, and how many there are."""
         return self.filled, len(self.grid.scales)
 
     def prepare(self, *, hurried: bool) -> None:  # noqa: ARG002
-        """Correlates the clip with one scale more; without all of them no atom can be chosen."""
+        """Correlates the clip with one more scale. None can be left out: the best atom is the best of all scales."""
         self.grid.fill(self.filled)
         self.filled += 1
 
     def take(self) -> float:
-        """Takes one atom away; returns by how much energy less is left, 0 or less where nothing was taken."""
-        found = []
+        """Subtracts one more atom; returns the energy removed from the residual, 0 or less if there was no atom."""
+        candidates = []
         for shape in self.shapes:
             energy, coarse = self.grid.best(shape)
             if energy > 0:
                 near, estimate = refined(coarse, self.residual, self.sample_rate)
-                # Where periods are few, the search's picture of an atom is not exact, and the grid's own may be better.
+                # The estimate is inexact for an atom of few periods, so the grid's own atom stays a candidate.
                 favour = FAVOUR[shape] if len(self.shapes) > 1 else 1.0
-                found += [(favour * estimate, near.stored()), (favour * energy, coarse.stored())]
-        for _, atom in sorted(found, reverse=True):
-            gained = self._taken(atom)
-            if gained > 0:
-                return gained
+                candidates += [(favour * estimate, near.stored()), (favour * energy, coarse.stored())]
+        for _, atom in sorted(candidates, reverse=True):
+            removed = self._subtract(atom)
+            if removed > 0:
+                return removed
         return 0.0
 
-    def _taken(self, atom: Atom) -> float:
+    def _subtract(self, atom: Atom) -> float:
         where = atom.support(self.sample_rate, self.samples)
         if where.stop == where.start:
             return 0.0
@@ -79,17 +81,17 @@ class AtomSearch:
         before = self.residual[:, where].astype(np.float64)
         pairs, amplitudes = stored(fitted(before, waveform))
         after = (before - (amplitudes[:, None] * waveform).real).astype(np.float32)
-        gained = _energy(before) - _energy(after)
-        if gained <= 0:
-            return gained
+        removed = _energy(before) - _energy(after)
+        if removed <= 0:
+            return removed
         self.residual[:, where] = after
         self._add(atom, pairs)
         others: list[Atom] = []
         if self.orthogonal:
             more, others = self._refit()
-            gained += more
+            removed += more
         self.grid.changed([atom, *others])
-        return gained
+        return removed
 
     def _add(self, atom: Atom, pairs: Floats) -> None:
         if self.count == len(self.table):
@@ -103,17 +105,17 @@ class AtomSearch:
         return Atom(int(shape), *rest)
 
     def _refit(self) -> tuple[float, list[Atom]]:
-        """Fits the last atom and its neighbours anew; returns what that gains, and the atoms that changed."""
+        """Refits the last atom and its neighbours; returns the energy removed, and the atoms before and after."""
         rows = neighbours(self.table[: self.count])
         if len(rows) == 1:
             return 0.0, []
         before = [self._atom(row) for row in rows]
-        gained = sum(self._retuned(row) for row in rows[1 : 1 + RETUNED])
-        gained += self._together(rows)
-        return gained, [*before, *(self._atom(row) for row in rows[1 : 1 + RETUNED])]
+        removed = sum(self._retune(row) for row in rows[1 : 1 + RETUNED])
+        removed += self._refit_amplitudes(rows)
+        return removed, [*before, *(self._atom(row) for row in rows[1 : 1 + RETUNED])]
 
-    def _retuned(self, row: int) -> float:
-        """Looks for a better place of an atom in what is left without it; nothing changes if there is none."""
+    def _retune(self, row: int) -> float:
+        """Refines an atom in the residual without it; keeps the old atom if the new one removes no more energy."""
         atom, amplitudes = self._atom(row), as_complex(self.pairs[row])
         old = atom.support(self.sample_rate, self.samples)
         before = self.residual[:, old].copy()
@@ -123,17 +125,17 @@ class AtomSearch:
         sound = self.residual[:, new].astype(np.float64)
         waveform = near.waveform(new, self.sample_rate)
         pairs, amplitudes = stored(fitted(sound, waveform))
-        left = (sound - (amplitudes[:, None] * waveform).real).astype(np.float32)
-        gained = _energy(before) - _energy(self.residual[:, old]) + _energy(sound) - _energy(left)
-        if gained <= 0:
+        after = (sound - (amplitudes[:, None] * waveform).real).astype(np.float32)
+        removed = _energy(before) - _energy(self.residual[:, old]) + _energy(sound) - _energy(after)
+        if removed <= 0:
             self.residual[:, old] = before
             return 0.0
-        self.residual[:, new] = left
+        self.residual[:, new] = after
         self.table[row], self.pairs[row] = near, pairs
-        return gained
+        return removed
 
-    def _together(self, rows: list[int]) -> float:
-        """Least squares; nothing changes where rounding would make it worse."""
+    def _refit_amplitudes(self, rows: list[int]) -> float:
+        """Refits these atoms' amplitudes by least squares; keeps the old ones if rounding makes the result worse."""
         where, parts, change = improved([self._atom(row) for row in rows], self.residual, self.sample_rate)
         old = as_complex(self.pairs[rows])
         pairs, new = stored(old + change)
@@ -141,35 +143,35 @@ class AtomSearch:
         weights = np.stack([step.real, step.imag], axis=1).reshape(-1, self.channels)
         before = self.residual[:, where].astype(np.float64)
         after = (before - weights.T @ parts).astype(np.float32)
-        gained = _energy(before) - _energy(after)
-        if gained <= 0:
+        removed = _energy(before) - _energy(after)
+        if removed <= 0:
             return 0.0
         self.residual[:, where] = after
         self.pairs[rows] = pairs
-        return gained
+        return removed
 
     def rows(self) -> Floats:
-        """What was found, in the order in which it was found, as stored: ``[events, columns]``."""
-        found = [
+        """The events found, in the order in which they were found, as they are stored: ``[events, columns]``."""
+        columns = [
             self.table[: self.count, 1:].astype(np.float32),
             self.pairs[: self.count].reshape(-1, 2 * self.channels),
         ]
-        if self.kind == "atoms":
-            found.append(self.table[: self.count, :1].astype(np.float32))
-        return np.concatenate(found, axis=1)
+        if self.kind_name == "atoms":
+            columns.append(self.table[: self.count, :1].astype(np.float32))
+        return np.concatenate(columns, axis=1)
 
-    def kept(self) -> dict[str, Floats]:
-        """Atoms of a formula need nothing beside their rows."""
+    def shared(self) -> dict[str, Floats]:
+        """Nothing: the row of an atom says all about it."""
         return {}
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """What was found, and what was correlated."""
-        done = np.array([self.filled])
+        """Arrays that hold everything needed to continue."""
+        filled = np.array([self.filled])
         table, pairs = self.table[: self.count].copy(), self.pairs[: self.count].copy()
-        return {"filled": done, "table": table, "pairs": pairs, **self.grid.state()}
+        return {"filled": filled, "table": table, "pairs": pairs, **self.grid.state()}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Takes over what another one found."""
+        """Continues from the state of another search of the same clip and config."""
         self.filled, self.count = int(state["filled"][0]), len(state["table"])
         room = max(self.count, ROOM)
         self.table, self.pairs = np.zeros((room, 4)), np.zeros((room, self.channels, 2), np.float32)

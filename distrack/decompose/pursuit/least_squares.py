@@ -1,26 +1,23 @@
-"""Local least squares: the amplitudes of an atom and of those that it overlaps with, fitted anew together."""
+"""Local least squares: refits the amplitudes of an atom and of the atoms that overlap it, all at once."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
+from distrack.arrays import Complex, Doubles, Floats
 from distrack.decompose.pursuit.atoms import Atom
 
-# How many are fitted at once: cost grows by the square, and those that overlap little gain little.
+# Most atoms that are fitted at once: the cost grows with their square, and those that overlap little gain little.
 MOST = 12
-# Overlap below which two atoms have nothing to settle between them.
+# Two atoms that overlap less than this are fitted apart.
 LEAST = 0.02
-# Of the mean energy of the atoms: two that are nearly the same would be given large amplitudes that cancel.
+# Ridge as a share of the atoms' mean energy: without it, two nearly equal atoms get large amplitudes that cancel.
 RIDGE = 1e-6
-
-Doubles = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 
 def overlaps(atoms: Doubles, last: Atom) -> Doubles:
-    """About how alike atoms and one of them are, 1 for the same, as if all were Gaussians.
+    """Approximate inner product of each atom with one atom, 1 for equal ones, as if all of them were Gaussians.
 
     Shape:
         - atoms: ``[atoms, 4]``
@@ -31,30 +28,32 @@ def overlaps(atoms: Doubles, last: Atom) -> Doubles:
     """
     shape, time, scale, frequency = atoms.T
     # The centre of a decay's energy is half a scale after its onset.
-    time, mine = time + shape * scale / 2, last.time + last.shape * last.scale / 2
+    time, last_time = time + shape * scale / 2, last.time + last.shape * last.scale / 2
     square = scale**2 + last.scale**2
-    between = ((time - mine) ** 2 / 2 + 2 * (np.pi * scale * last.scale * (frequency - last.frequency)) ** 2) / square
-    found: Doubles = np.sqrt(2 * scale * last.scale / square) * np.exp(-between)
-    return found
+    between = (
+        (time - last_time) ** 2 / 2 + 2 * (np.pi * scale * last.scale * (frequency - last.frequency)) ** 2
+    ) / square
+    products: Doubles = np.sqrt(2 * scale * last.scale / square) * np.exp(-between)
+    return products
 
 
 def neighbours(atoms: Doubles) -> list[int]:
-    """Rows of the last atom and of those that overlap with it most, the nearest first."""
+    """Rows of the last atom and of the atoms that overlap it most, in falling order of overlap."""
     shape, time, scale, frequency = atoms[-1]
-    alike = overlaps(atoms[:-1], Atom(int(shape), time, scale, frequency))
-    near = np.flatnonzero(alike > LEAST)
-    order = near[np.argsort(-alike[near], kind="stable")]
+    overlap = overlaps(atoms[:-1], Atom(int(shape), time, scale, frequency))
+    near = np.flatnonzero(overlap > LEAST)
+    order = near[np.argsort(-overlap[near], kind="stable")]
     return [len(atoms) - 1, *(int(row) for row in order[: MOST - 1])]
 
 
-def improved(atoms: Sequence[Atom], residual: NDArray[np.float32], sample_rate: int) -> tuple[slice, Doubles, Complex]:
-    """By how much amplitudes are to change so that the residual is least.
+def improved(atoms: Sequence[Atom], residual: Floats, sample_rate: int) -> tuple[slice, Doubles, Complex]:
+    """The change of all amplitudes that makes the residual smallest.
 
     Shape:
         - residual: ``[channels, samples]``
 
     Returns:
-        the samples in which any of the atoms is heard, the atoms' cosines and sines there, ``[2 * atoms, samples]``,
+        the samples in which any of the atoms sounds, the atoms' cosines and sines there, ``[2 * atoms, samples]``,
         and the changes, ``[atoms, channels]``
     """
     supports = [atom.support(sample_rate, residual.shape[1]) for atom in atoms]

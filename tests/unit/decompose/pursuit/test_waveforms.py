@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import OrthogonalMatchingPursuit
 
-from distrack.decompose import DECOMPOSERS, DecomposeConfig, Events, render, snr_db
+from distrack.decompose import DecomposeConfig, Events, render, snr_db
 from distrack.decompose.pursuit.coding import Coding
-from distrack.decompose.pursuit.learning import improved_waveforms
-from distrack.decompose.pursuit.playing import played
+from distrack.decompose.pursuit.playback import played
+from distrack.decompose.pursuit.waveform_search import improved_waveforms
 from distrack.errors import EventsError
 
 RATE = 8_000
@@ -43,7 +43,7 @@ def hidden(*, uses: int = 40, seconds: float = 1.5, channels: int = 1) -> Floats
 
 def finished(wave: Floats, *, events: int = 40, **how: Any) -> Events:
     settings = {"waveforms": 2, "waveform_seconds": LENGTH / RATE} | how
-    decomposer = DECOMPOSERS["mp"](wave, RATE, DecomposeConfig(events=events, pursuit={"atoms": "learned"} | settings))
+    decomposer = DecomposeConfig(events=events, method={"atoms": "learned"} | settings).decomposer(wave, RATE)
     for _ in decomposer:
         pass
     return decomposer.events()
@@ -58,7 +58,7 @@ def alike(one: Doubles, other: Doubles) -> float:
 def test_hidden_waveforms_are_learnt(channels: int) -> None:
     wave = hidden(channels=channels)
     found = finished(wave, orthogonal=True)
-    learnt = found.kept["waveforms"].astype(np.float64)
+    learnt = found.shared["waveforms"].astype(np.float64)
     assert learnt.shape == (2, LENGTH)
     for waveform in two_waveforms():
         assert max(alike(waveform, each) for each in learnt) > 0.99
@@ -173,12 +173,12 @@ def test_partials_beyond_half_of_the_rate_are_silent() -> None:
 
 
 def events_of(waveform: Floats, rows: list[list[float]], *, samples: int = RATE) -> Events:
-    kept = {"waveforms": waveform[None] / np.linalg.norm(waveform)}
-    return Events.of("waveform", np.array(rows, np.float32), sample_rate=RATE, samples=samples, kept=kept)
+    shared = {"waveforms": waveform[None] / np.linalg.norm(waveform)}
+    return Events.of("waveform", np.array(rows, np.float32), sample_rate=RATE, samples=samples, shared=shared)
 
 
 def changed(events: Events, how: str, value: float) -> Events:
-    return replace(events, parameters=getattr(events.how, how)(events, np.ones(len(events), np.bool_), value))
+    return replace(events, parameters=getattr(events.kind, how)(events, np.ones(len(events), np.bool_), value))
 
 
 def test_edits_of_waveforms_are_what_they_say() -> None:
@@ -194,8 +194,8 @@ def test_edits_of_waveforms_are_what_they_say() -> None:
     assert peak(render(longer)[0].astype(np.float64)) * RATE == pytest.approx(400, rel=0.01)
     away = changed(events, "transposed", 48.0)
     assert not render(away).any()
-    assert away.how.boxes(away).energy[0] == 0
-    box = events.how.boxes(events)
+    assert away.kind.boxes(away).energy[0] == 0
+    box = events.kind.boxes(events)
     assert box.energy[0] == pytest.approx(np.square(whole.astype(np.float64)).sum(), rel=0.01)
     assert box.low[0] < 400 < box.high[0]
     assert 0.2 < box.start[0] < box.end[0] < 0.3
@@ -204,13 +204,13 @@ def test_edits_of_waveforms_are_what_they_say() -> None:
 def test_between_and_colour_of_waveforms() -> None:
     events = events_of(tone(0.05), [[0.2, 0.1, 400, 0.5, 0], [0.4, 0.4, 1600, 0.3, 0]])
     first, second = events.parameters[:1], events.parameters[1:]
-    middle = events.how.between(first, second, 0.5)[0]
+    middle = events.kind.interpolated(first, second, 0.5)[0]
     assert middle.tolist() == pytest.approx([0.3, 0.2, 800, 0.4, 0])
-    assert np.array_equal(events.how.between(first, second, 1.0), second)
+    assert np.array_equal(events.kind.interpolated(first, second, 1.0), second)
     brighter = changed(events, "coloured", 1.0)
     before, after = events.column("amplitude"), brighter.column("amplitude")
     assert (after[1] / after[0]) / (before[1] / before[0]) == pytest.approx(4, rel=1e-3)
-    energy = [float(each.how.boxes(each).energy.sum()) for each in (events, brighter)]
+    energy = [float(each.kind.boxes(each).energy.sum()) for each in (events, brighter)]
     assert energy[0] == pytest.approx(energy[1], rel=1e-3)
 
 
@@ -219,5 +219,5 @@ def test_waveforms_that_are_not_there_are_refused() -> None:
     for column, value in (("waveform", 1.0), ("waveform", 0.5), ("scale", 0.0), ("frequency", 0.0)):
         with pytest.raises(EventsError, match=f"event 0: its {column}"):
             events.with_column(column, np.array([value]))
-    with pytest.raises(EventsError, match="waveforms: none"):
-        replace(events, kept={})
+    with pytest.raises(EventsError, match="waveforms: the events share none"):
+        replace(events, shared={})

@@ -1,0 +1,240 @@
+"""The method "splat": finds events by a pursuit or at onsets, then fits all of them at once by gradient descent."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distrack.adam import adam_step
+from distrack.arrays import Floats
+from distrack.decompose.budget import Budget
+from distrack.decompose.decomposer import DECOMPOSERS, Progress
+from distrack.decompose.events import Events
+from distrack.decompose.quality import snr_db
+from distrack.decompose.splat.config import SplatConfig
+from distrack.decompose.splat.initialisation import Initialiser
+from distrack.decompose.splat.loss import SpectralLoss
+from distrack.decompose.splat.parameters import COLUMNS, mixed
+from distrack.decompose.splat.prune import least_important
+from distrack.decompose.splat.variables import (
+    PLACES,
+    TONES,
+    VARIABLES,
+    bounds,
+    initial_variables,
+    sounds_of_variables,
+    stored_rows,
+)
+from distrack.device import one_thread
+
+# Adam's decay rates: the mean square has a shorter memory than usual, as there are few steps.
+BETAS, EPSILON = (0.9, 0.99), 1e-12
+# The first steps are small until Adam's means are known, and the last ones are small so that the fit settles.
+WARM_UP, LAST_RATE = 20, 0.01
+PRUNE_AT = 0.4
+# With a sparsity penalty, an event 60 dB below the strongest one is removed; this is checked after every so many steps.
+FAINT, FAINT_EVERY = 1e-3, 50
+# Share of the time limit that finding the first events may take.
+FINDING = 0.4
+
+
+@DECOMPOSERS.register("splat", config=SplatConfig)
+class Splatter:
+    """Gradient descent on all events at once; the loss compares their sum with the clip.
+
+    Args:
+        wave: ``[channels, samples]``
+
+    Attributes:
+        done: steps of gradient descent; -1 while the first events are being found.
+        variables: the numbers that gradient descent changes, ``[events, variables]``.
+        scale: unit of each event's levels, ``[events]``.
+        noise: number of each event's noise, ``[events]``.
+    """
+
+    def __init__(self, wave: Floats, sample_rate: int, budget: Budget, settings: SplatConfig) -> None:
+        self.wave, self.sample_rate, self.budget, self.settings = wave, sample_rate, budget, settings
+        self.initialiser = Initialiser(wave, sample_rate, events=self._most, method=settings.initialisation)
+        self.seconds_spent = 0.0
+        self.done = -1
+        self.variables = np.zeros((0, len(VARIABLES)))
+        self.scale = self.noise = np.zeros(0)
+        self.adam: dict[str, Tensor] = {}
+        self.loss: float | None = None
+        self._rendered_wave = np.zeros_like(wave)
+        self._distance: SpectralLoss | None = None
+
+    @property
+    def _most(self) -> int:
+        """Most events: together they must not have more numbers than the clip has samples."""
+        return min(self.budget.events, max(1, self.wave.size // len(COLUMNS)))
+
+    def __iter__(self) -> Iterator[Progress]:
+        while not self.over:
+            began = time.monotonic()
+            if self.done < 0:
+                self._find()
+            else:
+                with one_thread():
+                    self._descend()
+            self.seconds_spent += time.monotonic() - began
+            yield self._progress()
+
+    @property
+    def over(self) -> bool:
+        """Whether the fit has ended: all iterations done, no events, or out of time."""
+        limit = self.budget.time_limit
+        late = limit is not None and self.seconds_spent >= limit and self.count > 0
+        nothing = self.done >= 0 and self.count == 0
+        return late or nothing or self.done >= self.settings.iterations
+
+    @property
+    def count(self) -> int:
+        """Number of events."""
+        return len(self.initialiser.groups) if self.done < 0 else len(self.variables)
+
+    def _progress(self) -> Progress:
+        """The signal-to-noise ratio is that of the last rendered sound."""
+        step = len(self.initialiser.groups) if self.done < 0 else self._most + self.done
+        sound = self._rendered_wave if self.done > 0 else self.wave - self.initialiser.residual.astype(np.float32)
+        return Progress(step, self._most + self.settings.iterations, self.count, snr_db(self.wave, sound), self.loss)
+
+    def _find(self) -> None:
+        """Finds one more event, or prepares gradient descent if there are enough."""
+        limit = self.budget.time_limit
+        hurried = limit is not None and self.seconds_spent > FINDING * limit and self.count > 0
+        if not hurried and self.initialiser.find():
+            return
+        self.variables, self.scale = initial_variables(self.initialiser.groups, sample_rate=self.sample_rate)
+        self.noise = np.arange(len(self.variables), dtype=np.float64)
+        self.adam = {}
+        self.done = 0
+
+    def _descend(self) -> None:
+        """One step of gradient descent."""
+        settings = self.settings
+        distance = self._distance = self._distance or SpectralLoss(
+            torch.from_numpy(self.wave), phases=settings.phases, bands=settings.bands
+        )
+        variables = torch.from_numpy(self.variables).requires_grad_()
+        sound = self._render(variables)
+        loss = distance(sound)
+        if settings.sparsity:
+            loss = loss + settings.sparsity * self._sparsity(variables)
+        loss.backward()
+        gradient = variables.grad
+        if gradient is None:
+            raise RuntimeError("a loss without a gradient")
+        self.loss, self._rendered_wave = float(loss.detach()), sound.detach().numpy()
+        direction = adam_step(gradient, self.adam, betas=BETAS, epsilon=EPSILON, order="published").numpy()
+        steps = np.array([variable.step for variable in VARIABLES.values()])
+        self.variables = np.clip(self.variables - self._rate() * steps * direction, *bounds())
+        self.done += 1
+        self._remove()
+
+    def _render(self, variables: Tensor) -> Tensor:
+        sounds = sounds_of_variables(
+            variables,
+            torch.from_numpy(self.scale),
+            torch.from_numpy(self.noise),
+            channels=len(self.wave),
+            sample_rate=self.sample_rate,
+        )
+        samples, envelope = self.wave.shape[1], self.settings.envelope
+        return mixed(sounds, sample_rate=self.sample_rate, samples=samples, seed=self.budget.seed, envelope=envelope)
+
+    def _rate(self) -> float:
+        share = self.done / self.settings.iterations
+        if self.budget.time_limit is not None:
+            share = max(share, min(1.0, self.seconds_spent / self.budget.time_limit))
+        cosine = 0.5 * (1 + math.cos(math.pi * share))
+        return self.settings.learning_rate * min(1.0, (self.done + 1) / WARM_UP) * (cosine + LAST_RATE)
+
+    def _sparsity(self, variables: Tensor) -> Tensor:
+        """Mean logarithm of the events' strengths: it weakens faint events more than strong ones.
+
+        Source:
+            Candès, Wakin and Boyd, "Enhancing Sparsity by Reweighted l1 Minimization", 2008, section 2.2.
+        """
+        strength = self._strength(variables)
+        return torch.log1p(strength / (0.1 * strength.detach().mean())).mean()
+
+    def _strength(self, variables: Tensor) -> Tensor:
+        """Approximate square root of each event's energy, ``[events]``."""
+        duration = variables[:, PLACES["attack"]].exp() + variables[:, PLACES["decay"]].exp()
+        tones = variables[:, TONES].square().sum(1) * duration
+        noise = variables[:, PLACES["level"]].square() * variables[:, PLACES["burst"]].exp()
+        return torch.from_numpy(self.scale) * (tones + noise + 1e-20).sqrt()
+
+    def _remove(self) -> None:
+        """Removes the events that pruning or the sparsity penalty select at this step."""
+        settings = self.settings
+        remaining = np.ones(len(self.variables), np.bool_)
+        if settings.prune and self.done == max(1, round(PRUNE_AT * settings.iterations)):
+            count = round(settings.prune * len(remaining))
+            remaining[least_important(self._events_in_order(), self.wave, count)] = False
+        elif settings.sparsity and self.done % FAINT_EVERY == 0:
+            strength = self._strength(torch.from_numpy(self.variables)).numpy()
+            remaining = strength > FAINT * strength.max()
+        if not remaining.all():
+            self.variables, self.scale, self.noise = (
+                array[remaining] for array in (self.variables, self.scale, self.noise)
+            )
+            for name in ("mean", "square"):
+                self.adam[name] = self.adam[name][torch.from_numpy(remaining)]
+
+    def _events_in_order(self) -> Events:
+        """The events in the order in which they were found."""
+        variables, scale, noise = self.variables, self.scale, self.noise
+        if self.done < 0:
+            variables, scale = initial_variables(self.initialiser.groups, sample_rate=self.sample_rate)
+            variables[:, PLACES["level"]], noise = 0.0, np.arange(len(variables), dtype=np.float64)
+        return Events.of(
+            "splat",
+            stored_rows(variables, scale, noise, channels=len(self.wave)),
+            sample_rate=self.sample_rate,
+            samples=self.wave.shape[1],
+            channels=len(self.wave),
+            seed=self.budget.seed,
+            settings={"envelope": self.settings.envelope},
+        )
+
+    def events(self) -> Events:
+        """The events found so far, those with the most energy first."""
+        return self._events_in_order().by_energy()
+
+    def state(self) -> Mapping[str, NDArray[Any]]:
+        """Arrays that hold everything needed to continue."""
+        nothing = torch.zeros(self.variables.shape, dtype=torch.float64)
+        rendered = {"heard": self._rendered_wave} if self.done > 0 else {}
+        return {
+            **{f"beginning.{name}": array for name, array in self.initialiser.state().items()},
+            "done": np.array([self.done]),
+            "spent": np.array([self.seconds_spent]),
+            "loss": np.array([math.nan if self.loss is None else self.loss]),
+            "numbers": self.variables.copy(),
+            "scale": self.scale.copy(),
+            "noise": self.noise.copy(),
+            **{name: self.adam.get(name, nothing).numpy().copy() for name in ("mean", "square")},
+            **rendered,
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Continues from the state of another fit of the same clip and config."""
+        prefix = "beginning."
+        self.initialiser.restore(
+            {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}
+        )
+        self.done, self.seconds_spent = int(state["done"][0]), float(state["spent"][0])
+        loss = float(state["loss"][0])
+        self.loss = None if math.isnan(loss) else loss
+        self.variables, self.scale, self.noise = (state[name].copy() for name in ("numbers", "scale", "noise"))
+        self.adam = {name: torch.from_numpy(state[name].copy()) for name in ("mean", "square")}
+        self.adam["step"] = torch.tensor(float(max(self.done, 0)))
+        if "heard" in state:
+            self._rendered_wave = state["heard"].copy()
