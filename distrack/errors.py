@@ -1,15 +1,15 @@
-"""The one family of errors that a person can act on: caught once in the command and once in the app."""
+"""Errors that a person can act on. The command and the app each catch the whole family in one place."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class DistrackError(Exception):
-    """Something a person can mend; the message says what is wrong, where, and what to do."""
+    """An error that a person can fix; the message says what is wrong, where, and what to do."""
 
 
 class ConfigError(DistrackError):
-    """An impossible or unknown value was asked for."""
+    """A setting is unknown or impossible."""
 
 
 class DatasetError(DistrackError):
@@ -17,21 +17,21 @@ class DatasetError(DistrackError):
 
 
 class AudioError(DistrackError):
-    """One audio file cannot be used."""
+    """An audio file cannot be used."""
 
 
 class RunError(DistrackError):
-    """A run's folder cannot be found, read, written or continued."""
+    """The folder of a run cannot be found, read, written or continued."""
 
 
 class EventsError(DistrackError):
-    """Events cannot be read, rendered or changed as asked."""
+    """Events cannot be read, rendered or edited."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
-    """The error for a name that is not known, with the nearest ones first."""
+    """The error for a name that is not registered; it suggests the most similar names."""
     known = sorted(known)
     near = get_close_matches(name.lower(), [k.lower() for k in known], n=3, cutoff=0.5)
-    nearest = [k for n in near for k in known if k.lower() == n]
-    hint = f"Did you mean {' or '.join(nearest)}? " if nearest else ""
+    similar = [k for n in near for k in known if k.lower() == n]
+    hint = f"Did you mean {' or '.join(similar)}? " if similar else ""
     return ConfigError(f"unknown {kind} {name!r}. {hint}Known: {', '.join(known)}")

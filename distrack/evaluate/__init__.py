@@ -7,7 +7,7 @@ from distrack.evaluate.contract import BASELINES, EVALUATORS
 from distrack.evaluate.evaluation import cache_predictions, evaluate, hold_out
 from distrack.evaluate.inspection import Inspection, inspect
 from distrack.evaluate.maps import Point
-from distrack.evaluate.memorisation import Memorisation, Nearest
+from distrack.evaluate.memorisation import Memorisation, NearestClips
 from distrack.evaluate.plan import Measurement, measurements
 from distrack.evaluate.prediction_cache import PredictionCache
 from distrack.evaluate.recipe import Recipe
@@ -25,7 +25,7 @@ __all__ = [
     "Inspection",
     "Measurement",
     "Memorisation",
-    "Nearest",
+    "NearestClips",
     "Point",
     "PredictionCache",
     "Recipe",

@@ -1,4 +1,4 @@
-"""A comparison: what the tracks gain over random clips, and how much of all clips' accuracy they recover."""
+"""Comparison of the tracks with random clips and with the full dataset."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,15 +7,13 @@ from distrack.evaluate.scores import Accuracy, Evaluation
 
 
 class Comparison(NamedTuple):
-    """The tracks beside what they are measured against, by one evaluator with one network; None: not measured.
+    """Accuracies of the tracks, of random clips and of the full dataset, by one evaluator with one network.
 
     Attributes:
-        gain: accuracy beyond that of random clips of the same storage: the improvement over random of DD-Ranking.
-        lost: what all clips have beyond the tracks: its hard label recovery, the smaller the better.
-        recovered: accuracy as a share of that of all clips.
+        random, full: None if they were not measured.
 
     Source:
-        Li et al., "DD-Ranking: Rethinking the Evaluation of Dataset Distillation", 2025; here both sets have hard
+        Li et al., "DD-Ranking: Rethinking the Evaluation of Dataset Distillation", 2025. Here both sets have hard
         labels and the same augmentation.
     """
 
@@ -27,26 +25,26 @@ class Comparison(NamedTuple):
 
     @property
     def gain(self) -> float | None:
-        """See above."""
+        """Accuracy minus that of random clips of the same size: the improvement over random of DD-Ranking."""
         return None if self.random is None else self.tracks.mean - self.random.mean
 
     @property
     def lost(self) -> float | None:
-        """See above."""
+        """Accuracy of the full dataset minus that of the tracks: the hard label recovery of DD-Ranking."""
         return None if self.full is None else self.full.mean - self.tracks.mean
 
     @property
     def recovered(self) -> float | None:
-        """See above."""
+        """Accuracy as a share of that of the full dataset."""
         return None if self.full is None or not self.full.mean else self.tracks.mean / self.full.mean
 
 
 def comparisons(evaluations: Iterable[Evaluation]) -> list[Comparison]:
-    """One comparison for each evaluator and network that the tracks were measured with.
+    """One comparison for each evaluator and network that measured the tracks.
 
-    >>> line = lambda trained_on, right: Evaluation(
-    ...     evaluator="random-cnn", trained_on=trained_on, network="n", accuracy=Accuracy.of([right]), macro_f1=right,
-    ...     confusion=((1,),))
+    >>> line = lambda trained_on, accuracy: Evaluation(
+    ...     evaluator="random-cnn", trained_on=trained_on, network="n", accuracy=Accuracy.of([accuracy]),
+    ...     macro_f1=accuracy, confusion=((1,),))
     >>> one, = comparisons([line("synthetic", 0.75), line("random-selection", 0.25), line("full", 1.0)])
     >>> one.gain, one.lost, one.recovered
     (0.5, 0.25, 0.75)

@@ -1,22 +1,22 @@
-"""An inspection: how near tracks come to real clips, and where they lie among them."""
+"""The inspection of a synthetic set: the memorisation check, and a map of tracks and real clips."""
 
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from distrack.datasets.contract import Progress
 from distrack.distill import SyntheticSet
 from distrack.evaluate.maps import Point, embedding_map
 from distrack.evaluate.memorisation import Memorisation, memorisation
 from distrack.images import RealImages
 from distrack.networks import NetworkConfig
+from distrack.progress import Progress
 
 
 class Inspection(BaseModel):
-    """`inspection.json` of a run.
+    """The content of `inspection.json`.
 
     Attributes:
-        tracks: fingerprint of the synthetic set that was inspected.
-        names: of the tracks, in order.
+        tracks: fingerprint of the inspected synthetic set.
+        names: names of its tracks, in order.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,20 +30,20 @@ class Inspection(BaseModel):
 def inspect(
     synthetic: SyntheticSet, train: RealImages, test: RealImages, *, device: torch.device, progress: Progress
 ) -> Inspection:
-    """Looks for the nearest real clip of every track, and draws the map.
+    """Finds the nearest real clips of every track and places both on a map.
 
     Args:
-        synthetic: whose tracks.
-        train: what they were distilled from.
-        test: real clips that had no part in it.
+        synthetic: the synthetic set.
+        train: the real clips that it was distilled from.
+        test: real clips that distillation has not seen.
         device: where to compute.
-        progress: told how much is done.
+        progress: called with the number of compared clips and of all clips.
     """
     tracks, network = synthetic.tracks(), NetworkConfig()
-    found = memorisation(tracks, train, test, network=network, seed=0, device=device, progress=progress)
+    nearest = memorisation(tracks, train, test, network=network, seed=0, device=device, progress=progress)
     return Inspection(
         tracks=synthetic.fingerprint,
         names=tuple(synthetic.track_names()),
-        memorisation=found,
+        memorisation=nearest,
         map=embedding_map(tracks, synthetic.labels, train, network=network, seed=0),
     )

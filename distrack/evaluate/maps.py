@@ -1,33 +1,33 @@
-"""A map: real clips, tracks and class centres as points of a plane, the near ones near."""
+"""The embedding map: real clips, tracks and class means as points of a plane, by two projections."""
 
 from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from distrack.arrays import Integers
 from distrack.distill.initialisation import embed
 from distrack.images import RealImages
 from distrack.networks import NetworkConfig, build_network
 from distrack.randomness import derived_seed, generator
 
 Method = Literal["pca", "t-sne"]
-# Real clips on a map, at most: more hide each other.
+# Real clips on a map, at most; more would hide each other.
 _CLIPS = 600
-# Components that t-SNE starts from.
+# Principal components that t-SNE is computed from.
 _COMPONENTS = 30
 
 
 class Point(BaseModel):
-    """A point of a map.
+    """A point of the map.
 
     Attributes:
         kind: `clip` is a real training clip, `track` a rendered track, `centre` the mean of a class's clips on the map.
-        number: which clip of the training side or which track; of a centre, its class.
+        number: position of the clip on the training side, number of the track, or class of the centre.
         label: its class.
-        pca, t_sne: where it is, one place for each way to draw the map.
+        pca, t_sne: its place in each projection.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,16 +42,16 @@ class Point(BaseModel):
 def embedding_map(
     tracks: Tensor, labels: Tensor, train: RealImages, *, network: NetworkConfig, seed: int
 ) -> tuple[Point, ...]:
-    """Real clips, tracks and class centres in a random network's latent space, in the plane twice.
+    """Projects real clips, tracks and class means from a random network's latent space to the plane.
 
-    The principal components are those of the real clips alone: the map shows where tracks lie among them.
+    The principal components are those of the real clips alone, so that the map shows where the tracks lie among them.
 
     Args:
-        tracks: rendered, normalised as the clips are.
-        labels: theirs.
-        train: the training side; at most 600 of its clips are drawn, as many of each class as there are.
-        network: the random network that embeds.
-        seed: of its weights and of all draws.
+        tracks: the rendered tracks, normalised as the clips are.
+        labels: their classes.
+        train: the real training clips; at most 600 of them are on the map, equally many of each class if possible.
+        network: the random network that embeds them.
+        seed: seed of its weights and of all random draws.
 
     Shape:
         - tracks: ``[n, 1, bands, frames]``
@@ -60,49 +60,48 @@ def embedding_map(
     Source:
         van der Maaten and Hinton, "Visualizing Data using t-SNE", Journal of Machine Learning Research 9, 2008.
     """
-    # Imported here: they take longer to load than a small map to draw.
+    # Imported here because loading scikit-learn takes longer than a small map.
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
-    chosen = _drawn(train, seed)
+    positions = _positions_on_map(train, seed)
     space = build_network(network, shape=train.shape, classes=train.classes, seed=derived_seed(seed, "map"))
-    clips = embed(train, chosen, space).double().numpy()
+    clips = embed(train, positions, space).double().numpy()
     with torch.no_grad():
-        made = space.embed(tracks).double().numpy()
-    of_clips = train.labels[chosen]
-    present = [label for label in range(train.classes) if (of_clips == label).any()]
-    centres = np.stack([clips[of_clips == label].mean(0) for label in present])
-    everything = np.concatenate([clips, made, centres])
+        embedded_tracks = space.embed(tracks).double().numpy()
+    clip_labels = train.labels[positions]
+    present = [label for label in range(train.classes) if (clip_labels == label).any()]
+    centres = np.stack([clips[clip_labels == label].mean(0) for label in present])
+    embeddings = np.concatenate([clips, embedded_tracks, centres])
 
     components = min(_COMPONENTS, *clips.shape)
-    pca = PCA(components, random_state=0, svd_solver="full").fit(clips)
-    placed = pca.transform(everything)
-    perplexity = min(30.0, (len(everything) - 1) / 3)
-    neighbours = TSNE(2, perplexity=perplexity, init="pca", random_state=derived_seed(seed, "t-sne") % 2**32)
-    beside = neighbours.fit_transform(placed)
-    kinds = [("clip", int(n), int(label)) for n, label in zip(chosen, of_clips, strict=True)]
+    pca = PCA(components, random_state=0, svd_solver="full").fit(clips).transform(embeddings)
+    perplexity = min(30.0, (len(embeddings) - 1) / 3)
+    projection = TSNE(2, perplexity=perplexity, init="pca", random_state=derived_seed(seed, "t-sne") % 2**32)
+    t_sne = projection.fit_transform(pca)
+    kinds = [("clip", int(n), int(label)) for n, label in zip(positions, clip_labels, strict=True)]
     kinds += [("track", n, int(label)) for n, label in enumerate(labels.tolist())]
     kinds += [("centre", label, label) for label in present]
-    if placed.shape[1] < 2:
-        placed = np.pad(placed, ((0, 0), (0, 2 - placed.shape[1])))
+    if pca.shape[1] < 2:
+        pca = np.pad(pca, ((0, 0), (0, 2 - pca.shape[1])))
     return tuple(
         Point(
             kind=kind,
             number=number,
             label=label,
-            pca=(float(flat[0]), float(flat[1])),
-            t_sne=(float(near[0]), float(near[1])),
+            pca=(float(by_pca[0]), float(by_pca[1])),
+            t_sne=(float(by_t_sne[0]), float(by_t_sne[1])),
         )
-        for (kind, number, label), flat, near in zip(kinds, placed, beside, strict=True)
+        for (kind, number, label), by_pca, by_t_sne in zip(kinds, pca, t_sne, strict=True)
     )
 
 
-def _drawn(train: RealImages, seed: int) -> NDArray[np.int64]:
-    """Positions of the clips on the map, as many of each class as there are, in order."""
-    each = max(2, _CLIPS // train.classes)
-    drawn = []
+def _positions_on_map(train: RealImages, seed: int) -> Integers:
+    """Positions of the clips on the map, in order: equally many of each class, or all of a small class."""
+    per_class = max(2, _CLIPS // train.classes)
+    positions = []
     for label in range(train.classes):
         members = train.of_class(label)
         order = torch.randperm(len(members), generator=generator(seed, "map", label)).numpy()
-        drawn.append(members[order[:each]])
-    return np.sort(np.concatenate(drawn))
+        positions.append(members[order[:per_class]])
+    return np.sort(np.concatenate(positions))

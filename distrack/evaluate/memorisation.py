@@ -1,40 +1,40 @@
-"""Memorisation: whether tracks are copies of real clips, by their distance to the nearest one."""
+"""The memorisation check: a track that is very close to a real clip may be a copy of it."""
 
 from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from distrack.datasets.contract import Progress
+from distrack.arrays import Doubles, Integers
 from distrack.images import RealImages
 from distrack.networks import Network, NetworkConfig, build_network
+from distrack.progress import Progress
 from distrack.randomness import derived_seed, generator
 
 Space = Literal["feature", "embedding"]
 Side = Literal["train", "test"]
 
-# Real clips whose own nearest neighbours are what the tracks' are compared with, at most.
+# Real clips, at most, whose distances are the reference for those of the tracks.
 _REFERENCE = 1000
-# Of real clips, so many are nearer to a clip of the other side than a track that is flagged is to its own.
+# Share of the reference below which a track's distance is flagged.
 _RARE = 0.01
 _BATCH = 256
 
 
-class Nearest(BaseModel):
-    """How near the tracks come to the real clips of one side, in one space.
+class NearestClips(BaseModel):
+    """The nearest real clip of every track, among the clips of one side, in one space.
 
     Attributes:
-        space: `feature` compares normalised images pixel by pixel, `embedding` what a random CNN makes of them.
-        side: the real clips that are looked through.
-        distances: root mean squared difference of each track from its nearest clip.
-        clips: which that is, as a position on its side.
-        reference: the same distance for real clips of the other side.
-        threshold: the first percentile of the reference.
-        flagged: tracks nearer than that.
+        space: `feature` compares normalised images pixel by pixel, `embedding` their embeddings in a random CNN.
+        side: the side of the split whose clips are searched.
+        distances: root mean squared difference between each track and its nearest clip.
+        clips: position of that clip on its side.
+        reference: the same distances for real clips of the other side, from which nothing was copied.
+        threshold: first percentile of the reference.
+        flagged: tracks whose distance is below the threshold.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,30 +48,32 @@ class Nearest(BaseModel):
     flagged: tuple[int, ...]
 
     @property
-    def suspicious(self) -> bool:
-        """Whether more tracks are flagged than of as many real clips would be, by more than chance allows.
+    def expected(self) -> float:
+        """Number of flagged tracks to expect by chance: one in a hundred, as of real clips."""
+        return _RARE * len(self.distances)
 
-        Of n real clips about n / 100 are that near; twice that and two more is taken for too many.
-        """
-        return len(self.flagged) > 2 * _RARE * len(self.distances) + 2
+    @property
+    def suspicious(self) -> bool:
+        """Whether more tracks are flagged than chance explains: more than twice the expected number and two."""
+        return len(self.flagged) > 2 * self.expected + 2
 
 
 class Memorisation(BaseModel):
-    """What `memorisation` finds: for the training and the test side, in both spaces.
+    """Nearest clips of the tracks in both spaces, on the training and on the test side.
 
-    What it shows: a track that is flagged is nearer to a real clip than real clips are to each other, so it gives that
-    clip away, or nearly. What it does not show: that a track which is not flagged tells nothing about the clips it came
-    from. Distances see copies, not traces; a promise about privacy needs a proof about the method, such as differential
-    privacy, not a measurement of its result.
+    A flagged track is closer to a real clip than real clips are to each other, so it gives that clip away, or nearly.
+    No flags are not a privacy guarantee: distances show copies, not other traces of the clips. A guarantee needs a
+    proof about the method, such as differential privacy.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
 
-    found: tuple[Nearest, ...]
+    # `found` is its name in `inspection.json`.
+    nearest: tuple[NearestClips, ...] = Field(alias="found")
 
-    def of(self, space: Space, side: Side) -> Nearest:
-        """One of the four."""
-        return next(each for each in self.found if (each.space, each.side) == (space, side))
+    def of(self, space: Space, side: Side) -> NearestClips:
+        """The nearest clips of one side in one space."""
+        return next(each for each in self.nearest if (each.space, each.side) == (space, side))
 
 
 def memorisation(
@@ -84,93 +86,95 @@ def memorisation(
     device: torch.device,
     progress: Progress,
 ) -> Memorisation:
-    """Looks for the nearest training clip and the nearest test clip of every track.
+    """Finds the nearest training clip and the nearest test clip of every track.
 
-    The nearest training clip says what a track has kept of the clips it was distilled from; the nearest test clip, that
-    none of them has slipped into the set. A track's distance is compared with that of real clips of the other side,
-    which nothing was copied from.
+    The distance to training clips shows whether a track copies a clip that it was distilled from. The distance to test
+    clips shows whether a test clip has leaked into the synthetic set. Both are compared with the distances of real
+    clips from the other side.
 
     Args:
-        tracks: rendered, normalised as the clips are.
-        train: what they were distilled from.
-        test: real clips that had no part in it.
-        network: the random network of the embedding.
-        seed: of its weights, and of which real clips are compared with.
+        tracks: the rendered tracks, normalised as the clips are.
+        train: the real clips that the tracks were distilled from.
+        test: real clips that distillation has not seen.
+        network: the random network of the embedding space.
+        seed: seed of the network's weights and of the selection of reference clips.
         device: where to compute.
-        progress: told how much is done.
+        progress: called with the number of compared clips and of all clips.
 
     Shape:
         - tracks: ``[n, 1, bands, frames]``
     """
-    embed = build_network(
+    embedding = build_network(
         network, shape=train.shape, classes=train.classes, seed=derived_seed(seed, "memorisation")
     ).to(device)
     total = 2 * (len(train) + len(test))
     done = 0
-    found = []
+    nearest = []
     spaces: tuple[Space, ...] = ("feature", "embedding")
     sides: tuple[tuple[Side, RealImages, RealImages], ...] = (("train", train, test), ("test", test, train))
     for space in spaces:
-        for side, here, elsewhere in sides:
-            few = _some(len(elsewhere), seed)
+        for side, searched, other in sides:
+            reference_clips = other.batch(_reference_positions(len(other), seed), device)
             queries = torch.cat(
-                [_seen(tracks.to(device), space, embed), _seen(elsewhere.batch(few, device), space, embed)]
+                [_vectors(tracks.to(device), space, embedding), _vectors(reference_clips, space, embedding)]
             )
-            distances, clips = _nearest(queries, _clips(here, space, embed, device))
-            done += len(here)
+            distances, clips = _nearest(queries, _vectors_of(searched, space, embedding, device))
+            done += len(searched)
             progress(done, total)
-            mine, reference = distances[: len(tracks)], distances[len(tracks) :]
+            of_tracks, reference = distances[: len(tracks)], distances[len(tracks) :]
             threshold = float(np.quantile(reference, _RARE))
-            found.append(
-                Nearest(
+            nearest.append(
+                NearestClips(
                     space=space,
                     side=side,
-                    distances=tuple(mine.tolist()),
+                    distances=tuple(of_tracks.tolist()),
                     clips=tuple(clips[: len(tracks)].tolist()),
                     reference=tuple(reference.tolist()),
                     threshold=threshold,
-                    flagged=tuple(np.flatnonzero(mine < threshold).tolist()),
+                    flagged=tuple(np.flatnonzero(of_tracks < threshold).tolist()),
                 )
             )
-    return Memorisation(found=tuple(found))
+    return Memorisation(nearest=tuple(nearest))
 
 
-def _some(count: int, seed: int) -> NDArray[np.int64]:
-    order: NDArray[np.int64] = torch.randperm(count, generator=generator(seed, "reference")).numpy()
+def _reference_positions(count: int, seed: int) -> Integers:
+    order: Integers = torch.randperm(count, generator=generator(seed, "reference")).numpy()
     return np.sort(order[:_REFERENCE])
 
 
-def _seen(images: Tensor, space: str, network: Network) -> Tensor:
-    """What is compared, scaled so that a Euclidean distance is a root mean square, ``[n, d]``."""
+def _vectors(images: Tensor, space: Space, embedding: Network) -> Tensor:
+    """Images as vectors of a space, `[n, d]`, scaled so that a Euclidean distance is a root mean squared difference."""
     parts = [images]
     if space == "embedding":
         with torch.no_grad():
-            parts = [network.embed(part) for part in images.split(_BATCH)]
-    values = torch.cat(parts).flatten(1)
-    scaled: Tensor = values * values.shape[1] ** -0.5
+            parts = [embedding.embed(part) for part in images.split(_BATCH)]
+    vectors = torch.cat(parts).flatten(1)
+    scaled: Tensor = vectors * vectors.shape[1] ** -0.5
     return scaled
 
 
-def _clips(clips: RealImages, space: str, network: Network, device: torch.device) -> Iterator[Tensor]:
+def _vectors_of(clips: RealImages, space: Space, embedding: Network, device: torch.device) -> Iterator[Tensor]:
     for images, _ in clips.batches(device, _BATCH):
-        yield _seen(images, space, network)
+        yield _vectors(images, space, embedding)
 
 
-def _nearest(queries: Tensor, batches: Iterator[Tensor]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Distance to the nearest of all and which it is, in memory that does not grow with how many there are.
+def _nearest(queries: Tensor, batches: Iterator[Tensor]) -> tuple[Doubles, Integers]:
+    """Distance to the nearest vector of all batches, and its position; memory does not grow with the batches.
 
     Shape:
         - queries: ``[n, d]``
+        - batches: ``[m, d]``
         - returns: ``[n]`` and ``[n]``
     """
-    least = torch.full((len(queries),), torch.inf, device=queries.device)
-    which = torch.zeros(len(queries), dtype=torch.int64, device=queries.device)
-    before = 0
+    smallest = torch.full((len(queries),), torch.inf, device=queries.device)
+    positions = torch.zeros(len(queries), dtype=torch.int64, device=queries.device)
+    offset = 0
     for batch in batches:
-        here = torch.cdist(queries, batch).argmin(1)
-        # Taken again without products: a copy is at no distance at all, not at one of rounding.
-        distances = (queries - batch[here]).square().sum(1).sqrt()
-        nearer = distances < least
-        least, which = torch.where(nearer, distances, least), torch.where(nearer, here + before, which)
-        before += len(batch)
-    return least.double().cpu().numpy(), which.cpu().numpy()
+        candidates = torch.cdist(queries, batch).argmin(1)
+        # `cdist` multiplies matrices, so the distance of a copy is its rounding error; the difference is exactly zero.
+        distances = (queries - batch[candidates]).square().sum(1).sqrt()
+        nearer = distances < smallest
+        smallest = torch.where(nearer, distances, smallest)
+        positions = torch.where(nearer, candidates + offset, positions)
+        offset += len(batch)
+    return smallest.double().cpu().numpy(), positions.cpu().numpy()

@@ -1,4 +1,4 @@
-"""The report of a run: what was measured, as `report.json` keeps it."""
+"""The report of a run: its data, its storage and its evaluations, as `report.json` stores them."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -6,8 +6,14 @@ from distrack.evaluate.scores import Evaluation
 
 
 class SplitReport(BaseModel):
-    """Sizes of the sides, what never stands on two of them, the official fold tested on where there are
-    folds, and what else a reader should know: that it is a subset, what was left out."""
+    """The split of the dataset.
+
+    Attributes:
+        train, test, validation: numbers of clips.
+        disjoint_by: what no two sides share, for example the speaker.
+        test_fold: official fold that is tested on; None for a dataset without folds.
+        notes: further facts, for example that the dataset is a subset.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -20,14 +26,14 @@ class SplitReport(BaseModel):
 
 
 class Report(BaseModel):
-    """`report.json`.
+    """The content of `report.json`.
 
     Attributes:
-        tracks_per_class: the budget, in whole tracks.
-        rendered_per_class: tracks that are rendered from it, each as long as a whole one.
-        floats_per_class: the storage budget: numbers stored for one class, labels counted.
+        tracks_per_class: the storage budget in whole tracks.
+        rendered_per_class: number of tracks that are rendered from that storage.
+        floats_per_class: stored floats per class, labels counted.
         seconds: wall time of each phase.
-        skipped: files of the dataset that could not be used.
+        skipped: number of files of the dataset that cannot be used.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,7 +53,7 @@ class Report(BaseModel):
     evaluations: tuple[Evaluation, ...]
 
     def accuracy(self, evaluator: str, trained_on: str) -> float | None:
-        """Mean accuracy of one evaluation, or None where it was not made."""
+        """Mean accuracy of an evaluator on a training set, or None if it was not measured."""
         for evaluation in self.evaluations:
             if (evaluation.evaluator, evaluation.trained_on) == (evaluator, trained_on):
                 return evaluation.accuracy.mean

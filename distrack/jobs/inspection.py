@@ -33,11 +33,11 @@ class InspectionJob(FollowUp):
     def tables(cls, report: Any, run_id: str) -> list[Table]:
         """Distances of tracks to real clips, beside those between real clips."""
         rows = []
-        for near in report.memorisation.found:
+        for near in report.memorisation.nearest:
             medians = [f"{statistics.median(distances):.3f}" for distances in (near.distances, near.reference)]
             flagged = f"{len(near.flagged)}, too many" if near.suspicious else str(len(near.flagged))
             rows.append((near.space, near.side, *medians, f"{near.threshold:.3f}", flagged))
-        flagged_tracks = sorted({track for near in report.memorisation.found for track in near.flagged})
+        flagged_tracks = sorted({track for near in report.memorisation.nearest for track in near.flagged})
         names = ", ".join(report.names[track] for track in flagged_tracks)
         return [
             Table(

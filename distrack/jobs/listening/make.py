@@ -18,7 +18,7 @@ from distrack.datasets import Index
 from distrack.distill import SyntheticSet
 from distrack.distill.initialisation import random_selection
 from distrack.errors import RunError, unknown
-from distrack.evaluate.memorisation import Nearest
+from distrack.evaluate.memorisation import NearestClips
 from distrack.images import RealImages, class_means
 from distrack.inversion import INVERSIONS, at_level_of, inversion_error, invert
 from distrack.jobs.listening.sounds import Key, Kind, Listening, Source
@@ -46,7 +46,7 @@ class Clips:
 
     train: RealImages
     index: Index
-    near: Nearest
+    near: NearestClips
 
 
 class _Draft(NamedTuple):
