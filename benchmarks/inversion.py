@@ -24,7 +24,7 @@ from distrack import datasets
 from distrack.audio import SAMPLE_RATE
 from distrack.evaluate import EVALUATORS, Recipe, TrainingSet
 from distrack.evaluate.training_set import Tracks
-from distrack.features import FEATURES, FeatureConfig, build_feature
+from distrack.features import FEATURES, build_feature
 from distrack.images import RealImages, real_images
 from distrack.inversion import INVERSIONS, inversion_error, invert
 from distrack.settings import settings
@@ -39,7 +39,7 @@ _HEADER = "| feature | error, mean | 95th percentile | largest | seconds for 100
 
 def recognised(sounds: dict[str, Tensor], labels: Tensor, train: RealImages) -> dict[str, float]:
     """Share of the sounds of each kind that a CNN names rightly which learnt from all training clips."""
-    images = build_feature(FeatureConfig())(torch.cat(list(sounds.values())))
+    images = build_feature(FEATURES.choice("logmelspectrogram"))(torch.cat(list(sounds.values())))
     examined = Tracks(train.normalisation.apply(images), labels.repeat(len(sounds)), train.shift_bands, "")
     clips = TrainingSet.of_clips(train)
     predicted = EVALUATORS["random-cnn"].predict(
@@ -64,13 +64,13 @@ def main() -> None:
     arguments = parser.parse_args()
     index = datasets.index(arguments.dataset, arguments.data_path)
     prepared = datasets.prepare(index, seconds=1.0, cache_path=settings().cache_path)
-    sides = real_images(prepared, FeatureConfig())
+    sides = real_images(prepared, FEATURES.choice("logmelspectrogram"))
     test = sides["test"]
     some = np.linspace(0, len(test) - 1, arguments.clips).round().astype(np.int64)
     real, labels = test.sounds(some), torch.from_numpy(test.labels[some])
     sounds, rows = {"real": real}, {}
     for name in FEATURES:
-        config = FeatureConfig(name=name)
+        config = FEATURES.choice(name)
         images = build_feature(config)(real)
         invert(images[:1], config, samples=SAMPLE_RATE)  # what is loaded once
         start = time.perf_counter()

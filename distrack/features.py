@@ -6,11 +6,11 @@ from typing import Annotated, ClassVar, Self
 
 import torch
 import torchaudio
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from distrack.audio import SAMPLE_RATE
-from distrack.registry import Registry
+from distrack.registry import Choice, Registry
 
 # Power below which a mel band counts as silent: about 70 dB below speech at full scale.
 LOG_FLOOR = 1e-4
@@ -23,45 +23,40 @@ PITCH_CLASSES = 12
 DECIBELS = 10 / math.log(10)
 
 
-class FeatureConfig(BaseModel):
-    """How a waveform becomes an image.
+WindowLength = Annotated[
+    int,
+    Field(ge=64, le=8192, title="Window length", description="Samples of a window (n_fft)."),
+]
+MelBands = Annotated[int, Field(ge=8, le=256, title="Mel bands", description="Number of mel bands.")]
 
-    Attributes:
-        name: the feature, in any spelling.
-        n_fft: samples of a window; what the feature needs where it is not given.
-        hop_length: samples between two frames.
-        n_mels: mel bands; a chromagram has none.
-        n_mfcc: cepstral coefficients of an mfcc image, at most as many as mel bands; other features have none.
-    """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class FeatureConfig(Choice):
+    """How a waveform becomes an image: the settings that every feature has. Each feature has a subclass of its own."""
 
-    name: str = "logmelspectrogram"
-    n_fft: Annotated[int, Field(ge=64, le=8192)] = Field(
-        default_factory=lambda data: FEATURES[data["name"]].default_n_fft
-    )
-    hop_length: Annotated[int, Field(ge=16, le=4096)] = 512
-    n_mels: Annotated[int, Field(ge=8, le=256)] = 64
-    n_mfcc: Annotated[int, Field(ge=2, le=256)] = 13
-
-    @field_validator("name")
-    @classmethod
-    def _registered(cls, name: str) -> str:
-        return FEATURES.name(name)
+    n_fft: WindowLength = 1024
+    hop_length: Annotated[
+        int,
+        Field(ge=16, le=4096, title="Hop length", description="Samples from one frame to the next."),
+    ] = 512
 
     @model_validator(mode="after")
-    def _possible(self) -> Self:
+    def _frames_overlap(self) -> Self:
         if 2 * self.hop_length > self.n_fft:
             raise ValueError(
                 f"hop_length {self.hop_length} is more than half of n_fft {self.n_fft}: frames must overlap by half "
                 f"to be made audible again"
             )
-        if self.name == "mfcc" and self.n_mfcc > self.n_mels:
-            raise ValueError(
-                f"n_mfcc {self.n_mfcc} is more than n_mels {self.n_mels}: "
-                f"a spectrum of {self.n_mels} bands has no more than {self.n_mels} cepstral coefficients"
-            )
         return self
+
+    @property
+    def bands(self) -> int:
+        """Rows of an image."""
+        raise NotImplementedError
+
+    @property
+    def highest_frequency(self) -> float:
+        """Frequency in hertz above which the image hardly changes with the sound."""
+        return SAMPLE_RATE / 2
 
     def shape(self, samples: int) -> tuple[int, int]:
         """Bands and frames of a waveform of that many samples.
@@ -74,12 +69,66 @@ class FeatureConfig(BaseModel):
                 f"a clip of {samples} samples is too short for n_fft {self.n_fft}: "
                 f"choose a duration of more than {self.n_fft / 2 / SAMPLE_RATE:g} s or a shorter n_fft"
             )
-        return FEATURES[self.name].bands(self), 1 + samples // self.hop_length
+        return self.bands, 1 + samples // self.hop_length
+
+
+class MelConfig(FeatureConfig):
+    """Settings of a mel-spectrogram and of its logarithm."""
+
+    n_mels: MelBands = 64
+
+    @property
+    def bands(self) -> int:
+        """The mel bands."""
+        return self.n_mels
 
     @property
     def highest_frequency(self) -> float:
-        """Hertz beyond which the image hardly changes with the sound."""
-        return FEATURES[self.name].highest_frequency(self)
+        """The centre of the highest band."""
+        filters = torchaudio.functional.melscale_fbanks(
+            1 + SAMPLE_RATE // 2, 0.0, SAMPLE_RATE / 2, self.n_mels, SAMPLE_RATE
+        )
+        highest: float = filters[:, -1].argmax().item()
+        return highest
+
+
+class MfccConfig(MelConfig):
+    """Settings of an MFCC image."""
+
+    n_mfcc: Annotated[
+        int,
+        Field(
+            ge=2,
+            le=256,
+            title="Cepstral coefficients",
+            description="Number of cepstral coefficients, at most as many as mel bands.",
+        ),
+    ] = 13
+
+    @model_validator(mode="after")
+    def _no_more_coefficients_than_bands(self) -> Self:
+        if self.n_mfcc > self.n_mels:
+            raise ValueError(
+                f"n_mfcc {self.n_mfcc} is more than n_mels {self.n_mels}: "
+                f"a spectrum of {self.n_mels} bands has no more than {self.n_mels} cepstral coefficients"
+            )
+        return self
+
+    @property
+    def bands(self) -> int:
+        """The cepstral coefficients; coefficient 0, the level, is the first."""
+        return self.n_mfcc
+
+
+class ChromaConfig(FeatureConfig):
+    """Settings of a chromagram. Its window is four times as long as usual: semitones come apart down to C3."""
+
+    n_fft: WindowLength = 4096
+
+    @property
+    def bands(self) -> int:
+        """The twelve pitch classes."""
+        return PITCH_CLASSES
 
 
 class Feature(nn.Module):
@@ -91,13 +140,11 @@ class Feature(nn.Module):
 
     Attributes:
         title: its name on the screen.
-        default_n_fft: samples of a window where the config names none.
         per_band_normalisation: bands differ so much in scale that each needs a mean and deviation of its own.
         bands_are_pitch: the same sound a little higher is the same image some bands further up.
     """
 
     title: ClassVar[str]
-    default_n_fft: ClassVar[int] = 1024
     per_band_normalisation: ClassVar[bool] = False
     bands_are_pitch: ClassVar[bool] = True
 
@@ -105,43 +152,21 @@ class Feature(nn.Module):
         super().__init__()
         self.config = config
 
-    @classmethod
-    def bands(cls, config: FeatureConfig, /) -> int:
-        """Rows of an image."""
-        return config.n_mels
-
-    @classmethod
-    def highest_frequency(cls, config: FeatureConfig, /) -> float:  # noqa: ARG003
-        """See `FeatureConfig.highest_frequency`."""
-        return SAMPLE_RATE / 2
-
 
 FEATURES: Registry[type[Feature]] = Registry("feature")
 
 
-@FEATURES.register("melspectrogram", aliases=("mel",))
+@FEATURES.register("melspectrogram", aliases=("mel",), config=MelConfig)
 class MelSpectrogram(Feature):
     """Power mel-spectrogram with HTK mel bands and a Hann window, frames centred (torchaudio's defaults)."""
 
     title = "mel-spectrogram"
 
-    def __init__(self, config: FeatureConfig) -> None:
+    def __init__(self, config: MelConfig) -> None:
         super().__init__(config)
         self.mel = torchaudio.transforms.MelSpectrogram(
             SAMPLE_RATE, n_fft=config.n_fft, hop_length=config.hop_length, n_mels=config.n_mels
         )
-
-    @classmethod
-    def highest_frequency(cls, config: FeatureConfig, /) -> float:
-        """The centre of the highest band."""
-        highest: float = (
-            torchaudio.functional.melscale_fbanks(
-                1 + SAMPLE_RATE // 2, 0.0, SAMPLE_RATE / 2, config.n_mels, SAMPLE_RATE
-            )[:, -1]
-            .argmax()
-            .item()
-        )
-        return highest
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Mel power of each band and frame."""
@@ -149,7 +174,7 @@ class MelSpectrogram(Feature):
         return mel.unsqueeze(1)
 
 
-@FEATURES.register("logmelspectrogram", aliases=("logmel",))
+@FEATURES.register("logmelspectrogram", aliases=("logmel",), config=MelConfig)
 class LogMelSpectrogram(MelSpectrogram):
     """Natural logarithm of the power mel-spectrogram, above a floor."""
 
@@ -160,7 +185,7 @@ class LogMelSpectrogram(MelSpectrogram):
         return (super().forward(waveforms) + LOG_FLOOR).log()
 
 
-@FEATURES.register("mfcc")
+@FEATURES.register("mfcc", config=MfccConfig)
 class MelCepstrum(LogMelSpectrogram):
     """Mel-frequency cepstral coefficients: the first rows of the orthonormal DCT-II of the mel power in decibels.
 
@@ -178,21 +203,16 @@ class MelCepstrum(LogMelSpectrogram):
     per_band_normalisation = True
     bands_are_pitch = False
 
-    def __init__(self, config: FeatureConfig) -> None:
+    def __init__(self, config: MfccConfig) -> None:
         super().__init__(config)
         self.register_buffer("basis", cepstral_basis(config))
-
-    @classmethod
-    def bands(cls, config: FeatureConfig, /) -> int:
-        """Cepstral coefficients, coefficient 0 (the level) first."""
-        return config.n_mfcc
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Cepstral coefficients of each frame in dB."""
         return self.get_buffer("basis") @ (super().forward(waveforms) * DECIBELS)
 
 
-def cepstral_basis(config: FeatureConfig) -> Tensor:
+def cepstral_basis(config: MfccConfig) -> Tensor:
     """The first rows of the orthonormal DCT-II: its transpose is its pseudo-inverse.
 
     Shape:
@@ -202,7 +222,7 @@ def cepstral_basis(config: FeatureConfig) -> Tensor:
     return basis.T
 
 
-@FEATURES.register("chromagram", aliases=("chroma",))
+@FEATURES.register("chromagram", aliases=("chroma",), config=ChromaConfig)
 class Chromagram(Feature):
     """Strength of the twelve pitch classes, C first, at A4 = 440 Hz, each frame divided by its largest.
 
@@ -220,11 +240,10 @@ class Chromagram(Feature):
     """
 
     title = "chromagram"
-    default_n_fft = 4096
     # They are, but a class of pitch that is moved is another one.
     bands_are_pitch = False
 
-    def __init__(self, config: FeatureConfig) -> None:
+    def __init__(self, config: ChromaConfig) -> None:
         super().__init__(config)
         # Seconds of import that the other features need not wait for.
         from librosa import filters
@@ -232,11 +251,6 @@ class Chromagram(Feature):
         self.power = torchaudio.transforms.Spectrogram(config.n_fft, hop_length=config.hop_length, power=2.0)
         bank = filters.chroma(sr=SAMPLE_RATE, n_fft=config.n_fft, n_chroma=PITCH_CLASSES, tuning=0.0)
         self.register_buffer("bank", torch.from_numpy(bank))
-
-    @classmethod
-    def bands(cls, _: FeatureConfig, /) -> int:
-        """The pitch classes, whatever the config."""
-        return PITCH_CLASSES
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Share of each pitch class in each frame, in units of the largest."""

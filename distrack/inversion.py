@@ -2,19 +2,28 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torchaudio
 from torch import Tensor
 
 from distrack.audio import SAMPLE_RATE
-from distrack.features import DECIBELS, LOG_FLOOR, PITCH_CLASSES, FeatureConfig, build_feature, cepstral_basis
+from distrack.features import (
+    DECIBELS,
+    LOG_FLOOR,
+    PITCH_CLASSES,
+    FeatureConfig,
+    MelConfig,
+    MfccConfig,
+    build_feature,
+    cepstral_basis,
+)
 from distrack.registry import Registry
 
-# (images, config, samples) -> waveforms; (images, config) -> mel power.
-Sound = Callable[[Tensor, FeatureConfig, int], Tensor]
-MelPower = Callable[[Tensor, FeatureConfig], Tensor]
+# (images, the feature's own config, samples) -> waveforms; (images, the feature's own config) -> mel power.
+Sound = Callable[[Tensor, Any, int], Tensor]
+MelPower = Callable[[Tensor, Any], Tensor]
 
 
 class Inversion(NamedTuple):
@@ -114,7 +123,7 @@ def _images(waves: Tensor, config: FeatureConfig) -> Tensor:
     return images
 
 
-def invert_mel(images: Tensor, config: FeatureConfig, samples: int) -> Tensor:
+def invert_mel(images: Tensor, config: MelConfig, samples: int) -> Tensor:
     """Non-negative least squares to the power spectrogram, then fast Griffin-Lim for the phase.
 
     Source:
@@ -124,12 +133,12 @@ def invert_mel(images: Tensor, config: FeatureConfig, samples: int) -> Tensor:
     return _sound_of_power(_mel_power(images, config), config, samples)
 
 
-def invert_log_mel(images: Tensor, config: FeatureConfig, samples: int) -> Tensor:
+def invert_log_mel(images: Tensor, config: MelConfig, samples: int) -> Tensor:
     """The exponential of the image above its floor, inverted as a mel-spectrogram."""
     return _sound_of_power(_mel_power_of_log(images, config), config, samples)
 
 
-def invert_mfcc(images: Tensor, config: FeatureConfig, samples: int) -> Tensor:
+def invert_mfcc(images: Tensor, config: MfccConfig, samples: int) -> Tensor:
     """The smooth mel-spectrum that the coefficients describe, inverted as a log-mel-spectrogram.
 
     The transposed DCT is its pseudo-inverse: what the coefficients left out counts as zero, so 13 of them give back the
@@ -146,12 +155,12 @@ def _mel_power_of_log(images: Tensor, _: FeatureConfig) -> Tensor:
     return (images.exp() - LOG_FLOOR).clamp(min=0)
 
 
-def _mel_power_of_mfcc(images: Tensor, config: FeatureConfig) -> Tensor:
+def _mel_power_of_mfcc(images: Tensor, config: MfccConfig) -> Tensor:
     log_mel = cepstral_basis(config).T @ images / DECIBELS
     return _mel_power_of_log(log_mel.clamp(max=2 * math.log(config.n_fft)), config)
 
 
-def _sound_of_power(mel: Tensor, config: FeatureConfig, samples: int) -> Tensor:
+def _sound_of_power(mel: Tensor, config: MelConfig, samples: int) -> Tensor:
     """Waveforms of mel power ``[n, 1, bands, frames]``, ``[n, samples]``."""
     griffin_lim = torchaudio.transforms.GriffinLim(
         n_fft=config.n_fft,
@@ -247,7 +256,7 @@ def shepard_tones(config: FeatureConfig, samples: int) -> Tensor:
     return tones * (0.5 - 0.5 * torch.cos(math.pi * edge)).float()
 
 
-def spectrum_of_mel(mel: Tensor, config: FeatureConfig) -> Tensor:
+def spectrum_of_mel(mel: Tensor, config: MelConfig) -> Tensor:
     """The non-negative power spectrogram whose mel bands come nearest to the given ones.
 
     Shape:

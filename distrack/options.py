@@ -108,7 +108,12 @@ def _of_field(name: str, field: FieldInfo, path: tuple[str, ...], prefix: str) -
     if chosen is not None:
         label = own if marker is None or not marker.own else marker.own
         select = FieldOption(
-            (*path, "name"), label, field.description or "", field.title or "", choices=tuple(chosen.registry)
+            (*path, "name"),
+            label,
+            field.description or "",
+            field.title or "",
+            aliases=() if marker is None else marker.aliases,
+            choices=tuple(chosen.registry),
         )
         nested = [
             option

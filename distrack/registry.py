@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from distrack.errors import unknown
-from distrack.validation import explain
+from distrack.validation import Overrides, explain, filled
 
 T = TypeVar("T")
 
@@ -39,6 +39,11 @@ class Choice(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = ""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings by name; an entry that is a function or a class takes them as keyword arguments."""
+        return {field: getattr(self, field) for field in type(self).model_fields if field != "name"}
 
 
 class Registry(Generic[T]):
@@ -129,23 +134,74 @@ class ChosenFrom:
             ),
         )
 
+    def filled(self, base: Any, given: Any) -> Any:
+        """`given`, and from `base` the values that it lacks; settings that the chosen entry does not have are left out.
+
+        Args:
+            base: the field's value in a preset.
+            given: the field's value as a person gave it; its own unknown settings stay, for validation to refuse them.
+
+        Raises:
+            ConfigError: the name is unknown.
+            ValueError: a value is neither a name nor an object with a name.
+        """
+        usual, over = _choice_mapping(base), _choice_mapping(given)
+        name = self.registry.name(over.get("name") or usual.get("name") or self.default)
+        known = self.registry.config(name).model_fields.keys()
+        usual = {key: setting for key, setting in usual.items() if key in known}
+        return {**filled(usual, over), "name": name}
+
     def _validate(self, value: Any) -> Choice:
-        settings = {"name": value} if isinstance(value, str) else value
-        if isinstance(settings, BaseModel):
-            settings = settings.model_dump()
-        if not isinstance(settings, Mapping) or not isinstance(settings.get("name", ""), str):
-            raise ValueError(f"a {self.registry.kind} is a name or an object with a name")
+        settings = _choice_mapping(value)
         name = self.registry.name(settings.get("name") or self.default)
         rest = {key: setting for key, setting in settings.items() if key != "name"}
         known = self.registry.config(name).model_fields.keys() - {"name"}
         for key in rest.keys() - known:
             has = f"it has {', '.join(sorted(known))}" if known else "it has no settings"
-            raise ValueError(f"{self.registry.kind} {name} has no setting {key!r}: {has}")
+            raise ValueError(f"{name} has no setting {key!r}: {has}")
         try:
             chosen: Choice = self.registry.choice(name, **rest)
         except pydantic.ValidationError as error:
-            raise ValueError(f"{self.registry.kind} {name}: {explain(error)}") from None
+            raise ValueError(f"{name}: {explain(error)}") from None
         return chosen
+
+
+def filled_choices(model: type[BaseModel], base: Overrides, given: Overrides) -> dict[str, Any]:
+    """`given`, and from `base` the values that it lacks, field by field; see `ChosenFrom.filled` for selected entries.
+
+    Args:
+        model: the config that the values are of.
+        base: what a preset gives.
+        given: what a person gave.
+
+    Raises:
+        ConfigError: the name of an entry is unknown.
+        ValueError: a selected entry is neither a name nor an object with a name.
+    """
+    result = filled(base, given)
+    for field in base.keys() & model.model_fields.keys():
+        for mark in model.model_fields[field].metadata:
+            if isinstance(mark, ChosenFrom):
+                result[field] = mark.filled(base[field], given.get(field, {}))
+    return result
+
+
+def entry_name(value: Any) -> str:
+    """The name in the value of a field that selects an entry; empty where it has none.
+
+    Raises:
+        ValueError: the value is neither a name nor an object with a name.
+    """
+    return str(_choice_mapping(value).get("name", ""))
+
+
+def _choice_mapping(value: Any) -> Mapping[str, Any]:
+    settings = {"name": value} if isinstance(value, str) else value
+    if isinstance(settings, BaseModel):
+        settings = settings.model_dump()
+    if not isinstance(settings, Mapping) or not isinstance(settings.get("name", ""), str):
+        raise ValueError("expected a name or an object with a name")
+    return settings
 
 
 class NameIn:
@@ -164,5 +220,5 @@ class NameIn:
 
 def discover(package: str, path: Iterable[str]) -> None:
     """Imports every module of a package, so that their entries are registered: adding an entry is adding a file."""
-    for module in sorted(pkgutil.iter_modules(path), key=lambda found: found.name):
+    for module in sorted(pkgutil.iter_modules(path), key=lambda module: module.name):
         importlib.import_module(f"{package}.{module.name}")

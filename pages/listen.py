@@ -34,7 +34,7 @@ def hear(run: runs.Run, synthetic: SyntheticSet) -> None:
     inverted = (
         "Made audible with non-negative least squares and Griffin-Lim, levelled to -20 dB RMS, never above -1 dB peak."
     )
-    made = "The samples themselves, as they were distilled." if config.domain == "waveform" else inverted
+    made = "The samples themselves, as they were distilled." if config.domain.name == "waveform" else inverted
     st.caption(f"{config.dataset}, {config.feature.name}, {count} tracks per class{held}, {config.seconds:g} s. {made}")
 
 

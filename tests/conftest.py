@@ -22,6 +22,7 @@ from distrack.distill import DistillConfig, Distiller
 from distrack.images import RealImages, real_images
 from distrack.jobs.distillation import DistillJob
 from distrack.process_environment import FAST_ON_CPU
+from distrack.registry import filled_choices
 from distrack.settings import PROJECT, settings
 from distrack.validation import from_preset, merged
 
@@ -41,7 +42,6 @@ TINY: Mapping[str, Any] = {
     "network": {"name": "convnet", "width": 4, "depth": 2},
     "pool": {"size": 3, "grow_every": 2, "refresh_every": 0, "clips_per_class": 4, "training": 0},
     "augmentation": {"time_shift": 0, "band_shift": 0, "time_mask": 0, "band_mask": 0, "gain": 0, "noise": 0},
-    "prior": "spectrum",
     "optimiser": "adam",
     "learning_rate": 0.05,
     "schedule": "cosine",
@@ -149,7 +149,7 @@ def cpu() -> torch.device:
 def tiny(tiny_config: DistillConfig) -> Callable[..., DistillConfig]:
     """The tiny config, with what is asked for in place of its values."""
     plain = tiny_config.model_dump(exclude={"factor"})
-    return lambda **asked: DistillConfig.model_validate(merged(plain, asked))
+    return lambda **asked: DistillConfig.model_validate(filled_choices(DistillConfig, plain, merged({}, asked)))
 
 
 @pytest.fixture(scope="session")
@@ -185,7 +185,7 @@ def tiny_job(sounds: Path) -> Callable[..., DistillJob]:
         "steps": 4,
         "snapshots": 3,
     }
-    return lambda **changes: from_preset(DistillJob, merged(plain, changes))
+    return lambda **changes: from_preset(DistillJob, filled_choices(DistillJob, plain, merged({}, changes)))
 
 
 @pytest.fixture(scope="module")

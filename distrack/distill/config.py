@@ -1,4 +1,4 @@
-"""The configuration of a distillation: one frozen object, what a preset says and over it what was asked for."""
+"""The configuration of a distillation: one frozen object, filled from a preset where a value is not given."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,121 +9,252 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from distrack.audio import SAMPLE_RATE
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
 from distrack.datasets import DATASETS
-from distrack.distill.domains import DOMAINS
-from distrack.distill.initialisation import INITIALISATIONS
+from distrack.distill.domains import DOMAINS, Domain
+from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS
-from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
-from distrack.distill.presets import PRESETS, Job
+from distrack.distill.parameterisations import PARAMETERISATIONS, Parameterisation, Plan
+from distrack.distill.presets import PRESETS, Target
 from distrack.errors import ConfigError
-from distrack.features import FEATURES, FeatureConfig
+from distrack.features import FEATURES, FeatureConfig, Normalisation
 from distrack.networks import NetworkConfig, check_shape
-from distrack.registry import Registry
+from distrack.registry import Choice, ChosenFrom, NameIn, Registry, entry_name, filled_choices
 from distrack.settings import user_path
-from distrack.validation import filled
+from distrack.validation import Option, filled
 
 # Seconds of a track, and tracks per class.
 SHORTEST, LONGEST = 0.1, 30.0
 MOST_TRACKS = 1000
+# What is chosen where neither a person nor a preset chooses.
+DATASET, PRESET, FEATURE, DOMAIN = "SPOKEN_DIGITS", "quick", "logmelspectrogram", "spectral"
+PARAMETERISATION, INITIALISATION, OBJECTIVE, OPTIMISER = "identity", "real", "mean", "adam"
 
 
 class PoolConfig(BaseModel):
-    """Which networks embed both sides.
-
-    Attributes:
-        size: how many networks share the steps; 0 takes a fresh one at every step.
-        grow_every: steps between two networks joining the pool, so that the first step need not wait for the last one.
-        refresh_every: steps after which all of them are replaced by new ones; 0 is never.
-        clips_per_class: random real clips of each class that a network embeds, once for as long as it serves.
-        training: steps that networks are trained on real clips before they serve, spread from none to so many.
-    """
+    """The networks that embed real clips and tracks."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: Annotated[int, Field(ge=0, le=1000)] = 32
-    grow_every: Annotated[int, Field(ge=1)] = 10
-    refresh_every: Annotated[int, Field(ge=0)] = 0
-    clips_per_class: Annotated[int, Field(ge=1)] = 50
-    training: Annotated[int, Field(ge=0, le=10_000)] = 0
+    size: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1000,
+            title="Networks",
+            description="Number of networks that the steps share; 0 takes a new network at every step.",
+        ),
+    ] = 32
+    grow_every: Annotated[
+        int,
+        Field(
+            ge=1,
+            title="Steps until another network joins",
+            description="Steps until another network joins the pool; the first step then waits for one network only.",
+        ),
+    ] = 10
+    refresh_every: Annotated[
+        int,
+        Field(
+            ge=0,
+            title="Steps until the pool is replaced",
+            description="Steps after which new networks replace all networks of the pool; 0 never replaces them.",
+        ),
+    ] = 0
+    clips_per_class: Annotated[
+        int,
+        Field(
+            ge=1,
+            title="Real clips per class",
+            description="Random real clips of each class that a network embeds, once for all its steps.",
+        ),
+        Option("clips-per-class"),
+    ] = 50
+    training: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10_000,
+            title="Training steps of the networks",
+            description="Most steps that a network is trained on real clips; the networks spread evenly from 0 to it.",
+        ),
+    ] = 0
+
+
+def _default(registry: Registry[Any], name: str) -> Any:
+    return Field(default_factory=lambda: registry.choice(name))
 
 
 class DistillConfig(BaseModel):
-    """What is distilled, into how much, and how. What is not given is what the preset says, `quick` unless named.
-
-    Attributes:
-        duration: seconds of a track; None is the dataset's own.
-        factor: how many tracks are rendered from the storage of one; the parameterisation's usual one unless given.
-        ipc: the budget of a class, in whole tracks.
-        classification: weight of a cross-entropy of the tracks in those networks of the pool that were trained.
-        augmentation: drawn once for each network, applied to real clips and tracks alike.
-        prior: "spectrum" moves a waveform in proportion to its class's spectrum, "none" all frequencies alike.
-        tracks_per_step: stored tracks of a class that a step moves, at random; 0 is all of them.
-        balance: "spread" divides a network's loss by the spread of its real class means, "none" does not.
-    """
+    """A distillation: what is distilled, into how much storage, and how. The preset gives what is not given here."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dataset: str = "SPOKEN_DIGITS"
-    data_path: Path | None = None
-    test_fold: int | None = None
-    duration: Annotated[float, Field(ge=SHORTEST, le=LONGEST)] | None = Field(None, validate_default=True)
-    feature: FeatureConfig = FeatureConfig()
-    domain: str = "spectral"
-    parameterisation: str = "identity"
-    ipc: Annotated[int, Field(ge=1, le=MOST_TRACKS)] = 1
-    factor: Annotated[int, Field(ge=1, le=1000)] = Field(default_factory=lambda data: _usual_factor(data))  # noqa: PLW0108
-    initialisation: str = "real"
-    objective: str = "mean"
-    classification: Annotated[float, Field(ge=0, le=1000)] = 0.0
-    network: NetworkConfig = NetworkConfig()
-    pool: PoolConfig = PoolConfig()
-    augmentation: AugmentationConfig = NO_AUGMENTATION
-    prior: Literal["none", "spectrum"] = "spectrum"
-    optimiser: str = "adam"
-    learning_rate: Annotated[float, Field(gt=0, le=1000)] = 0.05
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    schedule: Literal["constant", "cosine"] = "cosine"
-    balance: Literal["none", "spread"] = "spread"
-    tracks_per_step: Annotated[int, Field(ge=0, le=1000)] = 0
-    steps: Annotated[int, Field(ge=1, le=1_000_000)] = 400
-    snapshots: Annotated[int, Field(ge=2, le=200)] = 20
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    device: str = "auto"
-    preset: str = "quick"
+    dataset: Annotated[str, NameIn(DATASETS), Field(title="Dataset", description="Name of the dataset.")] = DATASET
+    data_path: Annotated[
+        Path | None,
+        Field(
+            title="Folder of the dataset",
+            description="Folder that holds the dataset; needed where the dataset is not below the data path.",
+        ),
+    ] = None
+    test_fold: Annotated[
+        int | None, Field(title="Test fold", description="Official fold to test on, where the dataset has folds.")
+    ] = None
+    duration: Annotated[
+        Annotated[float, Field(ge=SHORTEST, le=LONGEST)] | None,
+        Field(
+            title="Seconds of a track",
+            description="Length of a track in seconds; the dataset's own where it is not given. Longer clips are cut, "
+            "shorter ones filled with silence.",
+            validate_default=True,
+        ),
+    ] = None
+    feature: Annotated[
+        FeatureConfig,
+        ChosenFrom(FEATURES, FEATURE),
+        Field(title="Feature", description="Image that a waveform becomes."),
+        Option("", own="feature-type"),
+    ] = _default(FEATURES, FEATURE)
+    domain: Annotated[
+        Choice,
+        ChosenFrom(DOMAINS, DOMAIN),
+        Field(
+            title="What is optimised",
+            description="Images are quicker and give more accuracy for their storage; waveforms are sounds from the "
+            "first step.",
+        ),
+    ] = _default(DOMAINS, DOMAIN)
+    parameterisation: Annotated[
+        Choice,
+        ChosenFrom(PARAMETERISATIONS, PARAMETERISATION),
+        Field(title="Stored as", description="How stored numbers become tracks; the storage budget stays the same."),
+    ] = _default(PARAMETERISATIONS, PARAMETERISATION)
+    ipc: Annotated[
+        int,
+        Field(
+            ge=1, le=MOST_TRACKS, title="Tracks per class", description="Storage budget of a class, in whole tracks."
+        ),
+    ] = 1
+    factor: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1000,
+            title="Tracks in the storage of one",
+            description="Tracks rendered from the storage of one; more tracks have less detail each. The "
+            "parameterisation's usual factor where it is not given.",
+        ),
+    ] = Field(default_factory=lambda data: _usual_factor(data))  # noqa: PLW0108
+    initialisation: Annotated[
+        Choice,
+        ChosenFrom(INITIALISATIONS, INITIALISATION),
+        Field(title="Start from", description="What the tracks are before the first step."),
+    ] = _default(INITIALISATIONS, INITIALISATION)
+    objective: Annotated[
+        Choice,
+        ChosenFrom(OBJECTIVES, OBJECTIVE),
+        Field(title="Objective", description="Matching objective that the steps lower."),
+    ] = _default(OBJECTIVES, OBJECTIVE)
+    classification: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1000,
+            title="Classification",
+            description="Weight of a cross-entropy of the tracks in the trained networks of the pool.",
+        ),
+    ] = 0.0
+    network: Annotated[
+        NetworkConfig,
+        Field(title="Embedding network", description="Network that real clips and tracks are compared in."),
+        Option(""),
+    ] = NetworkConfig()
+    pool: Annotated[
+        PoolConfig, Field(title="Network pool", description="Networks that embed real clips and tracks.")
+    ] = PoolConfig()
+    augmentation: Annotated[
+        AugmentationConfig,
+        Field(
+            title="Paired augmentation",
+            description="Changes drawn once for each network and applied to real clips and tracks alike.",
+        ),
+        Option(""),
+    ] = NO_AUGMENTATION
+    optimiser: Annotated[
+        Choice,
+        ChosenFrom(OPTIMISERS, OPTIMISER),
+        Field(title="Optimiser", description="How a gradient becomes a step."),
+        Option("optimiser", aliases=("optimizer",)),
+    ] = _default(OPTIMISERS, OPTIMISER)
+    learning_rate: Annotated[
+        float, Field(gt=0, le=1000, title="Learning rate", description="Size of a step of the tracks' parameters.")
+    ] = 0.05
+    schedule: Annotated[
+        Literal["constant", "cosine"],
+        Field(title="Schedule", description="Course of the learning rate over the steps."),
+    ] = "cosine"
+    balance: Annotated[
+        Literal["none", "spread"],
+        Field(
+            title="Balance of the networks",
+            description="Whether a network's loss is divided by the spread of its real class means.",
+        ),
+    ] = "spread"
+    tracks_per_step: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1000,
+            title="Tracks per step",
+            description="Random stored tracks of a class that a step changes; 0 changes all of them.",
+        ),
+    ] = 0
+    steps: Annotated[
+        int, Field(ge=1, le=1_000_000, title="Steps", description="Optimisation steps; more steps match more closely.")
+    ] = 400
+    snapshots: Annotated[
+        int,
+        Field(ge=2, le=200, title="Snapshots", description="Number of states of the tracks that are saved."),
+    ] = 20
+    seed: Annotated[
+        int,
+        Field(
+            ge=0, lt=2**32, title="Seed", description="Seed of all random draws; the same seed gives the same tracks."
+        ),
+    ] = 0
+    device: Annotated[
+        str, Field(title="Device", description="Device that computes: auto, cpu, cuda, cuda:N or mps.")
+    ] = "auto"
+    preset: Annotated[
+        str, NameIn(PRESETS), Field(title="Preset", description="Recipe that gives every setting that is not given.")
+    ] = PRESET
 
     @model_validator(mode="before")
     @classmethod
-    def _recipe(cls, asked: Any) -> Any:
-        """What was asked for, and what the preset says of the rest."""
-        if not isinstance(asked, Mapping):
-            return asked
+    def _recipe(cls, given: Any) -> Any:
+        """What is given, and from the preset the rest."""
+        if not isinstance(given, Mapping):
+            return given
         try:
-            name = DATASETS.name(asked.get("dataset", "SPOKEN_DIGITS"))
-            seconds = float(DATASETS[name].seconds if asked.get("duration") is None else asked["duration"])
-            feature = asked.get("feature", {})
-            name = feature.name if isinstance(feature, FeatureConfig) else feature.get("name", "logmelspectrogram")
-            job = Job(
-                domain=DOMAINS.name(asked.get("domain", "spectral")),
-                ipc=int(asked.get("ipc", 1)),
-                seconds=seconds,
-                feature=FEATURES.name(name),
+            dataset = DATASETS[given.get("dataset", DATASET)]
+            target = Target(
+                domain=DOMAINS.name(entry_name(given.get("domain", {})) or DOMAIN),
+                ipc=int(given.get("ipc", 1)),
+                seconds=float(dataset.seconds if given.get("duration") is None else given["duration"]),
+                feature=FEATURES.name(entry_name(given.get("feature", {})) or FEATURE),
             )
-            recipe = PRESETS[asked.get("preset", "quick")]
-            form = PARAMETERISATIONS.name(asked.get("parameterisation", "identity"))
+            recipe = PRESETS[given.get("preset", PRESET)]
+            if not 1 <= target.ipc <= MOST_TRACKS or not SHORTEST <= target.seconds <= LONGEST:
+                return given
+            # Augmentation's own defaults are those of an evaluation; where a preset names none, there is none.
+            usual = filled({"augmentation": NO_AUGMENTATION.model_dump()}, recipe(target))
+            preset_form = entry_name(usual.get("parameterisation", {})) or PARAMETERISATION
+            form = entry_name(given.get("parameterisation", {})) or preset_form
+            if PARAMETERISATIONS.name(form) != PARAMETERISATIONS.name(preset_form):
+                usual.pop("factor", None)  # it belongs to the preset's parameterisation
+            return filled_choices(cls, usual, given)
         except (ConfigError, TypeError, ValueError, AttributeError, OverflowError):
-            return asked  # the field's own rule says what is wrong
-        if not 1 <= job.ipc <= MOST_TRACKS or not SHORTEST <= job.seconds <= LONGEST:
-            return asked
-        says = dict(recipe(job))
-        if "parameterisation" in asked and form != says.get("parameterisation"):
-            says.pop("factor", None)  # another one has its own
-        # What a recipe says nothing of is not augmented; the augmentation's own defaults are those of evaluation.
-        return filled({"augmentation": NO_AUGMENTATION.model_dump()}, filled(says, asked))
-
-    @field_validator("dataset")
-    @classmethod
-    def _dataset(cls, name: str) -> str:
-        return DATASETS.name(name)
+            return given  # the field's own rule says what is wrong
 
     @field_validator("data_path")
     @classmethod
@@ -143,43 +274,31 @@ class DistillConfig(BaseModel):
         name = info.data.get("dataset")
         return DATASETS[name].seconds if seconds is None and name else seconds
 
-    @field_validator("domain", "parameterisation", "initialisation", "objective", "optimiser")
-    @classmethod
-    def _registered(cls, name: str, info: ValidationInfo) -> str:
-        registries: dict[str, Registry[Any]] = {
-            "domain": DOMAINS,
-            "parameterisation": PARAMETERISATIONS,
-            "initialisation": INITIALISATIONS,
-            "objective": OBJECTIVES,
-            "optimiser": OPTIMISERS,
-        }
-        return registries[str(info.field_name)].name(name)
-
-    @field_validator("preset")
-    @classmethod
-    def _preset(cls, name: str) -> str:
-        return PRESETS.name(name)
-
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        shape = self.feature.shape(self.samples)
-        check_shape(self.network, shape)
-        form = PARAMETERISATIONS[self.parameterisation]
-        if self.domain not in form.domains:
-            possible = [name for name in PARAMETERISATIONS if self.domain in PARAMETERISATIONS[name].domains]
-            raise ValueError(
-                f"parameterisation {self.parameterisation} is not for domain {self.domain}: "
-                f"choose {' or '.join(possible)}"
-            )
+        check_shape(self.network, self.feature.shape(self.samples))
+        name, domain = self.parameterisation.name, self.domain.name
+        form = PARAMETERISATIONS[name]
+        if domain not in form.domains:
+            possible = [other for other in PARAMETERISATIONS if domain in PARAMETERISATIONS[other].domains]
+            raise ValueError(f"parameterisation {name} is not for domain {domain}: choose {' or '.join(possible)}")
         if self.factor not in form.factors:
             allowed = ", ".join(map(str, form.factors))
-            raise ValueError(f"factor {self.factor}: parameterisation {self.parameterisation} takes {allowed}")
-        form.check(self.plan(1))
+            raise ValueError(f"factor {self.factor}: parameterisation {name} takes {allowed}")
+        self.form(1).check()
         return self
 
+    def form(self, classes: int) -> Parameterisation:
+        """The parameterisation of tracks of that many classes."""
+        return PARAMETERISATIONS[self.parameterisation.name](self.plan(classes), **self.parameterisation.settings)
+
     def plan(self, classes: int) -> Plan:
-        """What is to be stored, for so many classes."""
-        return Plan(classes, self.ipc, self.factor, DOMAINS[self.domain].size_of(self.feature, self.samples))
+        """Number and size of the tracks of that many classes."""
+        return Plan(classes, self.ipc, self.factor, DOMAINS[self.domain.name].size_of(self.feature, self.samples))
+
+    def domain_of(self, normalisation: Normalisation) -> Domain:
+        """The domain of tracks whose images are normalised that way."""
+        return DOMAINS[self.domain.name](self.feature, self.samples, normalisation, **self.domain.settings)
 
     @property
     def samples(self) -> int:
@@ -188,16 +307,16 @@ class DistillConfig(BaseModel):
 
     @property
     def seconds(self) -> float:
-        """Length of a track; the dataset's own where none was asked for."""
+        """Length of a track; the dataset's own where no duration is given."""
         return DATASETS[self.dataset].seconds if self.duration is None else self.duration
 
     @property
     def snapshot_steps(self) -> frozenset[int]:
-        """Steps after which the tracks are kept: the start, the end, and evenly in between."""
+        """Steps after which the tracks are saved: the start, the end, and evenly in between."""
         return frozenset(round(k * self.steps / (self.snapshots - 1)) for k in range(self.snapshots))
 
 
 def _usual_factor(data: Mapping[str, Any]) -> int:
-    """The factor of a parameterisation where none was asked for."""
-    name = data.get("parameterisation")
-    return PARAMETERISATIONS[name].usual_factor(data["ipc"]) if name and "ipc" in data else 1
+    """The usual factor of the chosen parameterisation."""
+    chosen = data.get("parameterisation")
+    return PARAMETERISATIONS[chosen.name].usual_factor(data["ipc"]) if chosen and "ipc" in data else 1

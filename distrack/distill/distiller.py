@@ -14,11 +14,10 @@ from torch.nn.functional import cross_entropy
 
 from distrack.device import one_thread_each
 from distrack.distill.config import DistillConfig
-from distrack.distill.domains import DOMAINS
-from distrack.distill.initialisation import INITIALISATIONS
+from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS, Memory
-from distrack.distill.parameterisations import PARAMETERISATIONS, Parameterisation, Stored
+from distrack.distill.parameterisations import Parameterisation, Stored
 from distrack.distill.pool import Member, network_source
 from distrack.distill.synthetic import SyntheticSet, ordered_labels
 from distrack.errors import ConfigError, RunError
@@ -79,21 +78,21 @@ class Distiller:
         self.config, self.classes, self.device = config, classes, device
         self.normalisation = train.normalisation
         self.step = 0
-        self._domain = DOMAINS[config.domain](config.feature, config.samples, train.normalisation)
-        self._form = PARAMETERISATIONS[config.parameterisation](config.plan(len(classes)))
-        self._guide = self._domain.guide(
-            train, factor=self._form.time_factor, prior=config.prior, seed=config.seed, device=device
+        self._domain = config.domain_of(train.normalisation)
+        self._form = config.form(len(classes))
+        self._preconditioner = self._domain.preconditioner(
+            train, factor=self._form.time_factor, seed=config.seed, device=device
         )
-        self._objective = OBJECTIVES[config.objective].distance
+        self._objective = partial(OBJECTIVES[config.objective.name].distance, **config.objective.settings)
         self._networks = network_source(config, train, device)
-        self._update = OPTIMISERS[config.optimiser]
+        self._update = partial(OPTIMISERS[config.optimiser.name], **config.optimiser.settings)
         self._memory: Memory = {}
         self._kept = {name: values.to(device) for name, values in self._start(train).items()}
         self._parameters = self._kept.pop("parameters").contiguous()
         self._groups = self._grouped()
         for group in self._groups:
             rows = self._rows(group.classes)
-            self._parameters[rows] = self._guide.begin(self._parameters[rows], group.classes)
+            self._parameters[rows] = self._preconditioner.initial(self._parameters[rows], group.classes)
 
     def _grouped(self) -> list[Group]:
         """Classes share nothing but the networks, so that some of them together are a piece of work of their own.
@@ -101,16 +100,17 @@ class Distiller:
         On a CPU pieces are small enough for the cache, and no thread waits for another one inside an operation. How
         many there are does not depend on the machine: neither do the numbers.
         """
-        count, form = len(self.classes), type(self._form)
+        count = len(self.classes)
         images = self._form.rendered(len(self._parameters))
         pieces = min(count, max(2, images // _AT_ONCE)) if self.device.type == "cpu" else 1
         edges = [round(count * piece / pieces) for piece in range(pieces + 1)]
-        return [Group(slice(*edge), form(self.config.plan(edge[1] - edge[0]))) for edge in pairwise(edges)]
+        return [Group(slice(*edge), self.config.form(edge[1] - edge[0])) for edge in pairwise(edges)]
 
     def _start(self, train: RealImages) -> Stored:
         config, fewest = self.config, min(len(train.of_class(label)) for label in range(len(self.classes)))
         count = self._form.tracks(fewest)
-        positions = INITIALISATIONS[config.initialisation](train, count, config.seed)
+        initialisation = INITIALISATIONS[config.initialisation.name]
+        positions = initialisation.select(train, count, config.seed, **config.initialisation.settings)
         noise = self._domain.noise(len(self.classes) * count, generator(config.seed, "noise"))
         if positions is None:
             tracks = noise
@@ -155,7 +155,7 @@ class Distiller:
         member, chosen = self._networks.at(self.step), self._chosen()
         found = list(pool.map(lambda group: self._gradient(member, group, chosen), self._groups))
         # Its coordinates may be more than the parameters: cells of overlapping windows.
-        step = self._update(torch.cat([gradient for gradient, _ in found]), self._memory, self.config.momentum)
+        step = self._update(torch.cat([gradient for gradient, _ in found]), self._memory)
         parts = step.split([len(gradient) for gradient, _ in found])
         list(pool.map(partial(self._move, self._learning_rate()), self._groups, parts))
         return torch.stack([distance for _, distance in found]).sum() / member.spread
@@ -178,12 +178,12 @@ class Distiller:
             wrong = cross_entropy(member.network.head(embeddings), labels, reduction="sum")
             loss = loss + config.classification / (len(self.classes) * synthetic.shape[1]) * wrong
         (gradient,) = torch.autograd.grad(loss, parameters)
-        return self._guide.analyse(gradient, classes), distance.detach()
+        return self._preconditioner.to_coordinates(gradient, classes), distance.detach()
 
     def _move(self, rate: float, group: Group, step: Tensor) -> None:
         parameters = self._parameters[self._rows(group.classes)]
-        parameters.sub_(self._guide.synthesise(step, group.classes).view_as(parameters), alpha=rate)
-        self._guide.settle(parameters, group.classes)
+        parameters.sub_(self._preconditioner.to_parameters(step, group.classes).view_as(parameters), alpha=rate)
+        self._preconditioner.project_(parameters, group.classes)
 
     def _rows(self, classes: slice) -> slice:
         """Rows of the parameters of some classes."""

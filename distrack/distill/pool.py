@@ -12,7 +12,8 @@ from torch.nn.functional import cross_entropy, one_hot
 from distrack.augmentation import Draw, augment, draw
 from distrack.distill.config import DistillConfig
 from distrack.distill.objectives import OBJECTIVES
-from distrack.distill.optimisers import OPTIMISERS, Memory
+from distrack.distill.optimisers import Memory
+from distrack.distill.optimisers.adam import adam
 from distrack.images import RealImages
 from distrack.networks import Network, build_network
 from distrack.randomness import derived_seed, generator
@@ -146,7 +147,7 @@ def _member(config: DistillConfig, train: RealImages, number: int, device: torch
     ).to(device)
     clips = _some_of_each_class(train, config, number)
     with torch.no_grad():
-        if OBJECTIVES[config.objective].real == "mean":
+        if OBJECTIVES[config.objective.name].real == "mean":
             real = class_means(network, clips, device, siamese).unsqueeze(1)
         else:
             embeddings = [network.embed(siamese.apply(batch)) for batch, _ in clips.batches(device)]
@@ -160,7 +161,7 @@ def _train(
     network: Network, config: DistillConfig, train: RealImages, number: int, steps: int, device: torch.device
 ) -> None:
     """A few steps of classification on real training clips, augmented as they are for evaluation."""
-    draws, update = generator(config.seed, "brief training", number), OPTIMISERS["adam"]
+    draws = generator(config.seed, "brief training", number)
     parameters = list(network.parameters())
     memories: list[Memory] = [{} for _ in parameters]
     for _ in range(steps):
@@ -170,7 +171,7 @@ def _train(
         gradients = torch.autograd.grad(cross_entropy(network(images), labels), parameters)
         with torch.no_grad():
             for parameter, gradient, memory in zip(parameters, gradients, memories, strict=True):
-                parameter.sub_(update(gradient, memory, 0.0), alpha=_LEARNING_RATE)
+                parameter.sub_(adam(gradient, memory), alpha=_LEARNING_RATE)
 
 
 def class_means(network: Network, images: RealImages, device: torch.device, augmentation: Draw | None = None) -> Tensor:

@@ -1,6 +1,7 @@
 """Guides: what keeps stored parameters in shape while they are moved, so that a waveform stays a sound."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from distrack.features import FeatureConfig
 from distrack.images import RealImages
 from distrack.randomness import generator
 
+# How a step is spread over the frequencies: in proportion to the class's spectrum, or evenly.
+Prior = Literal["spectrum", "none"]
 # Real clips of a class that its level and spectrum are taken from, at most.
 _HEARD = 200
 # Hertz below which nothing is heard and a track has no energy.
@@ -27,26 +30,26 @@ _LOUDEST = 0.95
 _LEVEL_RANGE = 10 ** (2 / 20)
 
 
-class Guide:
+class Preconditioner:
     """Nothing is kept: an image may be anything, and is moved number by number."""
 
-    def begin(self, parameters: Tensor, classes: slice) -> Tensor:  # noqa: ARG002
+    def initial(self, parameters: Tensor, classes: slice) -> Tensor:  # noqa: ARG002
         """The parameters of some classes to start from."""
         return parameters
 
-    def analyse(self, gradient: Tensor, classes: slice) -> Tensor:  # noqa: ARG002
-        """A gradient in the coordinates that an optimiser moves; the adjoint of `synthesise`."""
+    def to_coordinates(self, gradient: Tensor, classes: slice) -> Tensor:  # noqa: ARG002
+        """A gradient in the coordinates that an optimiser moves; the adjoint of `to_parameters`."""
         return gradient
 
-    def synthesise(self, step: Tensor, classes: slice) -> Tensor:  # noqa: ARG002
+    def to_parameters(self, step: Tensor, classes: slice) -> Tensor:  # noqa: ARG002
         """What a step in those coordinates does to the parameters of some classes."""
         return step
 
-    def settle(self, parameters: Tensor, classes: slice) -> None:
+    def project_(self, parameters: Tensor, classes: slice) -> None:
         """Brings the parameters of some classes back into shape after a step, in place."""
 
 
-class SoundGuide(Guide):
+class SpectrumPreconditioner(Preconditioner):
     """Level, band and spectrogram of a class's real clips, for stored samples of its tracks.
 
     An optimiser that gives every sample an equal step adds white noise, loudest where the real clips are silent. Here
@@ -61,7 +64,7 @@ class SoundGuide(Guide):
     """
 
     def __init__(
-        self, train: RealImages, feature: FeatureConfig, *, factor: int, prior: str, seed: int, device: torch.device
+        self, train: RealImages, feature: FeatureConfig, *, factor: int, prior: Prior, seed: int, device: torch.device
     ) -> None:
         self.length, self._factor = train.samples // factor, factor
         rate = SAMPLE_RATE / factor
@@ -81,24 +84,24 @@ class SoundGuide(Guide):
             weight = weight.square().mean((1, 2), keepdim=True).sqrt().expand_as(weight)
         self._weight = weight.unsqueeze(1)
 
-    def begin(self, parameters: Tensor, classes: slice) -> Tensor:
+    def initial(self, parameters: Tensor, classes: slice) -> Tensor:
         """Without what lies outside the band, and settled."""
         inside = self._inside(parameters.reshape(-1, self.length)).reshape(parameters.shape)
-        self.settle(inside, classes)
+        self.project_(inside, classes)
         return inside
 
-    def analyse(self, gradient: Tensor, classes: slice) -> Tensor:
+    def to_coordinates(self, gradient: Tensor, classes: slice) -> Tensor:
         """Cells of the gradient, each weighted by what the class has there; the adjoint up to a factor, and edges."""
         cells = self._cells(self._inside(gradient.reshape(-1, self.length)))
         return torch.view_as_real(self._weighted(cells, classes))
 
-    def synthesise(self, step: Tensor, classes: slice) -> Tensor:
+    def to_parameters(self, step: Tensor, classes: slice) -> Tensor:
         """Samples of the weighted cells."""
         cells = self._weighted(torch.view_as_complex(step), classes)
         waves: Tensor = torch.istft(cells, self._n_fft, self._n_fft // 4, window=self._window, length=self.length)
         return self._inside(waves)
 
-    def settle(self, parameters: Tensor, classes: slice) -> None:
+    def project_(self, parameters: Tensor, classes: slice) -> None:
         """Near the level of the class, within full scale; by gain alone."""
         level = self.level[classes]
         of_class = parameters.view(len(level), -1, self.length)

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from distrack.distill.config import DistillConfig
-from distrack.distill.domains import DOMAINS
+from distrack.distill.migration import migrated_distillation
 from distrack.distill.parameterisations import PARAMETERISATIONS, Parameterisation, Stored
 from distrack.errors import ConfigError, RunError
 from distrack.features import Normalisation
@@ -44,7 +44,7 @@ class SyntheticSet:
 
     @property
     def _form(self) -> Parameterisation:
-        return PARAMETERISATIONS[self.config.parameterisation](self.config.plan(len(self.classes)))
+        return self.config.form(len(self.classes))
 
     @property
     def labels(self) -> Tensor:
@@ -57,8 +57,7 @@ class SyntheticSet:
 
     def tracks(self) -> Tensor:
         """Rendered tracks as a network sees them, ``[classes * tracks, 1, bands, frames]``."""
-        config = self.config
-        return DOMAINS[config.domain](config.feature, config.samples, self.normalisation).images(self.render())
+        return self.config.domain_of(self.normalisation).images(self.render())
 
     def images(self) -> Tensor:
         """Rendered tracks in the feature's own unit."""
@@ -113,8 +112,8 @@ class SyntheticSet:
             with safe_open(path, framework="pt") as file:
                 header = file.metadata()
                 stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                config = DistillConfig.model_validate_json(header["config"])
-                keeps = PARAMETERISATIONS[config.parameterisation].keeps
+                config = DistillConfig.model_validate(migrated_distillation(json.loads(header["config"])))
+                keeps = PARAMETERISATIONS[config.parameterisation.name].keeps
                 return cls(
                     parameters=stored.pop("parameters"),
                     row_labels=stored.pop("labels"),

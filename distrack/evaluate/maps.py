@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from distrack.arrays import Integers
-from distrack.distill.initialisation import embed
+from distrack.distill.initialisations.selection import embed
 from distrack.images import RealImages
 from distrack.networks import NetworkConfig, build_network
 from distrack.randomness import derived_seed, generator

@@ -258,7 +258,7 @@ class _Bundle:
             "tracks": np.array([track.name for track in self.tracks]),
             "classes": np.array([readable(name) for name in self._synthetic.classes]),
         }
-        if self._job.domain == "waveform":
+        if self._job.domain.name == "waveform":
             arrays["waveforms"] = self._synthetic.render()[positions].numpy()
         buffer = io.BytesIO()
         _write_zip(buffer, {f"{name}.npy": partial(_npy, array) for name, array in arrays.items()})

@@ -63,10 +63,10 @@ Silent: {{ silent | map("plain") | join(", ") }}.
 |---|---|
 | feature | {{ feature.title }}, {{ shape[0] }} x {{ shape[1] }}, n\\_fft {{ job.feature.n_fft }}, hop \
 {{ job.feature.hop_length }}, {{ rate }} Hz |
-| domain | {{ job.domain }}: {{ domain.summary }} |
-| parameterisation | {{ job.parameterisation }} |
-| initialisation | {{ job.initialisation }} |
-| matching objective | {{ job.objective }}, {{ job.steps }} steps, preset {{ job.preset }}, seed {{ job.seed }} |
+| domain | {{ job.domain.name }}: {{ domain.summary }} |
+| parameterisation | {{ job.parameterisation.name }} |
+| initialisation | {{ job.initialisation.name }} |
+| matching objective | {{ job.objective.name }}, {{ job.steps }} steps, preset {{ job.preset }}, seed {{ job.seed }} |
 | storage budget | {{ "{:,}".format(floats) }} floats a class, labels and all else counted: that of {{ job.ipc }} \
 whole {{ "track" if job.ipc == 1 else "tracks" }} |
 | rendered from it | {{ per_class }} {{ "track" if per_class == 1 else "tracks" }} a class |
@@ -95,7 +95,7 @@ That was not measured.
 
 ## What is heard
 
-{% if job.domain == "waveform" %}
+{% if job.domain.name == "waveform" %}
 The samples themselves, as they were distilled and measured, clipped to full scale. They are not levelled.
 {% else %}
 Distilled and measured was the {{ feature.title }}, in `images/` and `arrays.npz`. The audio is one sound that comes \
@@ -109,7 +109,7 @@ near to it: {{ inversion.summary }}. Each is levelled to -20 dBFS RMS, with no p
 | `audio/` | the tracks as {{ audio | upper }}, 16 bits, {{ rate }} Hz, mono, and `metadata.csv` |
 | `images/` | their {{ feature.title }} as pictures: time to the right, frequency upwards |
 | `arrays.npz` | the same as numbers, not normalised: `images` [tracks, bands, frames], `labels`, `tracks`, `classes`\
-{{ " and `waveforms` [tracks, samples]" if job.domain == "waveform" }} |
+{{ " and `waveforms` [tracks, samples]" if job.domain.name == "waveform" }} |
 {% if whole %}
 | `synthetic.safetensors` | what is stored, and all that is needed to render it |
 {% endif %}
@@ -177,7 +177,7 @@ def card(
         feature=FEATURES[job.feature.name],
         shape=job.feature.shape(job.samples),
         rate=f"{SAMPLE_RATE:,}",
-        domain=DOMAINS[job.domain],
+        domain=DOMAINS[job.domain.name],
         floats=synthetic.floats_per_class,
         per_class=synthetic.tracks_per_class,
         inversion=INVERSIONS[job.feature.name],

@@ -84,9 +84,7 @@ def _entry(run: Run) -> Entry | Unusable:
     if not _is_here(job):
         notes.append(f"{report.dataset} is no longer on disk: the figures stand, nothing more can be measured")
     classes = len(report.evaluations[0].confusion)
-    bands, frames = job.feature.shape(job.samples)
-    clip = (job.samples if job.domain == "waveform" else bands * frames) + 1
-    compression = report.split.train * clip / (classes * report.floats_per_class)
+    compression = report.split.train * job.plan(1).clip_floats / (classes * report.floats_per_class)
     return Entry(run, job, report, compression, tuple(notes))
 
 

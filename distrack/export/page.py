@@ -115,8 +115,7 @@ def _drawn(chart: Any, name: str) -> Markup:
 
 def _clip(entry: Entry) -> int:
     """Numbers of a real clip as a run's domain stores it, its label counted."""
-    bands, frames = entry.job.feature.shape(entry.job.samples)
-    return (entry.job.samples if entry.job.domain == "waveform" else bands * frames) + 1
+    return entry.job.plan(1).clip_floats
 
 
 def _shown(entry: Entry) -> _Shown:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from distrack.decompose.migration import migrated_decomposition
+from distrack.distill.migration import migrated_distillation
 
 
 def migrated(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,16 +19,12 @@ def migrated(config: Mapping[str, Any]) -> dict[str, Any]:
         return {"kind": "decomposition", **_decomposition(config)}
     if "distillations" in config:
         kind = "condensation" if "budget_seconds" in config else "sweep"
-        cells = [_distillation(cell) for cell in config["distillations"]]
+        cells = [migrated_distillation(cell) for cell in config["distillations"]]
         return {"kind": kind, **config, "distillations": cells}
     if "download" in config:
         kept = ("dataset", "data_path", "duration", "download")
         return {"kind": "preparation", **{name: config[name] for name in kept if name in config}}
-    return {"kind": "distillation", **_distillation(config)}
-
-
-def _distillation(config: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(config)
+    return {"kind": "distillation", **migrated_distillation(config)}
 
 
 def _decomposition(config: Mapping[str, Any]) -> dict[str, Any]:

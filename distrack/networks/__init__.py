@@ -1,8 +1,8 @@
 """Networks: what embeds an image and classifies from that embedding; the contract, and one file a family."""
 
-from distrack.networks import alexnet, convnet, lenet, mlp, resnet, vgg  # noqa: F401
 from distrack.networks.contract import NETWORKS, Architecture, Network, NetworkConfig, build_network, check_shape
 from distrack.networks.pooling import AveragePool, GridAverage
+from distrack.registry import discover
 
 __all__ = [
     "NETWORKS",
@@ -14,3 +14,5 @@ __all__ = [
     "build_network",
     "check_shape",
 ]
+
+discover(__name__, __path__)

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from distrack import runs
 from distrack.datasets import index, prepare
-from distrack.features import FeatureConfig
+from distrack.features import FEATURES
 from distrack.images import real_images
 from distrack.settings import settings
 from tests.browser.conftest import Server
@@ -32,7 +32,7 @@ def until(true: Callable[[], object], seconds: float, what: str) -> None:
 def launched(server: Server, browser: Browser) -> runs.Run:
     """A run with the page's defaults, launched by its button; the first loss point was seen on the page."""
     clips = prepare(index("SPOKEN_DIGITS"), seconds=1.0, cache_path=settings().cache_path)
-    real_images(clips, FeatureConfig())
+    real_images(clips, FEATURES.choice("logmelspectrogram"))
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     page.goto(f"{server.url}/distill")
     page.get_by_role("button", name="Distill", exact=True).click()

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from distrack.datasets import index, prepare
 from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig
-from distrack.features import FeatureConfig
+from distrack.features import FEATURES
 from distrack.images import real_images
-from distrack.jobs import DistillJob
+from distrack.jobs.distillation import DistillJob
 from distrack.validation import from_preset
 
 pytestmark = [pytest.mark.real_data, pytest.mark.usefixtures("one_thread")]
@@ -32,7 +32,7 @@ def spectrograms(paths: list[Path]) -> Tensor:
         wave, rate = soundfile.read(path)
         wave = librosa.util.fix_length(librosa.resample(wave, orig_sr=rate, target_sr=16_000), size=16_000)
         power = librosa.feature.melspectrogram(
-            y=wave, sr=16_000, n_fft=FeatureConfig().n_fft, hop_length=512, n_mels=64
+            y=wave, sr=16_000, n_fft=FEATURES.choice("logmelspectrogram").n_fft, hop_length=512, n_mels=64
         )
         images.append(librosa.power_to_db(power, amin=1e-6, top_db=None))
     return torch.tensor(np.stack(images), dtype=torch.float32).unsqueeze(1)

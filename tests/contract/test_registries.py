@@ -5,18 +5,18 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 import torch
+from distrack.distill.initialisations import INITIALISATIONS
 from torch import Tensor
 
 from distrack.datasets import Prepared
 from distrack.datasets.contract import Split
 from distrack.distill import PRESETS, DistillConfig, Distiller
 from distrack.distill.domains import DOMAINS
-from distrack.distill.initialisation import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS
 from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
 from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig, TrainingSet
-from distrack.features import FEATURES, FeatureConfig, build_feature
+from distrack.features import FEATURES, build_feature
 from distrack.images import RealImages, real_images
 from distrack.inversion import INVERSIONS, invert
 from distrack.networks import NETWORKS, NetworkConfig, build_network
@@ -66,7 +66,8 @@ def test_every_feature_has_an_inversion_and_no_inversion_is_without_its_feature(
 
 @every_feature
 def test_a_feature_gives_images_of_the_shape_it_says(name: str) -> None:
-    config = FeatureConfig(name=name, n_fft=512, hop_length=200, n_mels=24)
+    bands = {} if name == "chromagram" else {"n_mels": 24}
+    config = FEATURES.choice(name, n_fft=512, hop_length=200, **bands)
     for samples in (1_600, 8_000, 8_191):
         images = build_feature(config)(0.1 * normal(3, samples))
         assert images.shape == (3, 1, *config.shape(samples))
@@ -75,7 +76,7 @@ def test_a_feature_gives_images_of_the_shape_it_says(name: str) -> None:
 
 @every_feature
 def test_a_feature_of_a_clip_does_not_depend_on_its_batch(name: str) -> None:
-    feature = build_feature(FeatureConfig(name=name))
+    feature = build_feature(FEATURES.choice(name))
     waves = 0.1 * normal(3, 4_000)
     torch.testing.assert_close(feature(waves)[1:2], feature(waves[1:2]), rtol=1e-4, atol=1e-5)
 
@@ -84,7 +85,7 @@ def test_a_feature_of_a_clip_does_not_depend_on_its_batch(name: str) -> None:
 @pytest.mark.parametrize("scale", [0.0, 1e-6, 0.1, 1.0])
 def test_a_feature_and_its_gradient_are_numbers_from_silence_to_full_scale(name: str, scale: float) -> None:
     waves = (scale * normal(2, 4_000).clamp(-1, 1)).requires_grad_()
-    images = build_feature(FeatureConfig(name=name))(waves)
+    images = build_feature(FEATURES.choice(name))(waves)
     (gradient,) = torch.autograd.grad((images * normal(*images.shape, seed=1)).sum(), waves)
     assert images.isfinite().all()
     assert gradient.isfinite().all()
@@ -94,7 +95,8 @@ def test_a_feature_and_its_gradient_are_numbers_from_silence_to_full_scale(name:
 @every_feature
 @pytest.mark.parametrize("kind", ["silence", "noise", "impossible"])
 def test_an_inversion_gives_numbers_for_any_image(name: str, kind: str) -> None:
-    config = FeatureConfig(name=name, n_fft=512, hop_length=256, n_mels=24)
+    bands = {} if name == "chromagram" else {"n_mels": 24}
+    config = FEATURES.choice(name, n_fft=512, hop_length=256, **bands)
     images = build_feature(config)({"silence": 0.0, "noise": 0.1, "impossible": 0.1}[kind] * normal(2, 4_000))
     if kind == "impossible":
         images = -3 * images
@@ -240,11 +242,11 @@ def test_a_domain_s_noise_is_standard_normal_and_drawn_from_nothing_but_its_draw
 
 @every_initialisation
 def test_an_initialisation_names_clips_of_every_class_and_belongs_to_its_seed(tiny_images: Images, name: str) -> None:
-    train, initialisation = tiny_images["train"], INITIALISATIONS[name]
+    train, select = tiny_images["train"], INITIALISATIONS[name].select
     torch.manual_seed(1)
-    positions = initialisation(train, 3, 0)
+    positions = select(train, 3, 0)
     torch.manual_seed(2)
-    again, other = initialisation(train, 3, 0), initialisation(train, 3, 1)
+    again, other = select(train, 3, 0), select(train, 3, 1)
     if positions is None:
         assert again is None
         assert other is None
@@ -262,7 +264,7 @@ def test_an_initialisation_names_clips_of_every_class_and_belongs_to_its_seed(ti
 def test_an_initialisation_of_more_tracks_than_clips_names_each_clip_and_then_the_same_again(
     tiny_images: Images, name: str
 ) -> None:
-    positions = INITIALISATIONS[name](tiny_images["train"], 40, 0)
+    positions = INITIALISATIONS[name].select(tiny_images["train"], 40, 0)
     if positions is None:
         return
     for label, chosen in enumerate(positions.reshape(3, 40)):
@@ -360,7 +362,7 @@ def test_a_preset_is_a_valid_config_that_runs(
 ) -> None:
     asked = {"preset": name, "dataset": "FOLDER", "domain": domain}
     whole = from_preset(DistillConfig, asked)
-    assert (whole.preset, whole.domain) == (name, domain)
+    assert (whole.preset, whole.domain.name) == (name, domain)
     assert DistillConfig.model_validate_json(whole.model_dump_json()) == whole
     cheap = {"duration": 0.5, "steps": 2, "network": {"width": 4}, "pool": {"clips_per_class": 4}}
     if whole.pool.training:

@@ -17,17 +17,18 @@ from distrack.cli import commands as cli
 from distrack.datasets import DATASETS
 from distrack.distill import PRESETS, DistillConfig
 from distrack.distill.domains import DOMAINS
-from distrack.distill.initialisation import INITIALISATIONS
+from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS
 from distrack.distill.parameterisations import PARAMETERISATIONS
-from distrack.distill.presets import Job
+from distrack.distill.presets import Target
 from distrack.errors import ConfigError
 from distrack.evaluate import BASELINES, EVALUATORS
 from distrack.features import FEATURES
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.distillation.job import OPTIONS
 from distrack.networks import NETWORKS
+from distrack.registry import ChosenFrom
 from distrack.validation import Overrides, from_preset
 
 Typed = Callable[[DistillJob], DistillJob]
@@ -52,6 +53,13 @@ def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """The path of every field."""
     for name, field in model.model_fields.items():
         kind = field.annotation
+        chosen = [mark for mark in field.metadata if isinstance(mark, ChosenFrom)]
+        if chosen:
+            registry = chosen[0].registry
+            yield from sorted(
+                {f"{prefix}{name}.{each}" for entry in registry for each in registry.config(entry).model_fields}
+            )
+            continue
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from leaves(kind, f"{prefix}{name}.")
         else:
@@ -68,7 +76,7 @@ def options() -> set[str]:
 @pytest.mark.parametrize("path", list(leaves(DistillConfig)))
 def test_every_field_has_an_option(path: str) -> None:
     names = {"dataset": "dataset", "feature.name": "feature-type"}
-    option = names.get(path, OPTIONS.get(path, path.replace("_", "-")))
+    option = names.get(path, OPTIONS.get(path, path.replace("_", "-").replace(".", "-")))
     assert f"--{option}" in options()
 
 
@@ -81,17 +89,19 @@ VALUES: Mapping[str, list[Any]] = {
     "dataset": ["FOLDER", "SPOKEN_DIGITS", "esc10", "Audio-MNIST"],
     "data_path": ["/somewhere", '/it\'s a $folder; "quoted"'],
     "duration": [0.1, 0.5, 1.0, 1.7, 5.0, 1 / 3 + 1],
-    "domain": list(DOMAINS),
+    "domain": [*DOMAINS, {"name": "waveform", "prior": "none"}],
     "parameterisation": list(PARAMETERISATIONS),
     "ipc": [1, 2, 13, 50],
     "factor": [1, 2, 4, 8, 16],
     "initialisation": list(INITIALISATIONS),
-    "objective": list(OBJECTIVES),
+    "objective": [
+        *OBJECTIVES,
+        {"name": "cf", "alpha": 0.3, "frequencies": 7},
+        {"name": "mmd", "bandwidths": (1.0, 2.5)},
+    ],
     "classification": [0.0, 0.05, 1e-7, 3.0],
-    "prior": ["spectrum", "none"],
-    "optimiser": list(OPTIMISERS),
+    "optimiser": [*OPTIMISERS, {"name": "sgd", "momentum": 0.9}],
     "learning_rate": [0.05, 2.0, 1e-5, 0.1 + 0.2],
-    "momentum": [0.0, 0.5, 0.9],
     "schedule": ["constant", "cosine"],
     "balance": ["none", "spread"],
     "tracks_per_step": [0, 1, 5],
@@ -127,9 +137,9 @@ VALUES: Mapping[str, list[Any]] = {
 
 def test_values_leave_no_field_out() -> None:
     """So that one added later is typed again too."""
-    known = set(VALUES) - {f"evaluation.{name}" for name in ("evaluators", "baselines", "seeds")}
+    known = {path.partition(".")[0] for path in VALUES} - {"evaluation"}
     # Which fold there is depends on the dataset: it is below.
-    assert known | {"test_fold"} == set(leaves(DistillConfig))
+    assert known | {"test_fold"} == set(DistillConfig.model_fields)
 
 
 def jobs(count: int, share: float, *, seed: int, **fixed: Any) -> Iterator[DistillJob]:
@@ -159,11 +169,11 @@ def test_a_random_job_typed_again_is_the_same_job(typed_again: Typed, share: flo
     seen = set()
     for job in jobs(300, share, seed=round(100 * share)):
         assert typed_again(job) == job, job.command()
-        seen.add((job.domain, job.parameterisation, job.preset))
+        seen.add((job.domain.name, job.parameterisation.name, job.preset))
     assert len(seen) > 4
 
 
-def on_every_part_of_the_job(job: Job) -> Overrides:
+def on_every_part_of_the_job(job: Target) -> Overrides:
     """A recipe in which nothing is the same for two jobs."""
     spectral = job.domain == "spectral"
     return {
@@ -193,7 +203,7 @@ def test_a_value_of_another_job_s_recipe_is_written_out(typed_again: Typed, pres
     # What the recipe says of a short spectral track, asked for a long one of either domain.
     short = from_preset(DistillJob, {"dataset": "FOLDER", "preset": preset, "duration": 0.5})
     asked = {"dataset": "FOLDER", "preset": preset, "domain": domain, "duration": 4.0, "ipc": 20}
-    for name in ("steps", "learning_rate", "optimiser", "initialisation", "prior", "classification"):
+    for name in ("steps", "learning_rate", "optimiser", "initialisation", "classification"):
         job = from_preset(DistillJob, {**asked, name: getattr(short, name)})
         assert typed_again(job) == job, job.command()
 
@@ -243,4 +253,4 @@ def test_underscores_and_any_case_are_understood(typed_again: Typed) -> None:
         command.main([*words, "--parameterisation", "Multi_Formation"], standalone_mode=False)
     (job,) = asked
     assert (job.pool.refresh_every, job.tracks_per_step, job.feature.name) == (7, 2, "melspectrogram")
-    assert (job.augmentation.time_mask, job.parameterisation) == (0.2, "multiformation")
+    assert (job.augmentation.time_mask, job.parameterisation.name) == (0.2, "multiformation")

@@ -61,7 +61,7 @@ def made(tiny_job: MakeJob, tmp_path: Path) -> Make:
         job = tiny_job(ipc=ipc, **changes)
         run = create(tmp_path, job, f"run-{len(list(tmp_path.iterdir()))}")
         draw = torch.Generator().manual_seed(0)
-        size = (job.samples,) if job.domain == "waveform" else (1, *job.feature.shape(job.samples))
+        size = (job.samples,) if job.domain.name == "waveform" else (1, *job.feature.shape(job.samples))
         synthetic = SyntheticSet(
             parameters=0.1 * torch.randn(len(classes) * ipc, *size, generator=draw),
             row_labels=ordered_labels(len(classes), ipc),

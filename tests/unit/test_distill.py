@@ -16,7 +16,8 @@ from distrack.audio import SAMPLE_RATE
 from distrack.datasets import Prepared, index, prepare
 from distrack.datasets.contract import Split
 from distrack.distill import DistillConfig, Distiller, StepRecord
-from distrack.distill.initialisation import INITIALISATIONS, random_selection
+from distrack.distill.initialisations import INITIALISATIONS
+from distrack.distill.initialisations.real import random_selection
 from distrack.errors import ConfigError, RunError
 from distrack.evaluate import EvaluationConfig, evaluate, measurements
 from distrack.features import Normalisation, build_feature
@@ -105,7 +106,7 @@ def test_at_a_step_size_of_nearly_nothing_a_start_from_clips_stays_those_clips(
     distiller = start(ipc=3, learning_rate=1e-12, initialisation=initialisation)
     _, parameters = finished(distiller)
     train = tiny_images["train"]
-    chosen = INITIALISATIONS[initialisation](train, 3, 0)
+    chosen = INITIALISATIONS[initialisation].select(train, 3, 0)
     assert chosen is not None
     if initialisation == "real":
         assert np.array_equal(chosen, random_selection(train, 3, 0))
@@ -148,7 +149,7 @@ def test_steps_shrink_to_almost_nothing_as_the_schedule_says(start: Start, sched
 
 @pytest.mark.parametrize("some", [1, 2])
 def test_a_step_moves_as_many_tracks_of_each_class_as_asked_and_not_always_the_same(start: Start, some: int) -> None:
-    asked = {"ipc": 4, "tracks_per_step": some, "optimiser": "sgd", "momentum": 0.0, "learning_rate": 1.0}
+    asked = {"ipc": 4, "tracks_per_step": some, "optimiser": {"name": "sgd", "momentum": 0.0}, "learning_rate": 1.0}
     distiller = start(**asked, schedule="constant", steps=12)
     before, counts = distiller.synthetic_set().parameters, torch.zeros(3, 4)
     for _ in distiller:
@@ -172,7 +173,7 @@ def test_a_balanced_step_is_one_in_units_of_the_real_spread(
     start: Start, tiny_images: Images, tiny_config: DistillConfig, cpu: torch.device
 ) -> None:
     # Every clip of a class, so that the spread can be computed from the dataset alone.
-    asked = {"optimiser": "sgd", "momentum": 0.0, "learning_rate": 0.5, "schedule": "constant", "steps": 1}
+    asked = {"optimiser": {"name": "sgd", "momentum": 0.0}, "learning_rate": 0.5, "schedule": "constant", "steps": 1}
     steps, losses = {}, set()
     for balance in ("none", "spread"):
         distiller = start(**asked, balance=balance, pool={"size": 1, "clips_per_class": 32})
@@ -233,14 +234,15 @@ def test_resumed_at_any_step_it_ends_equal_to_one_that_was_not(
 def test_on_an_accelerator_only_some_losses_are_read_and_the_tracks_are_the_same(start: Start) -> None:
     records, parameters = finished(start(steps=45))
     elsewhere = start(steps=45)
-    # All that it has is here; what it thinks decides alone whether it waits for a number.
+    # Its tensors are on the CPU; only what it takes its device for decides whether it reads a loss.
     elsewhere.device = torch.device("cuda")
     seldom, same = finished(elsewhere)
     assert [record.step for record in seldom] == list(range(1, 46))
     read = {record.step: record.loss for record in seldom if record.loss is not None}
     assert {1, 20, 40, 45} == set(read)
-    assert read == {record.step: record.loss for record in records if record.step in read}
-    assert torch.equal(same, parameters)
+    # On an accelerator all classes are one group: the sums are rounded otherwise.
+    assert read == pytest.approx({record.step: record.loss for record in records if record.step in read}, rel=1e-4)
+    torch.testing.assert_close(same, parameters, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("ended", ["through", "closed", "failed"])

@@ -14,27 +14,38 @@ from distrack.augmentation import NO_AUGMENTATION
 from distrack.datasets import DATASETS
 from distrack.distill import PRESETS, DistillConfig
 from distrack.distill.domains import DOMAINS
-from distrack.distill.initialisation import INITIALISATIONS
+from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS
 from distrack.distill.parameterisations import PARAMETERISATIONS
-from distrack.distill.presets import Job
+from distrack.distill.presets import Target
 from distrack.errors import ConfigError
-from distrack.features import FEATURES, FeatureConfig
-from distrack.jobs import DistillJob
+from distrack.features import FEATURES
+from distrack.jobs.distillation import DistillJob
 from distrack.networks import NETWORKS
 from distrack.validation import Overrides, filled, from_preset, merged
 
 every_preset = pytest.mark.parametrize("preset", list(PRESETS))
+# Fields that select an entry of a registry.
+CHOICES: dict[str, Any] = {
+    "feature": FEATURES,
+    "domain": DOMAINS,
+    "parameterisation": PARAMETERISATIONS,
+    "initialisation": INITIALISATIONS,
+    "objective": OBJECTIVES,
+    "optimiser": OPTIMISERS,
+}
 # What recipes may depend on.
 JOBS = list(product(DOMAINS, (1, 10, 50), (0.5, 1.0, 5.0)))
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value with its path."""
+    """Every value with its path; a selected entry that is given by its name alone is its name."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{name}.")
+        elif name in CHOICES:
+            yield f"{prefix}{name}.name", value
         else:
             yield prefix + name, value
 
@@ -51,9 +62,9 @@ def leaves(config: BaseModel) -> dict[str, Any]:
 def test_every_preset_is_a_valid_config_for_every_job(
     monkeypatch: pytest.MonkeyPatch, preset: str, feature: str
 ) -> None:
-    recipe, said = PRESETS[preset], list[tuple[Job, Overrides]]()
+    recipe, said = PRESETS[preset], list[tuple[Target, Overrides]]()
 
-    def overheard(job: Job) -> Overrides:
+    def overheard(job: Target) -> Overrides:
         said.append((job, recipe(job)))
         return said[-1][1]
 
@@ -61,19 +72,21 @@ def test_every_preset_is_a_valid_config_for_every_job(
     for domain, ipc, seconds in JOBS:
         asked = {"dataset": "FOLDER", "preset": preset, "domain": domain, "ipc": ipc, "duration": seconds}
         config = from_preset(DistillConfig, {**asked, "feature": {"name": feature}})
-        assert leaves(config).items() >= {**asked, "feature.name": feature}.items()
-        # What the preset says of this job is what it has.
-        job, overrides = said[-1]
-        assert job._asdict().items() >= {"domain": domain, "ipc": ipc, "seconds": seconds, "feature": feature}.items()
-        expected = dict(flat(overrides)) | {"feature.name": feature}
-        assert leaves(config).items() >= expected.items()
+        assert leaves(config).items() >= {**dict(flat(asked)), "feature.name": feature}.items()
+        # The config has what the preset gives, but for settings of entries that were not chosen.
+        target, overrides = said[-1]
+        assert target == (domain, ipc, seconds, feature)
+        expected = dict(flat(overrides)) | {"feature.name": feature, "domain.name": domain}
+        assert {path for path in expected if path not in leaves(config)} <= {"feature.n_mels", "domain.prior"}
+        assert leaves(config).items() >= {path: expected[path] for path in expected & leaves(config).keys()}.items()
 
 
 # Values that no preset is likely to have, and that go together with any.
 RARE: dict[str, Any] = {
-    **{"objective": "cf", "initialisation": "herding", "classification": 0.123, "optimiser": "sgd", "seed": 77},
-    **{"learning_rate": 0.0321, "momentum": 0.77, "schedule": "constant", "balance": "none", "steps": 123},
-    **{"tracks_per_step": 7, "snapshots": 11, "prior": "none", "device": "cpu"},
+    **{"objective": "cf", "initialisation": "herding", "classification": 0.123, "seed": 77},
+    **{"learning_rate": 0.0321, "schedule": "constant", "balance": "none", "steps": 123},
+    **{"tracks_per_step": 7, "snapshots": 11, "device": "cpu"},
+    "optimiser": {"name": "sgd", "momentum": 0.77},
     "feature": {"name": "mfcc", "hop_length": 211, "n_mels": 71, "n_mfcc": 17},
     "network": {"name": "alexnet", "width": 19, "depth": 2},
     "pool": {"size": 13, "grow_every": 3, "refresh_every": 17, "clips_per_class": 23, "training": 29},
@@ -84,14 +97,15 @@ RARE: dict[str, Any] = {
 @every_preset
 def test_one_value_that_is_asked_for_changes_that_value_alone(preset: str) -> None:
     plain = leaves(from_preset(DistillConfig, {"preset": preset, "feature": {"n_fft": 1024}}))
-    for path, value in flat(RARE):
+    for path, value in flat({name: value for name, value in RARE.items() if name != "feature"}):
         outer, _, inner = path.partition(".")
-        asked = {outer: {inner: value}} if inner else {outer: value}
+        # An entry comes with its settings.
+        asked = {outer: RARE[outer] if outer in CHOICES else {inner: value} if inner else value}
         changed = leaves(from_preset(DistillConfig, merged({"preset": preset, "feature": {"n_fft": 1024}}, asked)))
         assert changed[path] == value
-        # But for the feature, which a recipe may go by.
-        if path != "feature.name":
-            assert {name for name in plain if changed[name] != plain[name]} <= {path}
+        different = {name for name in plain | changed if changed.get(name) != plain.get(name)}
+        assert different <= ({name for name in different if name.startswith(f"{outer}.")} if inner else {path})
+        assert len(different) <= 1 or outer in CHOICES
 
 
 @every_preset
@@ -110,11 +124,11 @@ def test_any_parameterisation_of_the_domain_can_be_asked_for_without_a_word_of_i
         asked = {"dataset": "FOLDER", "duration": 1.0, "preset": preset, "domain": domain}
         config = from_preset(DistillConfig, {**asked, "parameterisation": form})
         assert config.factor in PARAMETERISATIONS[form].factors
-        if form != from_preset(DistillConfig, asked).parameterisation:
+        if form != from_preset(DistillConfig, asked).parameterisation.name:
             assert config.factor == PARAMETERISATIONS[form].usual_factor(1)
 
 
-def with_a_factor(job: Job) -> Overrides:
+def with_a_factor(job: Target) -> Overrides:
     """A recipe that says all that hangs together."""
     forms = {"spectral": ("dct", 16), "waveform": ("multiformation", 4)}
     form, factor = forms[job.domain]
@@ -140,7 +154,7 @@ def recipe(monkeypatch: pytest.MonkeyPatch) -> None:
         # Of a dataset whose clips are longer.
         ({"dataset": "esc-10"}, "dct", 16, 105),
         ({"feature": {"name": "Chroma"}}, "dct", 16, 1101),
-        ({"feature": FeatureConfig(name="chromagram")}, "dct", 16, 1101),
+        ({"feature": FEATURES.choice("chromagram")}, "dct", 16, 1101),
         # What is asked for stays, whatever the preset would have.
         ({"steps": 9}, "dct", 16, 9),
         ({"factor": 2}, "dct", 2, 101),
@@ -153,7 +167,7 @@ def recipe(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_preset_is_a_function_of_the_job(asked: dict[str, Any], form: str, factor: int | None, steps: int) -> None:
     for config in (DistillConfig.model_validate(asked), from_preset(DistillConfig, asked)):
-        assert (config.parameterisation, config.steps) == (form, steps)
+        assert (config.parameterisation.name, config.steps) == (form, steps)
         expected = PARAMETERISATIONS[form].usual_factor(config.ipc) if factor is None else factor
         assert config.factor == expected
 
@@ -197,18 +211,19 @@ def test_paper_is_the_published_recipe_whatever_the_job(domain: str, ipc: int, s
     asked = {"dataset": "FOLDER", "preset": "paper", "domain": domain, "ipc": ipc, "duration": seconds}
     config = from_preset(DistillConfig, asked)
     # Zhao and Bilen, WACV 2023: the objective, and their settings for every dataset.
-    assert (config.objective, config.parameterisation, config.factor) == ("mean", "identity", 1)
-    assert (config.initialisation, config.optimiser) == ("noise", "sgd")
-    assert (config.learning_rate, config.momentum, config.schedule) == (2.0, 0.5, "constant")
+    assert (config.objective.name, config.parameterisation.name, config.factor) == ("mean", "identity", 1)
+    assert (config.initialisation.name, config.optimiser.name) == ("noise", "sgd")
+    assert (config.learning_rate, config.optimiser.settings, config.schedule) == (2.0, {"momentum": 0.5}, "constant")
     assert (config.network.name, config.network.width, config.network.depth) == ("convnet", 128, 3)
     # A fresh random network and 64 clips a class each step.
     assert (config.pool.size, config.pool.training, config.pool.clips_per_class) == (0, 0, 64)
     assert config.steps == 1000
     # As applied to audio.
-    assert (config.feature.name, config.feature.n_mels) == ("melspectrogram", 128)
+    assert (config.feature.name, config.feature.bands) == ("melspectrogram", 128)
     assert (config.feature.n_fft, config.feature.hop_length) == (2048, 512)
     # And nothing that is ours.
-    assert (config.classification, config.balance, config.prior, config.tracks_per_step) == (0.0, "none", "none", 0)
+    assert (config.classification, config.balance, config.tracks_per_step) == (0.0, "none", 0)
+    assert config.domain.settings == ({} if domain == "spectral" else {"prior": "none"})
     assert config.augmentation == NO_AUGMENTATION
 
 
@@ -224,7 +239,6 @@ def combinations(count: int) -> Iterator[DistillConfig]:
             "preset": draw.choice(list(PRESETS)),
             "ipc": draw.choice([1, 7, 50]),
             "duration": draw.choice([None, 1.0, 1.7]),
-            "feature": {"name": draw.choice(list(FEATURES))},
             "network": {"name": draw.choice(list(NETWORKS)), "depth": 2},
             "classification": draw.choice([0.0, 1 / 3]),
             "learning_rate": draw.choice([1e-5, 0.1 + 0.2, 999.9]),
@@ -240,22 +254,14 @@ def combinations(count: int) -> Iterator[DistillConfig]:
         yield config
 
 
-CHOICES: dict[str, Any] = {
-    "domain": DOMAINS,
-    "parameterisation": PARAMETERISATIONS,
-    "initialisation": INITIALISATIONS,
-    "objective": OBJECTIVES,
-    "optimiser": OPTIMISERS,
-}
-
-
 def test_json_carries_every_config_there_and_back() -> None:
     for config in combinations(60):
         text = config.model_dump_json()
         assert DistillConfig.model_validate_json(text) == config
         assert DistillConfig.model_validate(json.loads(text)).model_dump_json() == text
-        # With every default written out: nothing of it depends on the presets of another day.
-        assert dict(flat(json.loads(text))).keys() == leaves(DistillConfig()).keys()
+        # With every default written out, so that it does not depend on the presets of another day.
+        plain = DistillConfig.model_validate({name: getattr(config, name) for name in DistillConfig.model_fields})
+        assert dict(flat(json.loads(text))).keys() == leaves(plain).keys()
 
 
 def test_a_plan_is_of_the_domain_s_size() -> None:
@@ -276,7 +282,10 @@ def test_a_plan_is_of_the_domain_s_size() -> None:
         ({"objective": "mmmd"}, "Did you mean mmd"),
         ({"preset": "standart"}, "Did you mean standard"),
         ({"initialisation": "kmean"}, "Did you mean k-means"),
-        ({"prior": "pink"}, "prior 'pink'"),
+        ({"domain": {"name": "waveform", "prior": "pink"}}, "domain waveform: prior 'pink'"),
+        ({"domain": {"prior": "none"}}, "spectral has no setting 'prior'"),
+        ({"optimiser": {"name": "adam", "momentum": 0.5}}, "adam has no setting 'momentum': it has no settings"),
+        ({"feature": {"name": "mel", "n_mfcc": 5}}, "melspectrogram has no setting 'n_mfcc'"),
         ({"classification": -1}, "classification -1"),
         ({"classification": float("nan")}, "classification nan"),
         ({"tracks_per_step": -1}, "tracks_per_step -1"),
@@ -297,7 +306,6 @@ def test_a_plan_is_of_the_domain_s_size() -> None:
         ({"duration": -1}, "duration -1"),
         ({"duration": 0}, "duration 0"),
         ({"duration": 1e-320}, "duration"),
-        ({"feature": "mfcc"}, "feature 'mfcc'"),
         ({"lerning_rate": 1.0}, "lerning_rate 1.0"),
     ],
 )

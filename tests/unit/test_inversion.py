@@ -11,11 +11,11 @@ from torch import Tensor
 
 from distrack import datasets
 from distrack.audio import SAMPLE_RATE, level, read_clip
-from distrack.features import LOG_FLOOR, FeatureConfig, build_feature
+from distrack.features import FEATURES, LOG_FLOOR, FeatureConfig, build_feature
 from distrack.inversion import INVERSIONS, at_level_of, inversion_error, invert, shepard_tones, spectrum_of_mel
 
 every_feature = pytest.mark.parametrize("name", list(INVERSIONS))
-CHROMA = FeatureConfig(name="chromagram")
+CHROMA = FEATURES.choice("chromagram")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def plucked() -> Tensor:
 
 def error_db(sound: Tensor, again: Tensor) -> Tensor:
     """Mean distance in dB of the mel power of two sounds, over what is within 40 dB of the first one's loudest."""
-    mel = build_feature(FeatureConfig(name="melspectrogram"))
+    mel = build_feature(FEATURES.choice("melspectrogram"))
     power, other = mel(sound), mel(again)
     loud = power > 1e-4 * power.amax()
     distance: Tensor = 10 * (other[loud].clamp(min=1e-12) / power[loud]).log10().abs().mean()
@@ -42,10 +42,10 @@ def error_db(sound: Tensor, again: Tensor) -> Tensor:
 @pytest.mark.parametrize(
     "config",
     [
-        FeatureConfig(name="melspectrogram"),
-        FeatureConfig(name="logmelspectrogram"),
+        FEATURES.choice("melspectrogram"),
+        FEATURES.choice("logmelspectrogram"),
         # As many coefficients as bands: nothing is left out.
-        FeatureConfig(name="mfcc", n_mfcc=64),
+        FEATURES.choice("mfcc", n_mfcc=64),
     ],
     ids=lambda config: config.name,
 )
@@ -62,7 +62,7 @@ def test_the_sound_of_coefficients_has_those_within_a_few_db_on_average(
     plucked: Tensor, n_mfcc: int, decibels: float
 ) -> None:
     """Coefficients range over hundreds of dB, and count the silence between partials and before the onset alike."""
-    config = FeatureConfig(name="mfcc", n_mfcc=n_mfcc)
+    config = FEATURES.choice("mfcc", n_mfcc=n_mfcc)
     feature = build_feature(config)
     images = feature(plucked)
     again = feature(invert(images, config, samples=SAMPLE_RATE))
@@ -78,7 +78,7 @@ def test_the_sound_of_coefficients_has_those_within_a_few_db_on_average(
 def test_the_sound_of_a_chromagram_has_that_chromagram_within_a_fortieth_on_average(
     plucked: Tensor, n_fft: int
 ) -> None:
-    config = FeatureConfig(name="chromagram", n_fft=n_fft)
+    config = FEATURES.choice("chromagram", n_fft=n_fft)
     feature = build_feature(config)
     images = feature(plucked)
     again = feature(invert(images, config, samples=SAMPLE_RATE))
@@ -89,7 +89,7 @@ def test_the_sound_of_a_chromagram_has_that_chromagram_within_a_fortieth_on_aver
 
 @pytest.mark.parametrize("n_fft", [2048, 4096])
 def test_the_sound_of_the_chroma_of_noise_has_that_within_a_hundredth_on_average(n_fft: int) -> None:
-    config = FeatureConfig(name="chromagram", n_fft=n_fft)
+    config = FEATURES.choice("chromagram", n_fft=n_fft)
     feature = build_feature(config)
     images = feature(0.1 * torch.randn(2, SAMPLE_RATE, generator=torch.Generator().manual_seed(0)))
     again = feature(invert(images, config, samples=SAMPLE_RATE))
@@ -181,7 +181,7 @@ def test_spoken_digits_come_back_within_1_db(real_data: Path) -> None:
     clips = [clip for clip in datasets.index("FSDD", real_data / "fsdd").clips if clip.split == "test"][::30]
     speech = torch.from_numpy(np.stack([read_clip(clip.path, seconds=1.0) for clip in clips]))
     assert len(speech) == 10
-    config = FeatureConfig()
+    config = FEATURES.choice("logmelspectrogram")
     sound = invert(build_feature(config)(speech), config, samples=SAMPLE_RATE)
     for spoken, made in zip(speech.split(1), sound.split(1), strict=True):
         assert error_db(spoken, made) < 1
@@ -189,7 +189,7 @@ def test_spoken_digits_come_back_within_1_db(real_data: Path) -> None:
 
 @every_feature
 def test_the_same_images_give_the_same_samples_whatever_was_drawn_before(plucked: Tensor, name: str) -> None:
-    config = FeatureConfig(name=name)
+    config = FEATURES.choice(name)
     images = build_feature(config)(plucked[:, :4_000])
     torch.manual_seed(1)
     first = invert(images, config, samples=4_000)
@@ -200,13 +200,14 @@ def test_the_same_images_give_the_same_samples_whatever_was_drawn_before(plucked
 @every_feature
 @pytest.mark.parametrize("samples", [4_000, 4_321])
 def test_a_waveform_is_as_long_as_asked(plucked: Tensor, name: str, samples: int) -> None:
-    config = FeatureConfig(name=name)
+    config = FEATURES.choice(name)
     assert invert(build_feature(config)(plucked[:, :samples]), config, samples=samples).shape == (2, samples)
 
 
 @every_feature
 def test_a_batch_gives_what_its_images_give_one_by_one(plucked: Tensor, name: str) -> None:
-    config = FeatureConfig(name=name, n_fft=512, hop_length=256, n_mels=32)
+    bands = {} if name == "chromagram" else {"n_mels": 32}
+    config = FEATURES.choice(name, n_fft=512, hop_length=256, **bands)
     # More than are inverted at once, so that the seam is crossed.
     images = build_feature(config)(plucked[:, 8_000:9_000]).repeat(33, 1, 1, 1)
     together = invert(images, config, samples=1_000)
@@ -218,7 +219,7 @@ def test_a_batch_gives_what_its_images_give_one_by_one(plucked: Tensor, name: st
 
 @every_feature
 def test_silence_gives_silence(name: str) -> None:
-    config = FeatureConfig(name=name)
+    config = FEATURES.choice(name)
     images = build_feature(config)(torch.zeros(1, 4_000))
     assert invert(images, config, samples=4_000).abs().max() < 1e-5
 
@@ -226,7 +227,7 @@ def test_silence_gives_silence(name: str) -> None:
 @every_feature
 @pytest.mark.parametrize("spread", [1.0, 6.0])
 def test_what_no_sound_can_have_still_gives_numbers(name: str, spread: float) -> None:
-    config = FeatureConfig(name=name)
+    config = FEATURES.choice(name)
     images = spread * torch.randn(2, 1, *config.shape(4_000), generator=torch.Generator().manual_seed(0)) - spread / 2
     sound = invert(images, config, samples=4_000)
     assert sound.isfinite().all()
@@ -234,14 +235,14 @@ def test_what_no_sound_can_have_still_gives_numbers(name: str, spread: float) ->
 
 
 def test_negative_power_counts_as_silence() -> None:
-    config = FeatureConfig(name="melspectrogram")
+    config = FEATURES.choice("melspectrogram")
     assert invert(torch.full((1, 1, *config.shape(4_000)), -5.0), config, samples=4_000).abs().max() < 1e-5
     below = torch.full((1, 1, *config.shape(4_000)), math.log(LOG_FLOOR) - 5)
-    assert invert(below, FeatureConfig(), samples=4_000).abs().max() < 1e-5
+    assert invert(below, FEATURES.choice("logmelspectrogram"), samples=4_000).abs().max() < 1e-5
 
 
 def test_the_spectrum_of_a_mel_image_is_power_and_has_that_mel_image(plucked: Tensor) -> None:
-    config = FeatureConfig(name="melspectrogram")
+    config = FEATURES.choice("melspectrogram")
     mel = build_feature(config)(plucked)[:, 0]
     power = spectrum_of_mel(mel, config)
     assert power.shape == (2, 513, mel.shape[2])
@@ -252,7 +253,7 @@ def test_the_spectrum_of_a_mel_image_is_power_and_has_that_mel_image(plucked: Te
 
 @every_feature
 def test_a_sound_is_at_no_distance_from_its_own_image(plucked: Tensor, name: str) -> None:
-    config = FeatureConfig(name=name)
+    config = FEATURES.choice(name)
     images = build_feature(config)(plucked)
     assert inversion_error(images, plucked, config).tolist() == [0, 0]
     assert (inversion_error(images, plucked.flip(0), config) > (0.05 if name == "chromagram" else 5)).all()
@@ -260,7 +261,7 @@ def test_a_sound_is_at_no_distance_from_its_own_image(plucked: Tensor, name: str
 
 @pytest.mark.parametrize("name", ["melspectrogram", "logmelspectrogram"])
 def test_a_sound_at_another_level_is_as_many_decibels_away_and_can_be_brought_back(name: str) -> None:
-    config = FeatureConfig(name=name)
+    config = FEATURES.choice(name)
     # Noise, all of whose bands are far above the floor.
     noise = 0.1 * torch.randn(2, 8_000, generator=torch.Generator().manual_seed(0))
     images = build_feature(config)(noise)
@@ -270,7 +271,7 @@ def test_a_sound_at_another_level_is_as_many_decibels_away_and_can_be_brought_ba
 
 
 def test_what_is_60_db_below_the_loudest_frame_does_not_count() -> None:
-    config = FeatureConfig()
+    config = FEATURES.choice("logmelspectrogram")
     noise = torch.randn(1, 16_000, generator=torch.Generator().manual_seed(0))
     noise[:, 8_000:] *= 3e-4
     images, louder = build_feature(config)(noise), noise.clone()
@@ -282,7 +283,7 @@ def test_what_is_60_db_below_the_loudest_frame_does_not_count() -> None:
 
 @every_feature
 def test_silence_is_at_no_distance_from_silence(name: str) -> None:
-    config = FeatureConfig(name=name)
+    config = FEATURES.choice(name)
     silence = torch.zeros(1, 4_000)
     images = build_feature(config)(silence)
     assert inversion_error(images, silence, config) == 0
@@ -291,7 +292,7 @@ def test_silence_is_at_no_distance_from_silence(name: str) -> None:
 
 @every_feature
 def test_levelled_it_can_be_played(plucked: Tensor, name: str) -> None:
-    config = FeatureConfig(name=name)
+    config = FEATURES.choice(name)
     sound = invert(build_feature(config)(plucked[:1, :8_000]), config, samples=8_000)
     audible = level(sound[0].numpy())
     assert 20 * np.log10(np.abs(audible).max()) <= -1 + 1e-4

@@ -6,14 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from distrack.distill.objectives import (
-    OBJECTIVES,
-    _amplitude,
-    match_characteristic_functions,
-    match_kernel_means,
-    match_means,
-    squared_distances,
-)
+from distrack.distill.objectives import OBJECTIVES
+from distrack.distill.objectives.cf import _amplitude, match_characteristic_functions
+from distrack.distill.objectives.mean import match_means
+from distrack.distill.objectives.mmd import match_kernel_means, squared_distances
 
 every_objective = pytest.mark.parametrize("name", list(OBJECTIVES))
 SAMPLES = [name for name in OBJECTIVES if OBJECTIVES[name].real == "sample"]

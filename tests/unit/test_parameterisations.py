@@ -361,7 +361,7 @@ def test_each_class_chooses_by_its_own_clips() -> None:
                 "feature": {"n_mels": 8, "n_fft": 1600, "hop_length": 800},
                 "network": {"depth": 1},
             },
-            ["factor 32", "no coefficient", "choose a smaller one"],
+            ["factor 32", "no coefficient", "choose a smaller factor"],
         ),
         ({"parameterisation": "multi-formations"}, ["unknown parameterisation", "Did you mean multiformation"]),
     ],

@@ -339,7 +339,7 @@ def test_classification_weighs_as_much_as_it_says(start: Start, source: Source) 
     # A pool of one trained network: number 1, as the pool is refreshed after its first step.
     pool = {"size": 1, "refresh_every": 1, "training": 20, "clips_per_class": 32}
     asked: dict[str, Any] = {
-        **{"optimiser": "sgd", "momentum": 0.0, "learning_rate": 1.0, "schedule": "constant"},
+        **{"optimiser": {"name": "sgd", "momentum": 0.0}, "learning_rate": 1.0, "schedule": "constant"},
         **{"balance": "none", "ipc": 2, "steps": 2},
     }
     moved, tracks = {}, torch.empty(0)

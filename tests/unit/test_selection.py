@@ -8,16 +8,13 @@ import torch
 from torch import Tensor
 
 from distrack.datasets import index, prepare
-from distrack.distill.initialisation import (
-    INITIALISATIONS,
-    embed,
-    herded,
-    medoids,
-    random_selection,
-    selection_network,
-)
+from distrack.distill.initialisations import INITIALISATIONS
+from distrack.distill.initialisations.herding import herded
+from distrack.distill.initialisations.k_means import medoids
+from distrack.distill.initialisations.real import random_selection
+from distrack.distill.initialisations.selection import embed, selection_network
 from distrack.errors import ConfigError
-from distrack.features import FeatureConfig, Normalisation
+from distrack.features import FEATURES, Normalisation
 from distrack.images import RealImages, real_images
 
 SELECTIONS = [name for name in INITIALISATIONS if name != "noise"]
@@ -26,7 +23,7 @@ by_embedding = pytest.mark.parametrize("name", ["herding", "k-means"])
 
 
 def chosen(name: str, train: RealImages, count: int, seed: int = 0) -> list[int]:
-    positions = INITIALISATIONS[name](train, count, seed)
+    positions = INITIALISATIONS[name].select(train, count, seed)
     assert positions is not None
     assert positions.dtype == np.int64
     listed: list[int] = positions.tolist()
@@ -113,11 +110,11 @@ def test_clips_that_are_all_alike_are_still_different_clips(name: str) -> None:
 def test_a_class_without_clips_is_named(name: str) -> None:
     train = clips(np.ones((4, 8, 8)), [0, 0, 2, 2])
     with pytest.raises(ConfigError, match="class number 1 has no training clips"):
-        INITIALISATIONS[name](train, 2, 0)
+        INITIALISATIONS[name].select(train, 2, 0)
 
 
 def test_noise_takes_no_clips() -> None:
-    assert INITIALISATIONS["noise"](random_clips(3), 2, 0) is None
+    assert INITIALISATIONS["noise"].select(random_clips(3), 2, 0) is None
 
 
 # Random ones
@@ -145,14 +142,14 @@ def test_every_clip_has_its_chance() -> None:
 def test_in_a_large_class_only_some_clips_are_looked_at_and_others_with_another_seed(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distrack.distill.initialisation._CANDIDATES", 10)
+    monkeypatch.setattr("distrack.distill.initialisations.selection._CANDIDATES", 10)
     seen: list[list[int]] = []
 
     def watched(train: RealImages, positions: np.ndarray[tuple[int], np.dtype[np.int64]], network: object) -> Tensor:
         seen.append(positions.tolist())
         return embed(train, positions, network)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("distrack.distill.initialisation.embed", watched)
+    monkeypatch.setattr("distrack.distill.initialisations.selection.embed", watched)
     train = random_clips(40, 7)
     assert set(chosen(name, train, 4)[:4]) <= set(seen[0])
     assert [len(looked) for looked in seen] == [10, 7]
@@ -168,7 +165,7 @@ def test_embedding_in_parts_is_embedding_at_once(monkeypatch: pytest.MonkeyPatch
     whole = embed(train, np.arange(10), network)
     assert whole.dtype == torch.float32
     assert not whole.requires_grad
-    monkeypatch.setattr("distrack.distill.initialisation._PIXELS", 3 * 16 * 8)
+    monkeypatch.setattr("distrack.distill.initialisations.selection._PIXELS", 3 * 16 * 8)
     torch.testing.assert_close(embed(train, np.arange(10), network), whole)
     torch.testing.assert_close(embed(train, np.array([4]), network)[0], whole[4])
 
@@ -260,7 +257,7 @@ def test_more_clusters_than_different_rows_are_still_as_many_rows(different: int
 @pytest.mark.real_data
 def test_what_is_chosen_of_real_digits_in_one_network_holds_in_others(real_data: Path, tmp_path: Path) -> None:
     prepared = prepare(index("FSDD", real_data / "fsdd"), seconds=0.5, cache_path=tmp_path)
-    train = real_images(prepared, FeatureConfig())["train"]
+    train = real_images(prepared, FEATURES.choice("logmelspectrogram"))["train"]
     selections = {name: chosen(name, train, 10) for name in SELECTIONS}
     gaps, distances = dict.fromkeys(SELECTIONS, 0.0), dict.fromkeys(SELECTIONS, 0.0)
     for seed in (1, 2):

@@ -16,7 +16,7 @@ from distrack.datasets import Prepared
 from distrack.datasets.contract import Split
 from distrack.distill import PRESETS, DistillConfig, Distiller, SyntheticSet
 from distrack.distill.domains import DOMAINS
-from distrack.distill.initialisation import random_selection
+from distrack.distill.initialisations.real import random_selection
 from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.errors import RunError
 from distrack.features import Normalisation, build_feature
@@ -102,7 +102,7 @@ def many_from_few(_: Any) -> Overrides:
     """A recipe as different from what an old file says as can be."""
     return {
         **{"parameterisation": "dct", "factor": 16, "objective": "cf", "initialisation": "k-means"},
-        **{"classification": 0.5, "steps": 7, "tracks_per_step": 3, "prior": "none"},
+        **{"classification": 0.5, "steps": 7, "tracks_per_step": 3, "domain": {"prior": "none"}},
         "pool": {"training": 60, "refresh_every": 100},
         "augmentation": {"gain": 0.5},
     }
@@ -129,7 +129,7 @@ def test_a_file_of_before_still_opens_whatever_its_preset_says_today(
     assert old.labels.tolist() == [0, 0, 1, 1]
     assert (old.tracks_per_class, old.floats_per_class) == (2, 2 * (16 * 32 + 1))
     assert old.track_names() == ["no_0", "no_1", "yes_0", "yes_1"]
-    assert (old.config.factor, old.config.steps, old.config.objective) == (1, 600, "mean")
+    assert (old.config.factor, old.config.steps, old.config.objective.name) == (1, 600, "mean")
 
 
 def test_the_demo_and_its_snapshots_open() -> None:

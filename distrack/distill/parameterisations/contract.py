@@ -31,9 +31,14 @@ class Plan(NamedTuple):
     size: tuple[int, ...]
 
     @property
+    def clip_floats(self) -> int:
+        """Numbers that one clip or whole track takes with its label."""
+        return math.prod(self.size) + 1
+
+    @property
     def budget(self) -> int:
-        """Numbers that `ipc` whole tracks and their labels take, the most that a class may take in any other form."""
-        return self.ipc * (math.prod(self.size) + 1)
+        """Storage budget of a class: the numbers of `ipc` whole tracks. No parameterisation stores more."""
+        return self.ipc * self.clip_floats
 
 
 class Parameterisation(ABC):
@@ -70,8 +75,7 @@ class Parameterisation(ABC):
         """The factor where none was asked for."""
         return cls.factors[0]
 
-    @classmethod  # noqa: B027
-    def check(cls, plan: Plan) -> None:
+    def check(self) -> None:  # noqa: B027
         """Refuses a plan whose numbers do not come out.
 
         Raises:

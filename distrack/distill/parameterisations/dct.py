@@ -40,12 +40,12 @@ class CosineCoefficients(Parameterisation):
         """See `Parameterisation`; by measurement, see `benchmarks/`."""
         return 8 if ipc < 5 else 4
 
-    @classmethod
-    def check(cls, plan: Plan) -> None:
+    def check(self) -> None:
         """See `Parameterisation`."""
-        if _kept(plan, plan.ipc * plan.factor) < 1:
+        if _kept(self.plan, self.plan.ipc * self.plan.factor) < 1:
             raise ValueError(
-                f"factor {plan.factor}: no coefficient would be left for each of so many tracks; choose a smaller one"
+                f"factor {self.plan.factor}: no coefficient would be left for each of so many tracks; choose a smaller "
+                f"factor"
             )
 
     def tracks(self, clips: int) -> int:

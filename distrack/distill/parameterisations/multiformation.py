@@ -12,7 +12,6 @@ from distrack.distill.parameterisations.contract import (
     PARAMETERISATIONS,
     Examples,
     Parameterisation,
-    Plan,
     Stored,
 )
 
@@ -36,13 +35,12 @@ class MultiFormation(Parameterisation):
     # The first is the usual one: for speech at half the sample rate nothing is lost, at a quarter much was.
     factors = (2, 4, 8)
 
-    @classmethod
-    def check(cls, plan: Plan) -> None:
+    def check(self) -> None:
         """See `Parameterisation`."""
-        if plan.size[-1] // plan.factor < _FEWEST_FRAMES:
+        if self._piece < _FEWEST_FRAMES:
             raise ValueError(
-                f"factor {plan.factor}: a track of {plan.size[-1]} frames cannot hold so many shorter ones; choose a "
-                f"smaller factor, a longer duration or a shorter hop"
+                f"factor {self.plan.factor}: a track of {self.plan.size[-1]} frames cannot hold so many shorter "
+                f"ones; choose a smaller factor, a longer duration or a shorter hop"
             )
 
     def floats(self, tracks: int) -> int:  # noqa: ARG002

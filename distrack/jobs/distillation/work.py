@@ -106,7 +106,7 @@ class Work:
         self.session.phase("invert", len(names))
         for start in range(0, len(names), _INVERSION_BATCH):
             batch = slice(start, start + _INVERSION_BATCH)
-            if self.config.domain == "waveform":
+            if self.config.domain.name == "waveform":
                 waves = list(tracks[batch].clamp(-1, 1).numpy())
             else:
                 images = synthetic.normalisation.undo(tracks[batch])

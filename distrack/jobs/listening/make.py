@@ -16,7 +16,7 @@ from torch import Tensor
 from distrack.audio import Wave, flac_bytes, level, loudness
 from distrack.datasets import Index
 from distrack.distill import SyntheticSet
-from distrack.distill.initialisation import random_selection
+from distrack.distill.initialisations.real import random_selection
 from distrack.errors import RunError, unknown
 from distrack.evaluate.memorisation import NearestClips
 from distrack.images import RealImages, class_means
@@ -167,7 +167,7 @@ class Sources:
     def _errors(self, positions: list[int], waves: list[Wave]) -> list[float] | list[None]:
         """Of tracks that were images; they were levelled since."""
         config = self._synthetic.config
-        if config.domain == "waveform":
+        if config.domain.name == "waveform":
             return [None] * len(waves)
         images = self._images[positions]
         sounds = at_level_of(images, torch.from_numpy(np.stack(waves)), config.feature)
@@ -227,7 +227,7 @@ class Sources:
         if not missing:
             return
         then, labels = SyntheticSet.load(self._snapshots[step]), self._synthetic.labels.tolist()
-        last, waveforms = then.fingerprint == self._fingerprint, then.config.domain == "waveform"
+        last, waveforms = then.fingerprint == self._fingerprint, then.config.domain.name == "waveform"
         tracks = then.render() if waveforms else then.images()
         for key, position in missing:
             if not tracks[position].isfinite().all():

@@ -269,7 +269,7 @@ def _each(durations: tuple[float, ...], make: Callable[[float], T]) -> tuple[T, 
 
 def _row(job: DistillJob, reports: Mapping[Cell, Report]) -> Row:
     of_duration = {cell.run_id: report for cell, report in reports.items() if cell.job.ipc == job.ipc}
-    empty = Row(seconds_per_track=job.seconds, tracks_per_class=job.ipc, parameterisation=job.parameterisation)
+    empty = Row(seconds_per_track=job.seconds, tracks_per_class=job.ipc, parameterisation=job.parameterisation.name)
     if not of_duration:
         return empty
     last = list(of_duration.values())[-1]

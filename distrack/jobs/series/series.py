@@ -92,7 +92,7 @@ class Series(Job):
         return {
             "dataset": self.first.dataset,
             "feature": self.first.feature.name,
-            "domain": self.first.domain,
+            "domain": self.first.domain.name,
             "preset": self.first.preset,
             "seeds": self.seeds,
             "classes": next(counts, None),

@@ -58,9 +58,8 @@ def _random(entry: table.Entry, found: Comparison) -> Placed | None:
     """The random clips that a run was measured beside, at what they take themselves."""
     if found.random is None:
         return None
-    bands, frames = entry.job.feature.shape(entry.job.samples)
-    clip = (entry.job.samples if entry.job.domain == "waveform" else bands * frames) + 1
-    return Placed(entry.run.id, entry.report.tracks_per_class * clip, found.random, None)
+    floats = entry.report.tracks_per_class * entry.job.plan(1).clip_floats
+    return Placed(entry.run.id, floats, found.random, None)
 
 
 def _ranked(same: Sequence[table.Entry], found: Mapping[str, Comparison], place: str) -> None:

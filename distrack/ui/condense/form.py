@@ -89,7 +89,7 @@ def _advanced(before: CondenseJob | None, plain: DistillJob, dataset: str, prese
     domain = second.selectbox(
         "What is optimised",
         domains,
-        index=domains.index(plain.domain),
+        index=domains.index(plain.domain.name),
         format_func=lambda name: f"{name}: {DOMAINS[name].summary}",
     )
     forms = [_AS_PRESET, *(name for name in PARAMETERISATIONS if domain in PARAMETERISATIONS[name].domains)]

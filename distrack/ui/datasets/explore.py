@@ -13,7 +13,7 @@ from distrack.audio import SAMPLE_RATE, Wave, flac_bytes, level
 from distrack.datasets import Dataset, Index, Prepared
 from distrack.datasets.contract import Split
 from distrack.distill.config import DistillConfig
-from distrack.features import FEATURES, FeatureConfig, build_feature
+from distrack.features import FEATURES, build_feature
 from distrack.figures.clips import class_balance, clip_views, distribution
 from distrack.figures.images import colour_range, data_uri, image_png
 from distrack.images import RealImages, real_images
@@ -161,7 +161,7 @@ def _one_clip(prepared: Prepared, rows: list[int]) -> None:
 def _views(wave: Wave) -> dict[str, tuple[NDArray[np.float32], float]]:
     views = {}
     for name in FEATURES:
-        config = FeatureConfig(name=name)
+        config = FEATURES.choice(name)
         with torch.no_grad():
             image = build_feature(config)(torch.from_numpy(wave)[None])[0, 0].numpy()
         title = FEATURES[name].title

@@ -12,7 +12,7 @@ from distrack.datasets import DATASETS, home
 from distrack.distill import PRESETS
 from distrack.distill.config import LONGEST, SHORTEST
 from distrack.distill.domains import DOMAINS
-from distrack.distill.initialisation import INITIALISATIONS
+from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
 from distrack.errors import DistrackError
@@ -22,6 +22,7 @@ from distrack.jobs.distillation import DistillJob
 from distrack.jobs.results import evaluation_report
 from distrack.jobs.series import SweepJob, sweep_of
 from distrack.networks import NETWORKS, check_shape
+from distrack.registry import Choice, Registry
 from distrack.ui.shared.run_in_view import runs_path
 from distrack.validation import from_preset
 
@@ -89,9 +90,14 @@ def from_the_url() -> DistillJob:
 
 def _start(before: DistillJob | None, chosen: dict[str, Any]) -> DistillJob:
     """What the widgets start from: the earlier job while what was chosen is its own, else the preset."""
-    if before is not None and all(getattr(before, name) == value for name, value in chosen.items()):
+    if before is not None and all(_plain(getattr(before, field)) == value for field, value in chosen.items()):
         return before
     return from_preset(DistillJob, chosen)
+
+
+def _plain(value: Any) -> Any:
+    """The name of a selected entry; any other value itself."""
+    return value.name if isinstance(value, Choice) else value
 
 
 def folder(dataset: str, plain: DistillJob) -> dict[str, Any]:
@@ -111,7 +117,7 @@ def folder(dataset: str, plain: DistillJob) -> dict[str, Any]:
 def _domain(before: DistillJob | None) -> str:
     """What is optimised; asked first, for much of the rest depends on it."""
     domains = list(DOMAINS)
-    usual = before.domain if before is not None else domains[0]
+    usual = before.domain.name if before is not None else domains[0]
     return st.selectbox(
         "What is optimised",
         domains,
@@ -150,18 +156,16 @@ def _tracks(kept: DistillJob, key: str) -> dict[str, Any]:
         key=f"duration-{key}",
         help="Longer clips are cut, shorter ones filled with silence.",
     )
-    forms = [name for name in PARAMETERISATIONS if kept.domain in PARAMETERISATIONS[name].domains]
+    forms = [name for name in PARAMETERISATIONS if kept.domain.name in PARAMETERISATIONS[name].domains]
     form = second.selectbox(
         "Stored as",
         forms,
-        index=forms.index(kept.parameterisation),
+        index=forms.index(kept.parameterisation.name),
         key=f"form-{key}",
-        help="The budget stays the same. "
-        + "; ".join(f"{name}: {PARAMETERISATIONS[name].summary}" for name in forms)
-        + ".",
+        help="The budget stays the same. " + _summaries(PARAMETERISATIONS, forms),
     )
     factors = _factors(kept, form, duration)
-    usual = kept.factor if form == kept.parameterisation else PARAMETERISATIONS[form].usual_factor(kept.ipc)
+    usual = kept.factor if form == kept.parameterisation.name else PARAMETERISATIONS[form].usual_factor(kept.ipc)
     factor = third.selectbox(
         "Tracks in the storage of one",
         factors,
@@ -178,24 +182,31 @@ def _tracks(kept: DistillJob, key: str) -> dict[str, Any]:
             first,
             "Start from",
             list(INITIALISATIONS),
-            kept.initialisation,
+            kept.initialisation.name,
             key,
-            "real: random clips; herding: clips whose mean is the class's; k-means: one of each cluster; or noise.",
+            _summaries(INITIALISATIONS, list(INITIALISATIONS)),
         ),
-        "prior": _pick(
-            second,
-            "Moves",
-            ["spectrum", "none"],
-            kept.prior,
-            key,
-            "Waveforms only. spectrum: each frequency in proportion to what the class has there; none: all alike.",
-        )
-        if kept.domain == "waveform"
-        else kept.prior,
+        "domain": _prior(second, kept, key),
         "learning_rate": third.number_input(
             "Learning rate", 1e-4, 100.0, kept.learning_rate, key=f"rate-{key}", help="How far a step goes."
         ),
     }
+
+
+def _prior(column: Any, kept: DistillJob, key: str) -> dict[str, Any]:
+    """The domain with its settings; only waveforms have one."""
+    if "prior" not in kept.domain.settings:
+        return {"name": kept.domain.name}
+    text = "Waveforms only. spectrum: each frequency in proportion to what the class has there; none: all alike."
+    return {
+        "name": kept.domain.name,
+        "prior": _pick(column, "Moves", ["spectrum", "none"], kept.domain.settings["prior"], key, text),
+    }
+
+
+def _summaries(registry: Registry[Any], names: list[str]) -> str:
+    """What each of these entries of a registry is."""
+    return "; ".join(f"{name}: {registry[name].summary}" for name in names) + "."
 
 
 def _factors(kept: DistillJob, form: str, duration: float) -> list[int]:
@@ -203,8 +214,8 @@ def _factors(kept: DistillJob, form: str, duration: float) -> list[int]:
     possible = []
     for factor in PARAMETERISATIONS[form].factors:
         try:
-            kept_shape = DOMAINS[kept.domain].size_of(kept.feature, round(duration * SAMPLE_RATE))
-            PARAMETERISATIONS[form].check(Plan(1, kept.ipc, factor, kept_shape))
+            size = DOMAINS[kept.domain.name].size_of(kept.feature, round(duration * SAMPLE_RATE))
+            PARAMETERISATIONS[form](Plan(1, kept.ipc, factor, size)).check()
         except ValueError:
             continue
         possible.append(factor)
@@ -217,9 +228,9 @@ def _matching(kept: DistillJob, key: str, duration: float) -> dict[str, Any]:
         first,
         "Objective",
         list(OBJECTIVES),
-        kept.objective,
+        kept.objective.name,
         key,
-        "mean: class means; mmd: all moments, by kernels; cf: characteristic functions at random frequencies.",
+        _summaries(OBJECTIVES, list(OBJECTIVES)),
     )
     network = _pick(
         second,
@@ -326,9 +337,9 @@ def budget(job: DistillJob) -> None:
     plan = job.plan(1)
     size = " x ".join(map(str, plan.size[-2:]))
     tracks = job.ipc * job.factor
-    floats = PARAMETERISATIONS[job.parameterisation](plan).floats(tracks)
+    floats = job.form(1).floats(tracks)
     within = f" within the {plan.budget:,} of" if tracks > job.ipc else ":"
-    more = f", holding **{tracks} tracks** as {job.parameterisation}" if tracks > job.ipc else ""
+    more = f", holding **{tracks} tracks** as {job.parameterisation.name}" if tracks > job.ipc else ""
     time = expected_seconds(job)
     st.caption(
         f"Stores **{floats:,} floats a class**{within} {job.ipc} x {size} with labels{more}. "

@@ -1,0 +1,60 @@
+"""The waveform domain: tracks are sounds, and gradients pass through the differentiable feature."""
+
+from typing import Annotated
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from distrack.distill.domains.contract import DOMAINS, Domain
+from distrack.distill.preconditioner import Preconditioner, Prior, SpectrumPreconditioner
+from distrack.features import FeatureConfig, Normalisation, build_feature
+from distrack.images import RealImages
+from distrack.registry import Choice
+from distrack.validation import Option
+
+
+class WaveformConfig(Choice):
+    """Settings of the waveform domain."""
+
+    prior: Annotated[
+        Prior,
+        Field(
+            title="Step per frequency",
+            description="How a step is spread over the frequencies: in proportion to the class's spectrum, or evenly.",
+        ),
+        Option("prior"),
+    ] = "spectrum"
+
+
+@DOMAINS.register("waveform", config=WaveformConfig)
+class Waveform(Domain):
+    """Samples are optimised, through the differentiable feature."""
+
+    summary = "the samples of a sound, through the feature"
+
+    def __init__(
+        self, feature: FeatureConfig, samples: int, normalisation: Normalisation, *, prior: Prior = "spectrum"
+    ) -> None:
+        super().__init__(feature, samples, normalisation)
+        self.prior = prior
+        self._analyse = build_feature(feature).requires_grad_(False)
+
+    @classmethod
+    def size_of(cls, feature: FeatureConfig, samples: int) -> tuple[int, ...]:  # noqa: ARG003
+        """``(samples,)``."""
+        return (samples,)
+
+    def clips(self, train: RealImages, positions: NDArray[np.int64]) -> Tensor:
+        """Their samples."""
+        return train.sounds(positions)
+
+    def images(self, tracks: Tensor) -> Tensor:
+        """The normalised feature of the samples."""
+        return self.normalisation.apply(self._analyse.to(tracks.device)(tracks))
+
+    def preconditioner(self, train: RealImages, *, factor: int, seed: int, device: torch.device) -> Preconditioner:
+        """Level, band and spectrum of the real clips of each class."""
+        return SpectrumPreconditioner(train, self.feature, factor=factor, prior=self.prior, seed=seed, device=device)

@@ -1,0 +1,28 @@
+"""The contract of initialisations, and their registry."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distrack.registry import Registry
+
+# (training clips, tracks per class, seed, the settings by name) -> positions of training clips, class by class; None
+# for noise.
+Select = Callable[..., NDArray[np.int64] | None]
+
+
+class Initialisation(NamedTuple):
+    """A way to choose what the tracks are before the first step.
+
+    Attributes:
+        select: chooses the clips.
+        summary: what it chooses, in a few words.
+    """
+
+    select: Select
+    summary: str
+
+
+INITIALISATIONS: Registry[Initialisation] = Registry("initialisation")

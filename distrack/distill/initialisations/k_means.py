@@ -1,0 +1,119 @@
+"""k-means: tracks start from the middle clips of clusters."""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distrack.distill.initialisations.contract import INITIALISATIONS, Initialisation
+from distrack.distill.initialisations.selection import selected
+from distrack.images import RealImages
+from distrack.randomness import generator
+
+# Runs of k-means, of which the best is taken, and rounds of each at most.
+_STARTS = 3
+_ROUNDS = 50
+
+
+def central(train: RealImages, count: int, seed: int) -> NDArray[np.int64]:
+    """The clip in the middle of each cluster, as many clusters of each class as it has tracks.
+
+    Distances are those of the embeddings in one random network, as in the matching itself.
+
+    Args:
+        train: the training clips.
+        count: how many of each class.
+        seed: of the network and the clusters, and of which clips are looked at in a class of more than 2,000.
+
+    Shape:
+        - returns: ``[classes * count]``, class by class; where a class has fewer clips, all of them and then the same
+          again
+
+    Raises:
+        ConfigError: a class has no training clips at all.
+
+    Source:
+        Arthur and Vassilvitskii, "k-means++: The Advantages of Careful Seeding", SODA 2007.
+    """
+    return selected(
+        train,
+        count,
+        seed,
+        lambda embeddings, wanted, label: medoids(embeddings, wanted, generator(seed, "k-means", label)),
+    )
+
+
+def medoids(embeddings: Tensor, count: int, draw: torch.Generator) -> list[int]:
+    """Rows nearest to the centres of a k-means clustering, none twice.
+
+    It is written out here because scikit-learn takes seconds to load before the first step, and warns where there are
+    fewer different rows than clusters.
+
+    Args:
+        embeddings: what to cluster.
+        count: how many clusters.
+        draw: draws the first centres.
+
+    Shape:
+        - embeddings: ``[n, d]``, with n at least `count`
+        - returns: `count` rows, one for each cluster
+
+    >>> sorted(medoids(torch.tensor([[0.0], [1.0], [2.0], [50.0], [51.0], [52.0]]), 2, torch.Generator()))
+    [1, 4]
+    """
+    rows = embeddings - embeddings.mean(0)
+    lengths = rows.square().sum(1, keepdim=True)
+    distances = min((_clustered(rows, lengths, count, draw) for _ in range(_STARTS)), key=_unexplained)
+    chosen = list[int]()
+    for centre in range(count):
+        chosen.append(int(distances[:, centre].argmin()))
+        distances[chosen[-1]] = torch.inf
+    return chosen
+
+
+def _clustered(rows: Tensor, lengths: Tensor, count: int, draw: torch.Generator) -> Tensor:
+    """Squared distances of all rows from the centres of their clusters, ``[n, count]``."""
+    centres, labels = _seeds(rows, lengths, count, draw), torch.full((len(rows),), -1)
+    for _ in range(_ROUNDS):
+        distances = _distances(rows, lengths, centres)
+        before, labels = labels, distances.argmin(1)
+        if torch.equal(labels, before):
+            break
+        sums = torch.zeros_like(centres).index_add_(0, labels, rows)
+        sizes = labels.bincount(minlength=count)[:, None]
+        # A cluster that has lost its rows stays where it was.
+        centres = torch.where(sizes > 0, sums / sizes.clamp_min(1), centres)
+    return distances
+
+
+def _unexplained(distances: Tensor) -> float:
+    return float(distances.min(1).values.sum())
+
+
+def _seeds(rows: Tensor, lengths: Tensor, count: int, draw: torch.Generator) -> Tensor:
+    """First centres: rows drawn by their squared distance from the nearest centre before, the best of a few each time.
+
+    This is k-means++ as scikit-learn has it.
+    """
+    chosen = [int(torch.randint(len(rows), (), generator=draw))]
+    nearest = _distances(rows, lengths, rows[chosen])[:, 0]
+    tries = 2 + int(math.log(count))
+    while len(chosen) < count:
+        # Where there is no other row than copies of the chosen, any of them.
+        weights = nearest if nearest.any() else torch.ones_like(nearest)
+        drawn = torch.multinomial(weights, tries, replacement=True, generator=draw)
+        left = _distances(rows, lengths, rows[drawn]).minimum(nearest[:, None])
+        best = int(left.sum(0).argmin())
+        chosen.append(int(drawn[best]))
+        nearest = left[:, best].clone()
+    return rows[chosen]
+
+
+def _distances(rows: Tensor, lengths: Tensor, centres: Tensor) -> Tensor:
+    """Squared distances ``[n, centres]``; `lengths` are those of the rows, squared, ``[n, 1]``."""
+    return torch.addmm(lengths + centres.square().sum(1), rows, centres.T, alpha=-2).clamp_min_(0)
+
+
+INITIALISATIONS.add("k-means", Initialisation(central, "the middle clip of each cluster"))

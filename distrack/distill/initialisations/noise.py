@@ -1,0 +1,11 @@
+"""Noise: tracks start from no clip."""
+
+from distrack.distill.initialisations.contract import INITIALISATIONS, Initialisation
+from distrack.images import RealImages
+
+
+def from_noise(train: RealImages, count: int, seed: int) -> None:
+    """No clips: standard normal noise in the normalised image, which the distiller draws."""
+
+
+INITIALISATIONS.add("noise", Initialisation(from_noise, "normal noise"))

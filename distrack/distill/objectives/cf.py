@@ -1,0 +1,113 @@
+"""Characteristic functions of the embeddings, compared at random frequencies."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from distrack.distill.objectives.contract import OBJECTIVES, Bandwidths, Objective
+from distrack.registry import Choice
+
+
+class CharacteristicFunctionConfig(Choice):
+    """Settings of the difference of characteristic functions."""
+
+    frequencies: Annotated[
+        int, Field(ge=1, le=100_000, title="Frequencies", description="Number of random frequencies at a step.")
+    ] = 256
+    alpha: Annotated[
+        float,
+        Field(
+            ge=0,
+            lt=1,
+            title="Weight of the amplitudes",
+            description="Weight of the amplitudes' difference; the phases have the rest.",
+        ),
+    ] = 0.5
+    bandwidths: Bandwidths = (0.25, 1.0, 4.0)
+
+
+def match_characteristic_functions(
+    real: Tensor,
+    synthetic: Tensor,
+    draw: torch.Generator,
+    *,
+    frequencies: int = 256,
+    alpha: float = 0.5,
+    bandwidths: Sequence[float] = (0.25, 1.0, 4.0),
+) -> Tensor:
+    """Difference of the empirical characteristic functions ``phi(t) = E exp(i t.x)`` at random frequencies.
+
+    At a frequency, with amplitudes ``|phi|`` and the angle between the two phases,
+
+    ``alpha (|phi_r| - |phi_s|)^2 + (1 - alpha) 2 |phi_r| |phi_s| (1 - cos angle)``.
+
+    The amplitude tells how the set spreads, the phase where it lies. The second term is what the first one leaves of
+    ``|phi_r - phi_s|^2``: it takes no angle. Where `alpha` is a half, only that square is left, and its expectation
+    over the frequencies is the squared maximum mean discrepancy with Gaussian kernels.
+
+    The frequencies are Gaussian of variance ``1 / s^2``, where ``s^2`` is the mean squared distance between two real
+    embeddings of the class (so that the phases ``t.(x - mean)`` have variance 1/2), or the mean squared distance of
+    the tracks from the real mean where that is more: the phases of tracks that start far away would wind around many
+    times. They take turns among the multiples `bandwidths` of ``s^2``: with one alone, single tracks that are left
+    behind feel nothing any more. In the paper the frequencies come from a network that is trained against the tracks,
+    and each frequency's term is under a square root, which has no gradient at 0; neither is done here.
+
+    Scale: in the limit of narrow sets the amplitudes are 1 and the angle is ``t.(difference of the means)``, whose
+    square has the expectation ``|difference|^2 / s^2``. So the mean of ``s^2 / (1 - alpha)`` times the term of each
+    frequency approaches the squared distance of the means, with a relative deviation of ``sqrt(2 / frequencies)``.
+
+    Args:
+        real: embeddings of real clips, class by class.
+        synthetic: embeddings of synthetic tracks, class by class.
+        draw: draws the frequencies; all classes share them, up to their scale.
+        frequencies: how many.
+        alpha: weight of the amplitudes, from 0 to less than 1.
+        bandwidths: multiples of ``s^2``.
+
+    Shape:
+        - real: ``[classes, n, d]``
+        - synthetic: ``[classes, m, d]``
+        - returns: ``[classes]``, at least 0 but for rounding
+
+    Source:
+        Wang et al., "Dataset Distillation with Neural Characteristic Function: A Minmax Perspective", CVPR 2025.
+
+    >>> spread, narrow = torch.tensor([[[-1.0], [1.0]]]), torch.tensor([[[-0.5], [0.5]]])
+    >>> match_characteristic_functions(spread, narrow, torch.Generator()).item() > 0.05
+    True
+    """
+    centre = real.mean(1, keepdim=True).detach()
+    real, synthetic = real - centre, synthetic - centre
+    typical = 2 * real.detach().square().sum(2).mean(1)
+    typical = typical.maximum(synthetic.detach().square().sum(2).mean(1)).clamp_min(torch.finfo(typical.dtype).tiny)
+    turns = torch.tensor(bandwidths).repeat(-(-frequencies // len(bandwidths)))[:frequencies].to(real)
+    scale = turns * typical[:, None]
+    directions = torch.randn(real.shape[2], frequencies, generator=draw).to(real)
+    of_real, of_tracks = (_characteristic(side @ directions / scale.sqrt()[:, None]) for side in (real, synthetic))
+    amplitude = (_amplitude(*of_real) - _amplitude(*of_tracks)).square()
+    whole = (of_real[0] - of_tracks[0]).square() + (of_real[1] - of_tracks[1]).square()
+    phase = whole - amplitude
+    return (scale * (phase + alpha / (1 - alpha) * amplitude)).mean(1)
+
+
+def _characteristic(phases: Tensor) -> tuple[Tensor, Tensor]:
+    """Real and imaginary part of the characteristic function of every class, ``[classes, frequencies]`` each."""
+    return phases.cos().mean(1), phases.sin().mean(1)
+
+
+def _amplitude(real: Tensor, imaginary: Tensor) -> Tensor:
+    """Absolute value, rounded off at 0 where it has no gradient.
+
+    Two of them never differ by more than the complex numbers do, which keeps the phase's term positive.
+    """
+    return (real.square() + imaginary.square() + 1e-8).sqrt()
+
+
+OBJECTIVES.add(
+    "cf",
+    Objective(match_characteristic_functions, real="sample", summary="characteristic functions at random frequencies"),
+    config=CharacteristicFunctionConfig,
+)
