@@ -23,8 +23,10 @@ from distrack.distill import SyntheticSet
 from distrack.errors import ConfigError, RunError, unknown
 from distrack.export.card import COLUMNS, card, printable
 from distrack.export.config import AudioFormat, ExportConfig
+from distrack.export.privacy import without_path
 from distrack.figures.images import colour_range, image_png
 from distrack.files import class_stems, replacing
+from distrack.jobs import as_json
 from distrack.jobs.distillation import distillation_job
 from distrack.jobs.results import evaluation_report, synthetic_file, track_file
 from distrack.runs.folder import Run
@@ -169,14 +171,12 @@ class _Bundle:
 
     def files(self) -> _Files:
         """All files of the bundle."""
-        # The path to the dataset is private; a synthetic set does not hold it either.
-        job = self._job.model_copy(update={"data_path": None})
-        dataset, report = DATASETS[job.dataset], evaluation_report(self.run)
+        dataset, report = DATASETS[self._job.dataset], evaluation_report(self.run)
         files: dict[str, Callable[[], bytes]] = {
             "README.md": self._card,
             "LICENCE.txt": f"{dataset.title}\n{dataset.url}\n\n{dataset.licence}\n".encode,
             "CITATION.txt": f"{dataset.citation}\n".encode,
-            "config.json": job.model_dump_json(indent=2).encode,
+            "config.json": as_json(without_path(self._job, None)).encode,
             "audio/metadata.csv": self._metadata,
             "arrays.npz": self._arrays,
         }

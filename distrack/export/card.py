@@ -14,6 +14,7 @@ from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
 from distrack.distill.domains import DOMAINS
 from distrack.evaluate import EvaluationConfig, Report
+from distrack.export.privacy import PLACEHOLDER, without_path
 from distrack.export.rendering import rendered
 from distrack.features import FEATURES
 from distrack.inversion import INVERSIONS
@@ -49,9 +50,7 @@ def card(
     classes = [printable(name) for name in synthetic.classes]
     title = f"{dataset.title}, distilled to {synthetic.tracks_per_class} tracks per class"
     # The evaluation does not change the tracks; `config.json` has it.
-    command = job.model_copy(update={"data_path": None, "evaluation": EvaluationConfig()}).command()
-    if job.data_path is not None:
-        command += " --data-path FOLDER"
+    as_usual = without_path(job, PLACEHOLDER).model_copy(update={"evaluation": EvaluationConfig()})
     return rendered(
         "card.md.j2",
         metadata=_metadata(title, dataset.licence, classes, len(tracks)),
@@ -64,7 +63,7 @@ def card(
         silent=silent,
         count=count,
         whole=len(tracks) == count,
-        command=command,
+        command=as_usual.command(),
         feature=FEATURES[job.feature.name],
         shape=job.feature.shape(job.samples),
         sample_rate=SAMPLE_RATE,

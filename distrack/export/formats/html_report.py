@@ -14,6 +14,7 @@ from distrack.export.charts import inline_svg
 from distrack.export.comparison import Entry, differing, groups, measured_by
 from distrack.export.formats.contract import EXPORTERS, Exporter
 from distrack.export.players import Players, players
+from distrack.export.privacy import PLACEHOLDER, without_path
 from distrack.export.rendering import rendered
 from distrack.export.scores import Scores, scores
 from distrack.figures.accuracy import Placed, accuracy_against_budget, run_bars
@@ -117,15 +118,13 @@ def _svg(chart: Any, name: str) -> Markup:
 
 def _details(entry: Entry) -> _RunDetails:
     tracks = players(entry.run)
-    # Where the folder lay is private.
-    job = entry.job if entry.job.data_path is None else entry.job.model_copy(update={"data_path": Path("FOLDER")})
     matrices = []
     for evaluator, network in measured_by([entry]):
         measured = scores([entry], evaluator, network)
         evaluation = measured.rows[0].evaluations.get("full" if measured.tests_tracks else "synthetic")
         if evaluation is not None:
             matrices.append(_matrix(evaluation, tracks.classes, "tracks" if measured.tests_tracks else "test clips"))
-    return _RunDetails(entry, tracks, matrices, job.command())
+    return _RunDetails(entry, tracks, matrices, without_path(entry.job, PLACEHOLDER).command())
 
 
 def _matrix(evaluation: Evaluation, classes: tuple[str, ...], tested_on: str) -> _Matrix:
@@ -138,7 +137,7 @@ def _matrix(evaluation: Evaluation, classes: tuple[str, ...], tested_on: str) ->
 def _without_folder(entry: Entry) -> Entry:
     """The entry with the folder's own name in place of the path to the dataset."""
     path = entry.job.data_path
-    return entry if path is None else entry._replace(job=entry.job.model_copy(update={"data_path": Path(path.name)}))
+    return entry if path is None else entry._replace(job=without_path(entry.job, Path(path.name)))
 
 
 EXPORTERS.add(
