@@ -1,39 +1,37 @@
-"""Files: atomic writes (a reader sees the old or the new content, never a part of it) and names of files."""
+"""Atomic writes: a reader of a file or a folder sees its old content or its new content, never a part."""
 
 import contextlib
 import os
-import re
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+from filelock import FileLock, Timeout
 
 _ENDING = ".part"
-# Letters of a name that is part of a longer one: four bytes each at most, and file systems stop at 255.
-_LONGEST_NAME = 48
+_UNFINISHED = ".partial"
+_LOCK_POLL = 0.2
 
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """Yields a temporary path beside `target`; what was written there replaces `target` when the block succeeds.
 
-    The block makes a file or a folder. A folder replaces only an empty one. The temporary path carries the numbers of
-    the process and the thread, so that several writers do not disturb each other. It is removed when the block fails.
+    The temporary file carries the numbers of the process and the thread, so that several writers do not disturb each
+    other. It is removed when the block fails.
 
     Raises:
-        OSError: the temporary file or folder cannot replace the target.
+        OSError: the temporary file cannot replace the target.
     """
-    part = target.with_name(f".{target.name[:_LONGEST_NAME]}.{os.getpid()}.{threading.get_ident()}{_ENDING}")
+    part = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}{_ENDING}")
     try:
         yield part
         part.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
-            if part.is_dir():
-                shutil.rmtree(part)
             part.unlink(missing_ok=True)
         raise
 
@@ -48,22 +46,6 @@ def write_atomically(target: Path, content: bytes | str) -> None:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def class_stems(classes: Sequence[str]) -> list[str]:
-    """For each class a stem of file names that is safe on every system; no two are alike.
-
-    >>> class_stems(["a/b", "..", "A-B", "two words"])
-    ['a-b', 'class', 'A-B-2', 'two-words']
-    """
-    stems: list[str] = []
-    for label, name in enumerate(classes):
-        stem = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:_LONGEST_NAME] or "class"
-        # Some file systems do not tell upper from lower case.
-        while stem.casefold() in map(str.casefold, stems):
-            stem += f"-{label}"
-        stems.append(stem)
-    return stems
-
-
 def remove_abandoned_parts(folder: Path) -> None:
     """Removes temporary files below a folder whose writers were killed, and those of this process."""
     for part in folder.rglob(f".*{_ENDING}"):
@@ -71,3 +53,97 @@ def remove_abandoned_parts(folder: Path) -> None:
         if writer == str(os.getpid()) or not (writer.isdecimal() and psutil.pid_exists(int(writer))):
             with contextlib.suppress(OSError):
                 part.unlink()
+
+
+@contextmanager
+def locked(path: Path, *, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Holds a lock file; other processes and other threads that want the same lock wait.
+
+    Args:
+        path: the lock file; it stays when the lock is released.
+        waiting: called several times a second while another holds the lock. An error that it raises ends the waiting.
+
+    Raises:
+        OSError: the lock file cannot be written.
+    """
+    lock = FileLock(path)
+    while True:
+        try:
+            lock.acquire(timeout=_LOCK_POLL)
+            break
+        except Timeout:
+            if waiting is not None:
+                waiting()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def fill_once(
+    folder: Path,
+    fill: Callable[[Path], None],
+    *,
+    resume: bool = False,
+    waiting: Callable[[], None] | None = None,
+) -> bool:
+    """Makes a folder: `fill` writes into an unfinished folder beside it, which is renamed when it is whole.
+
+    A folder that exists is left as it is. One process fills the folder at a time; others wait for it.
+
+    Args:
+        folder: the folder to make.
+        fill: gets the path of the unfinished folder.
+        resume: hand `fill` the content that an interrupted call left, where there is some. By default it gets an empty
+            folder. A full disk leaves nothing in either case.
+        waiting: called several times a second while another process fills the folder.
+
+    Returns:
+        whether this call made the folder.
+
+    Raises:
+        OSError: the disk is full or the place is not writable.
+    """
+    if folder.is_dir():
+        return False
+    partial = folder.with_name(f".{folder.name}{_UNFINISHED}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(_lock_of(partial), waiting=waiting):
+        if folder.is_dir():
+            return False
+        if not resume:
+            shutil.rmtree(partial, ignore_errors=True)
+        try:
+            partial.mkdir(exist_ok=True)
+            fill(partial)
+            partial.replace(folder)
+        except BaseException as error:
+            # While the lock is held: a process that waits for it starts on a clean place.
+            if not resume or isinstance(error, OSError):
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
+    return True
+
+
+def remove_unfinished(parent: Path) -> None:
+    """Removes the unfinished folders in `parent` that killed calls of `fill_once` left; those in use stay."""
+    for partial in parent.glob(f".*{_UNFINISHED}"):
+        with contextlib.suppress(OSError, Timeout), FileLock(_lock_of(partial), timeout=0):
+            shutil.rmtree(partial)
+
+
+def _lock_of(partial: Path) -> Path:
+    return partial.with_suffix(".lock")
+
+
+def size_text(count: float) -> str:
+    """A number of bytes in the largest unit that fits.
+
+    >>> size_text(1_230_000_000), size_text(35_000_000), size_text(16_400)
+    ('1.2 GB', '35 MB', '16 kB')
+    """
+    for unit in ("bytes", "kB", "MB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
