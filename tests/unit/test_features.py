@@ -15,7 +15,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from distrack.audio import SAMPLE_RATE, read_clip
+from distrack.audio import SAMPLE_RATE, decode_clip
 from distrack.distill import DistillConfig
 from distrack.errors import ConfigError
 from distrack.features import FEATURES, LOG_FLOOR, FeatureConfig, Normalisation, build_feature
@@ -188,7 +188,7 @@ def test_a_real_note_lights_up_its_own_pitch_class(real_data: Path) -> None:
     assert len(notes) == 12
     right = 0
     for note in notes:
-        wave = read_clip(real_data / "tinysol/audio" / note["Path"], seconds=3.0)
+        wave = decode_clip(real_data / "tinysol/audio" / note["Path"], seconds=3.0).wave
         lit = build_feature(CHROMA)(torch.from_numpy(wave)[None])[0, 0].sum(1).numpy()
         own = int(note["Pitch ID"]) % 12
         right += int(lit.argmax() == own)

@@ -10,7 +10,7 @@ import torchaudio
 from torch import Tensor
 
 from distrack import datasets
-from distrack.audio import SAMPLE_RATE, level, read_clip
+from distrack.audio import SAMPLE_RATE, level, decode_clip
 from distrack.features import FEATURES, LOG_FLOOR, FeatureConfig, build_feature
 from distrack.inversion import INVERSIONS, at_level_of, inversion_error, invert, shepard_tones, spectrum_of_mel
 
@@ -102,7 +102,7 @@ def test_the_sound_of_the_chroma_of_noise_has_that_within_a_hundredth_on_average
 def test_the_chroma_of_spoken_digits_comes_back_within_a_fortieth_on_average(real_data: Path) -> None:
     paths = sorted((real_data / "fsdd").rglob("*_0.wav"))[::6]
     assert len(paths) == 10
-    speech = torch.from_numpy(np.stack([read_clip(path, seconds=1.0) for path in paths]))
+    speech = torch.from_numpy(np.stack([decode_clip(path, seconds=1.0).wave for path in paths]))
     feature = build_feature(CHROMA)
     images = feature(speech)
     again = feature(invert(images, CHROMA, samples=SAMPLE_RATE))
@@ -179,7 +179,7 @@ def test_frames_of_one_loudness_sound_so_however_many_pitch_classes_there_are() 
 @pytest.mark.real_data
 def test_spoken_digits_come_back_within_1_db(real_data: Path) -> None:
     clips = [clip for clip in datasets.index("FSDD", real_data / "fsdd").clips if clip.split == "test"][::30]
-    speech = torch.from_numpy(np.stack([read_clip(clip.path, seconds=1.0) for clip in clips]))
+    speech = torch.from_numpy(np.stack([decode_clip(clip.path, seconds=1.0).wave for clip in clips]))
     assert len(speech) == 10
     config = FEATURES.choice("logmelspectrogram")
     sound = invert(build_feature(config)(speech), config, samples=SAMPLE_RATE)

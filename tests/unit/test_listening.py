@@ -10,7 +10,7 @@ import soundfile
 import torch
 
 from distrack import jobs, runs
-from distrack.audio import SAMPLE_RATE, Wave, decibels, level, loudness, read_clip
+from distrack.audio import SAMPLE_RATE, Wave, decibels, level, loudness, decode_clip
 from distrack.distill import SyntheticSet
 from distrack.images import class_means, load
 from distrack.inversion import inversion_error, invert
@@ -114,7 +114,7 @@ def test_real_clips_are_what_they_are_said_to_be(heard: Run) -> None:
         assert nearest.distance == near.distances[position]
         assert job.data_path / nearest.clip == clips[near.clips[position]]
         for source in (nearest, drawn):
-            clip = read_clip(job.data_path / source.clip, seconds=job.seconds)
+            clip = decode_clip(job.data_path / source.clip, seconds=job.seconds).wave
             assert source.clip.split("/")[0] == synthetic.classes[source.label]
             assert close(sound(heard, source), level(clip))
         assert drawn.label == synthetic.labels[position]

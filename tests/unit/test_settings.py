@@ -1,4 +1,4 @@
-"""Settings: defaults, environment, `.env`, and what an impossible value gets."""
+"""Settings: defaults, environment variables, `.env`, and values that are not allowed."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ import pytest
 from distrack.errors import ConfigError
 from distrack.settings import PROJECT, Settings, settings
 
-NAMES = ("DISTRACK_RUNS_PATH", "DISTRACK_DATA_PATH", "DISTRACK_DEVICE", "AUDIO_PATH", "IMPULSE_RESPONSE_PATH", "PORT")
+NAMES = [str(field.validation_alias) for field in Settings.model_fields.values()]
 
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*NAMES, "S3_BUCKET"):
+    for name in NAMES:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -22,25 +22,25 @@ def read(tmp_path: Path, text: str) -> Settings:
     return Settings(_env_file=file)
 
 
-def test_defaults_stand_beside_the_project(tmp_path: Path) -> None:
-    found = read(tmp_path, "")
-    assert (found.runs_path, found.data_path) == (PROJECT / "runs", PROJECT / "data")
-    assert (found.port, found.device, found.audio_path, found.s3_bucket) == (8501, "auto", None, None)
-    assert found.cache_path == PROJECT / "data" / "cache"
+def test_the_default_folders_are_in_the_project(tmp_path: Path) -> None:
+    values = read(tmp_path, "")
+    assert (values.runs_path, values.data_path) == (PROJECT / "runs", PROJECT / "data")
+    assert (values.port, values.device, values.audio_path, values.s3_bucket) == (8501, "auto", None, None)
+    assert values.cache_path == PROJECT / "data" / "cache"
 
 
 def test_env_file_values_are_used(tmp_path: Path) -> None:
-    found = read(tmp_path, "PORT=9000\nDISTRACK_DATA_PATH=/somewhere\nAUDIO_PATH=musicnet/train_data\nUNRELATED=1\n")
-    assert found.port == 9000
-    assert found.cache_path == Path("/somewhere/cache")
-    assert found.audio_path == Path("musicnet/train_data")
+    values = read(tmp_path, "PORT=9000\nDISTRACK_DATA_PATH=/somewhere\nAUDIO_PATH=musicnet/train_data\nUNRELATED=1\n")
+    assert values.port == 9000
+    assert values.cache_path == Path("/somewhere/cache")
+    assert values.audio_path == Path("musicnet/train_data")
 
 
 def test_a_home_folder_in_the_env_file_is_the_home_folder(tmp_path: Path) -> None:
     assert read(tmp_path, "DISTRACK_RUNS_PATH=~/runs\n").runs_path == Path.home() / "runs"
 
 
-def test_the_environment_goes_before_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_overrides_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "9001")
     assert read(tmp_path, "PORT=9000\n").port == 9001
 
@@ -51,7 +51,7 @@ def test_the_example_file_changes_nothing(tmp_path: Path) -> None:
 
 def test_the_example_file_lists_every_name() -> None:
     text = (PROJECT / ".env.example").read_text()
-    assert {line.split("=")[0] for line in text.splitlines() if "=" in line} == {*NAMES, "S3_BUCKET", "DISTRACK_MIRROR"}
+    assert {line.split("=")[0] for line in text.splitlines() if "=" in line} == set(NAMES)
 
 
 @pytest.mark.parametrize("port", ["http", "0", "65536", "-1"])

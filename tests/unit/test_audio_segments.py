@@ -1,6 +1,6 @@
-"""A segment of a recording: any rate, mono or stereo, from anywhere in it, as it is."""
+"""A segment of a recording: at any rate, mono or stereo, from any place in it."""
 
-import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from distrack.audio import read_segment
 from distrack.errors import AudioError
 
-RATES = [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 192_000]
+# Ratios that are whole, simple, and not; downwards and upwards.
+RATES = [(8_000, 8_000), (8_000, 44_100), (11_025, 16_000), (44_100, 48_000), (48_000, 16_000), (192_000, 11_025)]
 
 
 def sweep(rate: int, *, seconds: float = 2.0, start: float = 0.0) -> NDArray[np.float64]:
@@ -21,8 +22,7 @@ def sweep(rate: int, *, seconds: float = 2.0, start: float = 0.0) -> NDArray[np.
     return np.stack([left, left / 4], axis=1)
 
 
-@pytest.mark.parametrize("ending", ["wav", "flac"])
-@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize(("rate", "ending"), [(11_025, "wav"), (44_100, "flac"), (192_000, "wav")])
 def test_a_segment_is_what_the_file_holds_there(rate: int, ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"sweep.{ending}"
     soundfile.write(path, sweep(rate), rate, subtype="PCM_24")
@@ -36,8 +36,7 @@ def test_a_segment_is_what_the_file_holds_there(rate: int, ending: str, tmp_path
     assert whole.wave.shape == (2, 2 * rate)
 
 
-@pytest.mark.parametrize("to", RATES)
-@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize(("rate", "to"), RATES)
 def test_another_rate_gives_the_same_sound_at_the_same_time(rate: int, to: int, tmp_path: Path) -> None:
     path = tmp_path / "sweep.wav"
     soundfile.write(path, sweep(rate), rate, subtype="FLOAT")
@@ -65,14 +64,14 @@ def test_a_segment_ends_with_its_file_and_is_not_padded(tmp_path: Path) -> None:
 
 def test_one_sample_is_a_segment(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "s.wav", sweep(16_000), 16_000, subtype="FLOAT")
-    with pytest.raises(AudioError, match="silent: nothing but one constant"):
+    with pytest.raises(AudioError, match="Silent: one constant value"):
         read_segment(tmp_path / "s.wav", start=1, seconds=1e-6)
     assert read_segment(tmp_path / "s.wav", start=1, seconds=2 / 16_000).wave.shape == (2, 2)
 
 
 def test_less_than_a_sample_of_the_new_rate_is_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "s.wav", sweep(192_000), 192_000, subtype="FLOAT")
-    with pytest.raises(AudioError, match=r"empty: .* less than one sample at 8000 Hz"):
+    with pytest.raises(AudioError, match=r"No audio: .* less than one sample at 8000 Hz"):
         read_segment(tmp_path / "s.wav", start=2 - 2 / 192_000, seconds=1, sample_rate=8_000)
 
 
@@ -89,36 +88,39 @@ def test_more_than_two_channels_become_one(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_segment(tmp_path / "six.wav").wave[0], six.mean(axis=1), atol=1e-6)
 
 
-def test_a_segment_of_an_hour_is_read_without_the_hour(tmp_path: Path) -> None:
-    path = tmp_path / "hour.flac"
-    with soundfile.SoundFile(path, "w", 8_000, 1, "PCM_16", format="FLAC") as file:
-        for minute in range(60):
-            file.write(np.sin(np.arange(60 * 8_000) * (0.1 + minute / 100)))
-    before = time.monotonic()
-    segment = read_segment(path, start=3_000, seconds=1)
-    assert time.monotonic() - before < 0.5
-    assert segment.file_seconds == 3_600
-    np.testing.assert_allclose(segment.wave[0], np.sin(np.arange(8_000) * 0.6), atol=1e-3)
-    with pytest.raises(AudioError, match=r"3600 s from 0 s to its end: .* say how many"):
+def test_a_segment_of_a_long_file_is_read_without_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "quarter of an hour.flac"
+    with soundfile.SoundFile(path, "w", 1_000, 1, "PCM_16", format="FLAC") as file:
+        for minute in range(15):
+            file.write(np.sin(np.arange(60_000) * (0.1 + minute / 100)))
+    tracemalloc.start()
+    try:
+        segment = read_segment(path, start=600, seconds=1)
+        assert tracemalloc.get_traced_memory()[1] < 200_000
+    finally:
+        tracemalloc.stop()
+    assert segment.file_seconds == 900
+    np.testing.assert_allclose(segment.wave[0], np.sin(np.arange(1_000) * 0.2), atol=1e-3)
+    with pytest.raises(AudioError, match="Too long: 900 s from 0 s to its end"):
         read_segment(path)
 
 
 @pytest.mark.parametrize(
-    ("start", "seconds", "said"),
+    ("start", "seconds", "reason"),
     [
         (-1.0, 1.0, "cannot start at -1"),
         (float("nan"), 1.0, "cannot start at nan"),
-        (2.0, 1.0, "cannot start at 2 s: the file ends at 2.000 s"),
+        (2.0, 1.0, "cannot start at 2 s. The file ends at 2.000 s"),
         (1e300, 1.0, "cannot start at"),
-        (0.0, 0.0, "longer than 0"),
-        (0.0, -1.0, "longer than 0"),
-        (0.0, float("nan"), "longer than 0"),
+        (0.0, 0.0, "more than 0"),
+        (0.0, -1.0, "more than 0"),
+        (0.0, float("nan"), "more than 0"),
         (0.0, 1e9, "at most 600 s"),
     ],
 )
-def test_a_segment_that_cannot_be_is_refused(start: float, seconds: float, said: str, tmp_path: Path) -> None:
+def test_a_segment_that_cannot_be_is_refused(start: float, seconds: float, reason: str, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "sweep.wav", sweep(16_000), 16_000)
-    with pytest.raises(AudioError, match=said):
+    with pytest.raises(AudioError, match=reason):
         read_segment(tmp_path / "sweep.wav", start=start, seconds=seconds)
 
 
@@ -128,8 +130,8 @@ def test_bad_audio_is_refused(tmp_path: Path) -> None:
     soundfile.write(nan, np.where(np.arange(8_000) == 7_000, np.nan, sweep(8_000)[:8_000, 0]), 8_000, subtype="FLOAT")
     soundfile.write(empty, np.zeros(0), 8_000)
     text.write_text("no audio")
-    for path, said in ((silent, "silent"), (nan, "not numbers"), (empty, "empty"), (text, "unreadable")):
-        with pytest.raises(AudioError, match=said):
+    for path, reason in ((silent, "Silent"), (nan, "not numbers"), (empty, "No audio"), (text, "Cannot be read")):
+        with pytest.raises(AudioError, match=reason):
             read_segment(path, seconds=0.9)
     assert read_segment(silent, start=1, seconds=1).wave.any()
     assert read_segment(nan, seconds=0.5).wave.any()
