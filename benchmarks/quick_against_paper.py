@@ -24,7 +24,7 @@ compute_fast("benchmarks.quick_against_paper")
 import torch
 
 from distrack import datasets
-from distrack.datasets.contract import Split
+from distrack.datasets.clips import Split
 from distrack.device import choose_device
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.evaluate import Measurement, evaluate

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +15,13 @@ from torch.nn.functional import one_hot
 
 from distrack import datasets
 from distrack.datasets import Prepared
-from distrack.datasets.cache import fill_once, reserve, write_rows
-from distrack.datasets.contract import Progress, Split
-from distrack.errors import DatasetError
+from distrack.datasets.arrays import reserve, write_rows
+from distrack.datasets.cache import fill_cache
+from distrack.datasets.clips import Split
+from distrack.datasets.disk import writing_below
 from distrack.features import FEATURES, FeatureConfig, Normalisation, build_feature
-from distrack.progress import DetailedProgress
+from distrack.files import write_atomically
+from distrack.progress import DetailedProgress, Progress
 from distrack.settings import settings
 
 log = logging.getLogger(__name__)
@@ -163,7 +164,7 @@ def real_images(
     """
     digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
     folder = prepared.folder / f"{config.name}-{digest}"
-    fill_once(folder, lambda partial: _compute(prepared, config, partial, progress))
+    fill_cache(folder, lambda unfinished: _compute(prepared, config, unfinished, progress))
     images = np.load(folder / "images.npy", mmap_mode="r")
     sides: tuple[Split, ...] = ("train", "validation", "test")
     rows = {side: prepared.split_rows(side) for side in sides}
@@ -205,10 +206,10 @@ def class_means(batches: Iterable[tuple[Tensor, Tensor]], classes: int) -> Tenso
     return (sums / counts.clamp_min(1)[:, None]).view(classes, *values.shape[1:])
 
 
-def _compute(prepared: Prepared, config: FeatureConfig, partial: Path, progress: Progress | None) -> None:
+def _compute(prepared: Prepared, config: FeatureConfig, unfinished: Path, progress: Progress | None) -> None:
     feature = build_feature(config)
     count, samples = prepared.waveforms.shape
-    path = partial / "images.npy"
+    path = unfinished / "images.npy"
     reserve(path, (count, 1, *config.shape(samples)), np.float32)
     for start in range(0, count, _BATCH):
         rows = slice(start, min(start + _BATCH, count))
@@ -231,10 +232,6 @@ def _normalisation(folder: Path, train: NDArray[np.int64], *, per_band: bool) ->
         for start in range(0, len(train), _BATCH)
     )
     normalisation = Normalisation.of(batches, per_band=per_band)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(normalisation.model_dump_json())
-        part.replace(path)
-    except OSError as error:
-        raise DatasetError(f"cannot write the cache at {folder}: {error.strerror or error}. Make room there") from None
+    with writing_below(folder):
+        write_atomically(path, normalisation.model_dump_json())
     return normalisation

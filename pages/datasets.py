@@ -6,6 +6,7 @@ import streamlit as st
 
 from distrack.datasets import DATASETS, Dataset, home, look
 from distrack.errors import ConfigError
+from distrack.files import size_text
 from distrack.jobs.preparation import place, preparation_report
 from distrack.settings import user_path
 from distrack.ui.datasets import explore, prepare
@@ -28,7 +29,7 @@ def _card(dataset: Dataset) -> None:
     st.markdown(
         f"{dataset.task[:1].upper()}{dataset.task[1:]}" + (f" · {dataset.stands_for}" * bool(dataset.stands_for))
     )
-    facts = [f"{dataset.clips:,} clips"] * bool(dataset.clips) + [prepare.size(dataset.size)] * bool(dataset.size)
+    facts = [f"{dataset.clips:,} clips"] * bool(dataset.clips) + [size_text(dataset.size)] * bool(dataset.size)
     st.caption(" · ".join([*facts, f"{dataset.seconds:g} s each", dataset.licence]))
     st.page_link(
         "pages/datasets.py", label="Open", icon=":material/folder_open:", query_params={"dataset": dataset.name}

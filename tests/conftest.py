@@ -17,7 +17,7 @@ from xdist.scheduler import LoadScopeScheduling
 from distrack import runs
 from distrack.audio import SAMPLE_RATE, Wave
 from distrack.datasets import Prepared, index, prepare
-from distrack.datasets.contract import Split
+from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller
 from distrack.images import RealImages, real_images
 from distrack.jobs.distillation import DistillJob

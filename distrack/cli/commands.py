@@ -199,17 +199,12 @@ def compare(
     run_ids: tuple[str, ...], to: Path | None, evaluator: str | None, network: str | None, runs_path: Path | None
 ) -> None:
     """Compares runs in a table here, or in a file; a run that cannot be used is named, and the others are shown."""
-    from distrack import runs
+    from distrack import export, runs
     from distrack.cli.job_commands import runs_path_or_default
-    from distrack.export.comparison import read
-    from distrack.export.config import CompareConfig
-    from distrack.export.formats import content
-    from distrack.files import write_atomically
-    from distrack.validation import from_preset
+    from distrack.export.comparison import table
 
-    config = from_preset(CompareConfig, {"to": to, "evaluator": evaluator, "network": network})
     place = runs_path_or_default(runs_path)
-    entries, unusable = read(runs.find(place, run_id) for run_id in dict.fromkeys(run_ids))
+    entries, unusable = table([runs.find(place, run_id) for run_id in dict.fromkeys(run_ids)])
     for left_out in unusable:
         click.echo(f"left out {left_out.run.id}: {left_out.reason}", err=True)
     if not entries:
@@ -217,9 +212,9 @@ def compare(
     if to is None:
         _show_comparison(entries)
         return
-    file = content(entries, to.suffix.lower(), evaluator=config.evaluator, network=config.network)
+    content = export.content(entries, to.suffix.lower(), evaluator=evaluator, network=network)
     try:
-        write_atomically(to.expanduser(), file)
+        to.expanduser().write_bytes(content)
     except OSError as error:
         raise ConfigError(f"cannot write {to}: {error.strerror or error}") from None
     click.echo(f"{to}: {len(entries)} {'run' if len(entries) == 1 else 'runs'}")
@@ -279,12 +274,9 @@ def export(
     from distrack import runs
     from distrack.cli.job_commands import runs_path_or_default
     from distrack.export import bundle
-    from distrack.export.config import ExportConfig
-    from distrack.validation import from_preset
 
-    options = {"to": to, "of_class": of_class, "track": track, "format": audio_format, "overwrite": overwrite}
-    config = from_preset(ExportConfig, options)
-    count = bundle.export(runs.find(runs_path_or_default(runs_path), run_id), config)
+    run = runs.find(runs_path_or_default(runs_path), run_id)
+    count = bundle.export(run, to, of_class=of_class, track=track, audio=audio_format, overwrite=overwrite)
     click.echo(f"{to}: {count} {'track' if count == 1 else 'tracks'}")
 
 

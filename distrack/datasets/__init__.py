@@ -1,8 +1,9 @@
-"""Datasets: the contract, one file a dataset below `corpora`, and the cache of their waveforms."""
+"""Datasets: their contract, one file each below `corpora`, and the cache of their waveforms."""
 
 from distrack.datasets import corpora
 from distrack.datasets.cache import Prepared, fingerprint, prepare, prepared
-from distrack.datasets.contract import DATASETS, Clip, Dataset, Index, Skipped
+from distrack.datasets.clips import Clip, Index, Skipped, Split
+from distrack.datasets.contract import DATASETS, Dataset
 from distrack.datasets.library import fetch, home, index, look
 from distrack.registry import discover
 
@@ -15,6 +16,7 @@ __all__ = [
     "Index",
     "Prepared",
     "Skipped",
+    "Split",
     "fetch",
     "fingerprint",
     "home",

@@ -1,52 +1,47 @@
-"""Datasets fetched from where their authors put them: resumed, checked, and there only when whole."""
+"""Datasets downloaded from where their authors publish them: resumed, checked, and visible only when they are whole.
+
+Download libraries such as pooch start a broken download over, and unpack without limits. So the few lines that continue
+a file where its last attempt ended are here.
+"""
 
 import hashlib
-import json
 import logging
-import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from filelock import FileLock, Timeout
-
-from distrack.datasets.archive import member_path, refuse_place, size_text, unpack
+from distrack.datasets.archive import unpack
+from distrack.datasets.disk import require_room, writing_below
+from distrack.datasets.untrusted import member_path
 from distrack.errors import DatasetError
+from distrack.files import fill_once, locked, size_text
+from distrack.progress import DetailedProgress, Progress
 
 log = logging.getLogger(__name__)
 
-# Seconds before each new attempt, while nothing arrives in between.
+# Seconds before each further attempt. One that brought enough bytes is followed by as many again.
 _PAUSES: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
+_ENOUGH = 64 * 1024
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 30.0
-_TELL_SECONDS = 0.1
+_REPORT_SECONDS = 0.1
 _CHUNK = 256 * 1024
-# So much more is there after an attempt that counts as none that failed.
-_WORTH_IT = 64 * 1024
-# Left free on the disk, for others.
-_RESERVE = 50_000_000
 _BUSY = frozenset({408, 429, 502, 503, 504})
-_ADVICE = {
-    401: "it asks for an account: get it by hand and pass --data-path with the folder that holds it",
-    403: "it does not hand it out to everyone: get it by hand and pass --data-path with the folder that holds it",
-    404: "it is no longer there: look for it on the dataset's home page and pass --data-path with the folder",
-    410: "it is no longer there: look for it on the dataset's home page and pass --data-path with the folder",
-}
 
 
 class Remote(NamedTuple):
-    """A file that is part of a dataset, where its authors put it.
+    """A file of a dataset, as its authors publish it.
 
     Attributes:
-        url: http or https; the last part of its path is the file's name.
-        checksum: as published, "md5:..." or "sha256:..."; None where there is none.
+        url: an http or https address; the last part of its path is the file's name.
+        checksum: as published, "md5:..." or "sha256:..."; None where none is published.
         size: in bytes, where it is known.
-        unpacked: bytes at most when unpacked; by default 20 times the archive, but at least 1 GB.
-        archive: whether it is to be unpacked; else it is kept as it is.
-        path: the folder below the dataset's that it goes into.
+        unpacked: largest size of the content; by default 20 times the archive, but at least 1 GB.
+        archive: whether the file is unpacked; otherwise it is copied.
+        path: the folder below the dataset's folder that the file belongs into.
     """
 
     url: str
@@ -58,384 +53,218 @@ class Remote(NamedTuple):
 
 
 def download(
-    remotes: Sequence[Remote],
-    root: Path,
-    *,
-    downloads: Path,
-    progress: Callable[[str, int, int], None] | None = None,
+    remotes: Sequence[Remote], root: Path, *, downloads: Path, progress: DetailedProgress | None = None
 ) -> None:
-    """Fetches the files of a dataset and unpacks them into `root`, where nothing is to be seen before all is there.
+    """Downloads the files of a dataset and unpacks them into a folder that appears when it is whole.
 
-    A call that was interrupted, however it ended, goes on where it was. Of two processes that want the same, one waits.
+    An interrupted call, however it ended, is continued by the next. Of two processes that want the same, one waits.
 
     Args:
         remotes: the files.
         root: the folder to make.
-        downloads: where the files are kept until they are unpacked.
-        progress: told "downloading" or "unpacking", the bytes done and how many there are. What it raises stops it.
+        downloads: the folder that holds the files until they are unpacked.
+        progress: gets bytes done, bytes in all, and "downloading" or "unpacking". What it raises ends the call.
 
     Raises:
-        DatasetError: `root` is there already, or a file cannot be fetched or unpacked.
+        DatasetError: `root` exists, or a file cannot be downloaded or unpacked.
     """
     if root.exists() or root.is_symlink():
-        raise DatasetError(f"{root} is there already: use it, or remove it first to download it anew")
-    tell = progress or (lambda *_: None)
+        raise DatasetError(f"{root} exists. Use it, or remove it to download it again")
+    report = progress or (lambda *_: None)
+    files: list[Path] = []
+
+    def fill(unfinished: Path) -> None:
+        files.extend(_fetch_all(remotes, root, downloads, report))
+        _unpack_all(remotes, files, unfinished, report)
+
+    with writing_below(root.parent):
+        fill_once(root, fill, waiting=lambda: report(0, sum(remote.size or 0 for remote in remotes), "downloading"))
+    for file in files:
+        shutil.rmtree(file.parent, ignore_errors=True)
+
+
+def _fetch_all(remotes: Sequence[Remote], root: Path, downloads: Path, report: DetailedProgress) -> list[Path]:
+    downloads.mkdir(parents=True, exist_ok=True)
     sizes = [remote.size or 0 for remote in remotes]
-    partial = root.with_name(root.name + ".partial")
-    with _locked(root.with_name(root.name + ".lock"), lambda: tell("downloading", 0, sum(sizes))):
-        if root.is_dir():
-            return
-        try:
-            shutil.rmtree(partial, ignore_errors=True)
-            downloads.mkdir(parents=True, exist_ok=True)
-            # What is unpacked takes at least as much as what it was packed into.
-            lacking = sum(max(0, size - _there(remote, downloads)) for remote, size in zip(remotes, sizes, strict=True))
-            same_disk = downloads.stat().st_dev == root.parent.stat().st_dev
-            _need(root.parent, sum(sizes) + (lacking if same_disk else 0))
-            files = []
-            for place, remote in enumerate(remotes):
-                before = sum(sizes[:place])
+    # What is unpacked takes at least as much as the archive.
+    places = [_place(remote, downloads) for remote in remotes]
+    missing = sum(max(0, size - _size(file) - _size(_part_of(file))) for size, file in zip(sizes, places, strict=True))
+    same_disk = downloads.stat().st_dev == root.parent.stat().st_dev
+    require_room(root.parent, sum(sizes) + missing * same_disk)
+    files = []
+    for position, remote in enumerate(remotes):
 
-                def fetching(done: int, total: int, *, before: int = before, place: int = place) -> None:
-                    sizes[place] = total
-                    tell("downloading", before + done, sum(sizes))
+        def fetching(done: int, total: int, *, position: int = position) -> None:
+            sizes[position] = total
+            report(sum(sizes[:position]) + done, sum(sizes), "downloading")
 
-                files.append(fetch(remote, downloads, progress=fetching))
-            _unpack_all(remotes, files, partial, tell)
-            partial.replace(root)
-        except OSError as error:
-            refuse_place(root.parent, error)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-        for file in files:
-            _forget(file)
+        files.append(fetch(remote, downloads, progress=fetching))
+    return files
 
 
-def _unpack_all(
-    remotes: Sequence[Remote], files: Sequence[Path], partial: Path, tell: Callable[[str, int, int], None]
-) -> None:
-    partial.mkdir()
+def _unpack_all(remotes: Sequence[Remote], files: Sequence[Path], unfinished: Path, report: DetailedProgress) -> None:
     sizes = [file.stat().st_size for file in files]
-    for place, (remote, file) in enumerate(zip(remotes, files, strict=True)):
-        into = partial / member_path(remote.url, remote.path) if remote.path else partial
+    for position, (remote, file) in enumerate(zip(remotes, files, strict=True)):
+        into = unfinished / member_path(remote.url, remote.path) if remote.path else unfinished
         into.mkdir(parents=True, exist_ok=True)
         if not remote.archive:
             shutil.copyfile(file, into / file.name)
             continue
 
-        def unpacking(done: int, _total: int, *, before: int = sum(sizes[:place])) -> None:
-            tell("unpacking", before + done, sum(sizes))
+        def unpacking(done: int, _total: int, *, before: int = sum(sizes[:position])) -> None:
+            report(before + done, sum(sizes), "unpacking")
 
-        most = remote.unpacked or max(20 * sizes[place], 1_000_000_000)
+        most_bytes = remote.unpacked or max(20 * sizes[position], 1_000_000_000)
         try:
-            unpack(file, into, most_bytes=most, progress=unpacking)
+            unpack(file, into, most_bytes=most_bytes, progress=unpacking)
         except DatasetError:
             if remote.checksum is None:
-                # It may be an error page in place of the file, and would be taken for the file again.
-                _forget(file)
+                file.unlink()  # it may be an error page instead of the archive, and would be used again
             raise
-    tell("unpacking", sum(sizes), sum(sizes))
+    report(sum(sizes), sum(sizes), "unpacking")
 
 
-def fetch(remote: Remote, folder: Path, *, progress: Callable[[int, int], None] | None = None) -> Path:
-    """Downloads one file below `folder`, on from where an earlier call was interrupted; instant where it is there.
+def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> Path:
+    """Downloads one file, from where an earlier call was interrupted; returns at once where the file is there.
+
+    A file without a checksum starts over: nothing could tell whether its parts belong together.
 
     Args:
         remote: the file.
-        folder: where it is kept: one folder for many files.
-        progress: told the bytes there and how many there are. What it raises stops the download, to be gone on with.
+        folder: the folder of all downloads; the file gets a folder of its own there.
+        progress: gets the bytes on disk and in all. What it raises ends the call.
 
     Returns:
-        its path, in a folder of its own.
+        the path of the file.
 
     Raises:
-        DatasetError: it cannot be reached or is not there, its checksum is wrong, or the disk is full.
+        DatasetError: the server cannot be reached or does not have the file, the checksum is wrong, or the disk is
+            full.
     """
-    address = urlsplit(remote.url)
-    if address.scheme not in ("http", "https") or not address.hostname:
-        raise DatasetError(f"cannot download {remote.url}: only http:// and https:// addresses are downloaded")
-    key = _key(remote)
-    name = member_path(remote.url, unquote(address.path.rpartition("/")[2]) or "file").name
-    part = _Part(remote, folder / f"{key}.part", progress)
-    try:
-        with _locked(folder / f"{key}.lock", part.tell):
-            return _retrieve(remote, folder / key, name, part)
-    except OSError as error:
-        refuse_place(folder, error)
+    file = _place(remote, folder)
+    part = _part_of(file)
 
+    def report(total: int = 0) -> None:
+        done, total = _size(part), total or remote.size or 0
+        require_room(folder, max(0, total - done))
+        if progress is not None:
+            progress(done, max(total, done))
 
-def _retrieve(remote: Remote, own: Path, name: str, part: "_Part") -> Path:
-    import pooch
-
-    pooch.get_logger().setLevel(logging.WARNING)
-    own.mkdir(parents=True, exist_ok=True)
-    for left in own.iterdir():
-        if left.name != name:  # a temporary file of a process that was killed
-            left.unlink()
-    there = (own / name).exists()
-    try:
-        file = Path(pooch.retrieve(remote.url, remote.checksum, fname=name, path=own, downloader=part))
-    except ValueError as error:
-        if not part.whole:
-            raise
-        part.remove()
-        found = str(error).partition("but got ")[2].partition(".")[0] or "another"
-        raise DatasetError(
-            f"{remote.url} is not what its authors published: its checksum is {found}, expected {remote.checksum}. "
-            f"What was downloaded is removed. Try again; if it stays so, the file was changed or is not to be trusted"
-        ) from None
-    part.remove()
-    if remote.checksum is None and not there:
-        log.info("no checksum is published for %s; what came has sha256:%s", remote.url, pooch.file_hash(file))
+    with writing_below(folder):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with locked(file.parent.with_suffix(".lock"), waiting=report):
+            if not file.exists() or _checksum(file, remote) != remote.checksum:
+                _download(remote, part, report)
+                part.replace(file)
     return file
 
 
-def _key(remote: Remote) -> str:
-    return hashlib.sha256(remote.url.encode()).hexdigest()[:24]
+def _place(remote: Remote, folder: Path) -> Path:
+    """The path of a downloaded file. A file of another checksum has another path, so its parts are never mixed in."""
+    address = urlsplit(remote.url)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise DatasetError(f"Cannot download {remote.url}. Only http:// and https:// addresses are supported")
+    key = hashlib.sha256(f"{remote.url} {remote.checksum}".encode()).hexdigest()[:24]
+    return folder / key / member_path(remote.url, unquote(address.path.rpartition("/")[2]) or "file").name
 
 
-def _there(remote: Remote, folder: Path) -> int:
-    """Bytes of a file that were fetched by earlier calls."""
-    files = [folder / f"{_key(remote)}.part", *(folder / _key(remote)).glob("*")]
-    return max(file.stat().st_size if file.exists() else 0 for file in files)
+def _part_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}.part")
 
 
-def _forget(file: Path) -> None:
-    """Removes a fetched file and the folder of its own."""
-    shutil.rmtree(file.parent, ignore_errors=True)
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
-def _need(folder: Path, size: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < size + _RESERVE:
-        raise DatasetError(
-            f"{size_text(size + _RESERVE)} are needed at {folder} and {size_text(free)} are free: "
-            f"make room there, or set DISTRACK_DATA_PATH to another place"
-        )
+def _checksum(file: Path, remote: Remote) -> str | None:
+    """The checksum of a file, written as that of the remote; None where that has none."""
+    if remote.checksum is None:
+        return None
+    algorithm = remote.checksum.partition(":")[0]
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, partial(hashlib.new, algorithm, usedforsecurity=False))
+    return f"{algorithm}:{digest.hexdigest()}"
 
 
-@contextmanager
-def _locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        refuse_place(path.parent, error)
-    lock = FileLock(path)
-    while True:
-        try:
-            lock.acquire(timeout=0.2)
-            break
-        except Timeout:
-            waiting()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-class _BrokeOffError(Exception):
-    """An attempt that failed in a way that another may not."""
-
-
-class _Part:
-    """A file that is on its way; pooch's downloader.
-
-    Beside it lies what the server said of it: whether what comes next belongs to the same file is asked of the server.
-
-    Attributes:
-        whole: whether all of it was handed on.
-    """
-
-    def __init__(self, remote: Remote, path: Path, progress: Callable[[int, int], None] | None) -> None:
-        self.remote, self.path, self.progress = remote, path, progress
-        self.said_path = path.with_suffix(".json")
-        self.whole = False
-        self._answered = False
-        self._told = 0.0
-
-    def __call__(self, _url: str, output_file: str, _pooch: object, *, check_only: bool | None = None) -> None:
-        """Downloads all there is, in as many attempts as bring it forward."""
-        del check_only
-        if self.remote.size is not None:
-            _need(self.path.parent, self.remote.size - self.size())
-        worth_it, failures = self.size(), 0
-        while True:
-            try:
-                self._attempt()
-                break
-            except _BrokeOffError as error:
-                if self.size() >= worth_it + _WORTH_IT:
-                    worth_it, failures = self.size(), 0
-                if failures == len(_PAUSES):
-                    raise DatasetError(
-                        f"the download of {self.remote.url} breaks off again and again ({error}), "
-                        f"{size_text(self.size())} are there. Try again later: it goes on from there"
-                    ) from None
-                log.info("%s: %s, trying again", self.remote.url, error)
-                self._pause(_PAUSES[failures])
-                failures += 1
-        output = Path(output_file)
-        output.unlink(missing_ok=True)
-        try:
-            output.hardlink_to(self.path)  # so that it is not lost where the process is killed while pooch checks it
-        except OSError:
-            self.path.replace(output)
-        self.whole = True
-
-    def size(self) -> int:
-        """Bytes there."""
-        return self.path.stat().st_size if self.path.exists() else 0
-
-    def remove(self) -> None:
-        """Starts over."""
-        self.path.unlink(missing_ok=True)
-        self.said_path.unlink(missing_ok=True)
-
-    def said(self) -> dict[str, Any]:
-        """What the server said: its `validator` (an ETag or a date) and the `total` in bytes."""
-        try:
-            said = json.loads(self.said_path.read_text())
-        except (OSError, ValueError):
-            return {}
-        return said if isinstance(said, dict) else {}
-
-    def tell(self) -> None:
-        """How far it is."""
-        self._tell(self.size(), self.said().get("total"))
-
-    def _tell(self, done: int, total: int | None) -> None:
-        self._told = time.monotonic()
-        if total is None:
-            _need(self.path.parent, 0)
-        if self.progress is not None:
-            self.progress(done, max(total or self.remote.size or 0, done))
-
-    def _pause(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        self.tell()
-        while (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, 0.2))
-            self.tell()
-
-    def _attempt(self) -> None:
-        import requests
-
-        said = self.said()
-        validator = said.get("validator")
-        if not (validator or (self.remote.checksum and said)):
-            self.remove()  # nothing could tell whether what comes next belongs to it
-        start = self.size()
-        headers = {"Accept-Encoding": "identity", "User-Agent": "distrack"}
-        if start:
-            headers["Range"] = f"bytes={start}-"
-            if validator:
-                headers["If-Range"] = validator
-        try:
-            response = requests.get(
-                self.remote.url, headers=headers, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS)
-            )
-        except requests.exceptions.SSLError as error:
-            raise DatasetError(
-                f"cannot download {self.remote.url}: the server cannot show that it is who it claims to be "
-                f"({_innermost(error)}). Check the date of this machine and the network it is in"
-            ) from None
-        except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
-            if self._answered:
-                raise _BrokeOffError(_innermost(error)) from None
-            raise DatasetError(
-                f"cannot download {self.remote.url}: {urlsplit(self.remote.url).hostname} cannot be reached "
-                f"({_innermost(error)}). Check the network and try again"
-            ) from None
-        except requests.exceptions.RequestException as error:
-            raise DatasetError(
-                f"cannot download {self.remote.url}: {_innermost(error)}. "
-                f"Get it by hand and pass --data-path with the folder that holds it"
-            ) from None
-        self._answered = True
-        with response:
-            self._take(response, start, said)
-
-    def _take(self, response: Any, start: int, said: dict[str, Any]) -> None:
-        status, headers = response.status_code, response.headers
-        length = _whole_number(headers.get("Content-Length"))
-        ranged = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", headers.get("Content-Range", "").strip())
-        total = _whole_number(ranged[2]) if ranged else None
-        if status == 416 and start:
-            if total == start == (said.get("total") or start):
-                self._tell(start, total)
-                return
-            self.remove()
-            raise _BrokeOffError("the file has changed")
-        if status == 206 and start:
-            mine, expected = said.get("validator"), said.get("total")
-            theirs = headers.get("ETag" if mine and mine.startswith('"') else "Last-Modified")
-            total = expected if total is None else total
-            other = (mine and theirs and mine != theirs) or (expected is not None and expected != total)
-            if not ranged or _whole_number(ranged[1]) != start or other:
-                self.remove()
-                raise _BrokeOffError("the file has changed")
-        elif status == 200:
-            start, total = 0, length
-        elif status in _BUSY:
-            raise _BrokeOffError(f"the server answers {status}, {response.reason}")
-        else:
-            advice = _ADVICE.get(status, "try again later, or get it by hand and pass --data-path with the folder")
-            raise DatasetError(
-                f"cannot download {self.remote.url}: the server answers {status} ({response.reason}), {advice}"
-            )
-        if start == 0:
-            self._begin(headers, total)
-        if total is not None:
-            _need(self.path.parent, total - start)
-        self._write(response, start, total)
-
-    def _begin(self, headers: Any, total: int | None) -> None:
-        tag = headers.get("ETag")
-        # A weak tag does not say that two files are the same byte for byte.
-        validator = tag if tag and not tag.startswith("W/") else headers.get("Last-Modified")
-        # In this order: a process killed in between finds nothing to go on with.
-        self.path.write_bytes(b"")
-        self.said_path.write_text(json.dumps({"validator": validator, "total": total}))
-
-    def _write(self, response: Any, start: int, total: int | None) -> None:
-        import urllib3.exceptions
-
-        done = start
-        self._tell(done, total)
-        with self.path.open("ab", buffering=0) as file:
-            while True:
-                try:
-                    # As it was sent: an archive that a server calls compressed content stays an archive.
-                    data = response.raw.read1(_CHUNK, decode_content=False)
-                except urllib3.exceptions.HTTPError as error:
-                    raise _BrokeOffError(_innermost(error)) from None
-                if not data:
-                    break
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[file.write(rest) :]
-                done += len(data)
-                if time.monotonic() - self._told >= _TELL_SECONDS:
-                    self._tell(done, total)
-        if total is not None and done != total:
-            if done > total:
-                self.remove()
-            raise _BrokeOffError(f"{done} bytes came of {total}")
-        self._tell(done, total)
-
-
-def _whole_number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() else None
-
-
-def _innermost(error: BaseException) -> str:
-    """What went wrong in the end, in one line, without the errors that it was wrapped into."""
-    from http.client import HTTPException
-
+def _download(remote: Remote, part: Path, report: Callable[..., None]) -> None:
+    """Completes a part in as many attempts as bring it forward, and checks it."""
+    from requests.exceptions import ConnectionError as NoConnectionError
+    from requests.exceptions import RequestException, Timeout
     from urllib3.exceptions import HTTPError
 
-    seen = error
-    while isinstance(inner := seen.__cause__ or seen.__context__, (OSError, HTTPError, HTTPException)):
-        seen = inner
-    text = getattr(seen, "strerror", None) or str(seen) or type(seen).__name__
-    return str(text).splitlines()[0]
+    report()
+    most, failures, answered = _size(part), 0, False
+    while True:
+        try:
+            _attempt(remote, part, report)
+            break
+        except (RequestException, HTTPError) as error:
+            response = getattr(error, "response", None)
+            reason = (
+                _cause(error) if response is None else f"the server answers {response.status_code}, {response.reason}"
+            )
+            answered = answered or response is not None or isinstance(error, HTTPError)
+            broken_off = response is None and isinstance(error, (HTTPError, NoConnectionError, Timeout))
+            if not (broken_off and answered) and (response is None or response.status_code not in _BUSY):
+                raise DatasetError(
+                    f"Cannot download {remote.url} ({reason}). Try again later, or download it by hand "
+                    f"from the dataset's home page and pass --data-path with its folder"
+                ) from None
+            if _size(part) >= most + _ENOUGH:
+                most, failures = _size(part), 0
+            if failures == len(_PAUSES):
+                raise DatasetError(
+                    f"The download of {remote.url} breaks off again and again ({reason}). "
+                    f"{size_text(_size(part))} are here. Try again later"
+                ) from None
+            log.info("%s: %s, trying again", remote.url, reason)
+            end = time.monotonic() + _PAUSES[failures]
+            failures += 1
+            while time.monotonic() < end:
+                report()
+                time.sleep(0.1)
+    if (checksum := _checksum(part, remote)) != remote.checksum:
+        part.unlink()
+        raise DatasetError(
+            f"{remote.url} is not the file that its authors published: its checksum is {checksum}, expected "
+            f"{remote.checksum}. It was removed. Try again; if the error stays, do not trust the file"
+        )
+    if checksum is None:
+        checksum = _checksum(part, remote._replace(checksum="sha256:"))
+        log.info("no checksum is published for %s; the downloaded file has %s", remote.url, checksum)
+
+
+def _attempt(remote: Remote, part: Path, report: Callable[..., None]) -> None:
+    import requests
+
+    start = _size(part) if remote.checksum else 0
+    headers = {"Accept-Encoding": "identity", "User-Agent": "distrack"} | (
+        {"Range": f"bytes={start}-"} if start else {}
+    )
+    timeout = (_CONNECT_SECONDS, _READ_SECONDS)
+    with requests.get(remote.url, headers=headers, stream=True, timeout=timeout) as response:
+        if response.status_code == 416 and start:
+            return  # there is no more; the checksum tells whether this is all
+        response.raise_for_status()
+        if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            start = 0
+        length = response.raw.length_remaining
+        total = start + length if length else 0
+        with part.open("ab" if start else "wb") as file:
+            report(total)
+            reported = time.monotonic()
+            # As it was sent: an archive stays one where a server calls its compression an encoding.
+            while data := response.raw.read1(_CHUNK, decode_content=False):
+                file.write(data)
+                if time.monotonic() >= reported + _REPORT_SECONDS:
+                    file.flush()
+                    report(total)
+                    reported = time.monotonic()
+        report(total)
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost cause of a network error, in one line."""
+    while isinstance(cause := error.__cause__ or error.__context__, Exception):
+        error = cause
+    return (str(error).splitlines() or [type(error).__name__])[0]

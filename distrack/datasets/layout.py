@@ -1,14 +1,14 @@
-"""Where the files of a dataset lie: at the folder a person points at, or in the one that an archive made there."""
+"""The layout of a dataset's files: in the folder that a person names, or in a folder that an archive made there."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from distrack.datasets.contract import Skipped
+from distrack.datasets.clips import Skipped
 
 
 def places(root: Path) -> tuple[Path, ...]:
-    """A folder, and the folders right below it."""
+    """A folder, and the folders directly below it."""
     try:
         with os.scandir(root) as entries:
             names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry))
@@ -18,22 +18,32 @@ def places(root: Path) -> tuple[Path, ...]:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    # Of a link that leads to itself only Path says no instead of failing.
+    # For a link that leads to itself, Path says no and DirEntry fails.
     return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and Path(entry).is_dir())
 
 
 def find_file(root: Path, below: str) -> Path | None:
-    """The first file of this name, which may go through folders, below one of the places."""
+    """The first existing file `below` one of the `places` of a folder, such as "meta/esc50.csv"."""
     return next((place / below for place in places(root) if (place / below).is_file()), None)
 
 
+def audio_folder(root: Path, holds_audio: Callable[[Path], bool]) -> Path:
+    """`root`, or a folder directly below it, where an archive made one for its audio."""
+    return next((place for place in places(root) if holds_audio(place)), root)
+
+
+def nearest_folder(root: Path, below: Sequence[str]) -> Path:
+    """The first subfolder of these names, or the folder itself: people name either."""
+    return next((root / name for name in below if (root / name).is_dir()), root)
+
+
 def files_below(root: Path, folders: Iterable[str] = ()) -> set[str]:
-    """Every file at any depth, as a path from `root` with slashes; each folder is listed once, no file is opened.
+    """Every file at any depth, as a path from `root` with slashes. Each folder is listed once, no file is opened.
 
     Args:
         root: the folder.
-        folders: those below it that are listed, and no deeper, though a link leads to them. Other links to folders are
-            not followed: they can make circles, and lead to everything there is.
+        folders: folders below it that are listed even where a link leads to them, but no deeper. Other links to folders
+            are not followed: they can make circles, or lead to the whole disk.
     """
     found, seen = set[str](), set[str]()
     waiting = [] if root.is_symlink() else [""]
@@ -46,7 +56,7 @@ def files_below(root: Path, folders: Iterable[str] = ()) -> set[str]:
 
 
 def _list(root: Path, folder: str) -> tuple[set[str], list[str]]:
-    """The files and the folders in one folder; what a link to a file leads to is a file."""
+    """The files and the folders in one folder; a link to a file counts as a file."""
     files, folders = set[str](), list[str]()
     try:
         with os.scandir(root / folder) as entries:
@@ -62,11 +72,11 @@ def _list(root: Path, folder: str) -> tuple[set[str], list[str]]:
 
 
 def usable(paths: Iterable[Path]) -> tuple[list[Path], tuple[Skipped, ...]]:
-    """Those that are files, and the links among them that lead nowhere; a folder is neither."""
+    """The files among these paths, and the links that lead nowhere; folders are left out."""
     files, broken = list[Path](), list[Skipped]()
     for path in paths:
         if path.is_file():
             files.append(path)
         elif path.is_symlink() and not path.is_dir():
-            broken.append(Skipped(path, "a symbolic link that leads nowhere"))
+            broken.append(Skipped(path, "A symbolic link that leads nowhere"))
     return files, tuple(broken)

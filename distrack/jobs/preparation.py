@@ -15,6 +15,7 @@ from distrack.datasets import DATASETS
 from distrack.distill import DistillConfig
 from distrack.distill.config import LONGEST, SHORTEST
 from distrack.errors import RunError
+from distrack.files import size_text
 from distrack.images import load
 from distrack.jobs.contract import Job, Table, as_json, read_report, register
 from distrack.registry import NameIn
@@ -202,17 +203,17 @@ def preparation_report(run: Run) -> PreparationReport | None:
 
 
 class _Transfer:
-    """Progress of downloads as megabytes and their rate, which leaves out what an earlier attempt had received."""
+    """Progress of downloads as bytes and their rate, which leaves out what an earlier attempt had received."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._since: dict[str, tuple[float, int]] = {}
 
-    def __call__(self, file: str, done: int, total: int) -> None:
-        began, first = self._since.setdefault(file, (time.monotonic(), done))
+    def __call__(self, done: int, total: int, detail: str) -> None:
+        began, first = self._since.setdefault(detail, (time.monotonic(), done))
         rate = (done - first) / max(time.monotonic() - began, 0.1)
-        detail = f"{file} {done / 1e6:.1f} of {total / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s"
-        self._session.progress(done, total, detail)
+        amounts = f"{size_text(done)} of {size_text(total)}, {size_text(rate)}/s"
+        self._session.progress(done, total, f"{detail} {amounts}")
 
 
 def _readable(name: str | Path) -> str:

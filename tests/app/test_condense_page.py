@@ -76,7 +76,7 @@ def test_a_dataset_that_is_not_here_is_said_and_nothing_is_left(app: AppTest, tm
     before = {run.id for run in series.everything(settings().runs_path, series.CONDENSATION)}
     opened(app, "condense", dataset="FOLDER", path=str(tmp_path / "nothing"))
     app.button(key="condense").click().run()
-    assert "no audio found" in texts(app)
+    assert "No FOLDER recordings" in texts(app)
     assert {run.id for run in series.everything(settings().runs_path, series.CONDENSATION)} == before
 
 

@@ -94,7 +94,7 @@ def test_a_dataset_that_is_not_here_is_said_on_the_page_and_no_run_is_left(app: 
     app.selectbox[0].select("FSDD").run()
     app.text_input[0].set_value(str(tmp_path / "nothing")).run()
     app.button(key="distill").click().run()
-    assert any("no audio found for FSDD" in error.value for error in app.error)
+    assert any("No FSDD recordings" in error.value for error in app.error)
     assert {run.id for run in runs.all_runs(settings().runs_path)} == before
 
 
@@ -288,7 +288,7 @@ def test_a_dataset_whose_preparation_failed_says_why(app: AppTest, tmp_path: Pat
     with pytest.raises(DatasetError):
         jobs.work_on_preparation(from_preset(Preparation, {"dataset": "FOLDER", "data_path": tmp_path / "one"}))
     open_dataset(app, "FOLDER", tmp_path / "one")
-    assert "only one class" in texts(app)
+    assert "Only one class" in texts(app)
     assert any(button.label == "Prepare" for button in app.button)
 
 
@@ -333,7 +333,7 @@ def test_a_path_that_cannot_be_followed_is_said(app: AppTest) -> None:
     app.query_params["path"] = "~nobody-of-that-name/x"
     app.run()
     assert not app.exception
-    assert "cannot be followed" in texts(app)
+    assert "cannot be resolved" in texts(app)
 
 
 def test_a_few_notes_of_tinysol_are_explored_and_offered(app: AppTest, real_data: Path) -> None:

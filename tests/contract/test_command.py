@@ -526,8 +526,8 @@ def tiny_words(job: DistillJob, tmp_path: Path) -> list[str]:
 def test_a_real_process_refuses_in_one_line_too(tmp_path: Path) -> None:
     said = in_a_shell("distill", "--dataset", "FOLDER", "--data-path", str(tmp_path / "none"))
     assert (said.returncode, said.stdout) == (2, "")
-    assert said.stderr.startswith(f"distrack: no audio found for FOLDER under {tmp_path / 'none'}") or (
-        said.stderr.startswith("distrack: no such folder")
+    assert said.stderr.startswith(f"distrack: No FOLDER recordings in {tmp_path / 'none'}") or (
+        said.stderr.startswith("distrack: No folder")
     )
     assert said.stderr.count("\n") == 1
 
@@ -684,21 +684,21 @@ def claiming_2_60_frames(path: Path) -> None:
 
 
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
-    "notes.wav": (lambda path: path.write_text("my notes, not a recording\n" * 100), "unreadable"),
-    "nothing.wav": (lambda path: path.write_bytes(b""), "unreadable"),
-    "silent.wav": (silence, "silent"),
+    "notes.wav": (lambda path: path.write_text("my notes, not a recording\n" * 100), "Cannot be read"),
+    "nothing.wav": (lambda path: path.write_bytes(b""), "Cannot be read"),
+    "silent.wav": (silence, "Silent"),
     "nan.wav": (not_numbers, "not numbers"),
-    "hour.wav": (an_hour, "3600 s long"),
+    "hour.wav": (an_hour, "Too long: 3600 s"),
 }
 
 
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda path, _: path.mkdir(), "no audio found"),
-        (lambda path, sounds: folder_of(path, sounds, classes=1), "only one class (chirp)"),
-        (lambda path, sounds: folder_of(path, sounds, clips=1), "at least one clip to learn from and one to test on"),
-        (lambda path, sounds: shutil.copytree(sounds / "tone", path), "no audio found"),
+        (lambda path, _: path.mkdir(), "No FOLDER recordings"),
+        (lambda path, sounds: folder_of(path, sounds, classes=1), "Only one class (chirp)"),
+        (lambda path, sounds: folder_of(path, sounds, clips=1), "at least one training clip and one test clip"),
+        (lambda path, sounds: shutil.copytree(sounds / "tone", path), "No FOLDER recordings"),
         (lambda path, _: path.write_text("a file"), "data"),
     ],
     ids=["empty", "one-class", "one-clip-a-class", "no-subfolders", "a-file"],

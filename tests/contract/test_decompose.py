@@ -331,8 +331,8 @@ def test_rooms_notes_and_text_are_written(recording: Path, typed: Typed, tmp_pat
     [
         ("silence", [], "silent"),
         ("nan", [], "not numbers"),
-        ("empty", [], "unreadable"),
-        ("nothing", [], "unreadable"),
+        ("empty", [], "Cannot be read"),
+        ("nothing", [], "Cannot be read"),
         ("note", ["--events", "0"], "events"),
         ("note", ["--events", "100000"], "events"),
         ("note", ["--start", "99"], "the file ends at"),

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distrack.audio import SAMPLE_RATE, read_clip
+from distrack.audio import SAMPLE_RATE, decode_clip
 from distrack.datasets import DATASETS, Index, index, look, prepare
 from distrack.datasets.corpora.tinysol import PITCH_CLASSES
 from distrack.errors import ConfigError, DatasetError
@@ -79,7 +78,7 @@ def test_the_part_of_medley_solos_db_has_the_official_sides(real_data: Path) -> 
     assert found.classes[1] == "distorted electric guitar"
     assert per_class(found)["clarinet"] > 129
     assert (found.skipped, found.unlisted) == ((), ())
-    wave = read_clip(found.clips[0].path, seconds=DATASETS["MEDLEY_SOLOS_DB"].seconds)
+    wave = decode_clip(found.clips[0].path, seconds=DATASETS["MEDLEY_SOLOS_DB"].seconds).wave
     assert np.abs(wave[-1_600:]).max() > 0, "a clip fills its length"
 
 
@@ -88,8 +87,8 @@ def test_the_part_of_tinysol_is_split_without_its_folds_and_says_so(real_data: P
     assert pitches.classes == ("C", "A#")
     assert len(pitches.clips) == 11
     assert not pitches.has_folds
-    assert any("left out for having one note only: A" in note for note in pitches.notes)
-    assert any("too few notes for the official folds" in note for note in pitches.notes)
+    assert any("because they have only one note: A" in note for note in pitches.notes)
+    assert any("Too few notes for the official folds" in note for note in pitches.notes)
     assert (pitches.skipped, pitches.unlisted) == ((), ())
     instruments = index("TINYSOL_INSTRUMENTS", real_data / "tinysol")
     assert per_class(instruments) == {"Accordion": 4, "Bassoon": 2, "Violin": 3}
@@ -104,7 +103,7 @@ def test_a_note_sounds_at_the_pitch_that_it_is_listed_by(real_data: Path) -> Non
         octave = re.search(r"-ord-[A-G]#?(\d)", clip.path.name)
         assert octave is not None
         pitch = 12 * (int(octave[1]) + 1) + PITCH_CLASSES.index(found.classes[clip.label])
-        wave = read_clip(clip.path, seconds=1.5)
+        wave = decode_clip(clip.path, seconds=1.5).wave
         spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave)), 4 * len(wave)))
         peak = float(spectrum.argmax()) * SAMPLE_RATE / (4 * len(wave))
         partial = peak / (440 * 2 ** ((pitch - 69) / 12))
@@ -164,12 +163,6 @@ def test_the_whole_list_of_medley_solos_db(medley_of_names: Path) -> None:
     assert {len(sides) for sides in tracks.values()} == {1}
 
 
-def test_the_longest_list_is_indexed_in_less_than_two_seconds(medley_of_names: Path) -> None:
-    began = time.process_time()
-    index("MEDLEY_SOLOS_DB", medley_of_names)
-    assert time.process_time() - began < 2
-
-
 def test_a_whole_list_beside_a_part_of_its_files_is_refused_with_the_count(real_data: Path, tmp_path: Path) -> None:
     (tmp_path / "tree/annotation").mkdir(parents=True)
     source = real_data / "medley_solos_db"
@@ -180,5 +173,7 @@ def test_a_whole_list_beside_a_part_of_its_files_is_refused_with_the_count(real_
     shutil.copytree(source / "audio", tmp_path / "tree/audio")
     found = index("MEDLEY_SOLOS_DB", tmp_path / "tree")
     assert len(found.skipped) == 21_571 - 245
-    with pytest.raises(DatasetError, match=r"21326 of 21571 files .* more than 5%: .*but missing; and 21323 more"):
+    with pytest.raises(
+        DatasetError, match=r"21326 of 21571 files .* more than 5%.*Missing, but listed in .*; and 21323 more"
+    ):
         prepare(found, seconds=2.972, cache_path=tmp_path / "cache")

@@ -9,7 +9,7 @@ from distrack.distill.initialisations import INITIALISATIONS
 from torch import Tensor
 
 from distrack.datasets import Prepared
-from distrack.datasets.contract import Split
+from distrack.datasets.clips import Split
 from distrack.distill import PRESETS, DistillConfig, Distiller
 from distrack.distill.domains import DOMAINS
 from distrack.distill.objectives import OBJECTIVES

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig, augment, draw, mixup
-from distrack.datasets.contract import Split
+from distrack.datasets.clips import Split
 from distrack.evaluate import EVALUATORS, EvaluationConfig, TrainingSet
 from distrack.images import RealImages
 from distrack.networks import NetworkConfig

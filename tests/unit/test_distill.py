@@ -14,7 +14,7 @@ from torch import Tensor
 
 from distrack.audio import SAMPLE_RATE
 from distrack.datasets import Prepared, index, prepare
-from distrack.datasets.contract import Split
+from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, StepRecord
 from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.initialisations.real import random_selection

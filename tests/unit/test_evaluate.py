@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_f
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from distrack.datasets.contract import Split
+from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.errors import ConfigError
 from distrack.evaluate import (

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from distrack.datasets.contract import Split
+from distrack.datasets.clips import Split
 from distrack.evaluate.maps import embedding_map
 from distrack.evaluate.memorisation import Memorisation, Side, Space, memorisation
 from distrack.images import RealImages

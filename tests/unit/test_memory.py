@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from distrack.datasets.contract import Split
+from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.evaluate import (
     Evaluation,

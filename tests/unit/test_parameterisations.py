@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from distrack.audio import SAMPLE_RATE
-from distrack.datasets.contract import Split
+from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller
 from distrack.distill.domains import DOMAINS
 from distrack.distill.parameterisations import PARAMETERISATIONS, Parameterisation, Plan, Stored

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
-from distrack.datasets.contract import Split
+from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.parameterisations import PARAMETERISATIONS

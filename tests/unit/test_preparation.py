@@ -82,11 +82,11 @@ def test_two_folders_of_one_name_do_not_share_a_place(own_data: Path, tmp_path: 
 @pytest.mark.usefixtures("own_data")
 def test_what_fails_is_said_and_stays_to_be_read(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DatasetError, match="no audio found"):
+    with pytest.raises(DatasetError, match="No FOLDER recordings"):
         jobs.work_on_preparation(preparation(dataset="FOLDER", data_path=tmp_path / "empty"))
     status = place("FOLDER", tmp_path / "empty").status()
     assert status.state == "failed"
-    assert "no audio found" in status.error
+    assert "No FOLDER recordings" in status.error
     assert preparation_report(place("FOLDER", tmp_path / "empty")) is None
 
 
@@ -188,7 +188,7 @@ def test_a_dataset_is_downloaded_and_prepared_in_one_go(own_data: Path, mirror: 
     material = worked(dataset="FSDD", download=True)
     assert (len(material.train), len(material.test)) == (30, 50)
     assert (own_data / "fsdd").is_dir()
-    assert any("a subset: 80 of 3,000" in note for note in material.prepared.index.notes)
+    assert any("Subset: 80 of 3,000" in note for note in material.prepared.index.notes)
     assert place("FSDD").status().state == "done"
     mirror.clear()
     again = worked(dataset="FSDD", download=True)

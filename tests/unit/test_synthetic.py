@@ -13,7 +13,7 @@ import torch
 from safetensors import safe_open
 
 from distrack.datasets import Prepared
-from distrack.datasets.contract import Split
+from distrack.datasets.clips import Split
 from distrack.distill import PRESETS, DistillConfig, Distiller, SyntheticSet
 from distrack.distill.domains import DOMAINS
 from distrack.distill.initialisations.real import random_selection

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from distrack import jobs
 from distrack.audio import SAMPLE_RATE
-from distrack.datasets.contract import Split
+from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
 from distrack.distill.preconditioner import Preconditioner, Prior, SpectrumPreconditioner

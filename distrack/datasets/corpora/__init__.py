@@ -1,1 +1,1 @@
-"""Corpora: one file a dataset. Each registers itself when it is imported."""
+"""Corpora: one file per dataset. Each registers itself when it is imported."""

@@ -1,25 +1,25 @@
-"""ESC-50 and ESC-10: environmental sounds of 50 and of 10 classes, 40 clips each."""
+"""ESC-50 and ESC-10: environmental sounds of 50 and of 10 classes, 40 clips per class."""
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from distrack.datasets.contract import Clip, Dataset, Index, register
+from distrack.datasets.clips import Clip, Index
+from distrack.datasets.contract import Dataset, register
 from distrack.datasets.download import Remote
 from distrack.datasets.layout import find_file, places
 from distrack.datasets.listing import Listed, Row, audible, classes_of, disjoint_groups, listed_index, read_list
 
 _LIST = "meta/esc50.csv"
 _COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file")
-_FOLDS = tuple(range(1, 6))
-_TEST_FOLD = 5
 # A folder of ESC-10, as in "001 - Dog bark", and a file in it: fold, Freesound number, take.
 _CLASS = re.compile(r"\d{3} - (?P<name>.+)")
 _CLIP = re.compile(r"(?P<fold>[1-5])-(?P<recording>\d+)-[A-Z]\.\w+")
 
 
 def index_esc50(root: Path) -> Index:
-    """The five official folds, never drawn anew; fold 5 is the test side. A recording is in one fold only."""
+    """The five official folds. All clips of a recording are in one fold."""
     source = find_file(root, _LIST)
     if source is None:
         raise ESC50.not_found(root)
@@ -28,7 +28,7 @@ def index_esc50(root: Path) -> Index:
 
 
 def index_esc10(root: Path) -> Index:
-    """ESC-10's own folders, or the rows of ESC-50's list that are marked as ESC-10; folds as for ESC-50."""
+    """The five official folds, from the folders of ESC-10 or from the clips of ESC-50 that are marked as ESC-10."""
     source = find_file(root, _LIST)
     if source is None:
         return _from_folders(root)
@@ -42,84 +42,83 @@ def _from_rows(root: Path, source: Path, rows: Sequence[Row], *, others: Sequenc
     audio = source.parent.parent / "audio"
 
     def listed(row: Row) -> Listed:
-        name, label, fold = row.text("filename"), classes.index(row.text("category")), row.number("fold", among=_FOLDS)
+        name, label, fold = (
+            row.text("filename"),
+            classes.index(row.text("category")),
+            row.number("fold", among=ESC50.folds),
+        )
         return Listed(name, Clip(audio / name, label, "train", row.text("src_file"), fold))
 
     clips, disjoint_by = disjoint_groups([listed(row) for row in rows], by="recording")
     return listed_index(
         root, source=source, audio=audio, classes=classes, listed=clips, disjoint_by=disjoint_by, others=others
-    ).with_test_fold(_TEST_FOLD)
+    )
 
 
 def _from_folders(root: Path) -> Index:
     for place in places(root):
-        named = {folder: match["name"] for folder in places(place)[1:] if (match := _CLASS.fullmatch(folder.name))}
-        files = [path for folder in named for path in sorted(folder.iterdir()) if audible(path.name) and path.is_file()]
-        found = [(path, match) for path in files if (match := _CLIP.fullmatch(path.name))]
-        if found:
+        classes = {folder: match["name"] for folder in places(place)[1:] if (match := _CLASS.fullmatch(folder.name))}
+        files = [
+            path for folder in classes for path in sorted(folder.iterdir()) if audible(path.name) and path.is_file()
+        ]
+        named = [(path, match) for path in files if (match := _CLIP.fullmatch(path.name))]
+        if named:
             break
     else:
         raise ESC10.not_found(root)
-    label = {folder: number for number, folder in enumerate(named)}
+    label = {folder: number for number, folder in enumerate(classes)}
     clips = [
         Listed(str(path), Clip(path, label[path.parent], "train", match["recording"], int(match["fold"])))
-        for path, match in found
+        for path, match in named
     ]
     clips, disjoint_by = disjoint_groups(clips, by="recording")
     unlisted = tuple(path for path in files if not _CLIP.fullmatch(path.name))
-    return Index(
-        root, tuple(named.values()), tuple(clip for _, clip in clips), disjoint_by, unlisted=unlisted
-    ).with_test_fold(_TEST_FOLD)
+    return Index(root, tuple(classes.values()), tuple(clip for _, clip in clips), disjoint_by, unlisted=unlisted)
 
 
-_CITATION = (
-    "@inproceedings{piczak2015esc, author={Piczak, Karol J.}, title={{ESC}: Dataset for Environmental Sound "
-    "Classification}, booktitle={Proceedings of the 23rd Annual ACM Conference on Multimedia}, pages={1015--1018}, "
-    "year={2015}, doi={10.1145/2733373.2806390}}"
-)
 _URL = "https://github.com/karolpiczak/ESC-50"
 # A clip is 5 s at 44.1 kHz and 16 bit.
 _CLIP_SIZE = 441_044
-# At one commit: the archive of a branch is another file after every change to its readme.
-_DOWNLOADS = (
-    Remote(
-        f"{_URL}/archive/33c8ce9eb2cf0b1c2f8bcf322eb349b6be34dbb6.zip",
-        checksum="md5:071b44018315e034b2c6e8064543d19c",
-        size=645_832_161,
-        unpacked=1_500_000_000,
-    ),
-)
 
 ESC50 = register(
     Dataset(
         name="ESC50",
         title="ESC-50",
-        task="50 environmental sounds",
+        task="50 environmental sound classes",
         stands_for="environmental sounds",
-        licence="CC BY-NC 3.0: not for commercial use",
-        citation=_CITATION,
+        licence="CC BY-NC 3.0, non-commercial use only",
+        citation=(
+            "@inproceedings{piczak2015esc, author={Piczak, Karol J.}, title={{ESC}: Dataset for Environmental Sound "
+            "Classification}, booktitle={Proceedings of the 23rd Annual ACM Conference on Multimedia}, "
+            "pages={1015--1018}, year={2015}, doi={10.1145/2733373.2806390}}"
+        ),
         url=_URL,
         seconds=5.0,
         layout="meta/esc50.csv and files named like audio/1-100032-A-0.wav",
         index=index_esc50,
         clips=2_000,
         size=2_000 * _CLIP_SIZE,
-        downloads=_DOWNLOADS,
-        folds=_FOLDS,
-        test_fold=_TEST_FOLD,
+        downloads=(
+            # At one commit: the archive of a branch is another file after every change to its readme.
+            Remote(
+                f"{_URL}/archive/33c8ce9eb2cf0b1c2f8bcf322eb349b6be34dbb6.zip",
+                checksum="md5:071b44018315e034b2c6e8064543d19c",
+                size=645_832_161,
+                unpacked=1_500_000_000,
+            ),
+        ),
+        folds=tuple(range(1, 6)),
+        test_fold=5,
     )
 )
 
 ESC10 = register(
-    Dataset(
+    replace(
+        ESC50,
         name="ESC10",
         title="ESC-10",
-        task="ten environmental sounds",
-        stands_for="environmental sounds",
+        task="10 environmental sound classes",
         licence="CC BY 3.0",
-        citation=_CITATION,
-        url=_URL,
-        seconds=5.0,
         layout=(
             "files named like 001 - Dog bark/1-100032-A.ogg, or the whole of ESC-50: "
             "meta/esc50.csv and files named like audio/1-100032-A-0.wav"
@@ -127,9 +126,6 @@ ESC10 = register(
         index=index_esc10,
         clips=400,
         size=400 * _CLIP_SIZE,
-        downloads=_DOWNLOADS,
-        folds=_FOLDS,
-        test_fold=_TEST_FOLD,
         folders=("esc10", "esc50"),
     )
 )

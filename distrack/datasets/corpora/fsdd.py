@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
-from distrack.datasets.contract import Clip, Dataset, Index, Split, nearest_folder, register
+from distrack.datasets.clips import Clip, Index, Split
+from distrack.datasets.contract import Dataset, register
 from distrack.datasets.download import Remote
-from distrack.datasets.layout import places, usable
+from distrack.datasets.layout import nearest_folder, places, usable
 
 _NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[^_]+)_(?P<take>\d+)\.wav")
 _TEST_TAKES = range(5)
@@ -15,13 +16,13 @@ def index_fsdd(root: Path) -> Index:
     """The official split: takes 0-4 of every speaker and digit are the test clips."""
     for place in places(root):
         files, skipped = usable(sorted(nearest_folder(place, ["recordings"]).glob("*.wav")))
-        found = [(path, match) for path in files if (match := _NAME.fullmatch(path.name))]
-        if found:
+        named = [(path, match) for path in files if (match := _NAME.fullmatch(path.name))]
+        if named:
             break
     else:
         raise FSDD.not_found(root)
     clips = []
-    for path, match in found:
+    for path, match in named:
         split: Split = "test" if int(match["take"]) in _TEST_TAKES else "train"
         clips.append(Clip(path, int(match["digit"]), split, group=path.stem))
     return Index(root, tuple("0123456789"), tuple(clips), disjoint_by="recording", skipped=skipped)
@@ -46,7 +47,7 @@ FSDD = register(
         clips=3_000,
         size=21_128_848,
         downloads=(
-            # The tag with all 3,000 of them: v1.0.9 has 2,500. No checksum is published.
+            # This tag has all 3,000 clips, v1.0.9 only 2,500. No checksum is published.
             Remote(
                 "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip",
                 size=16_419_872,

@@ -3,56 +3,57 @@
 from pathlib import Path
 
 from distrack.audio import EXTENSIONS
-from distrack.datasets.contract import Clip, Dataset, Index, Split, register
-from distrack.datasets.corpora.folder import a_fifth_of_each
+from distrack.datasets.clips import Clip, Index, Split
+from distrack.datasets.contract import Dataset, register
 from distrack.datasets.layout import places
+from distrack.datasets.splits import fifth_of_each
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 _EXTENSIONS = EXTENSIONS | {".au"}
-_BY_CLIP = "split by clip, not by artist: its files are not those of the published lists"
+_BY_CLIP = "Split by clip, not by artist: the file names differ from the published lists"
 
 
 def index_gtzan(root: Path) -> Index:
-    """The artist-filtered split that Kereliuk and colleagues published, which torchaudio brings along.
+    """The artist-filtered split that Kereliuk and colleagues published; torchaudio contains its lists.
 
-    It leaves 70 of the 1,000 files out, which repeat others or are faulty: they are unlisted here. Where the files
-    are named otherwise, or too few to give each genre both sides, a fifth of each genre is the test side instead, and
-    the same artist may be on both.
+    The lists leave out 70 of the 1,000 files, which repeat others or are faulty; they are unlisted here. Where files
+    have other names, or are too few for a training and a test clip of each genre, a fifth of each genre is the test
+    split instead, and an artist may be in both splits.
 
-    One file that the lists do name, jazz.00054, cannot be decoded in common copies; the preparation skips it and says
-    so. A clip is the first 5 s of 30.
+    One listed file, jazz.00054, cannot be decoded in common copies; preparation skips and reports it. A clip is the
+    first 5 s of 30.
 
     Source:
         Kereliuk, Sturm and Larsen, "Deep Learning and Music Adversaries", IEEE Transactions on Multimedia 2015.
     """
-    by_genre = _find(root)
+    by_genre = _files_by_genre(root)
     if not by_genre:
         raise GTZAN.not_found(root)
-    sides = _artist_filtered()
+    listed = _artist_filtered()
     notes: tuple[str, ...] = ()
-    of = {path: sides.get(path.stem) for files in by_genre.values() for path in files}
-    if all({"train", "test"} <= {of[path] for path in files} for files in by_genre.values()):
+    splits = {path: listed.get(path.stem) for files in by_genre.values() for path in files}
+    if all({"train", "test"} <= {splits[path] for path in files} for files in by_genre.values()):
         disjoint_by = "artist"
     else:
-        disjoint_by, notes, test = "clip", (_BY_CLIP,), a_fifth_of_each(by_genre)
-        of = {path: "test" if path in test else "train" for path in of}
+        disjoint_by, notes, test = "clip", (_BY_CLIP,), fifth_of_each(by_genre)
+        splits = {path: "test" if path in test else "train" for path in splits}
     clips = tuple(
-        Clip(path, label, side)
+        Clip(path, label, split)
         for label, files in enumerate(by_genre.values())
         for path in files
-        if (side := of[path]) is not None
+        if (split := splits[path]) is not None
     )
-    unlisted = tuple(path for path, side in of.items() if side is None)
+    unlisted = tuple(path for path, split in splits.items() if split is None)
     return Index(root, tuple(by_genre), clips, disjoint_by, unlisted=unlisted, notes=notes)
 
 
-def _find(root: Path) -> dict[str, list[Path]]:
-    """The recordings of each genre; the same one in two formats counts once."""
+def _files_by_genre(root: Path) -> dict[str, list[Path]]:
+    """The recordings of each genre; a recording in two formats counts once."""
     for place in places(root):
         for folder in (place, place / "genres", place / "genres_original"):
-            found = {genre: list(_recordings(folder / genre).values()) for genre in GENRES}
-            if any(found.values()):
-                return {genre: files for genre, files in found.items() if files}
+            by_genre = {genre: list(_recordings(folder / genre).values()) for genre in GENRES}
+            if any(by_genre.values()):
+                return {genre: files for genre, files in by_genre.items() if files}
     return {}
 
 
@@ -65,7 +66,7 @@ def _recordings(folder: Path) -> dict[str, Path]:
 
 
 def _artist_filtered() -> dict[str, Split]:
-    # Two seconds, which only those wait for who have GTZAN.
+    # This import takes two seconds, which only people who have GTZAN should wait.
     from torchaudio.datasets import gtzan
 
     lists: dict[Split, list[str]] = {
@@ -73,16 +74,16 @@ def _artist_filtered() -> dict[str, Split]:
         "validation": gtzan.filtered_valid,
         "test": gtzan.filtered_test,
     }
-    return {name: side for side, names in lists.items() for name in names}
+    return {name: split for split, names in lists.items() for name in names}
 
 
 GTZAN = register(
     Dataset(
         name="GTZAN",
         title="GTZAN genre collection",
-        task="ten genres of music",
+        task="10 music genres",
         stands_for="genre",
-        licence="none is known: the excerpts are of commercial recordings, collected without asking",
+        licence="No licence: commercial excerpts collected without permission",
         citation=(
             "@article{tzanetakis2002gtzan, author={Tzanetakis, George and Cook, Perry}, title={Musical genre "
             "classification of audio signals}, journal={IEEE Transactions on Speech and Audio Processing}, "
@@ -92,14 +93,14 @@ GTZAN = register(
         seconds=5.0,
         layout=(
             "files named like genres/blues/blues.00000.wav or genres_original/blues/blues.00000.au; "
-            "the first 5 of their 30 s are taken, all with --duration 30"
+            "the first 5 s of each are used, all 30 s with --duration 30"
         ),
         index=index_gtzan,
         clips=1_000,
         # 30 s at 22.05 kHz and 16 bit each.
         size=1_323_000_000,
         form=(
-            "its host, opihi.cs.uvic.ca, does not answer any more: copies of genres.tar.gz, 1.2 GB, "
+            "its host, opihi.cs.uvic.ca, is offline; copies of genres.tar.gz (1.2 GB) "
             "have the MD5 checksum 5b3d6dddb579ab49814ab86dba69e7c7"
         ),
     )

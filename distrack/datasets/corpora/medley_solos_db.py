@@ -1,35 +1,36 @@
-"""Medley-solos-DB: 21,571 excerpts of eight instruments playing alone."""
+"""Medley-solos-DB: 21,571 excerpts of 8 solo instruments."""
 
 from pathlib import Path
 
-from distrack.datasets.contract import Clip, Dataset, Index, Split, register
+from distrack.datasets.clips import Clip, Index, Split
+from distrack.datasets.contract import Dataset, register
 from distrack.datasets.download import Remote
-from distrack.datasets.layout import find_file, places
+from distrack.datasets.layout import audio_folder, find_file
 from distrack.datasets.listing import Listed, classes_of, listed_index, read_list
 from distrack.errors import DatasetError
 
 _LIST = "annotation/Medley-solos-DB_metadata.csv"
-_SIDES: dict[str, Split] = {"training": "train", "validation": "validation", "test": "test"}
+_SPLITS: dict[str, Split] = {"training": "train", "validation": "validation", "test": "test"}
 
 
 def index_medley_solos_db(root: Path) -> Index:
-    """The official split: training and validation from MedleyDB, test from solosDb; no track is on two sides."""
+    """The official split: training and validation from MedleyDB, test from solosDb. No track is in two splits."""
     source = find_file(root, _LIST)
     if source is None:
         raise MEDLEY_SOLOS_DB.not_found(root)
     rows = read_list(source, ("subset", "instrument", "instrument_id", "track_id", "uuid4"))
     classes = classes_of(rows, "instrument", order="instrument_id")
     label = {name: number for number, name in enumerate(classes)}
-    audio = source.parent.parent / "audio"
-    # The archive may have made a folder of its own there.
-    audio = next((place for place in places(audio) if any(place.glob("Medley-solos-DB_*.wav"))), audio)
+    audio = audio_folder(source.parent.parent / "audio", lambda place: any(place.glob("Medley-solos-DB_*.wav")))
     listed = []
     for row in rows:
         subset = row.text("subset")
-        if subset not in _SIDES:
-            raise DatasetError(f"line {row.line} of {source} has {subset[:40]!r} as subset, not one of {[*_SIDES]}")
+        if subset not in _SPLITS:
+            raise DatasetError(
+                f"Line {row.line} of {source} has {subset[:40]!r} as subset, expected one of {', '.join(_SPLITS)}"
+            )
         name = f"Medley-solos-DB_{subset}-{row.text('instrument_id')}_{row.text('uuid4')}.wav"
-        clip = Clip(audio / name, label[row.text("instrument")], _SIDES[subset], row.text("track_id"))
+        clip = Clip(audio / name, label[row.text("instrument")], _SPLITS[subset], row.text("track_id"))
         listed.append(Listed(name, clip))
     return listed_index(root, source=source, audio=audio, classes=classes, listed=listed, disjoint_by="track")
 
@@ -38,7 +39,7 @@ MEDLEY_SOLOS_DB = register(
     Dataset(
         name="MEDLEY_SOLOS_DB",
         title="Medley-solos-DB",
-        task="eight instruments playing alone",
+        task="8 solo instruments",
         stands_for="timbre",
         licence="CC BY 4.0",
         citation=(

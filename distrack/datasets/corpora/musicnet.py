@@ -1,9 +1,10 @@
-"""MusicNet: 330 recordings of classical music, whole pieces to take apart; it has no classes."""
+"""MusicNet: 330 recordings of classical music, whole pieces to decompose. It has no classes."""
 
 import re
 from pathlib import Path
 
-from distrack.datasets.contract import Clip, Dataset, Index, register
+from distrack.datasets.clips import Clip, Index
+from distrack.datasets.contract import Dataset, register
 from distrack.datasets.download import Remote
 from distrack.datasets.layout import places
 
@@ -11,9 +12,10 @@ _PIECE = re.compile(r"\d{4}\.wav")
 
 
 def index_musicnet(root: Path) -> Index:
-    """Every piece as the one class, all on one side: there is nothing to tell apart.
+    """All pieces in one class and one split, as MusicNet has no classes.
 
-    ``root`` is the folder of the pieces, such as ``train_data``, or one above it.
+    Args:
+        root: the folder of the pieces, such as ``train_data``, or the folder above it.
     """
     for place in places(root):
         folders = [place / "train_data", place / "test_data", place]
@@ -27,7 +29,7 @@ MUSICNET = register(
     Dataset(
         name="MUSICNET",
         title="MusicNet",
-        task="pieces of classical music to take apart",
+        task="classical pieces (for Decompose)",
         stands_for="whole pieces of music",
         licence="CC BY 4.0",
         citation=(
@@ -36,7 +38,7 @@ MUSICNET = register(
             "Representations (ICLR)}, year={2017}}"
         ),
         url="https://zenodo.org/records/5120004",
-        # Of minutes: as long an excerpt as can be looked at in one picture.
+        # A piece lasts minutes; a longer excerpt is hard to see in one picture.
         seconds=30.0,
         layout="files named like train_data/1727.wav; AUDIO_PATH may name that folder",
         index=index_musicnet,

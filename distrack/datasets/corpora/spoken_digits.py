@@ -1,4 +1,4 @@
-"""SPOKEN_DIGITS, the embedded dataset: 3,000 English digits by 60 voices of eSpeak NG, spoken on this machine."""
+"""SPOKEN_DIGITS, the included dataset: 3,000 English digits by 60 voices of eSpeak NG, generated on this machine."""
 
 import csv
 import ctypes
@@ -18,40 +18,43 @@ import soxr
 from numpy.typing import NDArray
 
 from distrack.audio import SAMPLE_RATE, flac_bytes, level
-from distrack.datasets.contract import Clip, Dataset, Index, Progress, held_out, register
+from distrack.datasets.clips import Clip, Index
+from distrack.datasets.contract import Dataset, register
+from distrack.datasets.splits import held_out
 from distrack.errors import DatasetError
+from distrack.progress import Progress
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TAKES = 5
 _SEED = 0
 
-# A speaker is one of eSpeak NG's voice variants. No variant speaks twice and near copies of one (steph2, Gene2, iven4)
-# are left out, so that a speaker held out is a voice never heard. Robots, whispers and echoes are left out too.
-# The order decides who is held out: women and men in the same proportion on both sides.
+# A speaker is one voice variant of eSpeak NG. Every variant is used once, and near copies (steph2, Gene2, iven4) are
+# left out, so that the voices of the test split are not in the training split. Robots, whispers and echoes are left out
+# too. The order decides which speakers are tested: women and men in the same proportion in both splits.
 _VARIANTS = """
     Alex Alicia Andy klatt3 Denis Andrea Gene Hugo Jacky Annie Lee Mario Michael anika Mike Nguyen Reed aunty Storm
     antonio boris belinda david ed edward f1 grandpa gustave ian f2 iven3 john f3 m1 m2 m3 m4 f4 m5 m6 m7 f5 m8 marcelo
     max grandma miguel mike2 linda norbert pablo paul pedro shelby quincy robert sandro steph travis zac
 """
 VOICES = tuple(_VARIANTS.split())
-# Of Great Britain, America, New York, the Caribbean, Scotland, Received Pronunciation, Lancaster, West Midlands.
+# Great Britain, America, New York, the Caribbean, Scotland, Received Pronunciation, Lancaster, West Midlands.
 ACCENTS = ("en", "en-us", "en-us-nyc", "en-029", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
 
 _NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>speaker_\d+)_(?P<take>\d+)\.flac")
 
 
 class Utterance(NamedTuple):
-    """One clip to be spoken.
+    """One clip to synthesise.
 
     Attributes:
         speaker: name of the speaker.
-        voice: accent and variant, as eSpeak NG names them together.
-        digit: what is said.
-        take: which rendition of it.
-        rate: words a minute.
-        pitch: 0-100, around the variant's own.
+        voice: accent and variant, in one word of eSpeak NG.
+        digit: the digit.
+        take: number of the take.
+        rate: words per minute.
+        pitch: 0-100, relative to the variant's own pitch.
         pitch_range: 0-100, from flat to lively.
-        pause: seconds of silence before it.
+        pause: seconds of silence before the word.
         rms_db: level in dBFS.
     """
 
@@ -67,12 +70,12 @@ class Utterance(NamedTuple):
 
     @property
     def file(self) -> str:
-        """Its place in the dataset's folder."""
+        """Its path in the dataset's folder."""
         return f"{self.speaker}/{self.digit}_{self.speaker}_{self.take}.flac"
 
 
 def utterances(speakers: int = len(VOICES)) -> Iterator[Utterance]:
-    """What the first so many speakers say; every rendition has its own tempo, pitch, liveliness, onset and level.
+    """All clips of the first `speakers`; every take has its own tempo, pitch, pitch range, onset and level.
 
     >>> sum(1 for _ in utterances())
     3000
@@ -96,49 +99,49 @@ def utterances(speakers: int = len(VOICES)) -> Iterator[Utterance]:
 
 
 def make_spoken_digits(root: Path, progress: Progress | None = None, *, speakers: int = len(VOICES)) -> None:
-    """Speaks the dataset into a folder, the same bytes every time; what is there already is spoken again.
+    """Generates the dataset in a folder, with the same bytes every time; existing clips are replaced.
 
-    eSpeak NG carries state from one utterance to the next, so all are spoken in one order by a process of their own,
-    which also keeps a crash of the C library out of this one.
+    eSpeak NG carries state from one utterance to the next, so one process of its own synthesises all of them in order.
+    A crash of the C library does not end this process either.
 
     Args:
         root: the folder.
-        progress: told the clips done and their number, speaker by speaker.
-        speakers: only so many, the same as in the whole.
+        progress: gets the number of clips done and of all, after each speaker.
+        speakers: number of speakers; their clips do not depend on it.
 
     Raises:
-        DatasetError: eSpeak NG is not installed, or does not work here.
+        DatasetError: eSpeak NG is not installed or does not work.
     """
     plan = list(utterances(speakers))
     command = [sys.executable, "-c", f"from {__name__} import _speak; _speak({speakers})"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with tempfile.TemporaryFile() as complaints:
+    with tempfile.TemporaryFile() as errors:
         with subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=complaints,
+            stderr=errors,
             env=environment,
-            start_new_session=True,  # Ctrl-C is for us; the voice ends when its pipe does
+            start_new_session=True,  # Ctrl-C reaches this process alone; the voice ends when its pipe closes
         ) as voice:
             try:
                 spoken = _write_clips(root, plan, cast(BinaryIO, voice.stdout), progress)
             except BaseException:
-                # Closing the pipe would end it too, but Ctrl-C does not wait for that.
+                # A closed pipe would end it too, but later than Ctrl-C should take.
                 voice.kill()
                 voice.wait()
                 raise
         if spoken < len(plan) or voice.returncode != 0:
-            complaints.seek(0)
-            said = complaints.read().decode(errors="replace").strip().splitlines()
-            raise _cannot_speak(said[-1] if said else f"its process ended with {voice.returncode}")
+            errors.seek(0)
+            lines = errors.read().decode(errors="replace").strip().splitlines()
+            raise _cannot_speak(lines[-1] if lines else f"its process ended with {voice.returncode}")
     with (root / "speakers.csv").open("w", newline="", encoding="utf-8") as file:
-        of = {utterance.speaker: utterance.voice.split("+") for utterance in plan}
-        csv.writer(file).writerows([("speaker", "accent", "voice"), *((speaker, *of[speaker]) for speaker in of)])
+        voices = {utterance.speaker: utterance.voice.split("+") for utterance in plan}
+        csv.writer(file).writerows([("speaker", "accent", "voice"), *((name, *voices[name]) for name in voices)])
 
 
 def _write_clips(root: Path, plan: list[Utterance], speech: BinaryIO, progress: Progress | None) -> int:
-    """Writes the clips that arrive; returns how many did."""
+    """Writes the clips as they arrive, and returns their number."""
     for done, utterance in enumerate(plan):
         samples = _receive(speech)
         if samples is None:
@@ -156,8 +159,8 @@ def _write_clips(root: Path, plan: list[Utterance], speech: BinaryIO, progress: 
 
 def _cannot_speak(reason: str) -> DatasetError:
     return DatasetError(
-        f"SPOKEN_DIGITS cannot be made here, eSpeak NG does not work ({reason}). Run: pip install espeakng-loader, "
-        f"or take recordings in its place: FSDD, AUDIO_MNIST or FOLDER with --data-path"
+        f"SPOKEN_DIGITS cannot be generated: eSpeak NG does not work ({reason}). Run: pip install espeakng-loader, "
+        f"or use FSDD, AUDIO_MNIST or FOLDER with --data-path instead"
     )
 
 
@@ -166,7 +169,7 @@ def _send(speech: BinaryIO, rate: int, pcm: bytes) -> None:
 
 
 def _receive(speech: BinaryIO) -> tuple[int, NDArray[np.int16]] | None:
-    """Sample rate and samples of the next clip, or None where the speech broke off."""
+    """Sample rate and samples of the next clip, or None where the output of the voice ends."""
     header = speech.read(8)
     rate, size = struct.unpack("<II", header) if len(header) == 8 else (0, 1)
     pcm = speech.read(size) if rate else b""
@@ -174,58 +177,58 @@ def _receive(speech: BinaryIO) -> tuple[int, NDArray[np.int16]] | None:
 
 
 def _speak(speakers: int) -> None:
-    """What the voice's process does: says the plan to its standard output."""
+    """Synthesises all clips to standard output; runs in a process of its own."""
     import espeakng_loader
 
     # Constants of speak_lib.h.
     synchronous, utf8, rate, pitch, pitch_range, volume = 2, 1, 1, 3, 4, 2
     library = ctypes.CDLL(espeakng_loader.get_library_path())
-    # eSpeak NG cuts the path of its data off after 160 characters: a short one, from where it is.
+    # eSpeak NG cuts the path of its data off after 160 characters, so it gets a relative one.
     os.chdir(Path(espeakng_loader.get_data_path()).parent)
     sample_rate = library.espeak_Initialize(synchronous, 0, b".", 0)
     library.espeak_ng_SetRandSeed(ctypes.c_long(_SEED))
-    heard = bytearray()
+    pcm = bytearray()
 
     def listen(samples: int | None, count: int, _events: int | None) -> int:
         if samples and count > 0:
-            heard.extend(ctypes.string_at(samples, 2 * count))
+            pcm.extend(ctypes.string_at(samples, 2 * count))
         return 0
 
     callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(listen)
     library.espeak_SetSynthCallback(callback)
     nothing = ctypes.c_void_p()
     for utterance in utterances(speakers):
-        heard.clear()
+        pcm.clear()
         text = WORDS[utterance.digit].encode() + b"\0"
-        refused = library.espeak_SetVoiceByName(utterance.voice.encode())
-        # Half of the usual volume, or the loudest voices clip.
+        failed = library.espeak_SetVoiceByName(utterance.voice.encode())
+        # At the default volume the loudest voices clip.
         for parameter, value in (
             (rate, utterance.rate),
             (pitch, utterance.pitch),
             (pitch_range, utterance.pitch_range),
             (volume, 50),
         ):
-            refused = refused or library.espeak_SetParameter(parameter, value, 0)
-        refused = refused or library.espeak_Synth(text, ctypes.c_size_t(len(text)), 0, 1, 0, utf8, nothing, nothing)
-        if refused or not heard:
-            sys.exit(f"it refuses {utterance}")
-        _send(sys.stdout.buffer, sample_rate, bytes(heard))
+            failed = failed or library.espeak_SetParameter(parameter, value, 0)
+        failed = failed or library.espeak_Synth(text, ctypes.c_size_t(len(text)), 0, 1, 0, utf8, nothing, nothing)
+        if failed or not pcm:
+            sys.exit(f"it cannot speak {utterance}")
+        _send(sys.stdout.buffer, sample_rate, bytes(pcm))
     sys.stdout.buffer.flush()
 
 
 def index_spoken_digits(root: Path) -> Index:
-    """Speaker-disjoint split: a fifth of the speakers (12 of 60), and with them their voices, are the test side."""
-    found = [
+    """Speaker-disjoint split: a fifth of the speakers (12 of 60), and so of the voices, are the test split."""
+    named = [
         (path, match)
         for path in sorted(root.glob("speaker_*/*.flac"))
         if (match := _NAME.fullmatch(path.name)) and match["speaker"] == path.parent.name
     ]
-    if not found:
+    if not named:
         raise SPOKEN_DIGITS.not_found(root)
-    test = held_out((match["speaker"] for _, match in found), fraction=0.2)
+    test = held_out(match["speaker"] for _, match in named)
     clips = tuple(
         Clip(path, int(match["digit"]), "test" if match["speaker"] in test else "train", match["speaker"])
-        for path, match in found
+        for path, match in named
     )
     return Index(root, tuple("0123456789"), clips, disjoint_by="speaker")
 
@@ -233,13 +236,11 @@ def index_spoken_digits(root: Path) -> Index:
 SPOKEN_DIGITS = register(
     Dataset(
         name="SPOKEN_DIGITS",
-        title="Spoken digits by eSpeak NG (embedded)",
+        title="Spoken digits (included, synthetic voices)",
         task="spoken digits",
         stands_for="phonetic structure",
-        licence=(
-            "none needed: made on this machine by eSpeak NG, whose GPL-3.0-or-later covers the program and its voices, "
-            "not the speech they produce"
-        ),
+        # The GPL-3.0-or-later of eSpeak NG covers the program and its voices, not the speech that they produce.
+        licence="No licence needed (generated locally with eSpeak NG)",
         citation=(
             "@software{espeakng, author={Duddington, Jonathan and Dunn, Reece H. and {the eSpeak NG contributors}}, "
             "title={{eSpeak NG}: formant text-to-speech}, version={1.52}, year={2024}}"

@@ -1,33 +1,32 @@
-"""TinySOL: 2,913 single notes of 14 instruments, told apart by their pitch class or by the instrument."""
+"""TinySOL: 2,913 single notes of 14 instruments, with their pitch class or their instrument as the class."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from distrack.datasets.contract import Clip, Dataset, Index, register
-from distrack.datasets.corpora.folder import a_fifth_of_each
+from distrack.datasets.clips import Clip, Index
+from distrack.datasets.contract import Dataset, register
 from distrack.datasets.download import Remote
-from distrack.datasets.layout import find_file, places
+from distrack.datasets.layout import audio_folder, find_file
 from distrack.datasets.listing import Listed, Row, listed_index, read_list
+from distrack.datasets.splits import fifth_of_each
 
 _LIST = "annotation/TinySOL_metadata.csv"
 _INSTRUMENT = "Instrument (in full)"
-_FOLDS = tuple(range(5))
-_TEST_FOLD = 4
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
 def index_tinysol(root: Path) -> Index:
-    """The pitch class of a note; the five official folds, of which the last, 4, is the test side.
+    """Pitch classes, in the five official folds.
 
-    A fold holds every instrument and every dynamic, so the same players are heard on both sides; the notes are
-    different ones. Where Ircam lacked a note (``R`` in the last part of its name) it is a neighbour's, retuned.
+    A fold holds every instrument and every dynamic, so the same players are in both splits, with different notes. Where
+    Ircam lacked a note (``R`` in the last part of its name), it is a neighbouring note, retuned.
     """
     return _index(root, TINYSOL, lambda row: PITCH_CLASSES[row.number("Pitch ID") % 12], PITCH_CLASSES)
 
 
 def index_tinysol_instruments(root: Path) -> Index:
-    """The instrument that plays a note; folds as for the pitch classes."""
+    """Instruments, in the five official folds."""
     return _index(root, TINYSOL_INSTRUMENTS, lambda row: row.text(_INSTRUMENT))
 
 
@@ -36,116 +35,104 @@ def _index(root: Path, dataset: Dataset, label: Callable[[Row], str], order: tup
     if source is None:
         raise dataset.not_found(root)
     rows = read_list(source, ("Path", "Fold", _INSTRUMENT, "Pitch ID"))
-    named = [label(row) for row in rows]
-    classes = tuple(sorted(set(named), key=order.index if order else str))
+    labels = [label(row) for row in rows]
+    classes = tuple(sorted(set(labels), key=order.index if order else str))
     families = {row.text("Path").partition("/")[0] for row in rows}
-    audio = source.parent.parent / "audio"
-    # The archive may have made a folder of its own there.
-    audio = next((place for place in places(audio) if any((place / name).is_dir() for name in families)), audio)
+    audio = audio_folder(
+        source.parent.parent / "audio", lambda place: any((place / name).is_dir() for name in families)
+    )
     listed = [
         Listed(
             row.text("Path"),
-            Clip(audio / row.text("Path"), classes.index(name), "train", "", row.number("Fold", among=_FOLDS)),
+            Clip(audio / row.text("Path"), classes.index(name), "train", "", row.number("Fold", among=dataset.folds)),
         )
-        for row, name in zip(rows, named, strict=True)
+        for row, name in zip(rows, labels, strict=True)
     ]
-    found = listed_index(root, source=source, audio=audio, classes=classes, listed=listed, disjoint_by="note")
-    if any(_divides(found.with_test_fold(fold)) for fold in _FOLDS):
-        return found.with_test_fold(_TEST_FOLD)
-    return _without_folds(found)
+    index = listed_index(root, source=source, audio=audio, classes=classes, listed=listed, disjoint_by="note")
+    if any(_has_both_splits(index.with_test_fold(fold)) for fold in dataset.folds):
+        return index
+    # There are too few notes for any of the official folds.
+    return _without_folds(index)
 
 
-def _divides(found: Index) -> bool:
-    return len({(clip.label, clip.split) for clip in found.clips}) == 2 * len(found.classes)
+def _has_both_splits(index: Index) -> bool:
+    """Whether every class has a training and a test clip."""
+    return len({(clip.label, clip.split) for clip in index.clips}) == 2 * len(index.classes)
 
 
-def _without_folds(found: Index) -> Index:
-    """A few notes, which no official fold divides so that each class has both sides: tested on is a fifth of each.
-
-    A class of one note has nothing to be tested on and is left out. Both is said in the notes.
-    """
-    by_class = {name: [clip.path for clip in found.clips if clip.label == k] for k, name in enumerate(found.classes)}
-    alone = [name for name, paths in by_class.items() if len(paths) < 2]
-    kept = {name: paths for name, paths in by_class.items() if name not in alone}
-    test = a_fifth_of_each(kept)
+def _without_folds(index: Index) -> Index:
+    """The index with a fifth of each class as the test split; classes of one note are left out."""
+    by_class = {name: [clip.path for clip in index.clips if clip.label == k] for k, name in enumerate(index.classes)}
+    single = [name for name, paths in by_class.items() if len(paths) < 2]
+    usable = {name: paths for name, paths in by_class.items() if name not in single}
+    test = fifth_of_each(usable)
     clips = tuple(
         clip._replace(
-            label=list(kept).index(found.classes[clip.label]),
+            label=list(usable).index(index.classes[clip.label]),
             split="test" if clip.path in test else "train",
             fold=None,
         )
-        for clip in found.clips
-        if found.classes[clip.label] in kept
+        for clip in index.clips
+        if index.classes[clip.label] in usable
     )
-    notes = ["too few notes for the official folds: a fifth of each class is tested on"]
-    notes += [f"left out for having one note only: {', '.join(alone)}"] if alone else []
-    return replace(found, classes=tuple(kept), clips=clips, notes=tuple(notes))
+    notes = ["Too few notes for the official folds: a fifth of each class is the test split"]
+    notes += [f"Classes left out because they have only one note: {', '.join(single)}"] if single else []
+    return replace(index, classes=tuple(usable), clips=clips, notes=tuple(notes))
 
-
-_CITATION = (
-    "@inproceedings{cella2020orchideasol, author={Cella, Carmine Emanuele and Ghisi, Daniele and Lostanlen, Vincent "
-    "and L{\\'e}vy, Fabien and Fineberg, Joshua and Maresz, Yan}, title={{OrchideaSOL}: a dataset of extended "
-    "instrumental techniques for computer-aided orchestration}, booktitle={Proceedings of the International Computer "
-    "Music Conference (ICMC)}, year={2020}, note={dataset: doi 10.5281/zenodo.3685367}}"
-)
-_LAYOUT = "annotation/TinySOL_metadata.csv and files named like audio/Winds/Flute/ordinario/Fl-ord-C4-mf-N-T14d.wav"
-_SIZE = 1_600_000_000
-_DOWNLOADS = (
-    Remote(
-        "https://zenodo.org/records/3685367/files/TinySOL_metadata.csv?download=1",
-        checksum="md5:a86c9bb115f69e61f2f25872e397fc4a",
-        size=317_576,
-        archive=False,
-        path="annotation",
-    ),
-    Remote(
-        "https://zenodo.org/records/3685367/files/TinySOL.tar.gz?download=1",
-        checksum="md5:36030a7fe389da86c3419e5ee48e3b7f",
-        size=1_026_917_185,
-        unpacked=3_000_000_000,
-        path="audio",
-    ),
-)
 
 TINYSOL = register(
     Dataset(
         name="TINYSOL",
         title="TinySOL, by pitch class",
-        task="twelve pitch classes",
+        task="12 pitch classes",
         pitch_is_class=True,
         stands_for="pitch and harmonic content",
         licence="CC BY 4.0",
-        citation=_CITATION,
+        citation=(
+            "@inproceedings{cella2020orchideasol, author={Cella, Carmine Emanuele and Ghisi, Daniele and Lostanlen, "
+            "Vincent and L{\\'e}vy, Fabien and Fineberg, Joshua and Maresz, Yan}, title={{OrchideaSOL}: a dataset of "
+            "extended instrumental techniques for computer-aided orchestration}, booktitle={Proceedings of the "
+            "International Computer Music Conference (ICMC)}, year={2020}, note={dataset: doi 10.5281/zenodo.3685367}}"
+        ),
         url="https://zenodo.org/records/3685367",
-        # Of 2 to 10 s: the attack and the steady part.
+        # Notes last 2 to 10 s; this is the attack and the steady part.
         seconds=3.0,
-        layout=_LAYOUT,
+        layout=(
+            "annotation/TinySOL_metadata.csv and files named like audio/Winds/Flute/ordinario/Fl-ord-C4-mf-N-T14d.wav"
+        ),
         index=index_tinysol,
         clips=2_913,
-        size=_SIZE,
-        downloads=_DOWNLOADS,
-        folds=_FOLDS,
-        test_fold=_TEST_FOLD,
+        size=1_600_000_000,
+        downloads=(
+            Remote(
+                "https://zenodo.org/records/3685367/files/TinySOL_metadata.csv?download=1",
+                checksum="md5:a86c9bb115f69e61f2f25872e397fc4a",
+                size=317_576,
+                archive=False,
+                path="annotation",
+            ),
+            Remote(
+                "https://zenodo.org/records/3685367/files/TinySOL.tar.gz?download=1",
+                checksum="md5:36030a7fe389da86c3419e5ee48e3b7f",
+                size=1_026_917_185,
+                unpacked=3_000_000_000,
+                path="audio",
+            ),
+        ),
+        folds=tuple(range(5)),
+        test_fold=4,
     )
 )
 
 TINYSOL_INSTRUMENTS = register(
-    Dataset(
+    replace(
+        TINYSOL,
         name="TINYSOL_INSTRUMENTS",
         title="TinySOL, by instrument",
-        task="14 instruments playing one note",
+        task="14 instruments, single notes",
+        pitch_is_class=False,
         stands_for="harmonic content and attack",
-        licence="CC BY 4.0",
-        citation=_CITATION,
-        url="https://zenodo.org/records/3685367",
-        seconds=3.0,
-        layout=_LAYOUT,
         index=index_tinysol_instruments,
-        clips=2_913,
-        size=_SIZE,
-        downloads=_DOWNLOADS,
-        folds=_FOLDS,
-        test_fold=_TEST_FOLD,
         folders=("tinysol",),
     )
 )

@@ -1,23 +1,22 @@
-"""UrbanSound8K: 8,732 excerpts of ten sounds of the city."""
+"""UrbanSound8K: 8,732 excerpts of 10 classes of urban sounds."""
 
 from pathlib import Path
 
-from distrack.datasets.contract import Clip, Dataset, Index, register
+from distrack.datasets.clips import Clip, Index
+from distrack.datasets.contract import Dataset, register
 from distrack.datasets.download import Remote
 from distrack.datasets.layout import find_file
 from distrack.datasets.listing import Listed, classes_of, disjoint_groups, listed_index, read_list
 
 _LIST = "metadata/UrbanSound8K.csv"
 _FOLDS = tuple(range(1, 11))
-_TEST_FOLD = 10
 
 
 def index_urbansound8k(root: Path) -> Index:
-    """The ten official folds, never drawn anew; fold 10 is the test side.
+    """The ten official folds; a group is a sound event.
 
-    The folds keep the excerpts of one sound event together. They do not keep recordings together: five of the
-    recordings that the excerpts are from hold events in two folds, so a group is an event (``fsID-classID-occurrence``,
-    the file name without its last number).
+    A fold holds all excerpts of a sound event, but not all of a recording: five of the recordings have events in two
+    folds. The event (``fsID-classID-occurrence``) is the file name without its last number.
     """
     source = find_file(root, _LIST)
     if source is None:
@@ -33,17 +32,16 @@ def index_urbansound8k(root: Path) -> Index:
         label = classes.index(row.text("class"))
         listed.append(Listed(name, Clip(audio / name, label, "train", event or name, fold)))
     listed, disjoint_by = disjoint_groups(listed, by="sound event")
-    found = listed_index(root, source=source, audio=audio, classes=classes, listed=listed, disjoint_by=disjoint_by)
-    return found.with_test_fold(_TEST_FOLD)
+    return listed_index(root, source=source, audio=audio, classes=classes, listed=listed, disjoint_by=disjoint_by)
 
 
 URBANSOUND8K = register(
     Dataset(
         name="URBANSOUND8K",
         title="UrbanSound8K",
-        task="ten sounds of the city",
+        task="10 urban sound classes",
         stands_for="urban sound events",
-        licence="CC BY-NC 4.0 (its readme says 3.0): not for commercial use",
+        licence="CC BY-NC 4.0, non-commercial use only (3.0 in its readme)",
         citation=(
             "@inproceedings{salamon2014urbansound, author={Salamon, Justin and Jacoby, Christopher and Bello, "
             "Juan Pablo}, title={A Dataset and Taxonomy for Urban Sound Research}, booktitle={22nd ACM International "
@@ -64,6 +62,6 @@ URBANSOUND8K = register(
             ),
         ),
         folds=_FOLDS,
-        test_fold=_TEST_FOLD,
+        test_fold=10,
     )
 )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from distrack import datasets, runs
 from distrack.audio import SAMPLE_RATE, Wave, flac_bytes, level
 from distrack.datasets import Dataset, Index, Prepared
-from distrack.datasets.contract import Split
+from distrack.datasets.clips import Split
 from distrack.distill.config import DistillConfig
 from distrack.features import FEATURES, build_feature
 from distrack.figures.clips import class_balance, clip_views, distribution

@@ -8,15 +8,11 @@ from distrack import runs
 from distrack.audio import EXTENSIONS
 from distrack.datasets import Dataset, home
 from distrack.datasets.upload import store_upload
+from distrack.files import size_text
 from distrack.jobs.preparation import Preparation, place, preparation_report
 from distrack.settings import settings
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import show_errors
-
-
-def size(count: int) -> str:
-    """Bytes as a person says them."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def panel(dataset: Dataset, data_path: Path | None) -> None:
@@ -43,7 +39,7 @@ def _offer(dataset: Dataset, data_path: Path | None, run: runs.Run) -> None:
             if st.button("Download and prepare", icon=":material/download:", type="primary", key="download"):
                 _start(dataset, None, download=True)
             total = sum(remote.size or 0 for remote in dataset.downloads)
-            st.caption((f"{size(total)} to fetch. " if total else "") + f"Licence: {dataset.licence}.")
+            st.caption((f"Download size: {size_text(total)}. " if total else "") + f"Licence: {dataset.licence}.")
     if not here and dataset.make is None:
         ways = " or let it be downloaded" if dataset.downloads and data_path is None else ""
         st.info(f"Not on this disk. Name its folder above{ways}. Expected there: {dataset.layout}. {dataset.form}")

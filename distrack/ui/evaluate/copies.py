@@ -10,7 +10,7 @@ import torch
 
 from distrack import datasets, runs
 from distrack.audio import flac_bytes, level
-from distrack.datasets.contract import Split
+from distrack.datasets.clips import Split
 from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError
 from distrack.evaluate import Inspection

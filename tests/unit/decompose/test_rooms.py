@@ -210,10 +210,10 @@ def nothing(path: Path) -> None:
     ("make", "said"),
     [
         (text, "unreadable"),
-        (empty, "empty"),
-        (silent, "silent"),
+        (empty, "No audio"),
+        (silent, "Silent"),
         (not_a_number, "holds values that are not numbers"),
-        (too_long, "61 s long: at most 60 s"),
+        (too_long, "Too long: 61 s"),
         (six_channels, "6 channels"),
         (nothing, "unreadable"),
     ],

@@ -1,0 +1,124 @@
+"""Clips and the index of a dataset: which files are on this disk, their classes, and the split they belong to."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from distrack.errors import DatasetError
+
+# Validation clips, which some datasets have, are used neither for distillation nor for tests.
+Split = Literal["train", "validation", "test"]
+
+
+class Clip(NamedTuple):
+    """One real recording.
+
+    Attributes:
+        path: its file.
+        label: index of its class.
+        split: the split it belongs to.
+        group: a speaker or an original recording, which must not be in two splits; "" where none is known.
+        fold: its official fold, numbered as its authors do; None where the dataset has none.
+    """
+
+    path: Path
+    label: int
+    split: Split
+    group: str = ""
+    fold: int | None = None
+
+
+class Skipped(NamedTuple):
+    """A file that cannot be used, and the reason."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Index:
+    """The clips of a dataset on this disk, before any is decoded.
+
+    Attributes:
+        root: the folder of the dataset.
+        classes: names of the classes; the label of a clip is a position here.
+        clips: files to decode.
+        disjoint_by: what no two splits have in common, such as a speaker.
+        skipped: files that belong to the dataset but are missing or must not be read; they count as unusable.
+        unlisted: audio files that the dataset's own list does not name; they are ignored.
+        notes: sentences for readers of a result: that this is a subset, what was left out, how it was split.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    clips: tuple[Clip, ...]
+    disjoint_by: str
+    skipped: tuple[Skipped, ...] = ()
+    unlisted: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether the clips belong to official folds."""
+        return any(clip.fold is not None for clip in self.clips)
+
+    def with_test_fold(self, fold: int) -> "Index":
+        """The same clips, those of one official fold for tests and all others for training."""
+        clips = tuple(clip._replace(split="test" if clip.fold == fold else "train") for clip in self.clips)
+        return replace(self, clips=clips)
+
+    def within(self, root: Path) -> "Index":
+        """The same index, where clips that a symbolic link leads out of a folder are skipped."""
+        inside = _inside(root.resolve())
+        outside = [clip.path for clip in self.clips if not inside(clip.path)]
+        if not outside:
+            return self
+        links = tuple(Skipped(path, "A symbolic link out of the dataset's folder") for path in outside)
+        clips = tuple(clip for clip in self.clips if inside(clip.path))
+        return replace(self, clips=clips, skipped=self.skipped + links)
+
+    def validate(self) -> None:
+        """Refuses an index that cannot be distilled and evaluated.
+
+        Raises:
+            DatasetError: there are no clips or one class only, a class has no training or no test clip, a file is
+                missing, or a group is in two splits.
+        """
+        if not self.clips:
+            first = f" ({self.skipped[0].path}: {self.skipped[0].reason})" if self.skipped else ""
+            raise DatasetError(f"No audio in {self.root}{first}")
+        if len(self.classes) < 2:
+            raise DatasetError(f"Only one class ({self.classes[0]}) in {self.root}. Distillation needs at least two")
+        for split in ("train", "test"):
+            counts = Counter(clip.label for clip in self.clips if clip.split == split)
+            missing = [name for label, name in enumerate(self.classes) if not counts[label]]
+            if missing:
+                raise DatasetError(
+                    f"No {split} clip of {', '.join(missing[:5])} in {self.root}. "
+                    f"Every class needs at least one training clip and one test clip"
+                )
+        absent = [clip.path for clip in self.clips if not clip.path.is_file()]
+        if absent:
+            raise DatasetError(f"{len(absent)} files of the index are missing, the first is {absent[0]}")
+        splits: dict[str, set[str]] = defaultdict(set)
+        for clip in self.clips:
+            if clip.group:
+                splits[clip.group].add(clip.split)
+        leaking = sorted(group for group in splits if len(splits[group]) > 1)
+        if leaking:
+            raise DatasetError(f"{self.disjoint_by.capitalize()} {leaking[0]} in {self.root} is in two splits")
+
+
+def _inside(root: Path) -> Callable[[Path], bool]:
+    """Tells whether a file is inside a folder. The links of a folder are followed once, not once per file."""
+    folders: dict[Path, bool] = {}
+
+    def inside(path: Path) -> bool:
+        folder = path.parent
+        if folder not in folders:
+            folders[folder] = folder.resolve().is_relative_to(root)
+        return folders[folder] and (not path.is_symlink() or path.resolve().is_relative_to(root))
+
+    return inside
