@@ -1,4 +1,4 @@
-"""Decompose: a clip becomes a few events that are edited like notes."""
+"""Decompose: turns a sound into a few events, which can be edited like notes."""
 
 import streamlit as st
 
@@ -6,16 +6,16 @@ from distrack.ui.decompose import form, live
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import begin
 
-begin("Decompose", "Decomposes a sound into a few events with a time, a pitch and a decay: move them like notes.")
+begin("Decompose", "Turn a sound into a few editable events, like notes.")
 
 run = job_panel.named("decomposition")
 if run is not None:
-    st.page_link("pages/decompose.py", label="Another recording", icon=":material/arrow_back:")
+    st.page_link("pages/decompose.py", label="New", icon=":material/add:")
     job_panel.watch(run, "decomposition")
 else:
     job = form.ask()
     if job is not None and st.button("Decompose", type="primary", icon=":material/call_split:", key="take-apart"):
         job_panel.launch(job)
-    st.subheader("Earlier decompositions")
+    st.subheader("Recent")
     if not job_panel.earlier("decomposition", live.note):
-        st.caption("None yet. Choose a recording above, and press **Decompose**.")
+        st.caption("None yet. Select a recording above and press **Decompose**.")

@@ -18,7 +18,7 @@ from distrack.errors import EventsError
 MOST_MATCHED = 2_000
 
 
-@edit("mix", takes="events")
+@edit("mix", "Mix with another clip", takes="events")
 def mix(events: Events, other: Events, *, seconds: Seconds = 0.0) -> Events:
     """Add another clip's events.
 
@@ -39,14 +39,14 @@ def mix(events: Events, other: Events, *, seconds: Seconds = 0.0) -> Events:
     return replace(both, samples=length, room=events.room if events.room is not None else other.room)
 
 
-@edit("morph", takes="events")
+@edit("morph", "Morph into another clip", takes="events")
 def morph(
     events: Events,
     other: Events,
     *,
     share: Share,
-    near_seconds: Annotated[float, Field(gt=0, le=600)] = 0.25,
-    near_octaves: Annotated[float, Field(gt=0, le=20)] = 1.0,
+    near_seconds: Annotated[float, Field(gt=0, le=600, title="Time tolerance (s)")] = 0.25,
+    near_octaves: Annotated[float, Field(gt=0, le=20, title="Pitch tolerance (octaves)")] = 1.0,
 ) -> Events:
     """Morph towards another clip.
 

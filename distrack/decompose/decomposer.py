@@ -1,7 +1,7 @@
 """What a method of decomposition must be able to do, and the registry of methods."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
@@ -48,7 +48,15 @@ class Decomposer(Protocol):
 
 
 class Method(Choice):
-    """The selected method of decomposition and its settings."""
+    """The selected method of decomposition and its settings.
+
+    Attributes:
+        title: label of the method on the page.
+        suggested_rate: the sample rate in Hz that the page selects at first; None for that of the recording.
+    """
+
+    title: ClassVar[str] = ""
+    suggested_rate: ClassVar[int | None] = None
 
     def check(self, sample_rate: int) -> None:
         """Refuses settings that are impossible at a sample rate in Hz, before any work.

@@ -24,6 +24,7 @@ class EditKind(NamedTuple):
     """A registered edit.
 
     Attributes:
+        title: its label on the page.
         change: the function that does it. It takes events, a source if `takes` names one, `which`, and the arguments.
         arguments: its arguments with their ranges, from which the Decompose page makes its widgets.
         takes: what the edit needs besides the events: nothing, other events, or a room.
@@ -31,6 +32,7 @@ class EditKind(NamedTuple):
         about: what it does, in one line.
     """
 
+    title: str
     change: Callable[..., Events]
     arguments: type[BaseModel]
     takes: Takes
@@ -42,7 +44,7 @@ EDITS: Registry[EditKind] = Registry("edit")
 
 
 def edit(
-    name: str, *, takes: Takes = "nothing"
+    name: str, title: str, *, takes: Takes = "nothing"
 ) -> Callable[[Callable[Concatenate[Events, P], Events]], Callable[Concatenate[Events, P], Events]]:
     """Registers a pure function on events as an edit; its keyword-only arguments are the arguments of the edit.
 
@@ -50,6 +52,7 @@ def edit(
 
     Args:
         name: the edit's name.
+        title: its label on the page.
         takes: what the second argument of the function is, if it is not `which`.
     """
 
@@ -65,7 +68,7 @@ def edit(
 
         about = (inspect.getdoc(change) or "").splitlines()[0]
         update_wrapper(checked, change)
-        EDITS.add(name, EditKind(checked, arguments, takes, "which" in parameters, about))
+        EDITS.add(name, EditKind(title, checked, arguments, takes, "which" in parameters, about))
         return checked
 
     return registered

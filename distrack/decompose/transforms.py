@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -14,28 +14,42 @@ from distrack.decompose.rooms import with_room
 from distrack.decompose.selecting import Which, mask
 from distrack.errors import EventsError
 
-# Values outside these ranges leave nothing audible.
-Decibels = Annotated[float, Field(ge=-200, le=200)]
-Seconds = Annotated[float, Field(ge=-600, le=600)]
-Factor = Annotated[float, Field(ge=0.01, le=100)]
-Semitones = Annotated[float, Field(ge=-120, le=120)]
-Octaves = Annotated[float, Field(ge=-10, le=10)]
-Share = Annotated[float, Field(ge=0, le=1)]
+
+def argument(low: float, high: float, *, title: str, example: float, step: float) -> Any:
+    """A number's range, and how the page asks for it: the label, the first value (an audible one) and the steps.
+
+    Values outside the ranges below would leave nothing audible.
+    """
+    return Field(ge=low, le=high, title=title, examples=[example], json_schema_extra={"step": step})
 
 
-@edit("mute")
+Decibels = Annotated[float, argument(-200, 200, title="Gain (dB)", example=6.0, step=1.0)]
+Seconds = Annotated[float, argument(-600, 600, title="Later by (s)", example=0.25, step=0.05)]
+Factor = Annotated[float, argument(0.01, 100, title="Factor", example=2.0, step=0.1)]
+StretchFactor = Annotated[Factor, Field(title="Stretch factor")]
+Semitones = Annotated[float, argument(-120, 120, title="Semitones", example=12.0, step=1.0)]
+Octaves = Annotated[float, argument(-10, 10, title="Octaves", example=1.0, step=0.5)]
+Share = Annotated[float, argument(0, 1, title="Amount", example=0.5, step=0.05)]
+
+_STEP = {"step": 0.05}
+Anchor = Annotated[float | None, Field(ge=-600, le=600, title="Anchor (s)", json_schema_extra=_STEP)]
+Grid = Annotated[float | None, Field(gt=0, le=600, title="Grid (s)", json_schema_extra=_STEP)]
+Tempo = Annotated[float | None, Field(ge=1, le=2_000, title="Tempo (BPM)", json_schema_extra={"step": 1.0})]
+
+
+@edit("mute", "Mute")
 def mute(events: Events, which: Which = None) -> Events:
     """Mute the selection."""
     return replace(events, muted=events.muted | mask(events, which))
 
 
-@edit("unmute")
+@edit("unmute", "Unmute")
 def unmute(events: Events, which: Which = None) -> Events:
     """Unmute the selection."""
     return replace(events, muted=events.muted & ~mask(events, which))
 
 
-@edit("gain")
+@edit("gain", "Gain")
 def gain(events: Events, which: Which = None, *, db: Decibels) -> Events:
     """Change the level.
 
@@ -45,7 +59,7 @@ def gain(events: Events, which: Which = None, *, db: Decibels) -> Events:
     return amplified(events, np.where(mask(events, which), 10 ** (db / 20), 1.0))
 
 
-@edit("wet")
+@edit("wet", "Reverb mix")
 def wet(events: Events, which: Which = None, *, share: Share) -> Events:
     """Change the reverb mix.
 
@@ -60,8 +74,10 @@ def wet(events: Events, which: Which = None, *, share: Share) -> Events:
     return replace(events, wet=np.where(mask(events, which), np.float32(share), events.wet))
 
 
-@edit("room", takes="room")
-def room(events: Events, path: Path | None, which: Which = None, *, wet: Share = 1.0) -> Events:
+@edit("room", "Reverb", takes="room")
+def room(
+    events: Events, path: Path | None, which: Which = None, *, wet: Annotated[Share, Field(title="Reverb mix")] = 1.0
+) -> Events:
     """Add reverb, or remove it.
 
     Args:
@@ -72,7 +88,7 @@ def room(events: Events, path: Path | None, which: Which = None, *, wet: Share =
     return with_room(events, path, wet=wet, which=which)
 
 
-@edit("move")
+@edit("move", "Shift")
 def move(events: Events, which: Which = None, *, seconds: Seconds) -> Events:
     """Shift in time.
 
@@ -84,8 +100,8 @@ def move(events: Events, which: Which = None, *, seconds: Seconds) -> Events:
     return _moved(events, np.where(mask(events, which), seconds, 0.0))
 
 
-@edit("stretch")
-def stretch(events: Events, which: Which = None, *, factor: Factor, anchor: Seconds | None = None) -> Events:
+@edit("stretch", "Stretch")
+def stretch(events: Events, which: Which = None, *, factor: StretchFactor, anchor: Anchor = None) -> Events:
     """Change duration, keep pitch.
 
     Args:
@@ -101,8 +117,8 @@ def stretch(events: Events, which: Which = None, *, factor: Factor, anchor: Seco
     return _moved(longer, np.where(selected, after - longer.kind.boxes(longer).onset, 0.0))
 
 
-@edit("stretch-clip")
-def stretch_clip(events: Events, *, factor: Factor) -> Events:
+@edit("stretch-clip", "Stretch the clip")
+def stretch_clip(events: Events, *, factor: StretchFactor) -> Events:
     """Play the whole clip slower or faster, keep pitch.
 
     Args:
@@ -112,7 +128,7 @@ def stretch_clip(events: Events, *, factor: Factor) -> Events:
     return replace(longer, samples=max(round(events.samples * factor), 1))
 
 
-@edit("transpose")
+@edit("transpose", "Transpose")
 def transpose(events: Events, which: Which = None, *, semitones: Semitones) -> Events:
     """Change pitch, keep length.
 
@@ -122,7 +138,7 @@ def transpose(events: Events, which: Which = None, *, semitones: Semitones) -> E
     return replace(events, parameters=events.kind.transposed(events, mask(events, which), semitones))
 
 
-@edit("decay")
+@edit("decay", "Decay")
 def decay(events: Events, which: Which = None, *, factor: Factor) -> Events:
     """Change decay time, keep onsets.
 
@@ -132,7 +148,7 @@ def decay(events: Events, which: Which = None, *, factor: Factor) -> Events:
     return replace(events, parameters=events.kind.decayed(events, mask(events, which), factor))
 
 
-@edit("colour")
+@edit("colour", "Brightness")
 def colour(events: Events, which: Which = None, *, octaves: Octaves) -> Events:
     """Change brightness, keep pitch.
 
@@ -142,16 +158,16 @@ def colour(events: Events, which: Which = None, *, octaves: Octaves) -> Events:
     return replace(events, parameters=events.kind.coloured(events, mask(events, which), octaves))
 
 
-@edit("quantise")
+@edit("quantise", "Quantise")
 def quantise(
     events: Events,
     which: Which = None,
     *,
-    grid: Annotated[float, Field(gt=0, le=600)] | None = None,
-    bpm: Annotated[float, Field(ge=1, le=2_000)] | None = None,
-    division: Annotated[int, Field(ge=1, le=64)] = 1,
-    offset: Seconds = 0.0,
-    strength: Share = 1.0,
+    grid: Grid = None,
+    bpm: Tempo = None,
+    division: Annotated[int, Field(ge=1, le=64, title="Lines per beat")] = 1,
+    offset: Annotated[Seconds, Field(title="Time of one line (s)")] = 0.0,
+    strength: Annotated[Share, Field(title="Strength")] = 1.0,
 ) -> Events:
     """Snap onsets to a grid.
 
@@ -176,7 +192,7 @@ def quantise(
     return _moved(events, np.where(mask(events, which), strength * (nearest - onset), 0.0))
 
 
-@edit("copy")
+@edit("copy", "Duplicate")
 def copy(events: Events, which: Which = None, *, seconds: Seconds) -> Events:
     """Duplicate the selection at another time.
 
@@ -192,7 +208,7 @@ def copy(events: Events, which: Which = None, *, seconds: Seconds) -> Events:
     return joined(events, move(copies, seconds=seconds))
 
 
-@edit("remove")
+@edit("remove", "Delete")
 def remove(events: Events, which: Which = None) -> Events:
     """Delete the selection.
 

@@ -1,4 +1,4 @@
-"""The Decompose page without a browser: its form, a clip in the studio, and what cannot be used."""
+"""The Decompose page without a browser: its form, the studio, and errors."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import soundfile
 from streamlit.testing.v1 import AppTest
 
 from distrack import jobs, runs
-from distrack.decompose import Edit, History, storage
+from distrack.decompose import DECOMPOSERS, Edit, History, storage
 from distrack.jobs.decomposition import DecomposeJob, events_file, history, keep_history
 from distrack.settings import settings
 from tests.app.page import opened, texts
@@ -22,8 +22,8 @@ def clip(tones: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def apart(clip: Path) -> Iterator[runs.Run]:
-    """A clip taken apart into six events."""
+def run_of_six(clip: Path) -> Iterator[runs.Run]:
+    """A clip decomposed into six events."""
     run = DecomposeJob(file=clip, events=6).create(settings().runs_path, "apart")
     jobs.work(run)
     yield run
@@ -33,8 +33,8 @@ def apart(clip: Path) -> Iterator[runs.Run]:
 @pytest.fixture(autouse=True)
 def unedited(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    if "apart" in request.fixturenames:
-        (request.getfixturevalue("apart").path / "edits.json").unlink(missing_ok=True)
+    if "run_of_six" in request.fixturenames:
+        (request.getfixturevalue("run_of_six").path / "edits.json").unlink(missing_ok=True)
 
 
 def edit(app: AppTest, name: str) -> None:
@@ -43,9 +43,9 @@ def edit(app: AppTest, name: str) -> None:
     assert not app.exception, app.exception
 
 
-def test_a_file_is_described_and_launched(app: AppTest, clip: Path) -> None:
+def test_a_recording_is_described_and_can_be_decomposed(app: AppTest, clip: Path) -> None:
     opened(app, "decompose")
-    app.button_group(key="source").set_value("File").run()
+    app.button_group(key="source").set_value("File path").run()
     app.text_input[0].set_value(str(clip)).run()
     assert not app.exception, app.exception
     assert f"{clip.name}: 0.5 s at 16,000 Hz" in texts(app)
@@ -56,31 +56,33 @@ def test_a_file_is_described_and_launched(app: AppTest, clip: Path) -> None:
     ("content", "says"),
     [(None, "cannot be read as audio"), (b"no sound", "cannot be read as audio"), (b"", "cannot be read as audio")],
 )
-def test_a_file_that_is_no_recording_is_said(app: AppTest, tmp_path: Path, content: bytes | None, says: str) -> None:
+def test_an_unreadable_file_is_an_error_on_the_page(
+    app: AppTest, tmp_path: Path, content: bytes | None, says: str
+) -> None:
     path = tmp_path / "x.wav"
     if content is not None:
         path.write_bytes(content)
     opened(app, "decompose")
-    app.button_group(key="source").set_value("File").run()
+    app.button_group(key="source").set_value("File path").run()
     app.text_input[0].set_value(str(path)).run()
     assert not app.exception, app.exception
     assert says in texts(app)
 
 
-def test_a_home_that_is_nobodys_is_said(app: AppTest) -> None:
+def test_the_home_folder_of_an_unknown_user_is_an_error_on_the_page(app: AppTest) -> None:
     opened(app, "decompose")
-    app.button_group(key="source").set_value("File").run()
+    app.button_group(key="source").set_value("File path").run()
     app.text_input[0].set_value("~no-such-user/x.wav").run()
     assert not app.exception, app.exception
     assert "no-such-user" in texts(app)
 
 
-def test_silence_is_refused_and_leaves_nothing(app: AppTest, tmp_path: Path) -> None:
+def test_silence_is_refused_and_leaves_no_run(app: AppTest, tmp_path: Path) -> None:
     path = tmp_path / "silence.wav"
     soundfile.write(path, np.zeros(8000), 16_000)
     before = {run.id for run in runs.all_runs(settings().runs_path)}
     opened(app, "decompose")
-    app.button_group(key="source").set_value("File").run()
+    app.button_group(key="source").set_value("File path").run()
     app.text_input[0].set_value(str(path)).run()
     app.button(key="take-apart").click().run()
     assert not app.exception, app.exception
@@ -88,100 +90,104 @@ def test_silence_is_refused_and_leaves_nothing(app: AppTest, tmp_path: Path) -> 
     assert {run.id for run in runs.all_runs(settings().runs_path)} == before
 
 
-def test_edits_are_kept_undone_and_done_again(app: AppTest, apart: runs.Run) -> None:
-    opened(app, "decompose", run=apart.id)
-    assert "of 6 events chosen" in texts(app)
+def test_edits_are_stored_undone_and_redone(app: AppTest, run_of_six: runs.Run) -> None:
+    opened(app, "decompose", run=run_of_six.id)
+    assert "of 6 selected" in texts(app)
     app.button(key="by-energy").click().run()
     edit(app, "transpose")
-    edits = history(apart)
+    edits = history(run_of_six)
     assert [(one.name, len(one.which or ()), one.arguments) for one in edits.done] == [
         ("transpose", 6, {"semitones": 12.0})
     ]
     edit(app, "mute")
-    assert "2 so far: Transpose, Mute" in texts(app)
+    assert "2 edits: Transpose, Mute" in texts(app)
     app.button(key="Undo").click().run()
-    assert [one.name for one in history(apart).done] == ["transpose"]
+    assert [one.name for one in history(run_of_six).done] == ["transpose"]
     app.button(key="Redo").click().run()
-    assert [one.name for one in history(apart).done] == ["transpose", "mute"]
+    assert [one.name for one in history(run_of_six).done] == ["transpose", "mute"]
     assert not app.exception, app.exception
 
 
-def test_undo_goes_back_from_where_another_tab_has_gone(app: AppTest, apart: runs.Run) -> None:
-    opened(app, "decompose", run=apart.id)
+def test_undo_reverts_the_last_edit_of_any_tab(app: AppTest, run_of_six: runs.Run) -> None:
+    opened(app, "decompose", run=run_of_six.id)
     app.button(key="by-energy").click().run()
     edit(app, "transpose")
-    later = history(apart).do(Edit(name="mute")).do(Edit(name="gain", arguments={"db": 3.0}))
-    keep_history(apart, later)
+    later = history(run_of_six).do(Edit(name="mute")).do(Edit(name="gain", arguments={"db": 3.0}))
+    keep_history(run_of_six, later)
     app.button(key="Undo").click().run()
     assert not app.exception, app.exception
-    edits = history(apart)
+    edits = history(run_of_six)
     assert [one.name for one in edits.done] == ["transpose", "mute"]
     assert [one.name for one in edits.undone] == ["gain"]
-    assert "**No** of 6 events chosen" in texts(app), "events may be counted otherwise now"
+    assert "**0** of 6 selected" in texts(app), "the numbers of events may have changed"
 
 
-def test_an_edit_that_does_not_fit_is_said_and_not_kept(app: AppTest, apart: runs.Run) -> None:
-    opened(app, "decompose", run=apart.id)
+def test_an_impossible_edit_is_an_error_and_is_not_stored(app: AppTest, run_of_six: runs.Run) -> None:
+    opened(app, "decompose", run=run_of_six.id)
     app.selectbox(key="edit").select("wet").run()
     app.button(key="apply").click().run()
     assert not app.exception, app.exception
     assert "room" in app.error[0].value
-    assert history(apart) == History()
+    assert history(run_of_six) == History()
 
 
-def test_another_clip_is_mixed_in(app: AppTest, apart: runs.Run, clip: Path) -> None:
+def test_another_clip_can_be_mixed_in(app: AppTest, run_of_six: runs.Run, clip: Path) -> None:
     other = DecomposeJob(file=clip, events=3).create(settings().runs_path, "other-clip")
     jobs.work(other)
-    opened(app, "decompose", run=apart.id)
+    opened(app, "decompose", run=run_of_six.id)
     app.selectbox(key="edit").select("mix").run()
     app.selectbox(key="with").select(other.id).run()
     app.button(key="apply").click().run()
     shutil.rmtree(other.path)
     assert not app.exception, app.exception
-    assert "of 9 events chosen" in texts(app)
+    assert "of 9 selected" in texts(app)
 
 
-def test_what_is_damaged_is_said_and_the_page_stays(app: AppTest, apart: runs.Run, finished: runs.Run) -> None:
-    (apart.path / "edits.json").write_text("{")
-    opened(app, "decompose", run=apart.id)
+def test_damaged_files_are_errors_and_the_page_stays(app: AppTest, run_of_six: runs.Run, finished: runs.Run) -> None:
+    (run_of_six.path / "edits.json").write_text("{")
+    opened(app, "decompose", run=run_of_six.id)
     assert "edits cannot be read" in texts(app)
-    keep_history(apart, History().do(Edit(name="mute", which=(99,))))
-    opened(app, "decompose", run=apart.id)
+    keep_history(run_of_six, History().do(Edit(name="mute", which=(99,))))
+    opened(app, "decompose", run=run_of_six.id)
     assert "there is no event 99" in texts(app)
-    next(button for button in app.button if button.label == "Put the edits aside").click().run()
+    next(button for button in app.button if button.label == "Discard edits").click().run()
     assert not app.exception, app.exception
-    assert "of 6 events chosen" in texts(app)
-    assert (apart.path / "edits.put-aside.json").is_file()
-    kept = events_file(apart).read_bytes()
-    events_file(apart).write_bytes(kept[:100])
+    assert "of 6 selected" in texts(app)
+    assert (run_of_six.path / "edits.put-aside.json").is_file()
+    kept = events_file(run_of_six).read_bytes()
+    events_file(run_of_six).write_bytes(kept[:100])
     try:
-        opened(app, "decompose", run=apart.id)
+        opened(app, "decompose", run=run_of_six.id)
         assert "it holds no events" in texts(app)
     finally:
-        events_file(apart).write_bytes(kept)
+        events_file(run_of_six).write_bytes(kept)
     opened(app, "decompose", run=finished.id)
-    assert "distils a dataset" in texts(app)
+    assert f"Run {finished.id} is a distillation, not a decomposition" in texts(app)
     opened(app, "decompose", run="no-such")
     assert "no run 'no-such'" in texts(app)
 
 
-def test_other_pages_know_it_for_what_it_is(app: AppTest, apart: runs.Run) -> None:
+def test_other_pages_refuse_or_leave_out_a_decomposition(app: AppTest, run_of_six: runs.Run) -> None:
     for page in ("distill", "listen", "evaluate"):
-        opened(app, page, run=apart.id)
-        assert "takes a clip apart" in texts(app)
+        opened(app, page, run=run_of_six.id)
+        assert f"Run {run_of_six.id} is a decomposition, not a distillation" in texts(app)
     opened(app, "compare")
-    assert apart.id not in texts(app)
+    assert run_of_six.id not in texts(app)
     app.run()
     assert not app.exception, app.exception
-    assert len(storage.load(events_file(apart))) == 6
+    assert len(storage.load(events_file(run_of_six))) == 6
 
 
-def test_the_quick_method_is_the_usual_one(app: AppTest, clip: Path) -> None:
+def test_the_default_method_is_the_fast_one_and_each_has_a_widget_for_every_setting(app: AppTest, clip: Path) -> None:
     opened(app, "decompose")
-    app.button_group(key="source").set_value("File").run()
+    app.button_group(key="source").set_value("File path").run()
     app.text_input[0].set_value(str(clip)).run()
-    (method,) = (box for box in app.selectbox if box.label == "Method")
+    method = app.selectbox(key="method")
     assert method.value == "matching-pursuit"
-    method.select("splat").run()
-    assert not app.exception, app.exception
-    assert any(field.label == "Iterations" for field in app.number_input)
+    for name in DECOMPOSERS:
+        method = app.selectbox(key="method").select(name)
+        app.run()
+        assert not app.exception, app.exception
+        assert not app.error, app.error
+        keys = {element.key for kind in (app.selectbox, app.number_input, app.toggle) for element in kind}
+        assert {f"{name}-{field}" for field in DECOMPOSERS.config(name).model_fields if field != "name"} <= keys

@@ -32,20 +32,20 @@ def note(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pitch(wave: np.ndarray[tuple[int], np.dtype[np.float64]], rate: int) -> float:
-    """Of the loudest partial, in Hz."""
+    """Frequency of the loudest partial, in Hz."""
     return float(np.abs(np.fft.rfft(wave, 1 << 17)).argmax() * rate / (1 << 17))
 
 
-def test_a_note_is_taken_apart_transposed_heard_and_kept(server: Server, page: Page, note: Path) -> None:
+def test_a_note_is_decomposed_transposed_played_and_saved(server: Server, page: Page, note: Path) -> None:
     heard: list[Response] = []
     page.on("response", lambda answer: heard.append(answer) if answer.url.endswith(".flac") else None)
     page.goto(f"{server.url}/decompose")
-    page.get_by_text("File", exact=True).click()
-    path = page.get_by_label("Path of a recording on this machine")
+    page.get_by_text("File path", exact=True).click()
+    path = page.get_by_label("Path of a recording on this computer")
     path.fill(str(note))
     path.press("Enter")
     expect(page.get_by_text("note.wav: 1.0 s at 16,000 Hz")).to_be_visible()
-    page.get_by_role("button", name="Take apart").click()
+    page.get_by_role("button", name="Decompose").click()
     page.wait_for_url(re.compile(r"run="))
     run = runs.find(settings().runs_path, page.url.split("run=")[1])
     player = page.locator(".player")
@@ -53,21 +53,21 @@ def test_a_note_is_taken_apart_transposed_heard_and_kept(server: Server, page: P
     report = decomposition_report(run)
     assert report is not None
     assert report.snr_db > 20
-    expect(page.get_by_text(f"of {report.events} events chosen")).to_be_visible()
+    expect(page.get_by_text(f"of {report.events} selected")).to_be_visible()
     expect(player.get_by_role("radio")).to_have_count(3)
 
-    page.get_by_role("button", name="Strongest").click()
-    page.get_by_label("How many").fill("4")
-    page.get_by_label("How many").press("Enter")
-    page.get_by_role("button", name="Choose them").click()
-    expect(page.get_by_text(f"4 of {report.events} events chosen")).to_be_visible()
+    page.get_by_role("button", name="Loudest").click()
+    page.get_by_label("Number").fill("4")
+    page.get_by_label("Number").press("Enter")
+    page.get_by_role("button", name="Select", exact=True).click()
+    expect(page.get_by_text(f"4 of {report.events} selected")).to_be_visible()
     page.keyboard.press("Escape")
     expect(player.get_by_role("radio")).to_have_count(4)
     page.get_by_role("combobox", name="Edit").click()
     page.get_by_role("option", name="Transpose", exact=True).click()
-    expect(page.get_by_label("Semitones")).to_have_value("12.00")
-    page.get_by_role("button", name="Apply to 4").click()
-    expect(page.get_by_text("1 so far: Transpose")).to_be_visible()
+    expect(page.get_by_label("Semitones")).to_have_value("12")
+    page.get_by_role("button", name="Apply to 4 selected").click()
+    expect(page.get_by_text("1 edit: Transpose")).to_be_visible()
     expect(player.get_by_role("radio")).to_have_count(5)
     expect(player).to_have_attribute("data-ready", "true")
     player.focus()
@@ -81,28 +81,28 @@ def test_a_note_is_taken_apart_transposed_heard_and_kept(server: Server, page: P
         pitches.append(pitch(wave, rate))
     assert any(found == pytest.approx(880, rel=0.01) for found in pitches), pitches
     assert any(found == pytest.approx(440, rel=0.01) for found in pitches), pitches
-    _taken_and_kept(page, run)
+    _check_download_and_reload(page, run)
 
 
-def _taken_and_kept(page: Page, run: runs.Run) -> None:
-    """What is taken along is what is heard, and a reload shows it again."""
+def _check_download_and_reload(page: Page, run: runs.Run) -> None:
+    """The downloaded events sound like the edited ones, and a reload shows the edits again."""
     player = page.locator(".player")
     with page.expect_download() as download:
         page.get_by_role("button", name="Events", exact=True).click()
-    taken = storage.load(download.value.path())
+    downloaded = storage.load(download.value.path())
     edited = apply(storage.load(events_file(run)), history(run).done)
-    assert np.array_equal(render(taken), render(edited))
+    assert np.array_equal(render(downloaded), render(edited))
 
     page.reload()
-    expect(page.get_by_text("1 so far: Transpose")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("1 edit: Transpose")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("1 so far: Transpose")).to_be_hidden()
+    expect(page.get_by_text("1 edit: Transpose")).to_be_hidden()
     expect(player.get_by_role("radio")).to_have_count(3)
     assert history(run).done == ()
     assert len(history(run).undone) == 1
 
 
-def test_a_box_on_the_plane_chooses_what_it_touches(server: Server, page: Page, note: Path) -> None:
+def test_a_box_on_the_plane_selects_the_events_it_touches(server: Server, page: Page, note: Path) -> None:
     job = DecomposeJob(file=note, events=8)
     run = job.create(settings().runs_path, "boxed")
     jobs.work(run)
@@ -116,6 +116,6 @@ def test_a_box_on_the_plane_chooses_what_it_touches(server: Server, page: Page, 
     page.mouse.down()
     page.mouse.move(place["x"] + place["width"] - 2, place["y"] + place["height"] - 2, steps=5)
     page.mouse.up()
-    expect(page.get_by_text(re.compile(r"^8 of 8 events chosen"))).to_be_visible()
-    page.get_by_role("button", name="The others").click()
-    expect(page.get_by_text(re.compile(r"^No of 8 events chosen"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^8 of 8 selected"))).to_be_visible()
+    page.get_by_role("button", name="Invert").click()
+    expect(page.get_by_text(re.compile(r"^0 of 8 selected"))).to_be_visible()

@@ -1,4 +1,4 @@
-"""The form of a decomposition: a recording, which part of it, a method and a number of events."""
+"""The form of a decomposition: a recording, a part of it, a method and its settings."""
 
 from pathlib import Path
 from typing import Any
@@ -9,128 +9,114 @@ import streamlit as st
 from distrack import datasets
 from distrack.datasets import DATASETS
 from distrack.datasets.upload import store_recording
-from distrack.decompose import DECOMPOSERS
+from distrack.decompose import DECOMPOSERS, DecomposeConfig, Method
 from distrack.errors import DistrackError
 from distrack.jobs.decomposition import DecomposeJob
 from distrack.settings import settings, user_path
+from distrack.ui.shared.fields import field_input
 from distrack.validation import from_preset
 
-_SOURCES = ("Upload", "Microphone", "Dataset", "File")
-_SAID = {
-    "matching-pursuit": "Matching pursuit: exact, in a second or two",
-    "splat": "Splatting: bursts of noise through resonances, in a minute or more",
-}
-_NUMBERS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 204, 256, 384, 512, 1000, 2000)
-# As much of a recording as is taken apart unless more is asked for.
-_SECONDS = 3.0
+_SOURCES = ("Upload", "Record", "From dataset", "File path")
+_COUNTS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 204, 256, 384, 512, 1000, 2000)
+_RATES = (8_000, 11_025, 16_000, 22_050, 32_000, 44_100)
+# Length of the part that is selected at first, in seconds.
+_PART = 3.0
 
 
 def ask() -> DecomposeJob | None:
-    """The job that the widgets describe; None as long as they describe none."""
+    """The job that the widgets describe; None while no recording is selected, or if a value is impossible."""
     file = _recording()
     if file is None:
         return None
-    length, rate = _known(file)
+    length, rate = _length_and_rate(file)
     if length:
         st.audio(str(file))
         st.caption(f"{file.name}: {length:.1f} s at {rate:,} Hz")
     first, second, third, fourth = st.columns([0.8, 0.8, 1.6, 1.6])
-    asked: dict[str, Any] = {"file": file}
-    asked["start"] = first.number_input("Start (s)", 0.0, max(length, 0.0), 0.0, 0.5, "%.2f", key=f"start-{file}")
-    usual = min(_SECONDS, length) if length else _SECONDS
-    asked["seconds"] = second.number_input("Seconds", 0.01, 600.0, max(usual, 0.01), 0.5, "%.2f", key=f"seconds-{file}")
-    asked["method"] = third.selectbox("Method", sorted(DECOMPOSERS), format_func=lambda name: _SAID.get(name, name))
-    asked["events"] = fourth.select_slider(
-        "Events, at most", _NUMBERS, 64, help="The parts that it is taken apart into."
+    values: dict[str, Any] = {"file": file}
+    values["start"] = first.number_input("Start (s)", 0.0, max(length, 0.0), 0.0, 0.5, "%.2f", key=f"start-{file}")
+    part = max(min(_PART, length) if length else _PART, 0.01)
+    values["seconds"] = second.number_input("Seconds", 0.01, 600.0, part, 0.5, "%.2f", key=f"seconds-{file}")
+    method = third.selectbox(
+        "Method", sorted(DECOMPOSERS), format_func=lambda name: _config_of(name).title or name, key="method"
     )
+    events = DecomposeConfig.model_fields["events"]
+    values["events"] = fourth.select_slider(str(events.title), _COUNTS, events.default, help=events.description)
     with st.expander("Advanced"):
-        asked |= _advanced(asked["method"], rate)
+        values |= _advanced(method, rate)
     try:
-        return from_preset(DecomposeJob, asked)
+        return from_preset(DecomposeJob, values)
     except DistrackError as error:
         st.error(str(error))
         return None
 
 
+def _config_of(method: str) -> type[Method]:
+    config: Any = DECOMPOSERS.config(method)
+    found: type[Method] = config
+    return found
+
+
 def _advanced(method: str, rate: int) -> dict[str, Any]:
-    left, middle, right = st.columns(3)
-    rates = [None, *(each for each in (8_000, 11_025, 16_000, 22_050, 32_000, 44_100) if each < rate)]
-    # A fit of many steps at full rate is one to wait for.
-    usual = rates.index(22_050) if method == "splat" and 22_050 in rates else 0
-    asked: dict[str, Any] = {
-        "sample_rate": left.selectbox(
+    """Sample rate, channels and seed, and the settings of the method, which its config describes."""
+    config = _config_of(method)
+    columns = st.columns(3)
+    rates = [None, *(each for each in _RATES if each < rate)]
+    suggested = config.suggested_rate
+    values: dict[str, Any] = {
+        "sample_rate": columns[0].selectbox(
             "Sample rate",
             rates,
-            index=usual,
+            index=rates.index(suggested) if suggested in rates else 0,
             key=f"rate-{method}",
-            format_func=lambda each: "the recording's own" if each is None else f"{each:,} Hz",
-            help="A lower one is quicker, and loses what lies above half of it.",
+            format_func=lambda each: "Original" if each is None else f"{each:,} Hz",
+            help="Lower is faster but drops high frequencies.",
         ),
-        "mono": middle.toggle("Mono", help="The mean of both channels; otherwise events have a place between them."),
-        "seed": right.number_input("Seed", 0, 2**32 - 1, 0, help="Of all that is random."),
+        "mono": columns[1].toggle("Mix to mono", help="Off: events keep their pan."),
+        "seed": field_input(DecomposeConfig.model_fields["seed"], key="seed", place=columns[2]),
     }
-    if method == "splat":
-        asked["method"] = {
-            "name": method,
-            "iterations": left.number_input(
-                "Iterations",
-                0,
-                20_000,
-                None,
-                help="Steps of the fit: 400 unless given; 3,000 is the published setting.",
-            ),
-            "envelope": middle.selectbox("Envelope", ("gamma", "gaussian"), help="Of the burst of noise, in time."),
-            "sparsity": right.number_input(
-                "Sparsity", 0.0, 10.0, None, help="Weight of the amplitudes in the loss: higher leaves fewer events."
-            ),
-        }
-        return asked
-    asked["method"] = {
-        "name": method,
-        "atoms": left.selectbox("Atoms", ("gabor", "damped", "both", "learned"), help="The shapes to choose from."),
-        "orthogonal": middle.toggle(
-            "Orthogonal", help="After each atom, those that overlap it are fitted anew together: better, and slower."
-        ),
-        "snr_db": right.number_input(
-            "Enough at (dB)", 0.1, 120.0, None, help="Ends sooner, at this signal-to-noise ratio."
-        ),
+    fields = {name: field for name, field in config.model_fields.items() if name != "name"}
+    settings_of_method = {
+        name: field_input(field, key=f"{method}-{name}", place=columns[number % 3])
+        for number, (name, field) in enumerate(fields.items())
     }
-    return asked
+    return values | {"method": {"name": method, **settings_of_method}}
 
 
 def _recording() -> Path | None:
-    source = st.segmented_control("Recording", _SOURCES, default="Upload", required=True, key="source")
-    if source == "Dataset":
-        return _of_a_dataset()
-    if source == "File":
-        typed = st.text_input("Path of a recording on this machine", placeholder="wav, flac, ogg or mp3")
+    """The recording that is uploaded, recorded or named; None while there is none."""
+    source = st.segmented_control("Recording", _SOURCES, default=_SOURCES[0], required=True, key="source")
+    if source == "From dataset":
+        return _clip_of_dataset()
+    if source == "File path":
+        text = st.text_input("Path of a recording on this computer", placeholder="wav, flac, ogg or mp3")
         try:
-            return user_path(Path(typed)) if typed else None
+            return user_path(Path(text)) if text else None
         except DistrackError as error:
             st.error(str(error))
             return None
     if source == "Upload":
-        given = st.file_uploader("A recording", ["wav", "flac", "ogg", "mp3"], key="upload")
-        name = "" if given is None else given.name
+        upload = st.file_uploader("Audio file", ["wav", "flac", "ogg", "mp3"], key="upload")
+        name = "" if upload is None else upload.name
     else:
-        given = st.audio_input("Record something", key="microphone")
+        upload = st.audio_input("Record", key="microphone")
         name = "recording.wav"
-    if given is None:
+    if upload is None:
         return None
     try:
-        return store_recording(name, given.getvalue(), data_path=settings().data_path)
+        return store_recording(name, upload.getvalue(), data_path=settings().data_path)
     except DistrackError as error:
         st.error(str(error))
         return None
 
 
-def _of_a_dataset() -> Path | None:
-    here = [name for name in DATASETS if name != "FOLDER" and datasets.home(DATASETS[name], None).is_dir()]
-    if not here:
-        st.info("No dataset is on this machine yet: the page Datasets prepares one.")
+def _clip_of_dataset() -> Path | None:
+    available = [name for name in DATASETS if name != "FOLDER" and datasets.home(DATASETS[name], None).is_dir()]
+    if not available:
+        st.info("No dataset on this computer yet: the page Datasets downloads one.")
         return None
     left, middle, right = st.columns(3)
-    name = left.selectbox("Dataset", here, format_func=lambda name: DATASETS[name].title, key="clip-dataset")
+    name = left.selectbox("Dataset", available, format_func=lambda name: DATASETS[name].title, key="clip-dataset")
     index = _index(name, datasets.home(DATASETS[name], None).stat().st_mtime)
     if isinstance(index, str):
         st.error(index)
@@ -143,16 +129,17 @@ def _of_a_dataset() -> Path | None:
     return clip
 
 
-@st.cache_resource(max_entries=4, ttl=60, show_spinner="Reading the index")
+@st.cache_resource(max_entries=4, ttl=60, show_spinner="Loading")
 def _index(name: str, changed: float) -> datasets.Index | str:  # noqa: ARG001
+    """The index of a dataset, or the message of the error."""
     try:
         return datasets.look(name)
     except DistrackError as error:
         return str(error)
 
 
-def _known(file: Path) -> tuple[float, int]:
-    """Seconds and sample rate of a recording; zeros where it cannot be read, which is said."""
+def _length_and_rate(file: Path) -> tuple[float, int]:
+    """Seconds and sample rate of a recording; zeros for an unreadable one, after an error on the page."""
     try:
         info = soundfile.info(file)
     except (soundfile.SoundFileError, OSError, TypeError) as error:

@@ -1,0 +1,109 @@
+"""The edits: a menu of edits with their arguments, a button that applies one, undo and redo."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from distrack import jobs, runs
+from distrack.decompose import EDITS, Edit, Events, History, apply
+from distrack.errors import DistrackError
+from distrack.jobs.decomposition import events_file, history, keep_history
+from distrack.ui.decompose.events_in_view import available_rooms, events_of
+from distrack.ui.decompose.selection import select, selected_events
+from distrack.ui.shared.fields import field_input
+from distrack.ui.shared.run_in_view import runs_path
+
+# Key of the session state for the error of the last edit: callbacks run before the page is drawn.
+_ERROR = "edit-error"
+
+
+def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) -> None:
+    """Draws the selected edit's arguments and the buttons; an edit that fails leaves an error below them."""
+    name = st.selectbox("Edit", list(EDITS), format_func=lambda each: EDITS[each].title, key="edit")
+    kind = EDITS[name]
+    st.caption(kind.about)
+    ready = _draw_source(kind.takes, run)
+    for argument, field in kind.arguments.model_fields.items():
+        field_input(field, key=_key(name, argument))
+    label = f"Apply to {len(selection)} selected" if kind.selects and selection else f"Apply to all {len(events)}"
+    with st.container(horizontal=True):
+        st.button(label, type="primary", key="apply", disabled=not ready, on_click=_apply, args=(run, events))
+        for text, icon, possible, change in (
+            ("Undo", ":material/undo:", edits.done, History.undo),
+            ("Redo", ":material/redo:", edits.undone, History.redo),
+        ):
+            st.button(text, icon=icon, key=text, disabled=not possible, on_click=_step, args=(run, change))
+    error = st.session_state.pop(_ERROR, None)
+    if error is not None:
+        st.error(error)
+    if edits.done:
+        count = f"{len(edits.done)} edit{'s' * (len(edits.done) > 1)}"
+        st.caption(f"{count}: " + ", ".join(EDITS[one.name].title for one in edits.done[-6:]))
+
+
+def _draw_source(takes: str, run: runs.Run) -> bool:
+    """Draws a menu of rooms or of other clips if the edit takes one; returns whether the edit can be applied."""
+    if takes == "room":
+        rooms = [None, *available_rooms()]
+        if len(rooms) == 1:
+            st.info("No rooms: set IMPULSE_RESPONSE_PATH to a folder of impulse responses (wav or flac).")
+        st.selectbox("Impulse response", rooms, format_func=lambda room: room or "None", key="room")
+    elif takes == "events":
+        others = [
+            other.id
+            for other in runs.all_runs(runs_path())
+            if jobs.kind_of(other) == "decomposition" and other.id != run.id and events_file(other).is_file()
+        ]
+        if not others:
+            st.info("No other clip yet: decompose one first.")
+            return False
+        st.selectbox("Clip", others, key="with")
+    return True
+
+
+def _key(edit: str, argument: str) -> str:
+    return f"argument-{edit}-{argument}"
+
+
+def _apply(run: runs.Run, events: Events) -> None:
+    """Applies the edit that the widgets describe at the moment when the button is pressed."""
+    state = st.session_state
+    name: str = state["edit"]
+    kind = EDITS[name]
+    arguments: dict[str, Any] = {argument: state[_key(name, argument)] for argument in kind.arguments.model_fields}
+    selection = tuple(selected_events(run, events))
+    source = {"room": state.get("room"), "events": state.get("with"), "nothing": None}[kind.takes]
+
+    def changed() -> History:
+        one = Edit(
+            name=name,
+            which=selection if kind.selects and selection else None,
+            source=source,
+            arguments={argument: value for argument, value in arguments.items() if value is not None},
+        )
+        # An edit that cannot be applied is not stored.
+        others = events_of({source} if kind.takes == "events" and source else set())
+        apply(events, [one], others=others, rooms=available_rooms())
+        return history(run).do(one)
+
+    if _store(run, changed) and name in {"remove", "mix", "morph"}:
+        select(run, ())
+
+
+def _step(run: runs.Run, change: Callable[[History], History]) -> None:
+    """Undoes or redoes one edit of the stored history, which another tab may have changed."""
+    _store(run, lambda: change(history(run)))
+    # The numbers of events may have changed.
+    select(run, ())
+
+
+def _store(run: runs.Run, changed: Callable[[], History]) -> bool:
+    """Stores a changed history; returns whether that succeeded, and otherwise keeps the error for the page."""
+    try:
+        keep_history(run, changed())
+    except (DistrackError, ValidationError) as error:
+        st.session_state[_ERROR] = str(error)
+        return False
+    return True
