@@ -32,7 +32,7 @@ def ask() -> DecomposeJob | None:
     if length:
         st.audio(str(file))
         st.caption(f"{file.name}: {length:.1f} s at {rate:,} Hz")
-    first, second, third, fourth = st.columns([0.8, 0.8, 1.6, 1.6])
+    first, second, third, fourth = st.columns([0.8, 0.8, 2.0, 1.2])
     values: dict[str, Any] = {"file": file}
     values["start"] = first.number_input("Start (s)", 0.0, max(length, 0.0), 0.0, 0.5, "%.2f", key=f"start-{file}")
     part = max(min(_PART, length) if length else _PART, 0.01)
@@ -75,6 +75,7 @@ def _advanced(method: str, rate: int) -> dict[str, Any]:
         "mono": columns[1].toggle("Mix to mono", help="Off: events keep their pan."),
         "seed": field_input(DecomposeConfig.model_fields["seed"], key="seed", place=columns[2]),
     }
+    columns = st.columns(3)
     fields = {name: field for name, field in config.model_fields.items() if name != "name"}
     settings_of_method = {
         name: field_input(field, key=f"{method}-{name}", place=columns[number % 3])
