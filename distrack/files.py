@@ -1,10 +1,11 @@
-"""Atomic writes: a reader of a file or a folder sees its old content or its new content, never a part."""
+"""Files and folders: atomic writes (a reader sees the old or the new content, never a part), names and sizes."""
 
 import contextlib
 import os
+import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,24 +15,28 @@ from filelock import FileLock, Timeout
 _ENDING = ".part"
 _UNFINISHED = ".partial"
 _LOCK_POLL = 0.2
+# Letters of a name that is part of a longer one: four bytes each at most, and file systems stop at 255.
+_LONGEST_NAME = 48
 
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """Yields a temporary path beside `target`; what was written there replaces `target` when the block succeeds.
 
-    The temporary file carries the numbers of the process and the thread, so that several writers do not disturb each
-    other. It is removed when the block fails.
+    The block makes a file or a folder. A folder replaces only an empty one. The temporary path carries the numbers of
+    the process and the thread, so that several writers do not disturb each other. It is removed when the block fails.
 
     Raises:
-        OSError: the temporary file cannot replace the target.
+        OSError: the temporary file or folder cannot replace the target.
     """
-    part = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}{_ENDING}")
+    part = target.with_name(f".{target.name[:_LONGEST_NAME]}.{os.getpid()}.{threading.get_ident()}{_ENDING}")
     try:
         yield part
         part.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
+            if part.is_dir():
+                shutil.rmtree(part)
             part.unlink(missing_ok=True)
         raise
 
@@ -44,6 +49,22 @@ def write_atomically(target: Path, content: bytes | str) -> None:
     """
     with replacing(target) as part:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def class_stems(classes: Sequence[str]) -> list[str]:
+    """For each class a stem of file names that is safe on every system; no two are alike.
+
+    >>> class_stems(["a/b", "..", "A-B", "two words"])
+    ['a-b', 'class', 'A-B-2', 'two-words']
+    """
+    stems: list[str] = []
+    for label, name in enumerate(classes):
+        stem = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:_LONGEST_NAME] or "class"
+        # Some file systems do not tell upper from lower case.
+        while stem.casefold() in map(str.casefold, stems):
+            stem += f"-{label}"
+        stems.append(stem)
+    return stems
 
 
 def remove_abandoned_parts(folder: Path) -> None:

@@ -199,12 +199,17 @@ def compare(
     run_ids: tuple[str, ...], to: Path | None, evaluator: str | None, network: str | None, runs_path: Path | None
 ) -> None:
     """Compares runs in a table here, or in a file; a run that cannot be used is named, and the others are shown."""
-    from distrack import export, runs
+    from distrack import runs
     from distrack.cli.job_commands import runs_path_or_default
-    from distrack.export.comparison import table
+    from distrack.export.comparison import read
+    from distrack.export.config import CompareConfig
+    from distrack.export.formats import content
+    from distrack.files import write_atomically
+    from distrack.validation import from_preset
 
+    config = from_preset(CompareConfig, {"to": to, "evaluator": evaluator, "network": network})
     place = runs_path_or_default(runs_path)
-    entries, unusable = table([runs.find(place, run_id) for run_id in dict.fromkeys(run_ids)])
+    entries, unusable = read(runs.find(place, run_id) for run_id in dict.fromkeys(run_ids))
     for left_out in unusable:
         click.echo(f"left out {left_out.run.id}: {left_out.reason}", err=True)
     if not entries:
@@ -212,9 +217,9 @@ def compare(
     if to is None:
         _show_comparison(entries)
         return
-    content = export.content(entries, to.suffix.lower(), evaluator=evaluator, network=network)
+    file = content(entries, to.suffix.lower(), evaluator=config.evaluator, network=config.network)
     try:
-        to.expanduser().write_bytes(content)
+        write_atomically(to.expanduser(), file)
     except OSError as error:
         raise ConfigError(f"cannot write {to}: {error.strerror or error}") from None
     click.echo(f"{to}: {len(entries)} {'run' if len(entries) == 1 else 'runs'}")
@@ -274,9 +279,12 @@ def export(
     from distrack import runs
     from distrack.cli.job_commands import runs_path_or_default
     from distrack.export import bundle
+    from distrack.export.config import ExportConfig
+    from distrack.validation import from_preset
 
-    run = runs.find(runs_path_or_default(runs_path), run_id)
-    count = bundle.export(run, to, of_class=of_class, track=track, audio=audio_format, overwrite=overwrite)
+    options = {"to": to, "of_class": of_class, "track": track, "format": audio_format, "overwrite": overwrite}
+    config = from_preset(ExportConfig, options)
+    count = bundle.export(runs.find(runs_path_or_default(runs_path), run_id), config)
     click.echo(f"{to}: {count} {'track' if count == 1 else 'tracks'}")
 
 

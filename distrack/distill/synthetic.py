@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -17,10 +16,8 @@ from distrack.distill.migration import migrated_distillation
 from distrack.distill.parameterisations import PARAMETERISATIONS, Parameterisation, Stored
 from distrack.errors import ConfigError, RunError
 from distrack.features import Normalisation
+from distrack.files import class_stems
 from distrack.tensor_file import ordered
-
-# Letters of a class in a file's name: four bytes each at most, and file systems stop at 255.
-_LONGEST_NAME = 48
 
 
 @dataclass(frozen=True)
@@ -65,14 +62,8 @@ class SyntheticSet:
 
     def track_names(self) -> list[str]:
         """A name for every track, `<class>_<k>`, that can be a file's on any system; no two are the same."""
-        safe: list[str] = []
-        for label, name in enumerate(self.classes):
-            slug = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:_LONGEST_NAME] or "class"
-            # Some file systems do not tell upper from lower case.
-            while slug.casefold() in map(str.casefold, safe):
-                slug += f"-{label}"
-            safe.append(slug)
-        return [f"{safe[label]}_{number % self.tracks_per_class}" for number, label in enumerate(self.labels.tolist())]
+        stems = class_stems(self.classes)
+        return [f"{stems[label]}_{number % self.tracks_per_class}" for number, label in enumerate(self.labels.tolist())]
 
     @property
     def tracks_per_class(self) -> int:

@@ -1,12 +1,5 @@
-"""A comparison of runs as a file: CSV for a spreadsheet, LaTeX for a paper, one HTML file for a reader, figures.
+"""Exports: the tracks of a run as a bundle of files, and a comparison of runs as a table, a figure or a report.
 
-Each is made from the entries of `distrack.export.comparison`, and the same entries give the same bytes.
+`bundle` writes the tracks of one run with a dataset card. `formats` writes a comparison by the ending of its file; its
+entries come from `comparison`, its tables from `scores`. The same runs give the same bytes.
 """
-
-from distrack.export.charts import figure_bytes
-from distrack.export.file import ENDINGS, content
-from distrack.export.latex import latex_text
-from distrack.export.page import html_report
-from distrack.export.spreadsheet import csv_text
-
-__all__ = ["ENDINGS", "content", "csv_text", "figure_bytes", "html_report", "latex_text"]

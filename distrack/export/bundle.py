@@ -1,18 +1,14 @@
-"""A bundle: the tracks of a run as files that serve without DisTrack, in a zip or a folder.
+"""A bundle: the tracks of a run as a zip or a folder of files that need no DisTrack.
 
-The folder `audio` is what Hugging Face calls an audiofolder; with the card (`README.md`) beside it, the `datasets`
-library loads a bundle as it is. The same run gives the same bytes, and none of them says on which machine.
+The folder `audio` is what Hugging Face calls an audiofolder; with the dataset card (`README.md`) beside it, the
+`datasets` library loads a bundle as it is. The same run gives the same bytes, and none of them identifies the machine.
 """
 
 import csv
 import io
-import re
-import secrets
-import shutil
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -25,74 +21,58 @@ from distrack.audio import SAMPLE_RATE
 from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
 from distrack.errors import ConfigError, RunError, unknown
-from distrack.export.card import COLUMNS, card, readable
+from distrack.export.card import COLUMNS, card, printable
+from distrack.export.config import AudioFormat, ExportConfig
+from distrack.export.privacy import without_path
 from distrack.figures.images import colour_range, image_png
+from distrack.files import class_stems, replacing
+from distrack.jobs import as_json
 from distrack.jobs.distillation import distillation_job
 from distrack.jobs.results import evaluation_report, synthetic_file, track_file
 from distrack.runs.folder import Run
 from distrack.settings import user_path
 
-_LONGEST_STEM = 48
-# The first that a zip can tell: a file in it has to have one.
-_WHEN = (1980, 1, 1, 0, 0, 0)
+# The earliest date that a zip can hold. Every entry has one, and all bundles of a run are equal.
+_DATE = (1980, 1, 1, 0, 0, 0)
 
-# What a bundle holds, by name; each is made when it is written.
+# The files of a bundle by name; their content is made when it is written.
 _Files = Mapping[str, Callable[[], bytes]]
 
 
-def zipped(run: Run, *, of_class: str | None = None, track: str | None = None, audio: str = "flac") -> bytes:
+def zipped(run: Run, config: ExportConfig) -> bytes:
     """A bundle as the content of a zip.
 
-    Args:
-        run: whose tracks.
-        of_class: only those of this class.
-        track: only the one of this name.
-        audio: `flac` or `wav`, both of 16 bits.
-
     Raises:
-        ConfigError: the class, the track or the format is not known.
-        RunError: the run has no synthetic set or a track of it no sound, or they are damaged.
+        ConfigError: the class or the track is unknown.
+        RunError: the run has no synthetic set, a track has no audio, or one of them is damaged.
     """
     buffer = io.BytesIO()
-    _write_zip(buffer, _Bundle(run, of_class=of_class, track=track, audio=audio).files())
+    _write_zip(buffer, _Bundle(run, config).files())
     return buffer.getvalue()
 
 
-def export(
-    run: Run,
-    to: Path,
-    *,
-    of_class: str | None = None,
-    track: str | None = None,
-    audio: str = "flac",
-    overwrite: bool = False,
-) -> int:
-    """Writes a bundle: a zip where the name ends so, else a new folder. It is there when it is whole.
-
-    Args:
-        run, of_class, track, audio: as `zipped` has them.
-        to: where.
-        overwrite: replaces a zip that is there; a folder that holds anything never is.
+def export(run: Run, config: ExportConfig) -> int:
+    """Writes a bundle: a zip if the name ends in `.zip`, else a new folder. It appears when it is complete.
 
     Returns:
-        how many tracks there are in it
+        the number of tracks in it
 
     Raises:
-        ConfigError: as of `zipped`, or nothing can be written there; what was there is as it was.
-        RunError: as of `zipped`.
+        ConfigError: as `zipped`; or the target exists, is not empty, or cannot be written. It is left unchanged.
+        RunError: as `zipped`.
     """
-    target, as_zip = user_path(to), to.suffix.lower() == ".zip"
+    target, as_zip = user_path(config.to), config.to.suffix.lower() == ".zip"
     try:
-        _check_new(target, as_zip=as_zip, overwrite=overwrite)
-        bundle = _Bundle(run, of_class=of_class, track=track, audio=audio)
-        with _beside(target) as part:
+        _check_new(target, as_zip=as_zip, overwrite=config.overwrite)
+        bundle = _Bundle(run, config)
+        with replacing(target) as part:
             if as_zip:
                 with part.open("wb") as file:
                     _write_zip(file, bundle.files())
             else:
                 _write_folder(part, bundle.files())
     except OSError as error:
-        raise ConfigError(f"cannot write {to}: {error.strerror or error}") from None
+        raise ConfigError(f"cannot write {config.to}: {error.strerror or error}") from None
     return len(bundle.tracks)
 
 
@@ -104,25 +84,10 @@ def _check_new(target: Path, *, as_zip: bool, overwrite: bool) -> None:
         raise ConfigError(f"{target} exists: choose another name, or {way}")
 
 
-@contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    """A new path beside a target: what is made there takes the target's place, or is gone where the block fails."""
-    part = target.with_name(f".distrack-{secrets.token_hex(4)}.part")
-    try:
-        yield part
-        if target.is_dir():
-            target.rmdir()
-        part.replace(target)
-    finally:
-        if part.is_dir():
-            shutil.rmtree(part)
-        part.unlink(missing_ok=True)
-
-
 def _write_zip(file: IO[bytes], files: _Files) -> None:
     with zipfile.ZipFile(file, "w") as archive:
         for name in sorted(files):
-            entry = zipfile.ZipInfo(name, _WHEN)
+            entry = zipfile.ZipInfo(name, _DATE)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3
             entry.external_attr = 0o644 << 16
@@ -143,10 +108,10 @@ class Track(NamedTuple):
     Attributes:
         position: in the synthetic set.
         name: in the run.
-        stem: of its files: letters, digits, dots, dashes and underscores, none twice, whatever its class is called.
-        label, of_class: its class, by number and by its true name.
-        seconds: length of its sound.
-        silent: whether that is nothing but one constant value.
+        stem: of its files; ASCII letters, digits, dots, dashes and underscores.
+        label, of_class: its class by number and by name.
+        seconds: length of its audio.
+        silent: whether all samples are equal.
     """
 
     position: int
@@ -159,39 +124,36 @@ class Track(NamedTuple):
 
 
 class _Bundle:
-    """Some tracks of a run, checked, and the files that are made of them."""
+    """The selected tracks of a run, checked, and the files that hold them."""
 
-    def __init__(self, run: Run, *, of_class: str | None, track: str | None, audio: str) -> None:
-        if audio not in _SOUNDS:
-            raise unknown("audio format", audio, _SOUNDS)
+    def __init__(self, run: Run, config: ExportConfig) -> None:
         if not synthetic_file(run).is_file():
             raise RunError(f"run {run.id} has no synthetic set yet: python -m distrack resume {run.id}")
-        self.run, self._audio = run, audio
+        self.run, self._format = run, config.format
         self._job = distillation_job(run)
         self._synthetic = SyntheticSet.load(synthetic_file(run))
-        self.tracks = self._chosen(of_class, track)
+        self.tracks = self._selected(config)
         self._images = self._synthetic.images().squeeze(1).numpy()
         self._check_numbers()
 
-    def _chosen(self, of_class: str | None, track: str | None) -> list[Track]:
-        names, labels, classes = self._synthetic.track_names(), self._synthetic.labels.tolist(), self._synthetic.classes
-        if of_class is not None and track is not None:
-            raise ConfigError("choose a class or a track, not both")
-        if of_class is not None and of_class not in classes:
-            raise unknown("class", of_class, classes)
-        if track is not None and track not in names:
-            raise unknown("track", track, names)
+    def _selected(self, config: ExportConfig) -> list[Track]:
+        names, classes = self._synthetic.track_names(), self._synthetic.classes
+        if config.of_class is not None and config.of_class not in classes:
+            raise unknown("class", config.of_class, classes)
+        if config.track is not None and config.track not in names:
+            raise unknown("track", config.track, names)
+        stems = class_stems([_ascii(name) for name in classes])
         tracks = []
-        for position, (name, stem, label) in enumerate(zip(names, _stems(classes, labels), labels, strict=True)):
-            if of_class in (None, classes[label]) and track in (None, name):
-                samples = _heard(self.run, name)
+        for position, (name, label) in enumerate(zip(names, self._synthetic.labels.tolist(), strict=True)):
+            if config.of_class in (None, classes[label]) and config.track in (None, name):
+                samples = _samples(self.run, name)
                 tracks.append(
                     Track(
                         position,
                         name,
-                        stem,
+                        f"{stems[label]}_{position % self._synthetic.tracks_per_class}",
                         label,
-                        readable(classes[label]),
+                        printable(classes[label]),
                         len(samples) / SAMPLE_RATE,
                         bool(np.ptp(samples) == 0),
                     )
@@ -208,15 +170,13 @@ class _Bundle:
             )
 
     def files(self) -> _Files:
-        """Everything in it."""
-        # Where a dataset lies is nobody's business but this machine's; a synthetic set does not say it either.
-        job = self._job.model_copy(update={"data_path": None})
-        dataset, report = DATASETS[job.dataset], evaluation_report(self.run)
+        """All files of the bundle."""
+        dataset, report = DATASETS[self._job.dataset], evaluation_report(self.run)
         files: dict[str, Callable[[], bytes]] = {
             "README.md": self._card,
             "LICENCE.txt": f"{dataset.title}\n{dataset.url}\n\n{dataset.licence}\n".encode,
             "CITATION.txt": f"{dataset.citation}\n".encode,
-            "config.json": job.model_dump_json(indent=2).encode,
+            "config.json": as_json(without_path(self._job, None)).encode,
             "audio/metadata.csv": self._metadata,
             "arrays.npz": self._arrays,
         }
@@ -226,8 +186,8 @@ class _Bundle:
             files["synthetic.safetensors"] = self._synthetic.to_bytes
         low, high = colour_range(self._images)
         for track in self.tracks:
-            sound, image = partial(_SOUNDS[self._audio], self.run, track.name), self._images[track.position]
-            files[f"audio/{track.stem}.{self._audio}"] = sound
+            image = self._images[track.position]
+            files[f"audio/{track.stem}.{self._format}"] = partial(_AUDIO[self._format], self.run, track.name)
             files[f"images/{track.stem}.png"] = partial(image_png, image, low=low, high=high)
         return files
 
@@ -235,7 +195,7 @@ class _Bundle:
         names = [track.name for track in self.tracks]
         silent = [track.name for track in self.tracks if track.silent]
         text = card(
-            self._job, evaluation_report(self.run), self._synthetic, tracks=names, silent=silent, audio=self._audio
+            self._job, evaluation_report(self.run), self._synthetic, tracks=names, silent=silent, audio=self._format
         )
         return text.encode()
 
@@ -244,10 +204,8 @@ class _Bundle:
         table = csv.writer(buffer, lineterminator="\n")
         table.writerow(["file_name", *COLUMNS])
         for track in self.tracks:
-            silent = str(track.silent).lower()
-            table.writerow(
-                [f"{track.stem}.{self._audio}", track.label, track.of_class, track.name, track.seconds, silent]
-            )
+            file, silent = f"{track.stem}.{self._format}", str(track.silent).lower()
+            table.writerow([file, track.label, track.of_class, track.name, track.seconds, silent])
         return buffer.getvalue().encode()
 
     def _arrays(self) -> bytes:
@@ -256,7 +214,7 @@ class _Bundle:
             "images": self._images[positions],
             "labels": np.array([track.label for track in self.tracks]),
             "tracks": np.array([track.name for track in self.tracks]),
-            "classes": np.array([readable(name) for name in self._synthetic.classes]),
+            "classes": np.array([printable(name) for name in self._synthetic.classes]),
         }
         if self._job.domain.name == "waveform":
             arrays["waveforms"] = self._synthetic.render()[positions].numpy()
@@ -265,30 +223,17 @@ class _Bundle:
         return buffer.getvalue()
 
 
-def _stems(classes: Sequence[str], labels: Sequence[int]) -> list[str]:
-    """Names for the files of tracks that stand class by class.
+def _ascii(name: str) -> str:
+    """A name without accents and without what is not ASCII.
 
-    >>> _stems(["a/b", "été", "..", "A-B"], [0, 0, 1, 2, 3])
-    ['a-b_0', 'a-b_1', 'ete_0', 'class_0', 'A-B-3_0']
+    >>> _ascii("été")
+    'ete'
     """
-    safe: list[str] = []
-    for label, name in enumerate(classes):
-        letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-        stem = re.sub(r"[^\w.-]+", "-", letters).strip("-.")[:_LONGEST_STEM] or "class"
-        # Some file systems do not tell upper from lower case.
-        while stem.casefold() in map(str.casefold, safe):
-            stem += f"-{label}"
-        safe.append(stem)
-    counts = [0] * len(classes)
-    stems = []
-    for label in labels:
-        stems.append(f"{safe[label]}_{counts[label]}")
-        counts[label] += 1
-    return stems
+    return unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
 
 
-def _heard(run: Run, name: str) -> NDArray[np.int16]:
-    """Samples of a track's sound, ``[samples]``."""
+def _samples(run: Run, name: str) -> NDArray[np.int16]:
+    """The audio of a track, ``[samples]``."""
     path = track_file(run, name)
     if not path.is_file():
         raise RunError(f"run {run.id}: track {name} was not made audible: python -m distrack resume {run.id}")
@@ -301,8 +246,8 @@ def _heard(run: Run, name: str) -> NDArray[np.int16]:
             f"run {run.id}: the sound of track {name} is damaged: remove {path.name} from its audio folder, "
             f"then make it again with: python -m distrack resume {run.id}"
         )
-    heard: NDArray[np.int16] = samples
-    return heard
+    audio: NDArray[np.int16] = samples
+    return audio
 
 
 def _flac(run: Run, name: str) -> bytes:
@@ -314,11 +259,11 @@ def _flac(run: Run, name: str) -> bytes:
 
 def _wav(run: Run, name: str) -> bytes:
     buffer = io.BytesIO()
-    soundfile.write(buffer, _heard(run, name), SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    soundfile.write(buffer, _samples(run, name), SAMPLE_RATE, format="WAV", subtype="PCM_16")
     return buffer.getvalue()
 
 
-_SOUNDS: dict[str, Callable[[Run, str], bytes]] = {"flac": _flac, "wav": _wav}
+_AUDIO: dict[AudioFormat, Callable[[Run, str], bytes]] = {"flac": _flac, "wav": _wav}
 
 
 def _npy(array: NDArray[Any]) -> bytes:

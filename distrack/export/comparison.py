@@ -1,4 +1,4 @@
-"""The table of several runs: their evaluations, what differs between their configs, and which cannot be used."""
+"""A comparison: the evaluated runs, the differences between their configs, and the runs that cannot be compared."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -13,54 +13,69 @@ from distrack.validation import flat
 
 
 class Entry(NamedTuple):
-    """A run that was measured.
+    """An evaluated run.
 
     Attributes:
-        compression: numbers of all training clips, labels counted, for each that is stored.
-        notes: what whoever reads its figures should know.
+        run: the run.
+        job: its config.
+        report: its evaluations.
+        notes: warnings for a reader of its accuracies.
     """
 
     run: Run
     job: DistillJob
     report: Report
-    compression: float
     notes: tuple[str, ...]
 
     @property
     def comparisons(self) -> dict[tuple[str, str], Comparison]:
-        """By evaluator and network."""
-        return {(found.evaluator, found.network): found for found in comparisons(self.report.evaluations)}
+        """By evaluator and network, the tracks beside random clips and the full dataset."""
+        return {(each.evaluator, each.network): each for each in comparisons(self.report.evaluations)}
 
     @property
     def measured_on(self) -> tuple[Any, ...]:
-        """What two runs must have in common for their accuracies to be comparable: the test clips, and what is heard of
-        them. Of a folder of classes, which folder."""
+        """Identifies the test clips and their length: only runs with the same value have comparable accuracies."""
         split, folder = self.report.split, self.job.data_path if self.report.dataset == "FOLDER" else None
         return self.report.dataset, folder, split.test_fold, split.train, split.test, self.report.seconds_per_track
 
     @property
     def seconds_per_class(self) -> float:
-        """Audio that is stored for one class."""
+        """Seconds of audio that are stored for one class."""
         return self.report.tracks_per_class * self.report.seconds_per_track
+
+    @property
+    def floats_of_random_clips(self) -> int:
+        """Stored floats per class of as many whole real clips as the budget has tracks."""
+        return self.report.tracks_per_class * self._floats_of_clip
+
+    @property
+    def compression(self) -> float:
+        """Size of the training set divided by the size of the stored tracks, both in floats with labels."""
+        classes = len(self.report.evaluations[0].confusion)
+        return self.report.split.train * self._floats_of_clip / (classes * self.report.floats_per_class)
+
+    @property
+    def _floats_of_clip(self) -> int:
+        return self.job.plan(1).clip_floats
 
 
 class Unusable(NamedTuple):
-    """A run that has no figures, and why."""
+    """A run that cannot be compared, and the reason with what to do about it."""
 
     run: Run
     reason: str
 
 
-def table(runs: Iterable[Run]) -> tuple[list[Entry], list[Unusable]]:
-    """Reads several runs; one that is damaged or not measured does not keep the others from being shown."""
+def read(runs: Iterable[Run]) -> tuple[list[Entry], list[Unusable]]:
+    """The evaluated runs, and apart from them those that are damaged or not evaluated."""
     entries: list[Entry] = []
     unusable: list[Unusable] = []
     for run in runs:
-        found = _entry(run)
-        if isinstance(found, Entry):
-            entries.append(found)
+        result = _entry(run)
+        if isinstance(result, Entry):
+            entries.append(result)
         else:
-            unusable.append(found)
+            unusable.append(result)
     return entries, unusable
 
 
@@ -83,9 +98,7 @@ def _entry(run: Run) -> Entry | Unusable:
         notes.append("its synthetic set is gone: the figures stand, nothing more can be measured")
     if not _is_here(job):
         notes.append(f"{report.dataset} is no longer on disk: the figures stand, nothing more can be measured")
-    classes = len(report.evaluations[0].confusion)
-    compression = report.split.train * job.plan(1).clip_floats / (classes * report.floats_per_class)
-    return Entry(run, job, report, compression, tuple(notes))
+    return Entry(run, job, report, tuple(notes))
 
 
 def _is_here(job: DistillJob) -> bool:
@@ -94,50 +107,26 @@ def _is_here(job: DistillJob) -> bool:
 
 
 def groups(entries: Iterable[Entry]) -> list[list[Entry]]:
-    """Runs that were tested on the same clips, in the order in which they were given."""
-    found: dict[tuple[Any, ...], list[Entry]] = {}
+    """The runs by their test clips, in the order given."""
+    by_clips: dict[tuple[Any, ...], list[Entry]] = {}
     for entry in entries:
-        found.setdefault(entry.measured_on, []).append(entry)
-    return list(found.values())
+        by_clips.setdefault(entry.measured_on, []).append(entry)
+    return list(by_clips.values())
 
 
 def measured_by(entries: Iterable[Entry]) -> list[tuple[str, str]]:
-    """Every evaluator and network that measured any of these runs."""
+    """Every pair of evaluator and network that measured one of these runs."""
     return list(dict.fromkeys((each.evaluator, each.network) for entry in entries for each in entry.report.evaluations))
 
 
 def differing(entries: Sequence[Entry]) -> dict[str, list[Any]]:
-    """Fields of the configs that are not the same in all of these runs, with every run's value."""
+    """The config fields with different values among these runs, each with the value of every run."""
     configs = [dict(flat(entry.job)) for entry in entries]
     names = dict.fromkeys(name for config in configs for name in config)
     values = {name: [config.get(name) for config in configs] for name in names}
-    return {name: found for name, found in values.items() if any(value != found[0] for value in found)}
+    return {name: row for name, row in values.items() if any(value != row[0] for value in row)}
 
 
 def evaluations(entry: Entry, evaluator: str, network: str) -> list[Evaluation]:
     """A run's evaluations by one evaluator with one network: of the tracks first, then of the baselines."""
     return [each for each in entry.report.evaluations if (each.evaluator, each.network) == (evaluator, network)]
-
-
-class Reported(NamedTuple):
-    """An accuracy that others have published; it was measured on other splits, by other recipes, and is never mixed
-    with ours."""
-
-    dataset: str
-    evaluator: str
-    trained_on: str
-    tracks_per_class: int | None
-    accuracy: float
-
-
-PUBLISHED = (
-    Reported("AUDIO_MNIST", "random-cnn", "synthetic", 1, 0.40),
-    Reported("AUDIO_MNIST", "random-cnn", "synthetic", 10, 0.60),
-    Reported("URBANSOUND8K", "random-cnn", "synthetic", 1, 0.25),
-    Reported("URBANSOUND8K", "random-cnn", "synthetic", 10, 0.31),
-    Reported("GTZAN", "random-cnn", "synthetic", 1, 0.19),
-    Reported("GTZAN", "random-cnn", "synthetic", 10, 0.40),
-    Reported("AUDIO_MNIST", "prototype", "class-mean", None, 0.59),
-    Reported("AUDIO_MNIST", "prototype", "synthetic", 1, 0.59),
-    Reported("AUDIO_MNIST", "prototype", "synthetic", 10, 0.48),
-)

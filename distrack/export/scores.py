@@ -1,30 +1,39 @@
-"""What can stand in one table: runs tested on the same clips, measured by one evaluator with one network."""
+"""A table of scores: runs with the same test clips, measured by one evaluator with one network."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from distrack.errors import ConfigError
 from distrack.evaluate import BASELINES, EVALUATORS, Comparison, Evaluation
-from distrack.export.comparison import Entry, evaluations
+from distrack.export.comparison import Entry, evaluations, measured_by
 
-# Storage budgets that differ by no more count as equal: parameterisations cannot all hit the same number of floats.
+# Storage budgets within this ratio count as equal: parameterisations cannot all hit the same number of floats.
 _EQUAL = 1.05
-_KINDS = ("synthetic", *BASELINES)
+_TRAINING_SETS = ("synthetic", *BASELINES)
 
 
 class Row(NamedTuple):
-    """A run, and by what was learnt from its evaluations."""
+    """A run and its evaluations.
+
+    Attributes:
+        entry: the run.
+        evaluations: by training set.
+        comparison: its tracks beside random clips and the full dataset; None if its tracks were not evaluated.
+    """
 
     entry: Entry
-    found: dict[str, Evaluation]
+    evaluations: dict[str, Evaluation]
     comparison: Comparison | None
 
 
 class Scores(NamedTuple):
-    """Runs tested on the same clips, by one evaluator with one network.
+    """The scores of one evaluator with one network.
 
     Attributes:
-        rows: the runs that it measured, from the smallest storage to the largest.
-        lacking: those that it did not.
+        evaluator: its name.
+        network: what it sees images with, as reports name it.
+        rows: the runs that it measured, from the smallest storage budget to the largest.
+        lacking: the runs that it did not measure.
     """
 
     evaluator: str
@@ -33,76 +42,89 @@ class Scores(NamedTuple):
     lacking: tuple[Entry, ...]
 
     @property
-    def kinds(self) -> list[str]:
-        """What was learnt from: the tracks first, then the baselines, all clips last."""
-        there = dict.fromkeys(kind for row in self.rows for kind in row.found)
-        return sorted(there, key=lambda kind: _KINDS.index(kind) if kind in _KINDS else len(_KINDS))
+    def training_sets(self) -> list[str]:
+        """The names of the training sets: the tracks first, then the baselines, the full dataset last."""
+        names = dict.fromkeys(name for row in self.rows for name in row.evaluations)
+        last = len(_TRAINING_SETS)
+        return sorted(names, key=lambda name: _TRAINING_SETS.index(name) if name in _TRAINING_SETS else last)
 
     @property
-    def listens(self) -> bool:
-        """Whether it learns from real clips and is examined on the tracks."""
+    def tests_tracks(self) -> bool:
+        """Whether the evaluator is trained on real clips and tested on the tracks."""
         return self.evaluator in list(EVALUATORS) and EVALUATORS[self.evaluator].tests_tracks
 
     @property
     def seeds(self) -> tuple[int, int]:
-        """The fewest and the most that an accuracy is the mean of."""
-        counts = [len(each.accuracy.runs) for row in self.rows for each in row.found.values()]
+        """The lowest and the highest number of seeds of an accuracy."""
+        counts = [len(each.accuracy.runs) for row in self.rows for each in row.evaluations.values()]
         return min(counts), max(counts)
 
     @property
     def one_recipe(self) -> bool:
-        """Whether all was measured by the same recipe."""
-        recipes = [each.recipe for row in self.rows for each in row.found.values()]
+        """Whether all accuracies come from the same training recipe."""
+        recipes = [each.recipe for row in self.rows for each in row.evaluations.values()]
         return all(recipe == recipes[0] for recipe in recipes)
 
     @property
     def chance(self) -> float:
         """Accuracy of guessing."""
-        return 1 / len(next(iter(self.rows[0].found.values())).confusion)
+        return 1 / len(next(iter(self.rows[0].evaluations.values())).confusion)
 
     @property
     def budgets(self) -> list[list[int]]:
-        """Positions of the rows whose storage is equal."""
-        found: list[list[int]] = []
+        """Positions of the rows by storage budget."""
+        by_budget: list[list[int]] = []
         for position, row in enumerate(self.rows):
-            smallest = self.rows[found[-1][0]].entry.report.floats_per_class if found else 0
-            if found and row.entry.report.floats_per_class <= _EQUAL * smallest:
-                found[-1].append(position)
+            smallest = self.rows[by_budget[-1][0]].entry.report.floats_per_class if by_budget else 0
+            if by_budget and row.entry.report.floats_per_class <= _EQUAL * smallest:
+                by_budget[-1].append(position)
             else:
-                found.append([position])
-        return found
+                by_budget.append([position])
+        return by_budget
 
     @property
     def best(self) -> set[tuple[int, str]]:
-        """Position and kind of the best at each budget, as far as one decimal of a percent tells; all clips, which
-        take more, are not among them. Nothing is the best where it is alone."""
-        found: set[tuple[int, str]] = set()
+        """Row position and training set of the best accuracy of each storage budget, rounded to 0.1 percent.
+
+        The full dataset does not take part, as it takes more storage. A budget with a single accuracy has no best.
+        """
+        best: set[tuple[int, str]] = set()
         for budget in self.budgets:
             means = {
-                (position, kind): round(100 * each.accuracy.mean, 1)
+                (position, name): round(100 * each.accuracy.mean, 1)
                 for position in budget
-                for kind, each in self.rows[position].found.items()
-                if kind != "full"
+                for name, each in self.rows[position].evaluations.items()
+                if name != "full"
             }
             if len(means) > 1:
-                found |= {place for place, mean in means.items() if mean == max(means.values())}
-        return found
+                best |= {place for place, mean in means.items() if mean == max(means.values())}
+        return best
 
 
 def scores(group: Sequence[Entry], evaluator: str, network: str) -> Scores:
-    """What an evaluator with a network has measured of runs that were tested on the same clips."""
+    """The scores by an evaluator with a network of runs that have the same test clips."""
     rows = [
-        Row(entry, {each.trained_on: each for each in found}, entry.comparisons.get((evaluator, network)))
+        Row(entry, {each.trained_on: each for each in measured}, entry.comparisons.get((evaluator, network)))
         for entry in group
-        if (found := evaluations(entry, evaluator, network))
+        if (measured := evaluations(entry, evaluator, network))
     ]
-    measured = [id(row.entry) for row in rows]
-    lacking = tuple(entry for entry in group if id(entry) not in measured)
+    present = [id(row.entry) for row in rows]
+    lacking = tuple(entry for entry in group if id(entry) not in present)
     rows.sort(key=lambda row: row.entry.report.floats_per_class)
     return Scores(evaluator, network, tuple(rows), lacking)
 
 
-def lowest_recall(evaluation: Evaluation) -> float | None:
-    """Of the class that is recognised worst, among those that were examined."""
-    pairs = zip(evaluation.recall, evaluation.confusion, strict=True)
-    return min((recall for recall, row in pairs if any(row)), default=None)
+def select(entries: Sequence[Entry], evaluator: str | None, network: str | None) -> tuple[str, str]:
+    """The first pair of evaluator and network of these runs that fits; None fits every name.
+
+    Raises:
+        ConfigError: none fits; the message lists all pairs.
+    """
+    pairs = measured_by(entries)
+    for pair in pairs:
+        if evaluator in (None, pair[0]) and network in (None, pair[1]):
+            return pair
+    known = "; ".join(f"{name} with {sees_with}" for name, sees_with in pairs) or "nothing"
+    raise ConfigError(
+        f"no run was evaluated by {evaluator or 'any evaluator'} with {network or 'any network'}. Known: {known}"
+    )

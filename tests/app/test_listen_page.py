@@ -18,6 +18,7 @@ from distrack.audio import SAMPLE_RATE, flac_bytes
 from distrack.distill import SyntheticSet
 from distrack.errors import RunError
 from distrack.export import bundle
+from distrack.export.config import ExportConfig
 from distrack.jobs.listening import ListeningJob
 from distrack.jobs.listening import blind as blind_test
 from distrack.jobs.results import synthetic_file
@@ -149,8 +150,9 @@ def test_what_is_taken_along_is_what_the_command_writes(app: AppTest, finished: 
     app.button(key="zip").click().run()
     assert not app.exception
     assert "export finished --class low" in app.code[0].value
-    bundle.export(finished, tmp_path / "x.zip", of_class="low")
-    content = bundle.zipped(finished, of_class="low")
+    config = ExportConfig(to=tmp_path / "x.zip", of_class="low")
+    bundle.export(finished, config)
+    content = bundle.zipped(finished, config)
     assert (tmp_path / "x.zip").read_bytes() == content
     assert sum(name.endswith(".flac") for name in zipfile.ZipFile(io.BytesIO(content)).namelist()) == 2
 

@@ -43,7 +43,7 @@ def everything() -> tuple[list[table.Entry], list[table.Unusable]]:
     shipped = demo()
     own = (run for run in runs.all_runs(runs_path()) if jobs.kind_of(run) == "distillation")
     found = [run for run in own if shipped is None or run.id != shipped.id]
-    entries, unusable = table.table(found + ([] if shipped is None else [shipped]))
+    entries, unusable = table.read(found + ([] if shipped is None else [shipped]))
     reason = "nothing that learns from its tracks was tested: python -m distrack evaluate "
     unusable += [table.Unusable(entry.run, reason + entry.run.id) for entry in entries if not entry.comparisons]
     return [entry for entry in entries if entry.comparisons], unusable

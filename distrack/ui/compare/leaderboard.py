@@ -7,6 +7,7 @@ import streamlit as st
 
 from distrack.evaluate import Comparison
 from distrack.export import comparison as table
+from distrack.export.published import published
 from distrack.figures.accuracy import Placed, accuracy_against_budget
 from distrack.ui.compare.choice import Choice, say_recipes, switch
 from distrack.ui.shared.page import ink
@@ -58,8 +59,7 @@ def _random(entry: table.Entry, found: Comparison) -> Placed | None:
     """The random clips that a run was measured beside, at what they take themselves."""
     if found.random is None:
         return None
-    floats = entry.report.tracks_per_class * entry.job.plan(1).clip_floats
-    return Placed(entry.run.id, floats, found.random, None)
+    return Placed(entry.run.id, entry.floats_of_random_clips, found.random, None)
 
 
 def _ranked(same: Sequence[table.Entry], found: Mapping[str, Comparison], place: str) -> None:
@@ -97,7 +97,7 @@ def _line(rank: int, entry: table.Entry, found: Comparison) -> dict[str, Any]:
 
 def reported(dataset: str, place: str) -> None:
     """What others have published of a dataset, where there is any: never beside what was measured here."""
-    found = [each for each in table.PUBLISHED if each.dataset == dataset]
+    found = published(dataset)
     if not found:
         return
     st.subheader("Reported by others")

@@ -1,6 +1,7 @@
 """Take along: a track, a class or all of a run as a zip that serves alone."""
 
 import shlex
+from pathlib import Path
 
 import streamlit as st
 
@@ -8,6 +9,7 @@ from distrack import runs
 from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError
 from distrack.export import bundle
+from distrack.export.config import ExportConfig
 from distrack.files import size_text
 from distrack.settings import PROJECT
 from distrack.ui.shared.run_in_view import DEMO
@@ -28,19 +30,19 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
     mine = [] if label is None else names[label * count : (label + 1) * count]
     track = middle.selectbox("Track", [_EVERYTHING, *mine], disabled=not mine)
     audio = right.segmented_control("Sounds as", ["flac", "wav"], default="flac", required=True, key="sounds-as")
-    chosen = {"of_class": None if label is None else of_class, "track": None if track == _EVERYTHING else track}
-    if chosen["track"] is not None:
-        chosen["of_class"] = None
-    name = "-".join(filter(None, (run.id, chosen["of_class"], chosen["track"]))) + ".zip"
+    one_track = None if track == _EVERYTHING else track
+    one_class = None if label is None or one_track is not None else of_class
+    name = "-".join(filter(None, (run.id, one_class, one_track))) + ".zip"
+    config = ExportConfig(to=Path(name), of_class=one_class, track=one_track, format=audio)
     if st.button("Make the zip", icon=":material/folder_zip:", key="zip"):
         try:
-            content = bundle.zipped(run, audio=audio, **chosen)
+            content = bundle.zipped(run, config)
         except DistrackError as error:
             st.error(str(error))
             return
         st.download_button(f"Download, {size_text(len(content))}", content, name, "application/zip", type="primary")
     words = ["python", "-m", "distrack", "export", run.id]
-    words += [word for option in ("of_class", "track") for word in _option(option, chosen[option])]
+    words += [word for option in ("of_class", "track") for word in _option(option, getattr(config, option))]
     words += [] if audio == "flac" else ["--format", audio]
     # What comes with the project does not lie among the runs.
     words += ["--runs-path", str(DEMO.parent.relative_to(PROJECT))] if run.path == DEMO else []

@@ -1,4 +1,4 @@
-"""Runs as comma-separated values: a row for each evaluation, every column one number or one word."""
+"""A comparison as comma-separated values: a row for each evaluation, a number or a word in each cell."""
 
 import csv
 import io
@@ -7,14 +7,14 @@ from typing import Any
 
 from distrack.evaluate import Evaluation
 from distrack.export.comparison import Entry
-from distrack.export.scores import lowest_recall
+from distrack.export.formats.contract import EXPORTERS, Exporter
 
 
 def csv_text(entries: Iterable[Entry]) -> str:
     """One row for each evaluation of each run, below a row of names; a cell is empty where it does not apply.
 
-    A deviation and an interval need two seeds; gain, lost and recovered are of what was learnt from tracks (see
-    `distrack.evaluate.Comparison`).
+    A standard deviation and an interval need two seeds. The columns gain, lost and recovered have values for the tracks
+    alone (see `distrack.evaluate.Comparison`).
     """
     rows = [_row(entry, evaluation) for entry in entries for evaluation in entry.report.evaluations]
     text = io.StringIO()
@@ -59,7 +59,7 @@ def _row(entry: Entry, evaluation: Evaluation) -> dict[str, Any]:
         "gain": comparison and comparison.gain,
         "lost": comparison and comparison.lost,
         "recovered": comparison and comparison.recovered,
-        "lowest_recall": lowest_recall(evaluation),
+        "lowest_recall": evaluation.lowest_recall,
     }
 
 
@@ -68,4 +68,14 @@ _COLUMNS = (
     *("seed", "tracks_per_class", "rendered_per_class", "seconds_per_track", "floats_per_class", "seconds_per_class"),
     *("compression", "evaluator", "network", "trained_on", "seeds", "accuracy_mean", "accuracy_std", "interval_low"),
     *("interval_high", "macro_f1", "gain", "lost", "recovered", "lowest_recall"),
+)
+
+EXPORTERS.add(
+    ".csv",
+    Exporter(
+        "CSV",
+        "Every evaluation of these runs, for a spreadsheet.",
+        "text/csv",
+        lambda entries, _evaluator, _network: csv_text(entries).encode(),
+    ),
 )

@@ -1,0 +1,36 @@
+"""A comparison as a figure: the accuracies of one evaluator as bars, in a PNG or an SVG."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal
+
+from distrack.errors import ConfigError
+from distrack.export.charts import figure_bytes
+from distrack.export.comparison import Entry, groups
+from distrack.export.formats.contract import EXPORTERS, Exporter
+from distrack.export.scores import scores, select
+from distrack.figures.accuracy import run_bars
+
+_INK = "#231b2e"
+_DESCRIPTION = "The accuracies as a figure."
+
+
+def _figure(
+    entries: Sequence[Entry], evaluator: str | None, network: str | None, *, kind: Literal["png", "svg"]
+) -> bytes:
+    pair = select(entries, evaluator, network)
+    if len(groups(entries)) > 1:
+        raise ConfigError("these runs were not tested on the same clips: one figure of them would compare them")
+    measured = scores(entries, *pair)
+    bars = {row.entry.run.id: list(row.evaluations.values()) for row in measured.rows}
+    return figure_bytes(run_bars(bars, chance=measured.chance, ink=_INK), kind)
+
+
+EXPORTERS.add(
+    ".png",
+    Exporter("PNG", _DESCRIPTION, "image/png", partial(_figure, kind="png"), one_evaluator=True, one_group=True),
+)
+EXPORTERS.add(
+    ".svg",
+    Exporter("SVG", _DESCRIPTION, "image/svg+xml", partial(_figure, kind="svg"), one_evaluator=True, one_group=True),
+)
