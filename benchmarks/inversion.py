@@ -20,14 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distrack import datasets
 from distrack.audio import SAMPLE_RATE
 from distrack.evaluate import EVALUATORS, Recipe, TrainingSet
 from distrack.evaluate.training_set import Tracks
 from distrack.features import FEATURES, build_feature
-from distrack.images import RealImages, real_images
+from distrack.images import RealImages, load
 from distrack.inversion import INVERSIONS, inversion_error, invert
-from distrack.settings import settings
 
 TABLE = Path(__file__).with_suffix(".md")
 _SAID = """\
@@ -62,10 +60,9 @@ def main() -> None:
     parser.add_argument("--data-path", type=Path)
     parser.add_argument("--clips", type=int, default=300, help="test clips that are made audible")
     arguments = parser.parse_args()
-    index = datasets.index(arguments.dataset, arguments.data_path)
-    prepared = datasets.prepare(index, seconds=1.0, cache_path=settings().cache_path)
-    sides = real_images(prepared, FEATURES.choice("logmelspectrogram"))
-    test = sides["test"]
+    feature = FEATURES.choice("logmelspectrogram")
+    material = load(arguments.dataset, arguments.data_path, seconds=1.0, feature=feature)
+    test = material.test
     some = np.linspace(0, len(test) - 1, arguments.clips).round().astype(np.int64)
     real, labels = test.sounds(some), torch.from_numpy(test.labels[some])
     sounds, rows = {"real": real}, {}
@@ -81,7 +78,7 @@ def main() -> None:
         said = (f"{value:.3g} {unit}".strip() for value in (errors.mean(), errors.quantile(0.95), errors.max()))
         rows[name] = [FEATURES[name].title, *said, f"{100 * took / len(real):.1f}"]
         print(name, *rows[name][1:])
-    right = recognised(sounds, labels, sides["train"])
+    right = recognised(sounds, labels, material.train)
     lines = [
         f"{arguments.clips} test clips of {arguments.dataset}, one second each; {platform.machine()}, {os.cpu_count()} "
         f"cores, torch {torch.__version__}.",

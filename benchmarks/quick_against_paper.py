@@ -13,7 +13,6 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,13 +22,10 @@ compute_fast("benchmarks.quick_against_paper")
 
 import torch
 
-from distrack import datasets
-from distrack.datasets.clips import Split
 from distrack.device import choose_device
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.evaluate import Measurement, evaluate
-from distrack.images import RealImages, real_images
-from distrack.settings import settings
+from distrack.images import Material
 from distrack.validation import from_preset
 
 TABLE = Path(__file__).with_suffix(".md")
@@ -68,27 +64,25 @@ class Bench:
         """Distils to the end, or until a look shows `until`, or for at most so many steps."""
         common = {name: getattr(self.arguments, name) for name in ("dataset", "data_path", "seed")}
         config = from_preset(DistillConfig, {**common, **asked})
-        index = datasets.index(config.dataset, config.data_path)
-        prepared = datasets.prepare(index, seconds=config.seconds, cache_path=settings().cache_path)
-        sides = real_images(prepared, config.feature)
-        distiller = Distiller(config, sides["train"], classes=index.classes, device=self.device)
+        material = config.material()
+        distiller = Distiller(config, material.train, classes=material.classes, device=self.device)
         last, steps = most or config.steps, []
         before = time.perf_counter()
         for record in distiller:
             steps.append(time.perf_counter() - before)
             if record.step == last or (until is not None and record.step in LOOKS):
-                accuracy, spread = self._look(distiller.synthetic_set(), sides)
+                accuracy, spread = self._look(distiller.synthetic_set(), material)
                 if record.step == last or (until is not None and accuracy >= until):
                     break
             before = time.perf_counter()
         reached = None if until is None else accuracy >= until
         return Measured(name, len(steps), config.steps, sum(steps), statistics.median(steps), accuracy, spread, reached)
 
-    def _look(self, synthetic: SyntheticSet, sides: Mapping[Split, RealImages]) -> tuple[float, float]:
+    def _look(self, synthetic: SyntheticSet, material: Material) -> tuple[float, float]:
         (evaluation,) = evaluate(
             synthetic,
-            sides["train"],
-            sides["test"],
+            material.train,
+            material.test,
             [Measurement("random-cnn", "synthetic")],
             device=self.device,
             progress=lambda _what, _share: None,

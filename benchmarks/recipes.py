@@ -29,9 +29,8 @@ from distrack import datasets
 from distrack.device import choose_device
 from distrack.distill import DistillConfig, Distiller
 from distrack.evaluate import Measurement, evaluate
-from distrack.images import RealImages, real_images
+from distrack.images import RealImages
 from distrack.randomness import derived_seed
-from distrack.settings import settings
 from distrack.validation import from_preset
 
 _HELD_OUT = 1 / 3
@@ -49,18 +48,16 @@ class Measured(NamedTuple):
 
 def sides(config: DistillConfig, side: str) -> tuple[RealImages, RealImages, tuple[str, ...]]:
     """What is distilled and what is measured on; a validation part is drawn once for all seeds."""
-    index = datasets.index(config.dataset, config.data_path, test_fold=config.test_fold)
-    prepared = datasets.prepare(index, seconds=config.seconds, cache_path=settings().cache_path)
-    images = real_images(prepared, config.feature)
-    train, test = images["train"], images["test"]
+    material = config.material()
+    train, test = material.train, material.test
     if side == "test":
-        return train, test, index.classes
+        return train, test, material.classes
     order = np.random.default_rng(derived_seed(0, "held out")).permutation(len(train))
     held, rest = np.split(order, [round(_HELD_OUT * len(train))])
     return (
         replace(train, rows=train.rows[rest], labels=train.labels[rest]),
         replace(train, rows=train.rows[held], labels=train.labels[held]),
-        index.classes,
+        material.classes,
     )
 
 

@@ -25,12 +25,9 @@ compute_fast("benchmarks.step_profile")
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from distrack import datasets
 from distrack.device import choose_device
 from distrack.distill import DistillConfig, Distiller
-from distrack.images import real_images
 from distrack.networks import Network, NetworkConfig, build_network
-from distrack.settings import settings
 from distrack.validation import from_preset
 
 TABLE = Path(__file__).with_suffix(".md")
@@ -61,10 +58,8 @@ def steps(asked: dict[str, Any], arguments: argparse.Namespace) -> str:
     device = choose_device(arguments.device)
     source = {"dataset": arguments.dataset, "data_path": arguments.data_path, "steps": 2 * _STEPS}
     config = from_preset(DistillConfig, {**source, **asked})
-    index = datasets.index(config.dataset, config.data_path)
-    prepared = datasets.prepare(index, seconds=config.seconds, cache_path=settings().cache_path)
-    train = real_images(prepared, config.feature)["train"]
-    distiller = iter(Distiller(config, train, classes=index.classes, device=device))
+    material = config.material()
+    distiller = iter(Distiller(config, material.train, classes=material.classes, device=device))
     for _ in range(5):
         next(distiller)
     took = []
@@ -75,7 +70,7 @@ def steps(asked: dict[str, Any], arguments: argparse.Namespace) -> str:
     distiller.close()  # type: ignore[attr-defined]
     # The profiler sees the thread that started it, so the same steps are taken in this one.
     with mock.patch("distrack.distill.distiller.ThreadPoolExecutor", Inline):
-        distiller = iter(Distiller(config, train, classes=index.classes, device=device))
+        distiller = iter(Distiller(config, material.train, classes=material.classes, device=device))
         for _ in range(5):
             next(distiller)
         with profile(activities=[ProfilerActivity.CPU]) as seen:

@@ -1,19 +1,22 @@
-"""The images of real clips: one side of a split, computed once, memory-mapped, normalised as they are read."""
+"""Real clips as images: from a dataset to one side of its split, normalised, the same way for every caller.
+
+Images are computed once and memory-mapped; they are normalised as they are read.
+"""
 
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from distrack import datasets
+from distrack.arrays import Floats, Integers
 from distrack.datasets import Prepared
 from distrack.datasets.arrays import reserve, write_rows
 from distrack.datasets.cache import fill_cache
@@ -26,6 +29,7 @@ from distrack.settings import settings
 
 log = logging.getLogger(__name__)
 
+_SIDES: tuple[Split, ...] = ("train", "validation", "test")
 _BATCH = 256
 
 
@@ -36,12 +40,12 @@ class RealImages:
     Attributes:
         images: the feature of every clip of the dataset, not normalised, memory-mapped.
         waveforms: the samples of every clip of the dataset, memory-mapped.
-        rows: the clips of this side.
-        labels: their classes.
-        classes: how many classes there are.
+        rows: the clips of this side, as rows of `images` and `waveforms`.
+        labels: the classes of these clips.
+        classes: number of classes.
         normalisation: of the training side, whichever side this is.
-        shift_bands: whether an image shifted in frequency is still one of its class.
-        source: digest of the dataset and the feature that the images are of.
+        shift_bands: whether an image that is shifted in frequency keeps its class.
+        source: digest of the dataset and the feature; empty for images that come from no file.
 
     Shape:
         - images: ``[clips, 1, bands, frames]`` float32
@@ -49,10 +53,10 @@ class RealImages:
         - rows, labels: ``[n]`` int64
     """
 
-    images: NDArray[np.float32]
-    waveforms: NDArray[np.float32]
-    rows: NDArray[np.int64]
-    labels: NDArray[np.int64]
+    images: Floats
+    waveforms: Floats
+    rows: Integers
+    labels: Integers
     classes: int
     normalisation: Normalisation
     shift_bands: bool = True
@@ -67,49 +71,63 @@ class RealImages:
         return int(self.images.shape[2]), int(self.images.shape[3])
 
     @property
+    def samples(self) -> int:
+        """Length of a clip in samples."""
+        return int(self.waveforms.shape[1])
+
+    @property
     def fingerprint(self) -> str:
-        """A digest of these images and their labels; of images from no file, of their values."""
+        """A digest of these images and their labels; without a source, of the images' values."""
         digest = hashlib.sha256(f"{self.source} {self.normalisation!r} {self.shift_bands}\n".encode())
         for values in (self.rows, self.labels, *([] if self.source else [self.images[self.rows]])):
             digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()[:24]
 
-    def batch(self, positions: NDArray[np.int64] | Tensor, device: torch.device) -> Tensor:
+    def batch(self, positions: Integers | Tensor, device: torch.device) -> Tensor:
         """Normalised images of the clips at these positions of this side, ``[n, 1, bands, frames]``."""
         images = torch.from_numpy(np.asarray(self.images[self.rows[np.asarray(positions)]]))
         return self.normalisation.apply(images.to(device))
 
-    @property
-    def samples(self) -> int:
-        """Length of a clip."""
-        return int(self.waveforms.shape[1])
-
-    def sounds(self, positions: NDArray[np.int64]) -> Tensor:
-        """Samples of the clips at these positions of this side, ``[n, samples]``."""
-        return torch.from_numpy(np.asarray(self.waveforms[self.rows[positions]]))
-
     def batches(self, device: torch.device, size: int = _BATCH) -> Iterator[tuple[Tensor, Tensor]]:
-        """All images in order with their labels, a batch at a time."""
+        """All normalised images in order with their labels, a batch at a time."""
         for start in range(0, len(self), size):
             positions = np.arange(start, min(start + size, len(self)))
             yield self.batch(positions, device), torch.from_numpy(self.labels[positions]).to(device)
 
-    def of_class(self, label: int) -> NDArray[np.int64]:
+    def sounds(self, positions: Integers) -> Tensor:
+        """Samples of the clips at these positions of this side, ``[n, samples]``."""
+        return torch.from_numpy(np.asarray(self.waveforms[self.rows[positions]]))
+
+    def of_class(self, label: int) -> Integers:
         """Positions of the clips of one class."""
         return np.flatnonzero(self.labels == label)
 
 
 class Material(NamedTuple):
-    """A prepared dataset and both of its sides as images.
+    """A prepared dataset and its images.
 
     Attributes:
         prepared: index, splits and waveforms.
-        train, test: images of the sides.
+        sides: images of the training, validation and test side; without a validation side its images are empty.
     """
 
     prepared: Prepared
-    train: RealImages
-    test: RealImages
+    sides: dict[Split, RealImages]
+
+    @property
+    def train(self) -> RealImages:
+        """Images of the training side."""
+        return self.sides["train"]
+
+    @property
+    def test(self) -> RealImages:
+        """Images of the test side."""
+        return self.sides["test"]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.prepared.index.classes
 
 
 def load(
@@ -122,19 +140,20 @@ def load(
     cache_path: Path | None = None,
     progress: DetailedProgress | None = None,
 ) -> Material:
-    """A dataset as waveforms and normalised images; what was decoded or computed before is read from the cache.
+    """A dataset as waveforms and images; what was decoded or computed before is read from the cache.
 
     Args:
         dataset: name of the dataset.
         data_path: its folder, if it is not in its usual place.
         test_fold: official fold to test on, where the dataset has folds.
         seconds: fixed length of a clip.
-        feature: what a waveform becomes.
+        feature: the image that a waveform becomes.
         cache_path: folder of the cache; that of the settings if None.
-        progress: told `(done, total, detail)`.
+        progress: called with `(done, total, detail)`.
 
     Raises:
-        DatasetError: the dataset is absent or cannot be used.
+        ConfigError: the name or the fold is unknown.
+        DatasetError: the dataset is absent or cannot be used, or the disk is full.
     """
     report = progress or (lambda _done, _total, _detail: None)
     index = datasets.index(
@@ -148,41 +167,26 @@ def load(
     )
     for skip in prepared.skipped:
         log.warning("skipped %s: %s", skip.path, skip.reason)
-    sides = real_images(prepared, feature, progress=lambda done, total: report(done, total, "computing features"))
-    if datasets.DATASETS[dataset].pitch_is_class:  # an image at another pitch is of another class
-        sides = {side: replace(images, shift_bands=False) for side, images in sides.items()}
-    return Material(prepared, sides["train"], sides["test"])
+    return _with_images(prepared, dataset, feature, lambda done, total: report(done, total, "computing features"))
 
 
-def real_images(
-    prepared: Prepared, config: FeatureConfig, *, progress: Progress | None = None
-) -> dict[Split, RealImages]:
-    """Every side of a prepared dataset as images; instant when the feature was computed before.
+def load_cached(
+    dataset: str,
+    data_path: Path | None = None,
+    *,
+    test_fold: int | None = None,
+    seconds: float,
+    feature: FeatureConfig,
+) -> Material | None:
+    """As `load`, but None where the clips were not decoded before: a page must not wait for that.
 
     Raises:
-        DatasetError: the disk is full.
+        ConfigError: the name or the fold is unknown.
+        DatasetError: the dataset is absent or cannot be used, or the disk is full.
     """
-    digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
-    folder = prepared.folder / f"{config.name}-{digest}"
-    fill_cache(folder, lambda unfinished: _compute(prepared, config, unfinished, progress))
-    images = np.load(folder / "images.npy", mmap_mode="r")
-    sides: tuple[Split, ...] = ("train", "validation", "test")
-    rows = {side: prepared.split_rows(side) for side in sides}
-    feature, classes = FEATURES[config.name], len(prepared.index.classes)
-    normalisation = _normalisation(folder, rows["train"], per_band=feature.per_band_normalisation)
-    return {
-        side: RealImages(
-            images,
-            prepared.waveforms,
-            of,
-            prepared.labels(of),
-            classes,
-            normalisation,
-            feature.bands_are_pitch,
-            f"{prepared.key} {folder.name}",
-        )
-        for side, of in rows.items()
-    }
+    index = datasets.index(dataset, data_path, test_fold=test_fold)
+    prepared = datasets.prepared(index, seconds=seconds, cache_path=settings().cache_path)
+    return None if prepared is None else _with_images(prepared, dataset, feature)
 
 
 def class_means(batches: Iterable[tuple[Tensor, Tensor]], classes: int) -> Tensor:
@@ -206,6 +210,32 @@ def class_means(batches: Iterable[tuple[Tensor, Tensor]], classes: int) -> Tenso
     return (sums / counts.clamp_min(1)[:, None]).view(classes, *values.shape[1:])
 
 
+def _with_images(prepared: Prepared, dataset: str, config: FeatureConfig, progress: Progress | None = None) -> Material:
+    digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
+    folder = prepared.folder / f"{config.name}-{digest}"
+    fill_cache(folder, lambda unfinished: _compute(prepared, config, unfinished, progress))
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    feature = FEATURES[config.name]
+    normalisation = _normalisation(folder, prepared.split_rows("train"), per_band=feature.per_band_normalisation)
+    # Where pitch is the class, an image at another pitch is of another class.
+    shift_bands = feature.bands_are_pitch and not datasets.DATASETS[dataset].pitch_is_class
+    sides = {
+        side: RealImages(
+            images=images,
+            waveforms=prepared.waveforms,
+            rows=rows,
+            labels=prepared.labels(rows),
+            classes=len(prepared.index.classes),
+            normalisation=normalisation,
+            shift_bands=shift_bands,
+            source=f"{prepared.key} {folder.name}",
+        )
+        for side in _SIDES
+        for rows in [prepared.split_rows(side)]
+    }
+    return Material(prepared, sides)
+
+
 def _compute(prepared: Prepared, config: FeatureConfig, unfinished: Path, progress: Progress | None) -> None:
     feature = build_feature(config)
     count, samples = prepared.waveforms.shape
@@ -219,8 +249,8 @@ def _compute(prepared: Prepared, config: FeatureConfig, unfinished: Path, progre
             progress(rows.stop, count)
 
 
-def _normalisation(folder: Path, train: NDArray[np.int64], *, per_band: bool) -> Normalisation:
-    """Of these training clips: another test fold has others, and its own mean and deviation."""
+def _normalisation(folder: Path, train: Integers, *, per_band: bool) -> Normalisation:
+    """Normalisation by these training clips; another test fold has other training clips and a file of its own."""
     path = folder / f"normalisation-{hashlib.sha256(train.tobytes()).hexdigest()[:16]}.json"
     try:
         return Normalisation.model_validate_json(path.read_bytes())

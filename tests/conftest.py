@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 from distrack import runs
 from distrack.audio import SAMPLE_RATE, Wave
-from distrack.datasets import Prepared, index, prepare
+from distrack.datasets import Prepared
 from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller
-from distrack.images import RealImages, real_images
+from distrack.features import FeatureConfig
+from distrack.images import Material, RealImages, load
 from distrack.jobs.distillation import DistillJob
 from distrack.process_environment import FAST_ON_CPU
 from distrack.registry import filled_choices
@@ -126,17 +128,30 @@ def tiny_config() -> DistillConfig:
 
 
 @pytest.fixture(scope="session")
-def tiny_prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """The tiny dataset, read by FOLDER: 32 clips a class to train on and 8 to test on."""
+def tiny_material(tmp_path_factory: pytest.TempPathFactory) -> Callable[[FeatureConfig], Material]:
+    """The tiny dataset as images of a feature: 32 clips a class to train on and 8 to test on."""
     place = tmp_path_factory.mktemp("tiny")
     _write_tiny(place / "sounds", 0)
-    return prepare(index("FOLDER", place / "sounds"), seconds=0.5, cache_path=place / "cache")
+
+    @cache
+    def material(feature: FeatureConfig) -> Material:
+        return load("FOLDER", place / "sounds", seconds=0.5, feature=feature, cache_path=place / "cache")
+
+    return material
 
 
 @pytest.fixture(scope="session")
-def tiny_images(tiny_prepared: Prepared, tiny_config: DistillConfig) -> dict[Split, RealImages]:
-    """Both sides of the tiny dataset as images."""
-    return real_images(tiny_prepared, tiny_config.feature)
+def tiny_prepared(tiny_material: Callable[[FeatureConfig], Material], tiny_config: DistillConfig) -> Prepared:
+    """The waveforms of the tiny dataset."""
+    return tiny_material(tiny_config.feature).prepared
+
+
+@pytest.fixture(scope="session")
+def tiny_images(
+    tiny_material: Callable[[FeatureConfig], Material], tiny_config: DistillConfig
+) -> dict[Split, RealImages]:
+    """The sides of the tiny dataset as images."""
+    return tiny_material(tiny_config.feature).sides
 
 
 @pytest.fixture(scope="session")
@@ -153,13 +168,15 @@ def tiny(tiny_config: DistillConfig) -> Callable[..., DistillConfig]:
 
 
 @pytest.fixture(scope="session")
-def start(tiny: Callable[..., DistillConfig], tiny_prepared: Prepared, cpu: torch.device) -> Callable[..., Distiller]:
+def start(
+    tiny: Callable[..., DistillConfig], tiny_material: Callable[[FeatureConfig], Material], cpu: torch.device
+) -> Callable[..., Distiller]:
     """A distiller of the tiny dataset, with what is asked for in place of the tiny config's values."""
 
     def distiller(**asked: Any) -> Distiller:
         config = tiny(**asked)
-        train = real_images(tiny_prepared, config.feature)["train"]
-        return Distiller(config, train, classes=tiny_prepared.index.classes, device=cpu)
+        material = tiny_material(config.feature)
+        return Distiller(config, material.train, classes=material.classes, device=cpu)
 
     return distiller
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from distrack import images
 from distrack.audio import SAMPLE_RATE
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
 from distrack.datasets import DATASETS
@@ -17,7 +18,9 @@ from distrack.distill.parameterisations import PARAMETERISATIONS, Parameterisati
 from distrack.distill.presets import PRESETS, Target
 from distrack.errors import ConfigError
 from distrack.features import FEATURES, FeatureConfig, Normalisation
+from distrack.images import Material
 from distrack.networks import NetworkConfig, check_shape
+from distrack.progress import DetailedProgress
 from distrack.registry import Choice, ChosenFrom, NameIn, Registry, entry_name, filled_choices
 from distrack.settings import user_path
 from distrack.validation import Option, filled
@@ -299,6 +302,24 @@ class DistillConfig(BaseModel):
     def domain_of(self, normalisation: Normalisation) -> Domain:
         """The domain of tracks whose images are normalised that way."""
         return DOMAINS[self.domain.name](self.feature, self.samples, normalisation, **self.domain.settings)
+
+    def material(self, *, cache_path: Path | None = None, progress: DetailedProgress | None = None) -> Material:
+        """The dataset's clips and images; see `distrack.images.load` for arguments and errors."""
+        return images.load(**self._source, cache_path=cache_path, progress=progress)
+
+    def cached_material(self) -> Material | None:
+        """The dataset's clips and images, or None where the clips were not decoded before."""
+        return images.load_cached(**self._source)
+
+    @property
+    def _source(self) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset,
+            "data_path": self.data_path,
+            "test_fold": self.test_fold,
+            "seconds": self.seconds,
+            "feature": self.feature,
+        }
 
     @property
     def samples(self) -> int:

@@ -7,14 +7,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy
 
+from distrack.adam import adam_step
 from distrack.augmentation import Draw, augment, draw
 from distrack.distill.config import DistillConfig
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import Memory
-from distrack.distill.optimisers.adam import adam
-from distrack.images import RealImages
+from distrack.images import RealImages, class_means
 from distrack.networks import Network, build_network
 from distrack.randomness import derived_seed, generator
 
@@ -148,7 +148,8 @@ def _member(config: DistillConfig, train: RealImages, number: int, device: torch
     clips = _some_of_each_class(train, config, number)
     with torch.no_grad():
         if OBJECTIVES[config.objective.name].real == "mean":
-            real = class_means(network, clips, device, siamese).unsqueeze(1)
+            embedded = ((network.embed(siamese.apply(batch)), labels) for batch, labels in clips.batches(device))
+            real = class_means(embedded, clips.classes).unsqueeze(1)
         else:
             embeddings = [network.embed(siamese.apply(batch)) for batch, _ in clips.batches(device)]
             real = torch.cat(embeddings).reshape(clips.classes, config.pool.clips_per_class, -1)
@@ -171,22 +172,7 @@ def _train(
         gradients = torch.autograd.grad(cross_entropy(network(images), labels), parameters)
         with torch.no_grad():
             for parameter, gradient, memory in zip(parameters, gradients, memories, strict=True):
-                parameter.sub_(adam(gradient, memory), alpha=_LEARNING_RATE)
-
-
-def class_means(network: Network, images: RealImages, device: torch.device, augmentation: Draw | None = None) -> Tensor:
-    """Mean embedding of every class, ``[classes, d]``, in one pass over the images and flat memory."""
-    sums: Tensor | None = None
-    counts = torch.zeros(images.classes, 1, device=device)
-    with torch.no_grad():
-        for batch, labels in images.batches(device):
-            membership = one_hot(labels, images.classes).T.float()
-            part = membership @ network.embed(augmentation.apply(batch) if augmentation else batch)
-            sums = part if sums is None else sums + part
-            counts += membership.sum(1, keepdim=True)
-    if sums is None:
-        raise ValueError("no images to take the mean of")
-    return sums / counts
+                parameter.sub_(adam_step(gradient, memory), alpha=_LEARNING_RATE)
 
 
 def _some_of_each_class(train: RealImages, config: DistillConfig, number: int) -> RealImages:

@@ -21,7 +21,7 @@ from distrack.evaluate import (
     measurements,
 )
 from distrack.evaluate.config import Seeds
-from distrack.images import Material, load
+from distrack.images import Material
 from distrack.jobs.contract import Job, Table, job_of, register
 from distrack.jobs.evaluation_pool import measure_in_processes
 from distrack.jobs.results import check_finished, evaluation_report, synthetic_file
@@ -147,14 +147,7 @@ def device_of(config: DistillConfig) -> torch.device:
 def prepared_material(config: DistillConfig, session: Session) -> Material:
     """The phase `prepare`: the dataset as waveforms and images, from the cache or made now."""
     session.phase("prepare")
-    return load(
-        config.dataset,
-        config.data_path,
-        test_fold=config.test_fold,
-        seconds=config.seconds,
-        feature=config.feature,
-        progress=session.progress,
-    )
+    return config.material(progress=session.progress)
 
 
 def evaluate_tracks(

@@ -12,7 +12,7 @@ import torch
 
 from distrack.distill import DistillConfig, SyntheticSet
 from distrack.evaluate import Measurement, PredictionCache, cache_predictions
-from distrack.images import Material, load
+from distrack.images import Material
 from distrack.jobs.results import synthetic_file
 from distrack.runs import Run
 
@@ -91,10 +91,4 @@ def _measure(task: _Task) -> None:
 
 @lru_cache(maxsize=1)
 def _material(config: DistillConfig) -> Material:
-    return load(
-        config.dataset,
-        config.data_path,
-        test_fold=config.test_fold,
-        seconds=config.seconds,
-        feature=config.feature,
-    )
+    return config.material()

@@ -16,7 +16,6 @@ from distrack.distill import DistillConfig
 from distrack.distill.config import LONGEST, SHORTEST
 from distrack.errors import RunError
 from distrack.files import size_text
-from distrack.images import load
 from distrack.jobs.contract import Job, Table, as_json, read_report, register
 from distrack.registry import NameIn
 from distrack.runs import Run, Session
@@ -142,14 +141,7 @@ class Preparation(Job):
 
     def _clips(self, session: Session, began: float) -> PreparationReport:
         config = DistillConfig(dataset=self.dataset, data_path=self.data_path, duration=self.duration)
-        material = load(
-            self.dataset,
-            config.data_path,
-            test_fold=config.test_fold,
-            seconds=config.seconds,
-            feature=config.feature,
-            progress=session.progress,
-        )
+        material = config.material(progress=session.progress)
         prepared = material.prepared
         return PreparationReport(
             classes=tuple(map(_readable, prepared.index.classes)),

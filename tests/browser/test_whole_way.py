@@ -10,9 +10,7 @@ import soundfile
 from playwright.sync_api import Browser, Page, expect
 
 from distrack import runs
-from distrack.datasets import index, prepare
-from distrack.features import FEATURES
-from distrack.images import real_images
+from distrack.distill import DistillConfig
 from distrack.settings import settings
 from tests.browser.conftest import Server
 
@@ -31,8 +29,7 @@ def until(true: Callable[[], object], seconds: float, what: str) -> None:
 @pytest.fixture(scope="module")
 def launched(server: Server, browser: Browser) -> runs.Run:
     """A run with the page's defaults, launched by its button; the first loss point was seen on the page."""
-    clips = prepare(index("SPOKEN_DIGITS"), seconds=1.0, cache_path=settings().cache_path)
-    real_images(clips, FEATURES.choice("logmelspectrogram"))
+    DistillConfig().material()
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     page.goto(f"{server.url}/distill")
     page.get_by_role("button", name="Distill", exact=True).click()

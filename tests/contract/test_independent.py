@@ -10,10 +10,8 @@ import soundfile
 import torch
 from torch import Tensor, nn
 
-from distrack.datasets import index, prepare
 from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig
 from distrack.features import FEATURES
-from distrack.images import real_images
 from distrack.jobs.distillation import DistillJob
 from distrack.validation import from_preset
 
@@ -89,8 +87,7 @@ def accuracy_of(seed: int, train: list[Path], test: Tensor, truth: Tensor) -> fl
 
 def test_random_clips_teach_what_an_independent_computation_says(real_data: Path, tmp_path: Path) -> None:
     job = from_preset(DistillJob, {"dataset": "FSDD", "data_path": real_data / "fsdd"})
-    prepared = prepare(index("FSDD", real_data / "fsdd"), seconds=job.seconds, cache_path=tmp_path)
-    images = real_images(prepared, job.feature)
+    images = job.material(cache_path=tmp_path).sides
     device = torch.device("cpu")
 
     def ours(seed: int) -> float:

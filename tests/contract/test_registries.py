@@ -1,23 +1,22 @@
 """What every registered thing keeps: whoever adds one finds here what is expected of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
 import torch
-from distrack.distill.initialisations import INITIALISATIONS
 from torch import Tensor
 
-from distrack.datasets import Prepared
 from distrack.datasets.clips import Split
 from distrack.distill import PRESETS, DistillConfig, Distiller
 from distrack.distill.domains import DOMAINS
+from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS
 from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
 from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig, TrainingSet
-from distrack.features import FEATURES, build_feature
-from distrack.images import RealImages, real_images
+from distrack.features import FEATURES, FeatureConfig, build_feature
+from distrack.images import Material, RealImages
 from distrack.inversion import INVERSIONS, invert
 from distrack.networks import NETWORKS, NetworkConfig, build_network
 from distrack.registry import canonical
@@ -358,7 +357,7 @@ def test_a_baseline_has_clips_of_every_class_and_runs_in_each_of_its_evaluators(
 @every_preset
 @every_domain
 def test_a_preset_is_a_valid_config_that_runs(
-    tiny_prepared: Prepared, cpu: torch.device, name: str, domain: str
+    tiny_material: Callable[[FeatureConfig], Material], cpu: torch.device, name: str, domain: str
 ) -> None:
     asked = {"preset": name, "dataset": "FOLDER", "domain": domain}
     whole = from_preset(DistillConfig, asked)
@@ -371,8 +370,8 @@ def test_a_preset_is_a_valid_config_that_runs(
     assert config.feature == whole.feature
     assert config.network.depth == whole.network.depth
     assert config.parameterisation == whole.parameterisation
-    train = real_images(tiny_prepared, config.feature)["train"]
-    distiller = Distiller(config, train, classes=tiny_prepared.index.classes, device=cpu)
+    material = tiny_material(config.feature)
+    distiller = Distiller(config, material.train, classes=material.classes, device=cpu)
     before = distiller.synthetic_set()
     records = list(distiller)
     after = distiller.synthetic_set()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from distrack.audio import SAMPLE_RATE
-from distrack.datasets import Prepared, index, prepare
+from distrack.datasets import Prepared, index
 from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, StepRecord
 from distrack.distill.initialisations import INITIALISATIONS
@@ -21,7 +21,7 @@ from distrack.distill.initialisations.real import random_selection
 from distrack.errors import ConfigError, RunError
 from distrack.evaluate import EvaluationConfig, evaluate, measurements
 from distrack.features import Normalisation, build_feature
-from distrack.images import RealImages, real_images
+from distrack.images import Material, RealImages, load
 from distrack.networks import Network, build_network
 from distrack.randomness import derived_seed
 
@@ -359,8 +359,8 @@ def test_batches_are_all_clips_in_order(tiny_images: Images, cpu: torch.device) 
 
 
 def normalisations(root: Path, cache: Path, config: DistillConfig) -> tuple[Normalisation, Tensor, Tensor]:
-    sides = real_images(prepare(index("FOLDER", root), seconds=0.5, cache_path=cache), config.feature)
-    train, test = sides["train"], sides["test"]
+    material = load("FOLDER", root, seconds=0.5, feature=config.feature, cache_path=cache)
+    train, test = material.train, material.test
     assert train.normalisation == test.normalisation
     return train.normalisation, torch.from_numpy(train.images[train.rows]), torch.from_numpy(test.images[test.rows])
 
@@ -384,14 +384,27 @@ def test_the_normalisation_comes_from_the_training_side_alone(
     assert second == first
 
 
-def test_images_are_computed_once(tiny_prepared: Prepared, tiny_config: DistillConfig) -> None:
-    told: list[tuple[int, int]] = []
-    config = tiny_config.feature.model_copy(update={"n_mels": 12})
-    real_images(tiny_prepared, config, progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (120, 120)
-    told.clear()
-    assert real_images(tiny_prepared, config)["train"].shape == (12, 32)
-    assert not told
+def test_clips_are_decoded_and_images_computed_once(
+    tiny_prepared: Prepared, tiny_config: DistillConfig, tmp_path: Path
+) -> None:
+    calls: list[tuple[int, int, str]] = []
+    feature = tiny_config.feature.model_copy(update={"n_mels": 12})
+
+    def loaded() -> Material:
+        return load(
+            "FOLDER",
+            tiny_prepared.index.root,
+            seconds=0.5,
+            feature=feature,
+            cache_path=tmp_path,
+            progress=lambda done, total, detail: calls.append((done, total, detail)),
+        )
+
+    loaded()
+    assert {(120, 120, "decoding"), (120, 120, "computing features")} <= set(calls)
+    calls.clear()
+    assert loaded().train.shape == (12, 32)
+    assert not calls
 
 
 # It is worth something
@@ -403,20 +416,19 @@ def test_on_real_digits_one_track_a_class_beats_a_random_clip_by_more_than_the_s
 ) -> None:
     # Every number that decides the result is said, so that it does not change as the presets are tuned.
     config = tiny(
-        **{"dataset": "FSDD", "duration": 1.0, "steps": 200},
+        **{"dataset": "FSDD", "data_path": real_data / "fsdd", "duration": 1.0, "steps": 200},
         feature={"n_fft": 1024, "hop_length": 512, "n_mels": 64},
         network={"width": 16, "depth": 3},
         pool={"size": 32, "grow_every": 10, "clips_per_class": 50},
     )
-    prepared = prepare(index("FSDD", real_data / "fsdd"), seconds=config.seconds, cache_path=tmp_path)
-    sides = real_images(prepared, config.feature)
-    distiller = Distiller(config, sides["train"], classes=prepared.index.classes, device=cpu)
+    material = config.material(cache_path=tmp_path)
+    distiller = Distiller(config, material.train, classes=material.classes, device=cpu)
     finished(distiller)
     recipe = EvaluationConfig(evaluators=("random-cnn",), baselines=("random-selection",), steps=60)
     ours, chance = evaluate(
         distiller.synthetic_set(),
-        sides["train"],
-        sides["test"],
+        material.train,
+        material.test,
         measurements(recipe),
         device=cpu,
         progress=lambda _what, _done: None,

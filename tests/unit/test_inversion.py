@@ -10,7 +10,7 @@ import torchaudio
 from torch import Tensor
 
 from distrack import datasets
-from distrack.audio import SAMPLE_RATE, level, decode_clip
+from distrack.audio import SAMPLE_RATE, decode_clip, level
 from distrack.features import FEATURES, LOG_FLOOR, FeatureConfig, build_feature
 from distrack.inversion import INVERSIONS, at_level_of, inversion_error, invert, shepard_tones, spectrum_of_mel
 

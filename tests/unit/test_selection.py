@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from distrack.datasets import index, prepare
 from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.initialisations.herding import herded
 from distrack.distill.initialisations.k_means import medoids
@@ -15,7 +14,7 @@ from distrack.distill.initialisations.real import random_selection
 from distrack.distill.initialisations.selection import embed, selection_network
 from distrack.errors import ConfigError
 from distrack.features import FEATURES, Normalisation
-from distrack.images import RealImages, real_images
+from distrack.images import RealImages, load
 
 SELECTIONS = [name for name in INITIALISATIONS if name != "noise"]
 every_selection = pytest.mark.parametrize("name", SELECTIONS)
@@ -256,8 +255,8 @@ def test_more_clusters_than_different_rows_are_still_as_many_rows(different: int
 
 @pytest.mark.real_data
 def test_what_is_chosen_of_real_digits_in_one_network_holds_in_others(real_data: Path, tmp_path: Path) -> None:
-    prepared = prepare(index("FSDD", real_data / "fsdd"), seconds=0.5, cache_path=tmp_path)
-    train = real_images(prepared, FEATURES.choice("logmelspectrogram"))["train"]
+    feature = FEATURES.choice("logmelspectrogram")
+    train = load("FSDD", real_data / "fsdd", seconds=0.5, feature=feature, cache_path=tmp_path).train
     selections = {name: chosen(name, train, 10) for name in SELECTIONS}
     gaps, distances = dict.fromkeys(SELECTIONS, 0.0), dict.fromkeys(SELECTIONS, 0.0)
     for seed in (1, 2):

@@ -16,9 +16,8 @@ from distrack.distill.config import DistillConfig
 from distrack.features import FEATURES, build_feature
 from distrack.figures.clips import class_balance, clip_views, distribution
 from distrack.figures.images import colour_range, data_uri, image_png
-from distrack.images import RealImages, real_images
+from distrack.images import Material, RealImages, class_means
 from distrack.jobs.preparation import place, preparation_report
-from distrack.settings import settings
 from distrack.ui.shared.page import ink
 
 _TILES = 12
@@ -32,11 +31,8 @@ def _opened(
     data_path: Path | None,
     fold: int | None,
     changed: float,  # noqa: ARG001
-) -> tuple[Prepared, dict[Split, RealImages]] | None:
-    config = DistillConfig(dataset=name, data_path=data_path, test_fold=fold)
-    index = datasets.index(name, config.data_path, test_fold=fold)
-    prepared = datasets.prepared(index, seconds=config.seconds, cache_path=settings().cache_path)
-    return None if prepared is None else (prepared, real_images(prepared, config.feature))
+) -> Material | None:
+    return DistillConfig(dataset=name, data_path=data_path, test_fold=fold).cached_material()
 
 
 def explore(dataset: Dataset, data_path: Path | None) -> None:
@@ -108,13 +104,7 @@ def _class_means(prepared: Prepared, train: RealImages) -> None:
 
 @st.cache_data(max_entries=8, show_spinner="Taking the mean of each class")
 def _means(what: int, _train: RealImages) -> NDArray[np.float32]:  # noqa: ARG001
-    sums = np.zeros((_train.classes, *_train.shape))
-    for batch, labels in _train.batches(torch.device("cpu")):
-        np.add.at(sums, labels.numpy(), batch.squeeze(1).numpy())
-    means: NDArray[np.float32] = (sums / np.bincount(_train.labels, minlength=_train.classes)[:, None, None]).astype(
-        np.float32
-    )
-    return means
+    return class_means(_train.batches(torch.device("cpu")), _train.classes).squeeze(1).numpy()
 
 
 def _clips(prepared: Prepared, sides: dict[Split, RealImages]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 import torch
 
-from distrack import datasets, runs
+from distrack import runs
 from distrack.audio import flac_bytes, level
 from distrack.datasets.clips import Split
 from distrack.distill import SyntheticSet
@@ -19,11 +19,10 @@ from distrack.evaluate.memorisation import Side, Space
 from distrack.figures.embedding import embedding_map
 from distrack.figures.images import colour_range, data_uri, image_png
 from distrack.figures.nearness import nearness
-from distrack.images import RealImages, real_images
+from distrack.images import RealImages
 from distrack.jobs.evaluation import distillation_of
 from distrack.jobs.inspection import InspectionJob, inspection_of
 from distrack.jobs.results import synthetic_file, track_file
-from distrack.settings import settings
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import ink
 from distrack.ui.shared.run_in_view import DEMO
@@ -170,9 +169,7 @@ def _tracks(path: Path, changed: float) -> np.ndarray[tuple[int, int, int], np.d
 @st.cache_resource(max_entries=8, ttl=30, show_spinner=False)
 def _real(path: Path) -> dict[Split, RealImages] | None:
     try:
-        job = distillation_of(runs.Run(path))
-        index = datasets.index(job.dataset, job.data_path, test_fold=job.test_fold)
-        prepared = datasets.prepared(index, seconds=job.seconds, cache_path=settings().cache_path)
-        return None if prepared is None else real_images(prepared, job.feature)
+        material = distillation_of(runs.Run(path)).cached_material()
+        return None if material is None else material.sides
     except DistrackError:
         return None
