@@ -78,7 +78,7 @@ def export(run: Run, config: ExportConfig) -> int:
 
 def _check_new(target: Path, *, as_zip: bool, overwrite: bool) -> None:
     if target.is_dir() and (as_zip or any(target.iterdir())):
-        raise ConfigError(f"{target} is a folder that holds something: choose a new name, or remove it first")
+        raise ConfigError(f"{target} is a folder that is not empty: choose a new name, or remove it first")
     if target.exists() and not target.is_dir() and not (as_zip and overwrite):
         way = "replace it with --overwrite" if as_zip else "remove it first"
         raise ConfigError(f"{target} exists: choose another name, or {way}")
@@ -166,7 +166,7 @@ class _Bundle:
             others = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
             raise RunError(
                 f"run {self.run.id}: track {bad[0]}{others} holds values that are not numbers (NaN or infinite): "
-                f"distil it again"
+                f"distill it again"
             )
 
     def files(self) -> _Files:
@@ -236,15 +236,15 @@ def _samples(run: Run, name: str) -> NDArray[np.int16]:
     """The audio of a track, ``[samples]``."""
     path = track_file(run, name)
     if not path.is_file():
-        raise RunError(f"run {run.id}: track {name} was not made audible: python -m distrack resume {run.id}")
+        raise RunError(f"run {run.id}: track {name} has no audio: python -m distrack resume {run.id}")
     try:
         samples, rate = soundfile.read(path, dtype="int16")
     except (soundfile.SoundFileError, OSError):
         samples, rate = np.empty(0, np.int16), 0
     if rate != SAMPLE_RATE or samples.ndim != 1 or not len(samples):
         raise RunError(
-            f"run {run.id}: the sound of track {name} is damaged: remove {path.name} from its audio folder, "
-            f"then make it again with: python -m distrack resume {run.id}"
+            f"run {run.id}: the audio of track {name} is damaged: remove {path.name} from its audio folder, "
+            f"then repeat: python -m distrack resume {run.id}"
         )
     audio: NDArray[np.int16] = samples
     return audio

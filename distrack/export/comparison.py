@@ -87,17 +87,17 @@ def _entry(run: Run) -> Entry | Unusable:
     status, report = run.status(), evaluation_report(run)
     if report is None:
         damaged = (run.path / "report.json").is_file()
-        reason = "report.json is damaged" if damaged else f"nothing was measured yet, it is {status.state}"
+        reason = "report.json is damaged" if damaged else f"not evaluated yet ({status.state})"
         return Unusable(run, f"{reason}: python -m distrack resume {run.id}")
     if not report.evaluations:
-        return Unusable(run, f"it was not evaluated: python -m distrack evaluate {run.id}")
+        return Unusable(run, f"not evaluated: python -m distrack evaluate {run.id}")
     notes = list(report.split.notes)
     if status.state in ("stale", "failed", "stopped"):
-        notes.append(f"it is {status.state}: what it was to measure may be missing")
+        notes.append(f"the run is {status.state}: evaluations may be missing")
     if not synthetic_file(run).is_file():
-        notes.append("its synthetic set is gone: the figures stand, nothing more can be measured")
+        notes.append("tracks deleted: the results are kept, more cannot be added")
     if not _is_here(job):
-        notes.append(f"{report.dataset} is no longer on disk: the figures stand, nothing more can be measured")
+        notes.append(f"{report.dataset} is no longer on disk: the results are kept, more cannot be added")
     return Entry(run, job, report, tuple(notes))
 
 
@@ -120,8 +120,11 @@ def measured_by(entries: Iterable[Entry]) -> list[tuple[str, str]]:
 
 
 def differing(entries: Sequence[Entry]) -> dict[str, list[Any]]:
-    """The config fields with different values among these runs, each with the value of every run."""
-    configs = [dict(flat(entry.job)) for entry in entries]
+    """The config fields with different values among these runs, each with the value of every run.
+
+    A field that a run does not have, because it selected another entry of a registry, is None there.
+    """
+    configs = [{name.removesuffix(".name"): value for name, value in flat(entry.job)} for entry in entries]
     names = dict.fromkeys(name for config in configs for name in config)
     values = {name: [config.get(name) for config in configs] for name in names}
     return {name: row for name, row in values.items() if any(value != row[0] for value in row)}

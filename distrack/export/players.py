@@ -54,7 +54,7 @@ def players(run: Run) -> Players:
     try:
         synthetic = SyntheticSet.load(synthetic_file(run))
     except RunError:
-        return Players((), (), 0, ("Its synthetic set is missing or damaged: there are no tracks to show.",))
+        return Players((), (), 0, ("The synthetic set is missing or damaged, so there are no tracks to show.",))
     images: NDArray[np.float32] = synthetic.images().squeeze(1).numpy()
     low, high = colour_range(images)
     names, labels = synthetic.track_names(), synthetic.labels.tolist()
@@ -80,8 +80,8 @@ def players(run: Run) -> Players:
         result.append(Player(name, synthetic.classes[labels[number]], picture, sound))
     missing = []
     if silent:
-        which = "all of them" if len(silent) == len(shown) else ", ".join(silent)
-        missing.append(f"Not made audible, or the audio is gone: {which}.")
+        which = "all tracks" if len(silent) == len(shown) else ", ".join(silent)
+        missing.append(f"Audio file missing: {which}.")
     if too_large:
-        missing.append(f"Without its sound, to keep this file small: {', '.join(too_large)}.")
+        missing.append(f"Audio left out to keep this file small: {', '.join(too_large)}.")
     return Players(synthetic.classes, tuple(result), len(names), tuple(missing))

@@ -9,6 +9,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from distrack.figures.style import NAMES
+
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _LATEX = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
@@ -61,6 +63,7 @@ def _environment(kind: str) -> Environment:
         environment = Environment(finalize=_escaping(escape_latex), **_LATEX_DELIMITERS, **options)
         environment.filters["comment"] = lambda text: Markup(one_line(text))
     environment.filters |= {"thousands": "{:,}".format, "percent": percent, "signed_percent": _signed, "value": _value}
+    environment.filters["training_set"] = lambda name: NAMES.get(name, name)
     return environment
 
 

@@ -114,7 +114,7 @@ def duration_curve(
             for name, score, highest in zip(names, row, best, strict=True)
             if score is not None
         ],
-        columns=["place", "learnt from", "accuracy", "low", "high", "best"],
+        columns=["place", "trained on", "accuracy", "low", "high", "best"],
     )
     kinds = [NAMES[kind] for kind in accuracies]
     axis = alt.Axis(
@@ -131,7 +131,7 @@ def duration_curve(
     low, high = (alt.Y(f"{end}:Q", title="accuracy", scale=scale) for end in ("low", "high"))
     colours = alt.Scale(domain=kinds, range=[COLOURS[kind] for kind in accuracies])
     legend = alt.Legend(orient="top", title=None, labelFontSize=FONT_SIZE - 2, labelLimit=400, symbolStrokeWidth=4)
-    colour = alt.Color("learnt from:N", scale=colours, legend=legend)
+    colour = alt.Color("trained on:N", scale=colours, legend=legend)
     chart = alt.Chart(points)
     above, below = chart.transform_filter("datum.best"), chart.transform_filter("!datum.best")
     text = alt.Text("accuracy:Q", format=".0%")
@@ -220,7 +220,7 @@ def accuracy_against_budget(placed: Sequence[Placed], *, full: float | None, cha
         )
         + chart.transform_filter("datum.marked").mark_point(size=260, strokeWidth=2.5, color=ink).encode(x=x, y=y)
     )
-    for text, value in (("chance", chance), ("all clips", full)):
+    for text, value in (("chance", chance), ("full dataset", full)):
         if value is not None:
             whole += _level(f"{text} {value:.1%}", value, ink if text == "chance" else COLOURS["full"])
     readable: alt.LayerChart = whole.properties(height=420).configure_axis(**AXIS)

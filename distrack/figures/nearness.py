@@ -17,7 +17,7 @@ def nearness(tracks: Sequence[float], reference: Sequence[float], *, threshold: 
         threshold: tracks below it are flagged.
         ink: colour of the page's text.
     """
-    kinds = {"synthetic tracks": tracks, "real clips": reference}
+    kinds = {"Synthetic tracks": tracks, "Real clips": reference}
     points = pd.DataFrame(
         [(kind, value) for kind, values in kinds.items() for value in values], columns=["of", "distance"]
     )

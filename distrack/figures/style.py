@@ -17,13 +17,13 @@ COLOURS = {
 }
 # By training set, as a legend or an axis shows it; in the order in which training sets are shown.
 NAMES = {
-    "synthetic": "synthetic tracks",
-    "random-selection": "as many random clips",
-    "herding": "as many herded clips",
-    "k-means": "as many k-means medoids",
-    "k-means-centres": "as many k-means centres",
-    "class-mean": "mean of all clips",
-    "full": "all clips",
+    "synthetic": "Synthetic tracks",
+    "random-selection": "Random clips",
+    "herding": "Herding",
+    "k-means": "k-means medoids",
+    "k-means-centres": "k-means centres",
+    "class-mean": "Class mean",
+    "full": "Full dataset",
 }
 # Pixels: readable from the back row of a lecture room.
 FONT_SIZE = 17

@@ -12,7 +12,7 @@ from distrack.export.scores import scores, select
 from distrack.figures.accuracy import run_bars
 
 _INK = "#231b2e"
-_DESCRIPTION = "The accuracies as a figure."
+_DESCRIPTION = "Accuracies as a figure."
 
 
 def _figure(
@@ -20,7 +20,9 @@ def _figure(
 ) -> bytes:
     pair = select(entries, evaluator, network)
     if len(groups(entries)) > 1:
-        raise ConfigError("these runs were not tested on the same clips: one figure of them would compare them")
+        raise ConfigError(
+            "these runs were tested on different clips, so no figure can compare them: choose runs with the same test clips"
+        )
     measured = scores(entries, *pair)
     bars = {row.entry.run.id: list(row.evaluations.values()) for row in measured.rows}
     return figure_bytes(run_bars(bars, chance=measured.chance, ink=_INK), kind)

@@ -28,6 +28,7 @@ from distrack.evaluate import Report
 from distrack.export import bundle
 from distrack.export.config import ExportConfig
 from distrack.features import Normalisation
+from distrack.figures.style import NAMES
 from distrack.jobs import from_json
 from distrack.jobs.distillation import DistillJob, distillation_job
 from distrack.jobs.results import evaluation_report, synthetic_file, track_file
@@ -124,7 +125,7 @@ def test_a_bundle_holds_everything_of_the_run() -> None:
     }
     assert all(content[f"audio/{name}.flac"] == track_file(DEMO, name).read_bytes() for name in names)
     assert all(content[f"images/{name}.png"].startswith(b"\x89PNG") for name in names)
-    assert content["synthetic.safetensors"] == synthetic_file(DEMO).read_bytes()
+    assert content["synthetic.safetensors"] == synthetic.to_bytes()
     assert from_json(json.loads(content["config.json"])) == distillation_job(DEMO)
     assert Report.model_validate_json(content["report.json"]) == evaluation_report(DEMO)
     dataset = DATASETS["SPOKEN_DIGITS"]
@@ -146,7 +147,7 @@ def test_a_bundle_of_a_class_or_a_track_holds_nothing_else(made: Make) -> None:
     one = files(zipped(run, track="two_1"))
     assert one["audio/metadata.csv"].decode().splitlines()[1:] == ["two_1.flac,1,two,two_1,0.5,false"]
     np.testing.assert_array_equal(arrays(one)["images"], arrays(of_class)["images"][1:2])
-    assert "a part of the 6 tracks" in one["README.md"].decode()
+    assert "part of a synthetic set of 6 tracks" in one["README.md"].decode()
     # That file holds all tracks of the run.
     assert "synthetic.safetensors" not in of_class.keys() | one.keys()
 
@@ -167,7 +168,7 @@ def test_distilled_waveforms_are_among_the_arrays(made: Make) -> None:
     content = files(zipped(run, of_class="two"))
     rendered = SyntheticSet.load(synthetic_file(run)).render()
     np.testing.assert_array_equal(arrays(content)["waveforms"], rendered[2:].numpy())
-    assert "as they were distilled" in content["README.md"].decode()
+    assert "distilled waveforms" in content["README.md"].decode()
 
 
 def test_the_same_run_gives_the_same_bytes_at_any_place_and_time(made: Make, tmp_path: Path) -> None:
@@ -290,15 +291,15 @@ def test_the_card_has_the_command_the_config_and_the_accuracies(made: Make) -> N
     report = evaluation_report(DEMO)
     assert report is not None
     assert "\npython -m distrack distill --dataset SPOKEN_DIGITS " in text
-    assert f"{report.floats_per_class:,} floats a class" in text
-    assert "rendered from it | 8 tracks a class" in text
+    assert f"{report.floats_per_class:,} floats per class" in text
+    assert "tracks per class | 8 |" in text
     for each in report.evaluations:
-        row = f"| {each.evaluator} | {each.trained_on} | {each.network} | {each.accuracy.mean:.3f} ± "
+        row = f"| {each.evaluator} | {NAMES[each.trained_on]} | {each.network} | {each.accuracy.mean:.3f} ± "
         assert row in text
     assert "Griffin-Lim" in text
     run = made()
     text = files(zipped(run))["README.md"].decode()
-    assert "That was not measured." in text
+    assert "Not evaluated." in text
     assert " --data-path FOLDER" in text.split("```\n")[1]
     assert "report.json" not in files(zipped(run))
 
@@ -333,10 +334,10 @@ def test_an_unknown_selection_or_a_damaged_run_is_refused(made: Make) -> None:
         with pytest.raises(ConfigError, match=says):
             zipped(run, **wrong)
     track_file(run, "two_1").write_bytes(track_file(run, "two_1").read_bytes()[:200])
-    with pytest.raises(RunError, match="the sound of track two_1 is damaged"):
+    with pytest.raises(RunError, match="the audio of track two_1 is damaged"):
         zipped(run)
     track_file(run, "one_1").unlink()
-    with pytest.raises(RunError, match="track one_1 was not made audible: python -m distrack resume"):
+    with pytest.raises(RunError, match="track one_1 has no audio: python -m distrack resume"):
         zipped(run)
     synthetic_file(run).write_bytes(b"")
     with pytest.raises(RunError, match="not a synthetic set"):
@@ -359,8 +360,8 @@ def test_what_exists_is_replaced_only_if_allowed(made: Make, tmp_path: Path) -> 
     written = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert written == files(zipped(run))
     for to, overwrite, says in (
-        (folder, True, "is a folder that holds something"),
-        (folder, False, "is a folder that holds something"),
+        (folder, True, "is a folder that is not empty"),
+        (folder, False, "is a folder that is not empty"),
         (target / "below", False, "cannot write"),
         (run.path / "config.json", True, "exists: choose another name, or remove it first"),
     ):

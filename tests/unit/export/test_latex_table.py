@@ -48,7 +48,7 @@ def test_tables_are_balanced_and_nothing_in_them_is_a_command_by_accident(made: 
 def test_accuracies_are_in_percent_with_the_deviation_over_seeds(made: MakeEntry) -> None:
     text = latex_text([made("one", *THREE[1:], evaluation("herding", [0.6]), THREE[0])], *CNN)
     head, row = rows(text)
-    assert [cell.strip() for cell in head[3:]] == ["synthetic", "random-selection", "herding", "full"]
+    assert [cell.strip() for cell in head[3:]] == ["Synthetic tracks", "Random clips", "Herding", "Full dataset"]
     assert [cell.strip() for cell in row[3:]] == [
         r"$\mathbf{80.0 \pm 8.2}$",
         r"$55.0 \pm 4.1$",
@@ -82,7 +82,7 @@ def test_runs_with_other_test_clips_are_in_a_table_of_their_own(made: MakeEntry,
 
 def test_recognition_is_tested_on_the_tracks(made: MakeEntry) -> None:
     text = latex_text([made("one", evaluation("full", [0.9, 0.8], evaluator="recognition"))], "recognition", None)
-    assert "on the tracks themselves" in text
+    assert "Accuracy in percent on the tracks" in text
     assert "test clips" not in text
 
 
