@@ -79,8 +79,8 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_shown(app: AppTest, folder
     said = texts(app)
     assert "damaged cannot be compared: run damaged: config.json is missing or damaged" in said
     assert "no run 'nowhere' in" in said
-    assert "**unmeasured**: nothing was measured yet" in said
-    assert "Its synthetic set is gone" in said
+    assert "**unmeasured**: not evaluated yet" in said
+    assert "Tracks deleted" in said
     assert sorted(scores(app)["run"]) == ["one", "without-tracks"]
 
 

@@ -321,7 +321,7 @@ def test_a_comparison_says_what_cannot_be(finished: Finished, typed: Typed, tmp_
     for words, says in (
         (["compare", "one", "--to", "x.doc"], "choose .csv, .tex, .html, .png, .svg"),
         (["compare", "one", "--to", str(tmp_path / "no" / "x.csv")], "No such file or directory"),
-        (["compare", "one", "--to", "x.tex", "--evaluator", "random-cnn"], "nothing was measured by random-cnn"),
+        (["compare", "one", "--to", "x.tex", "--evaluator", "random-cnn"], "no run was evaluated by random-cnn"),
         (["compare", "nowhere"], "no run 'nowhere'"),
     ):
         code, _, err = typed(*words, *common)

@@ -20,9 +20,7 @@ def _figure(
 ) -> bytes:
     pair = select(entries, evaluator, network)
     if len(groups(entries)) > 1:
-        raise ConfigError(
-            "these runs were tested on different clips, so no figure can compare them: choose runs with the same test clips"
-        )
+        raise ConfigError("these runs were tested on different clips: choose runs that one figure can compare")
     measured = scores(entries, *pair)
     bars = {row.entry.run.id: list(row.evaluations.values()) for row in measured.rows}
     return figure_bytes(run_bars(bars, chance=measured.chance, ink=_INK), kind)

@@ -41,7 +41,8 @@ class Choice(NamedTuple):
 def everything() -> tuple[list[table.Entry], list[table.Unusable]]:
     """All runs, newest first, the shipped one last; those apart that have no figures, and why."""
     shipped = demo()
-    own = (run for run in runs.all_runs(runs_path()) if jobs.kind_of(run) == "distillation")
+    # A run whose config is damaged has no kind; it is shown as damaged.
+    own = (run for run in runs.all_runs(runs_path()) if jobs.kind_of(run) in ("distillation", ""))
     found = [run for run in own if shipped is None or run.id != shipped.id]
     entries, unusable = table.read(found + ([] if shipped is None else [shipped]))
     reason = "nothing that learns from its tracks was tested: python -m distrack evaluate "
