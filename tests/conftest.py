@@ -15,7 +15,7 @@ import soundfile
 import torch
 from xdist.scheduler import LoadScopeScheduling
 
-from distrack import runs
+from distrack import jobs, runs
 from distrack.audio import SAMPLE_RATE, Wave
 from distrack.datasets import Prepared
 from distrack.datasets.clips import Split
@@ -25,6 +25,7 @@ from distrack.images import Material, RealImages, load
 from distrack.jobs.distillation import DistillJob
 from distrack.process_environment import FAST_ON_CPU
 from distrack.registry import filled_choices
+from distrack.runs import Run
 from distrack.settings import PROJECT, settings
 from distrack.validation import from_preset, merged
 
@@ -203,6 +204,14 @@ def tiny_job(sounds: Path) -> Callable[..., DistillJob]:
         "snapshots": 3,
     }
     return lambda **changes: from_preset(DistillJob, filled_choices(DistillJob, plain, merged({}, changes)))
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_job: Callable[..., DistillJob], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The finished run of the tiny job; tests that change it work on a copy."""
+    run = tiny_job().create(tmp_path_factory.mktemp("finished"), "finished")
+    jobs.work(run)
+    return run
 
 
 @pytest.fixture(scope="module")

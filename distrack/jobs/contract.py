@@ -308,11 +308,12 @@ def launch(job: Job, runs_path: Path, name: str | None = None) -> Run:
         DistrackError: the job cannot be done here, its run is running already, or no process could be started.
     """
     job.check()
+    queue = job.queue
     run = job.open(runs_path, name)
     words = job.words(runs_path)
     if job.has_own_folder:
         words += ["--name", run.id]
-    runs.launch(run, *words, "--runs-path", str(runs_path.absolute()), device=job.queue)
+    runs.launch(run, *words, "--runs-path", str(runs_path.absolute()), device=queue)
     return run
 
 

@@ -153,6 +153,7 @@ class Session:
         self._watch(before.phase, step, steps, detail, loss)
         if self._hold is not None and before.phase == self._hold[0] and step >= self._hold[1]:
             self._wait_at_hold()
+            return  # a request to stop is obeyed at the next step, as if it had come during that step
         self._check_stop()
 
     def _wait_at_hold(self) -> None:

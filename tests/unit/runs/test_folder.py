@@ -1,6 +1,6 @@
-"""A run's folder: read in whatever state it is, never half written, and whose process counts as alive."""
+"""A run's folder: it is read in every state, files are replaced whole, and its process is told from others."""
 
-import contextlib
+import json
 import os
 import shutil
 import socket
@@ -13,74 +13,62 @@ from pathlib import Path
 import psutil
 import pytest
 
-from distrack import jobs, runs
+from distrack import runs
 from distrack.errors import RunError
-from distrack.jobs.distillation import DistillJob
-from distrack.jobs.results import evaluation_report, track_file
-from distrack.runs import Run, Status
+from distrack.runs import Run, Session, Status
+from distrack.runs.folder import make_folder
 
-MakeJob = Callable[..., DistillJob]
-Typed = Callable[..., tuple[int | str | None, str, str]]
-
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def whole(tiny_job: MakeJob, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A finished run."""
-    run = tiny_job().create(tmp_path_factory.mktemp("whole"), "whole")
-    jobs.work(run)
-    return run
+STEPS = (1, 2, 3, 4)
 
 
 @pytest.fixture
-def run(whole: Run, tmp_path: Path) -> Run:
-    """A copy of it, to be damaged."""
-    return Run(shutil.copytree(whole.path, tmp_path / "run"))
-
-
-def everything(run: Run) -> tuple[object, ...]:
-    """All that a reader of a run asks for; a damaged config is the one thing that is said by an error."""
-    with contextlib.suppress(RunError):
-        jobs.job_of(run)
-    return run.status(), evaluation_report(run), run.metrics(), run.snapshots(), track_file(run, "tone_0")
+def run(tmp_path: Path) -> Run:
+    """The folder of a run that is done."""
+    run = make_folder(tmp_path, "run", '{"kind": "distillation"}')
+    with Session(run, "cpu").working() as session:
+        session.phase("distill", len(STEPS))
+        for step in STEPS:
+            run.append_metrics(step=step, loss=1 / step)
+        run.write("snapshots/4.safetensors", b"tracks")
+    return run
 
 
 GARBAGE = [b"", b"{", b"null", b"[]", b'"text"', b"\xff\xfe\x00garbage", b"{}", b"1e999", b"[" * 500]
 
 
-@pytest.mark.parametrize("name", ["status.json", "config.json", "report.json", "metrics.jsonl"])
 @pytest.mark.parametrize("content", GARBAGE)
-def test_a_damaged_file_is_no_error_for_a_reader_nor_for_the_list(
-    run: Run, name: str, content: bytes, typed: Typed
-) -> None:
-    (run.path / name).write_bytes(content)
-    everything(run)
-    assert run.status().state == ("unreadable" if name == "status.json" else "done")
-    code, out, err = typed("runs", "--runs-path", str(run.path.parent))
-    assert (code, err) == (0, "")
-    assert run.id in out
-
-
-@pytest.mark.parametrize("name", ["status.json", "config.json", "report.json", "metrics.jsonl", "snapshots", "audio"])
-def test_a_missing_part_or_a_folder_in_its_place_is_no_error_for_a_reader(run: Run, name: str) -> None:
-    target = run.path / name
-    shutil.rmtree(target) if target.is_dir() else target.unlink()
-    everything(run)
-    target.mkdir()
-    everything(run)
+def test_a_damaged_status_is_unreadable_and_damaged_metrics_are_left_out(run: Run, content: bytes) -> None:
+    for name in ("status.json", "metrics.jsonl"):
+        (run.path / name).write_bytes(content)
+    assert run.status().state == "unreadable"
+    assert run.metrics() in ([], [{}])
     assert [found.id for found in runs.all_runs(run.path.parent)] == ["run"]
 
 
-@pytest.mark.parametrize("cut", [1, 40, 200])
+@pytest.mark.parametrize("name", ["status.json", "config.json", "metrics.jsonl", "snapshots"])
+def test_a_missing_file_or_a_folder_in_its_place_is_no_error_for_a_reader(run: Run, name: str) -> None:
+    def read() -> None:
+        run.status(), run.metrics(), run.snapshots()
+        assert [found.id for found in runs.all_runs(run.path.parent)] == ["run"]
+        if name == "config.json":
+            with pytest.raises(RunError, match=r"config\.json is missing or damaged"):
+                run.config()
+
+    target = run.path / name
+    shutil.rmtree(target) if target.is_dir() else target.unlink()
+    read()
+    target.mkdir()
+    read()
+
+
+@pytest.mark.parametrize("cut", [1, 20])
 def test_a_truncated_file_is_no_error_for_a_reader(run: Run, cut: int) -> None:
-    for name in ("status.json", "config.json", "report.json"):
+    for name in ("status.json", "config.json"):
         path = run.path / name
         path.write_bytes(path.read_bytes()[:-cut])
     assert run.status().state == "unreadable"
-    assert evaluation_report(run) is None
     with pytest.raises(RunError, match=r"config\.json is missing or damaged") as refused:
-        jobs.job_of(run)
+        run.config()
     assert "\n" not in str(refused.value)
 
 
@@ -89,10 +77,10 @@ def test_half_a_line_of_metrics_is_left_out(run: Run) -> None:
     with (run.path / "metrics.jsonl").open("a") as file:
         file.write('{"t": 1.5, "step": 5, "lo')
     assert run.metrics() == whole
-    assert [record["step"] for record in whole if "step" in record] == [1, 2, 3, 4]
+    assert [record["step"] for record in whole if "step" in record] == list(STEPS)
 
 
-def test_what_is_no_run_is_not_listed_and_an_empty_folder_is_unreadable(run: Run, typed: Typed) -> None:
+def test_what_is_no_run_is_not_listed_and_an_empty_folder_is_unreadable(run: Run) -> None:
     runs_path = run.path.parent
     (runs_path / "file.txt").write_text("not a run")
     (runs_path / ".queue").mkdir(exist_ok=True)
@@ -100,30 +88,15 @@ def test_what_is_no_run_is_not_listed_and_an_empty_folder_is_unreadable(run: Run
     (runs_path / "dangling").symlink_to(runs_path / "nowhere")
     found = {run.id: run.status().state for run in runs.all_runs(runs_path)}
     assert found == {"run": "done", "empty": "unreadable"}
-    code, out, _ = typed("runs", "--runs-path", str(runs_path))
-    assert code == 0
-    assert "empty" in out
+    assert list(runs.all_runs(runs_path / "nowhere")) == []
 
 
-def test_no_runs_path_is_an_empty_list(tmp_path: Path, typed: Typed) -> None:
-    assert list(runs.all_runs(tmp_path / "nowhere")) == []
-    assert typed("runs", "--runs-path", str(tmp_path / "nowhere"), "--json") == (0, "[]\n", "")
-
-
-def test_the_newest_run_is_listed_first(tmp_path: Path, tiny_job: MakeJob) -> None:
+def test_the_newest_run_is_listed_first(tmp_path: Path) -> None:
     for age, name in enumerate(["newest", "middle", "oldest"]):
-        run = tiny_job().create(tmp_path, name)
+        run = make_folder(tmp_path, name, "{}")
         moment = time.time() - 10 * age
         os.utime(run.path / "config.json", (moment, moment))
     assert [run.id for run in runs.all_runs(tmp_path)] == ["newest", "middle", "oldest"]
-
-
-def test_damaged_runs_can_be_neither_resumed_nor_launched(run: Run) -> None:
-    (run.path / "config.json").write_text("{")
-    for attempt in (jobs.work, runs.launch):
-        with pytest.raises(RunError, match=r"config\.json is missing or damaged"):
-            attempt(run)
-    assert run.status().state == "done"
 
 
 # Whose process counts
@@ -197,14 +170,23 @@ def test_what_a_killed_process_left_half_written_is_removed_by_the_next(run: Run
     (run.path / "snapshots" / f".3.safetensors.{gone}.1.part").write_text("half")
     in_the_making = run.path / f".stop.{os.getppid()}.1.part"
     in_the_making.write_text("1")
-    jobs.work(run)
+    with Session(run, "cpu").working():
+        pass
     assert list(run.path.rglob("*.part")) == [in_the_making]
 
 
 @pytest.mark.parametrize("name", ["..", "a/b", ".hidden", "-x", "a b", "", "é", "x" * 101, "a\n"])
-def test_a_name_that_no_folder_should_have_is_refused(tmp_path: Path, tiny_job: MakeJob, name: str) -> None:
+def test_a_name_that_no_folder_should_have_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(RunError, match="use letters"):
-        tiny_job().create(tmp_path / "runs", name)
+        make_folder(tmp_path / "runs", name, "{}")
     with pytest.raises(RunError, match="no run"):
         runs.find(tmp_path, name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_phases_of_the_work_are_in_the_metrics_and_their_times_in_the_status(run: Run) -> None:
+    assert [record["phase"] for record in run.metrics() if "phase" in record] == ["distill"]
+    with Session(run, "cpu").working() as session:
+        session.phase("evaluate")
+    assert run.status().seconds.keys() == {"distill", "evaluate"}
+    assert json.loads((run.path / "status.json").read_text())["state"] == "done"
