@@ -2,38 +2,45 @@
 
 import dataclasses
 import json
-import os
 import re
-import shlex
-import signal
+import shutil
 import statistics
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 from filelock import FileLock
 
 from distrack import jobs, runs
-from distrack.cli import commands as cli
 from distrack.errors import ConfigError, DistrackError, RunError
 from distrack.evaluate import Accuracy, Evaluation, Report, SplitReport
 from distrack.jobs.distillation import DistillJob
-from distrack.jobs.series import CondenseJob, CondenseReport, condense_job, fitting, possible, tabulated
-from distrack.jobs.series.grid import NOTES, usual
-from distrack.runs import Run
+from distrack.jobs.series import CondenseJob, CondenseReport, condense_job, fitting, possible, tabulated, usual
+from distrack.jobs.series.condensation import NOTES
+from distrack.runs import Run, Session
+from distrack.runs.folder import make_folder
+from distrack.runs.session import HOLD_AT
 from distrack.validation import merged
 
 MakeJob = Callable[..., CondenseJob]
 Typed = Callable[..., tuple[int | str | None, str, str]]
 Until = Callable[..., None]
 
-pytestmark = pytest.mark.usefixtures("one_thread", "workers")
+# Steps of a cell, and the one at which it is interrupted.
+_STEPS, _HELD = 12, 6
 
-# Long enough for a cell to be cut off in the middle.
-_STEPS = 150
+
+@pytest.fixture(autouse=True)
+def never_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work is stopped in this process, which must not be ended however long the machine takes for it."""
+    monkeypatch.setattr("distrack.runs.session._EXIT_AFTER", 1_000.0)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +131,7 @@ def test_a_cell_is_what_distilling_it_alone_would_be_with_one_feature_for_all(pr
     [
         ({"durations": (0.7,)}, ["durations 0.7", "a budget of 3 s", "0.6", "0.75"]),
         ({"durations": (6.0,)}, ["durations 6", "1.5", "3"]),
-        ({"durations": ()}, ["durations", "name one at least"]),
+        ({"durations": ()}, ["durations", "name at least one"]),
         ({"durations": (0.5, 0.5)}, ["durations 0.5, 0.5", "each once"]),
         ({"durations": (float("nan"),)}, ["durations", "nan"]),
         ({"durations": (0.05,)}, ["durations.0", "0.05", "0.1"]),
@@ -175,37 +182,14 @@ def test_a_config_whose_cells_are_not_of_the_grid_is_refused(tiny_grid: MakeJob)
         CondenseJob.model_validate(written)
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {},
-        {"budget_seconds": 3, "durations": (0.5, 3), "seeds": 2, "seed": 7, "steps": 11, "preset": "standard"},
-        {"domain": "waveform", "budget_seconds": 1, "evaluation": {"seeds": 1}},
-        {"feature": {"name": "mfcc"}, "parameterisation": "multiformation", "factor": 4, "device": "cpu"},
-    ],
-    ids=str,
-)
-def test_typing_its_command_gives_the_same_job(
-    asked: dict[str, Any], typed: Typed, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = condense_job({"dataset": "FOLDER", "data_path": sounds, **asked})
-    begun: list[Run] = []
-    monkeypatch.setattr(cli, "_worked", lambda run, **_: begun.append(run))
-    words = shlex.split(job.command())
-    assert words[:3] == ["python", "-m", "distrack"]
-    code, _, err = typed(*words[3:], "--runs-path", str(tmp_path), "--name", "typed")
-    assert code == 0, err
-    assert jobs.job_of(begun[0]) == job
-
-
 # Its folder
 
 
-def test_it_is_no_run_and_is_found_beside_them(tiny_grid: MakeJob, tmp_path: Path) -> None:
-    run = series.create(tmp_path, tiny_grid(), "grid")
+def test_its_folder_is_not_listed_among_runs_and_is_found_by_its_kind(tiny_grid: MakeJob, tmp_path: Path) -> None:
+    run = tiny_grid().create(tmp_path, "grid")
     assert list(runs.all_runs(tmp_path)) == []
-    assert [found.id for found in series.everything(tmp_path, series.CONDENSATION)] == ["grid"]
-    assert series.kind_of(jobs.find(tmp_path, "grid")) is series.CONDENSATION
+    assert [found.id for found in jobs.all_runs(tmp_path, "condensation")] == ["grid"]
+    assert jobs.kind_of(jobs.find(tmp_path, "grid")) == "condensation"
     assert jobs.job_of(run) == tiny_grid()
     with pytest.raises(RunError, match="no run 'grids' in"):
         jobs.find(tmp_path, "grids")
@@ -227,22 +211,21 @@ def test_a_name_that_cannot_be_is_refused_and_nothing_is_left(
     for taken in ("taken", "half-0.5s-0"):
         (tmp_path / taken).mkdir()
     with pytest.raises(RunError, match=re.escape(says)):
-        series.create(tmp_path, tiny_grid(), name)
+        tiny_grid().create(tmp_path, name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["half-0.5s-0", "taken"]
 
 
-def test_a_name_goes_on_with_the_same_job_and_is_refused_with_another(tiny_grid: MakeJob, tmp_path: Path) -> None:
-    assert series.begun(tmp_path, tiny_grid(), "grid") is None
-    series.create(tmp_path, tiny_grid(), "grid")
-    assert series.begun(tmp_path, tiny_grid(), "grid") is not None
+def test_a_name_continues_the_same_job_and_is_refused_with_another(tiny_grid: MakeJob, tmp_path: Path) -> None:
+    made = tiny_grid().open(tmp_path, "grid")
+    assert tiny_grid().open(tmp_path, "grid").path == made.path
     with pytest.raises(RunError, match=r"with other settings: choose another --name, or .* resume grid"):
-        series.begun(tmp_path, tiny_grid(steps=5), "grid")
+        tiny_grid(steps=5).open(tmp_path, "grid")
 
 
-def test_a_damaged_config_is_said(tiny_grid: MakeJob, tmp_path: Path) -> None:
-    run = series.create(tmp_path, tiny_grid(), "grid")
+def test_a_damaged_config_is_an_error_that_names_it(tiny_grid: MakeJob, tmp_path: Path) -> None:
+    run = tiny_grid().create(tmp_path, "grid")
     (run.path / "config.json").write_text("{")
-    with pytest.raises(RunError, match=r"condensation grid: config\.json is missing or damaged"):
+    with pytest.raises(RunError, match=r"run grid: config\.json is missing or damaged"):
         jobs.work(run)
 
 
@@ -287,9 +270,9 @@ def test_the_table_pools_seeds_counts_random_clips_once_and_leaves_gaps(tiny_gri
             cell.job.create(tmp_path, cell.run_id).write("report.json", report.model_dump_json())
     # Half measured: the synthetic tracks alone.
     half = report.model_copy(update={"evaluations": report.evaluations[:1]})
-    jobs.create(tmp_path, job.cells("grid")[1].job, "grid-0.5s-0").write("report.json", half.model_dump_json())
+    job.cells("grid")[1].job.create(tmp_path, "grid-0.5s-0").write("report.json", half.model_dump_json())
 
-    table = tabulated(run)
+    table = tabulated(run, job)
     assert isinstance(table, CondenseReport)
     assert (table.cells, table.done, table.classes) == (4, 2, 3)
     assert table.notes == NOTES
@@ -312,34 +295,62 @@ def test_the_table_pools_seeds_counts_random_clips_once_and_leaves_gaps(tiny_gri
 
 @dataclasses.dataclass
 class Whole:
+    """A finished grid, and its runs as a process leaves them that is killed in the second cell."""
+
     run: Run
     report: CondenseReport
+    killed: Path
+
+
+def last_step(run: Run) -> int:
+    return max((record.get("step", 0) for record in run.metrics()), default=0)
 
 
 @pytest.fixture(scope="module")
-def whole(tiny_grid: MakeJob, tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Whole:  # noqa: ARG001
-    """A grid of two durations and two seeds, done in one go."""
-    run = series.create(tmp_path_factory.mktemp("whole"), tiny_grid(seeds=2, steps=_STEPS), "grid")
-    report = jobs.work(run)
+def whole(tiny_grid: MakeJob, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """A grid of two durations and two seeds, done without an interruption."""
+    place = tmp_path_factory.mktemp("whole")
+    run = tiny_grid(seeds=2, steps=_STEPS).create(place / "runs", "grid")
+    second = Run(place / "runs" / "grid-0.5s-0")
+
+    def watch(*_: object) -> None:
+        if last_step(second) >= _HELD and not (place / "killed").exists():
+            shutil.copytree(place / "runs", place / "killed")
+
+    report = jobs.work(run, watch=watch)
     assert isinstance(report, CondenseReport)
-    return Whole(run, report)
+    return Whole(run, report, place / "killed")
 
 
-def kept(run: Run, cell: str) -> dict[str, bytes]:
-    """What has to be equal of a cell, by name."""
-    folder = run.path.parent.parent / cell
+def results(runs_path: Path, cell: str) -> dict[str, bytes]:
+    """The files of a cell that an interruption must not change, by name."""
+    folder = runs_path / cell
     files = [folder / "synthetic.safetensors", *folder.glob("snapshots/*"), *folder.glob("audio/*")]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def untouched(run: Run, cell: str) -> dict[str, int]:
-    folder = run.path.parent.parent / cell
-    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+def times(runs_path: Path, cell: str) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in (runs_path / cell).rglob("*") if path.is_file()}
+
+
+def check_equal(runs_path: Path, whole: Whole) -> None:
+    run = jobs.find(runs_path, "grid")
+    assert jobs.report_of(run) == whole.report
+    for cell in tiny_cells(whole):
+        assert results(runs_path, cell) == results(jobs.runs_path_of(whole.run), cell)
+        assert Run(runs_path / cell).status().state == "done"
+
+
+def tiny_cells(whole: Whole) -> list[str]:
+    job = jobs.job_of(whole.run)
+    assert isinstance(job, CondenseJob)
+    return [cell.run_id for cell in job.cells("grid")]
 
 
 def test_a_grid_is_done_cell_by_cell(whole: Whole) -> None:
     names = [f"grid-{d}s-{seed}" for seed in (0, 1) for d in ("0.25", "0.5")]
-    assert [run.id for run in runs.all_runs(whole.run.path.parent.parent)] == names[::-1]
+    assert tiny_cells(whole) == names
+    assert [run.id for run in runs.all_runs(jobs.runs_path_of(whole.run))] == names[::-1]
     assert whole.run.status().state == "done"
     assert jobs.report_of(whole.run) == whole.report
     assert (whole.report.done, whole.report.cells, whole.report.evaluator) == (4, 4, "random-cnn")
@@ -351,99 +362,132 @@ def test_a_grid_is_done_cell_by_cell(whole: Whole) -> None:
         # The same clips and networks whatever the distillation's seed.
         assert len(row.random_selection.runs) == 2
         assert row.test == 24
-    for name in names:
-        assert kept(whole.run, name)
     log = (whole.run.path / "log.txt").read_text()
     assert log.count("phase distill") == 4
 
 
-def test_stopped_killed_and_resumed_it_ends_equal_and_what_was_done_is_left_alone(
-    whole: Whole, tiny_grid: MakeJob, until: Until, typed: Typed, tmp_path: Path
+def test_killed_and_resumed_it_ends_equal_and_the_cell_that_was_done_is_left_alone(
+    whole: Whole, typed: Typed, tmp_path: Path
 ) -> None:
-    run = series.create(tmp_path, tiny_grid(seeds=2, steps=_STEPS), "grid")
-    cells = [Run(tmp_path / cell.run_id) for cell in series.cells_of(jobs.job_of(run), "grid")]
-
-    def step(cell: Run) -> int:
-        return max((record.get("step", 0) for record in cell.metrics()), default=0)
-
-    jobs.resume(run)
-    with pytest.raises(RunError, match="at work"):
-        jobs.resume(run)
-    until(lambda: step(cells[0]) > 20)
-    # Whoever stops the cell at work stops what works on it.
-    assert typed("stop", cells[0].id, "--runs-path", str(tmp_path)) == (0, f"{cells[0].id} is stopped\n", "")
-    until(lambda: run.status().state == "stopped", 10)
-    assert step(cells[0]) < _STEPS
-    assert not cells[1].path.exists()
-
-    jobs.resume(run)
-    until(lambda: step(cells[1]) > 20)
-    os.kill(run.status().pid, signal.SIGKILL)
-    until(lambda: run.status().state == "stale")
-    assert cells[1].status().state == "stale"
-    assert step(cells[1]) < _STEPS
-    first = untouched(run, cells[0].id)
+    place = Path(shutil.copytree(whole.killed, tmp_path / "runs"))
+    run, (first, second, *_) = jobs.find(place, "grid"), tiny_cells(whole)
+    for process in (run, Run(place / second)):
+        process.write("status.json", process.status().model_copy(update={"pid": 2**31 - 2}).model_dump_json())
+        assert process.status().state == "stale"
+    assert _HELD <= last_step(Run(place / second)) < _STEPS
     half = jobs.report_of(run)
     assert half is not None
     assert half.done == 1
-
-    code, out, err = typed("resume", "grid", "--runs-path", str(tmp_path), "--json", "--quiet")
+    before = times(place, first)
+    code, out, err = typed("resume", "grid", "--runs-path", str(place), "--json", "--quiet")
     assert code == 0, err
-    assert untouched(run, cells[0].id) == first
+    assert times(place, first) == before
     assert json.loads(out) == json.loads((run.path / "report.json").read_text())
-    assert CondenseReport.model_validate_json(out) == whole.report
-    for cell in cells:
-        assert kept(run, cell.id) == kept(whole.run, cell.id)
-        assert cell.status().state == "done"
+    check_equal(place, whole)
 
 
-def test_the_same_command_with_its_name_does_nothing_again(whole: Whole, typed: Typed) -> None:
-    before = {name: untouched(whole.run, name) for name in whole.report.rows[0].runs}
-    code, out, _ = typed("resume", "grid", "--runs-path", str(whole.run.path.parent.parent), "--quiet")
+def test_stopping_the_cell_that_runs_stops_the_grid_which_ends_equal_when_it_is_resumed(
+    whole: Whole, tiny_grid: MakeJob, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tiny_grid(seeds=2, steps=_STEPS).create(tmp_path, "grid")
+    first, second, *_ = (Run(tmp_path / cell) for cell in tiny_cells(whole))
+
+    def stop() -> runs.Status:
+        until(lambda: last_step(first) >= _HELD)
+        return jobs.stop(first)
+
+    monkeypatch.setenv(HOLD_AT, f"distill:{_HELD}")
+    with ThreadPoolExecutor() as threads:
+        stopped = threads.submit(stop)
+        with pytest.raises(runs.Stopped):
+            jobs.work(run)
+        assert stopped.result().state == "stopped"
+    assert run.status().state == "stopped"
+    assert last_step(first) < _STEPS
+    assert not second.path.exists()
+    monkeypatch.delenv(HOLD_AT)
+    jobs.work(run)
+    check_equal(tmp_path, whole)
+
+
+def test_a_grid_that_is_done_is_shown_again_and_nothing_is_done_again(whole: Whole, typed: Typed) -> None:
+    place = jobs.runs_path_of(whole.run)
+    before = {name: times(place, name) for name in tiny_cells(whole)}
+    code, out, _ = typed("resume", "grid", "--runs-path", str(place), "--quiet")
     assert code == 0
-    assert {name: untouched(whole.run, name) for name in before} == before
+    assert {name: times(place, name) for name in before} == before
     assert "random selection" in out
     assert f"note: {NOTES[0]}" in out
 
 
-def test_a_condensation_takes_turns_with_runs_and_waits_for_another_and_can_be_stopped_meanwhile(
-    tiny_grid: MakeJob, tiny_job: Callable[..., DistillJob], until: Until, typed: Typed, tmp_path: Path
-) -> None:
-    first = series.create(tmp_path, tiny_grid(steps=1), "first")
-    second = series.create(tmp_path, tiny_grid(durations=(0.5,), steps=1), "second")
-    between = tiny_job(steps=1, factor=1).create(tmp_path, "between")
-    cells = [Run(tmp_path / name) for name in ("first-0.25s-0", "first-0.5s-0", "second-0.5s-0")]
-    (tmp_path / ".queue").mkdir()
-    with FileLock(tmp_path / ".queue" / "cpu.lock"):
-        jobs.resume(first)
-        until(lambda: cells[0].status().state == "queued")
-        until(lambda: first.status().detail == "2 x 0.25 s, seed 0, waiting for the device")
-        assert typed("stop", "first", "--runs-path", str(tmp_path)) == (0, "first is stopped\n", "")
-        assert cells[0].status().state == "stopped"
+def test_a_grid_that_waits_for_the_device_can_be_stopped(tiny_grid: MakeJob, until: Until, tmp_path: Path) -> None:
+    run = tiny_grid(steps=1).create(tmp_path, "grid")
+    cell = Run(tmp_path / "grid-0.25s-0")
 
-        jobs.resume(first)
-        until(lambda: cells[0].status().state == "queued")
-        jobs.resume(between)
-        until((between.path / ".lock").exists)
-    jobs.work(second)
-    until(lambda: between.status().state == "done")
-    # The run waited for one cell only, the other condensation for all.
-    began = [(run.path / "environment.json").stat().st_mtime_ns for run in (cells[0], between, *cells[1:])]
-    assert began == sorted(began)
+    def stop() -> runs.Status:
+        until(lambda: run.status().detail == "2 x 0.25 s, seed 0, waiting for the device")
+        return jobs.stop(run)
+
+    (tmp_path / ".queue").mkdir()
+    with FileLock(tmp_path / ".queue" / "cpu.lock"), ThreadPoolExecutor() as threads:
+        stopped = threads.submit(stop)
+        with pytest.raises(runs.Stopped):
+            jobs.work(run)
+        assert stopped.result().state == "stopped"
+    assert cell.status().state == "stopped"
+
+
+def test_a_run_waits_for_one_cell_of_a_grid_and_another_grid_for_all(
+    tiny_grid: MakeJob, until: Until, tmp_path: Path
+) -> None:
+    first = tiny_grid(steps=1).create(tmp_path, "first")
+    second = tiny_grid(durations=(0.5,), steps=1).create(tmp_path, "second")
+    between = make_folder(tmp_path, "between", "{}")
+    cells = [Run(tmp_path / name) for name in ("first-0.25s-0", "first-0.5s-0", "second-0.5s-0")]
+
+    def work_between() -> None:
+        with Session(between, "cpu").working() as session:
+            session.phase("idle")
+
+    (tmp_path / ".queue").mkdir()
+    with ThreadPoolExecutor() as threads:
+        with FileLock(tmp_path / ".queue" / "cpu.lock"):
+            works = [threads.submit(jobs.work, first)]
+            until(lambda: cells[0].status().state == "queued")
+            works.append(threads.submit(work_between))
+            until(lambda: between.status().state == "queued")
+        jobs.work(second)
+        for work in works:
+            work.result()
+    ended = [run.status().heartbeat for run in (cells[0], between, *cells[1:])]
+    assert ended == sorted(ended)
     assert [run.status().state for run in (first, second, between, *cells)] == ["done"] * 6
 
 
-def test_a_cell_that_someone_else_works_on_is_waited_for(tiny_grid: MakeJob, until: Until, tmp_path: Path) -> None:
-    run = series.create(tmp_path, tiny_grid(durations=(0.5,), steps=_STEPS), "grid")
-    (cell,) = series.cells_of(jobs.job_of(run), "grid")
-    theirs = cell.job.create(tmp_path, cell.run_id)
-    jobs.resume(theirs)
-    until(lambda: theirs.status().step > 0)
-    pid = theirs.status().pid
-    assert pid != os.getpid()
-    report = jobs.work(run)
+def test_a_cell_that_another_process_works_on_is_waited_for(
+    whole: Whole, tiny_grid: MakeJob, until: Until, tmp_path: Path
+) -> None:
+    run = tiny_grid(durations=(0.5,), steps=_STEPS).create(tmp_path, "grid")
+    done = jobs.runs_path_of(whole.run) / "grid-0.5s-0"
+    cell = Run(Path(shutil.copytree(done, tmp_path / "grid-0.5s-0")))
+    status = cell.status()
+    before = times(tmp_path, cell.id).keys()
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]) as other:
+        theirs = {"state": "running", "pid": other.pid, "process_started": psutil.Process(other.pid).create_time()}
+        cell.write("status.json", status.model_copy(update=theirs).model_dump_json())
+
+        def finish() -> None:
+            until(lambda: "running in another process" in run.status().detail)
+            cell.write("status.json", status.model_copy(update={**theirs, "state": "done"}).model_dump_json())
+
+        with ThreadPoolExecutor() as threads:
+            finished = threads.submit(finish)
+            report = jobs.work(run)
+            finished.result()
+        other.kill()
     assert report.done == 1
-    assert theirs.status().pid == pid
+    assert cell.status().pid == other.pid
+    assert times(tmp_path, cell.id).keys() == before
 
 
 def test_a_cell_that_fails_does_not_keep_the_others_from_being_done(tiny_grid: MakeJob, tmp_path: Path) -> None:
@@ -455,7 +499,7 @@ def test_a_cell_that_fails_does_not_keep_the_others_from_being_done(tiny_grid: M
             wave = draw.uniform(-0.5, 0.5, 8000)
             wave[: 8000 if take < 0 else 5000 if take < 2 else 0] = 0  # two of ten begin with silence
             soundfile.write(data / name / f"{take}.wav", wave, 16_000)
-    run = series.create(tmp_path, tiny_grid(data_path=data, steps=1), "grid")
+    run = tiny_grid(data_path=data, steps=1).create(tmp_path, "grid")
     with pytest.raises(RunError, match=r"1 of 2 cells failed, the first is grid-0.25s-0: .*silent"):
         jobs.work(run)
     assert run.status().state == "failed"
@@ -474,8 +518,8 @@ def test_a_cell_that_fails_does_not_keep_the_others_from_being_done(tiny_grid: M
     [
         (["--durations", "0.7"], "durations 0.7"),
         (["--durations", "half"], "durations.0 'half'"),
-        (["--durations", ""], "name one at least"),
-        (["--budget-seconds", "x"], "--budget-seconds"),
+        (["--durations", ""], "name at least one"),
+        (["--budget-seconds", "x"], "budget_seconds 'x'"),
         (["--name", "../x"], "'../x'"),
         (["--durations", "0.5", "--budget-seconds", "50"], "only 32 training clips"),
         (["--data-path", "nowhere"], "nowhere"),
