@@ -47,7 +47,14 @@ def _option(option: FieldOption) -> click.Option:
     choices = f" One of: {', '.join(option.choices)}." if option.choices else ""
     if option.several:
         choices = choices.replace("One of", "Comma-separated, of")
-    return click.Option([*names, option.key], metavar=option.metavar, default=None, help=f"{option.help}{choices}")
+    words = f"{option.help}{choices}"
+    if option.several:  # `--track a --track b` is `--track a,b`
+        return click.Option([*names, option.key], metavar=option.metavar, multiple=True, callback=_joined, help=words)
+    return click.Option([*names, option.key], metavar=option.metavar, default=None, help=words)
+
+
+def _joined(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> str | None:
+    return ",".join(values) if values else None
 
 
 def read_config(path: Path | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A preparation as a job: what it leaves behind, how it is stopped and goes on, what a download through it does."""
+"""A preparation as a job: its report, its errors, how it continues after it was killed, and its downloads."""
 
 import io
 import json
@@ -19,23 +19,22 @@ import soundfile
 from distrack import jobs, runs
 from distrack.datasets import DATASETS
 from distrack.errors import DatasetError, RunError
-from distrack.images import Material
-from distrack.jobs.preparation import Preparation, place, preparation_report
+from distrack.jobs.preparation import Preparation, PreparationReport, place, preparation_report
+from distrack.runs.session import HOLD_AT
 from distrack.settings import settings
-from distrack.validation import from_preset
 
 Until = Callable[..., None]
 
 
-def preparation(**asked: object) -> Preparation:
-    return from_preset(Preparation, asked)
+def preparation(**given: object) -> Preparation:
+    return Preparation.validated(given)
 
 
-def worked(**asked: object) -> Material:
-    """The clips of a preparation done here."""
-    material = jobs.work_on_preparation(preparation(**asked))
-    assert material is not None
-    return material
+def worked(**given: object) -> PreparationReport:
+    """The report of a preparation that is worked on in this process."""
+    job = preparation(**given)
+    report: PreparationReport = jobs.work(job.open(settings().runs_path), job)
+    return report
 
 
 @pytest.fixture
@@ -50,40 +49,35 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
 
 
-def test_it_tells_what_it_found_and_shows_the_command(own_data: Path, sounds: Path) -> None:
-    job = preparation(dataset="folder", data_path=sounds, duration=0.5)
-    (sounds / "tone" / "broken.wav").write_text("not a sound")
-    try:
-        done = jobs.work_on_preparation(job)
-    finally:
-        (sounds / "tone" / "broken.wav").unlink()
-    run = place("FOLDER", sounds)
+def test_the_report_counts_clips_and_names_the_files_that_cannot_be_used(
+    own_data: Path, sounds: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(sounds, tmp_path / "sounds"))
+    (folder / "tone" / "broken.wav").write_text("not a sound")
+    report = worked(dataset="folder", data_path=folder, duration=0.5)
+    run = place("FOLDER", folder)
     assert run.path.is_relative_to(own_data)
     assert run.status().state == "done"
-    found = preparation_report(run)
-    assert found is not None
-    assert done is not None
-    assert (found.train, found.validation, found.test) == (len(done.train), 0, len(done.test))
-    assert found.train + found.test == 120
-    assert [Path(path).name for path, _ in found.skipped] == ["broken.wav"]
-    assert job.command() == f"python -m distrack prepare --dataset FOLDER --data-path {sounds} --duration 0.5"
+    assert preparation_report(run) == report
+    assert json.loads((run.path / "report.json").read_text())["classes"] == ["chirp", "noise", "tone"]
+    assert (report.train, report.validation, report.test) == (96, 0, 24)
+    assert [Path(path).name for path, _ in report.skipped] == ["broken.wav"]
+    job = preparation(dataset="folder", data_path=folder, duration=0.5)
+    assert job.command() == f"python -m distrack prepare --dataset FOLDER --data-path {folder} --duration 0.5"
 
 
 def test_two_folders_of_one_name_do_not_share_a_place(own_data: Path, tmp_path: Path) -> None:
-    places = [
-        tmp_path / name
-        for name in ("a", "b", "日本", "中国", "my sounds", "my-sounds", "x" * 120 + "a", "x" * 120 + "b")
-    ]
-    assert len({place("FOLDER", place).path for place in places}) == len(places)
+    names = ("a", "b", "日本", "中国", "my sounds", "my-sounds", "x" * 120 + "a", "x" * 120 + "b")
+    assert len({place("FOLDER", tmp_path / name).path for name in names}) == len(names)
     assert place("FOLDER", tmp_path / "a" / ".." / "b").path == place("FOLDER", tmp_path / "b").path
     assert place("FSDD").path.parent == own_data / "preparations"
 
 
 @pytest.mark.usefixtures("own_data")
-def test_what_fails_is_said_and_stays_to_be_read(tmp_path: Path) -> None:
+def test_the_error_of_a_preparation_that_failed_stays_to_be_read(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="No FOLDER recordings"):
-        jobs.work_on_preparation(preparation(dataset="FOLDER", data_path=tmp_path / "empty"))
+        worked(dataset="FOLDER", data_path=tmp_path / "empty")
     status = place("FOLDER", tmp_path / "empty").status()
     assert status.state == "failed"
     assert "No FOLDER recordings" in status.error
@@ -101,42 +95,47 @@ def many(root: Path, count: int) -> Path:
     return root
 
 
-def test_a_launched_one_outlives_a_kill_and_goes_on_where_it_was(own_data: Path, tmp_path: Path, until: Until) -> None:
-    job = preparation(dataset="FOLDER", data_path=many(tmp_path / "many", 3000))
-    run = jobs.launch_preparation(job)
-    with pytest.raises(RunError, match="being prepared already"):
-        jobs.launch_preparation(job)
-    marks = [*(own_data / "cache").glob("*.partial/done.npy")]
-
-    def decoded() -> int:
-        nonlocal marks
-        marks = marks or [*(own_data / "cache").glob("*.partial/done.npy")]
-        try:
-            return int(np.load(marks[0]).sum()) if marks else 0
-        except (FileNotFoundError, ValueError, EOFError):
-            return 0
-
-    until(lambda: decoded() > 0)
+def test_one_that_is_killed_continues_where_it_was(
+    own_data: Path, tmp_path: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = preparation(dataset="FOLDER", data_path=many(tmp_path / "many", 300))
+    monkeypatch.setenv(HOLD_AT, "prepare:256")  # the first chunk that is decoded
+    run = jobs.launch(job, settings().runs_path)
+    until(lambda: run.status().step == 256)
+    with pytest.raises(RunError, match="is running"):
+        jobs.launch(job, settings().runs_path)
     os.kill(run.status().pid, signal.SIGKILL)
     until(lambda: run.status().state == "stale")
-    before = decoded()
-    assert 0 < before <= 3000
-    stamp = (marks[0].parent / "waveforms.npy").stat().st_ino
-    jobs.launch_preparation(job)
-    until(lambda: run.status().state == "done")
-    found = preparation_report(run)
-    assert found is not None
-    assert found.train + found.test == 3000
+    (marks,) = (own_data / "cache").glob("*.partial/done.npy")
+    assert np.load(marks).sum() == 256
+    file = (marks.parent / "waveforms.npy").stat().st_ino
+
+    monkeypatch.delenv(HOLD_AT)
+    decoded: list[int] = []
+
+    def watch(_phase: str, step: int, _steps: int, detail: str, _loss: float | None) -> None:
+        if detail == "decoding":
+            decoded.append(step)
+
+    report = jobs.work(run, watch=watch)
+    assert report.train + report.test == 300
+    assert decoded == [300], "44 clips were left"
     arrays = [*(own_data / "cache").glob("*/waveforms.npy")]
-    assert [array.stat().st_ino for array in arrays] == [stamp], "what was decoded before is the same file"
+    assert [array.stat().st_ino for array in arrays] == [file]
 
 
 @pytest.mark.usefixtures("own_data")
-def test_it_can_be_stopped(tmp_path: Path, until: Until) -> None:
-    job = preparation(dataset="FOLDER", data_path=many(tmp_path / "many", 3000))
-    run = jobs.launch_preparation(job)
-    until(lambda: run.status().state == "running" and run.status().steps)
-    assert runs.stop(run).state == "stopped"
+def test_one_that_is_stopped_has_no_report(sounds: Path) -> None:
+    job = preparation(dataset="FOLDER", data_path=sounds, duration=0.5)
+    run = job.open(settings().runs_path)
+
+    def stop(phase: str, step: int, *_: object) -> None:
+        if phase == "prepare" and step:
+            raise runs.Stopped
+
+    with pytest.raises(runs.Stopped):
+        jobs.work(run, watch=stop)
+    assert run.status().state == "stopped"
     assert preparation_report(run) is None
 
 
@@ -185,19 +184,18 @@ def fsdd_zip(takes: int = 8) -> bytes:
 
 def test_a_dataset_is_downloaded_and_prepared_in_one_go(own_data: Path, mirror: dict[str, bytes]) -> None:
     mirror["fsdd/v1.0.10.zip"] = fsdd_zip()
-    material = worked(dataset="FSDD", download=True)
-    assert (len(material.train), len(material.test)) == (30, 50)
+    report = worked(dataset="FSDD", download=True)
+    assert (report.train, report.test) == (30, 50)
     assert (own_data / "fsdd").is_dir()
-    assert any("Subset: 80 of 3,000" in note for note in material.prepared.index.notes)
+    assert any("Subset: 80 of 3,000" in note for note in report.notes)
     assert place("FSDD").status().state == "done"
     mirror.clear()
-    again = worked(dataset="FSDD", download=True)
-    assert len(again.train) == 30, "what is here is not fetched again"
+    assert worked(dataset="FSDD", download=True).train == 30, "what is here is not fetched again"
 
 
 def test_a_download_goes_where_it_is_asked_to(own_data: Path, mirror: dict[str, bytes], tmp_path: Path) -> None:
     mirror["fsdd/v1.0.10.zip"] = fsdd_zip()
-    jobs.work_on_preparation(preparation(dataset="FSDD", data_path=tmp_path / "here", download=True))
+    worked(dataset="FSDD", data_path=tmp_path / "here", download=True)
     assert len([*(tmp_path / "here").rglob("*.wav")]) == 80
     assert not (own_data / "fsdd").exists()
 
@@ -205,7 +203,7 @@ def test_a_download_goes_where_it_is_asked_to(own_data: Path, mirror: dict[str, 
 def test_a_download_that_is_not_what_its_authors_published_is_refused(own_data: Path, mirror: dict[str, bytes]) -> None:
     mirror[f"esc50/{DATASETS['ESC50'].downloads[0].url.rpartition('/')[2]}"] = fsdd_zip()
     with pytest.raises(DatasetError, match="checksum"):
-        jobs.work_on_preparation(preparation(dataset="ESC50", download=True))
+        worked(dataset="ESC50", download=True)
     assert "checksum" in place("ESC50").status().error
     assert not (own_data / "esc50").exists()
 
@@ -213,7 +211,7 @@ def test_a_download_that_is_not_what_its_authors_published_is_refused(own_data: 
 @pytest.mark.usefixtures("mirror")
 def test_a_file_that_is_not_there_is_said_in_one_line(own_data: Path) -> None:
     with pytest.raises(DatasetError, match="404") as error:
-        jobs.work_on_preparation(preparation(dataset="FSDD", download=True))
+        worked(dataset="FSDD", download=True)
     assert "\n" not in str(error.value)
     assert not (own_data / "fsdd").exists()
 
@@ -221,7 +219,7 @@ def test_a_file_that_is_not_there_is_said_in_one_line(own_data: Path) -> None:
 @pytest.mark.usefixtures("own_data")
 def test_what_asks_for_a_form_says_where_to_go() -> None:
     with pytest.raises(DatasetError, match="GTZAN cannot be downloaded"):
-        jobs.work_on_preparation(preparation(dataset="GTZAN", download=True))
+        worked(dataset="GTZAN", download=True)
 
 
 def test_a_data_path_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,22 +227,15 @@ def test_a_data_path_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("DISTRACK_DATA_PATH", str(tmp_path / "file"))
     settings.cache_clear()
     with pytest.raises(RunError, match="cannot write below the data path"):
-        jobs.work_on_preparation(preparation(dataset="FSDD", data_path=tmp_path))
+        worked(dataset="FSDD", data_path=tmp_path)
     settings.cache_clear()
-
-
-def test_the_report_is_json_that_outside_tools_can_read(own_data: Path, sounds: Path) -> None:
-    jobs.work_on_preparation(preparation(dataset="FOLDER", data_path=sounds, duration=0.5))
-    report = json.loads((place("FOLDER", sounds).path / "report.json").read_text())
-    assert report["classes"] == ["chirp", "noise", "tone"]
-    shutil.rmtree(own_data)
 
 
 def test_pieces_are_ready_when_they_are_there(own_data: Path, tmp_path: Path) -> None:
     many(tmp_path / "pieces" / "train_data", 3)
     for number, path in enumerate(sorted((tmp_path / "pieces").rglob("*.wav"))):
         path.rename(tmp_path / "pieces" / "train_data" / f"{1700 + number}.wav")
-    assert jobs.work_on_preparation(preparation(dataset="MUSICNET", data_path=tmp_path / "pieces")) is None
+    assert worked(dataset="MUSICNET", data_path=tmp_path / "pieces").pieces == 3
     assert place("MUSICNET", tmp_path / "pieces").status().state == "done"
     assert own_data.is_dir()
 

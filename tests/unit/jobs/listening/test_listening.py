@@ -10,20 +10,18 @@ import soundfile
 import torch
 
 from distrack import jobs, runs
-from distrack.audio import SAMPLE_RATE, Wave, decibels, level, loudness, decode_clip
+from distrack.audio import SAMPLE_RATE, Wave, decibels, decode_clip, level, loudness
 from distrack.distill import SyntheticSet
 from distrack.images import class_means, load
 from distrack.inversion import inversion_error, invert
-from distrack.jobs.distillation import DistillJob
-from distrack.jobs.distillation import work as worker
+from distrack.jobs.distillation import DistillJob, distillation_job
+from distrack.jobs.inspection import inspection_of
 from distrack.jobs.listening import Listening, ListeningJob, Source, listening_of
 from distrack.jobs.results import synthetic_file, track_file
 from distrack.runs import Run
 
 MakeJob = Callable[..., DistillJob]
 Typed = Callable[..., tuple[int | str | None, str, str]]
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +98,9 @@ def test_every_file_is_listed_can_be_played_and_is_as_loud_as_the_list_says(hear
 
 
 def test_real_clips_are_what_they_are_said_to_be(heard: Run) -> None:
-    job, synthetic = heard.job(), SyntheticSet.load(heard.synthetic)
+    job, synthetic = distillation_job(heard), SyntheticSet.load(synthetic_file(heard))
     assert job.data_path is not None
-    inspection = heard.inspection()
+    inspection = inspection_of(heard)
     assert inspection is not None
     near, material = (
         inspection.memorisation.of("feature", "train"),
@@ -121,7 +119,7 @@ def test_real_clips_are_what_they_are_said_to_be(heard: Run) -> None:
 
 
 def test_the_mean_of_a_class_is_that_of_its_training_clips(heard: Run) -> None:
-    job = heard.job()
+    job = distillation_job(heard)
     train = load(job.dataset, job.data_path, test_fold=job.test_fold, seconds=job.seconds, feature=job.feature).train
     means = train.normalisation.undo(class_means(train.batches(torch.device("cpu")), 3))
     for label, name in enumerate(("chirp_0", "noise_0", "tone_0")):
@@ -133,7 +131,7 @@ def test_the_mean_of_a_class_is_that_of_its_training_clips(heard: Run) -> None:
 
 
 def test_snapshots_are_the_track_as_it_was_and_the_last_is_the_track(heard: Run) -> None:
-    job = heard.job()
+    job = distillation_job(heard)
     first, middle, last = listening(heard).sources("tone_0")[4:]
     assert (last.file, last.error) == ("audio/tone_0.flac", only(heard, "tone_0", "track").error)
     for source in (first, middle):
@@ -145,7 +143,7 @@ def test_snapshots_are_the_track_as_it_was_and_the_last_is_the_track(heard: Run)
 
 
 def test_the_error_of_a_track_is_that_of_its_inversion_though_it_was_levelled(heard: Run) -> None:
-    job, synthetic = heard.job(), SyntheticSet.load(heard.synthetic)
+    job, synthetic = distillation_job(heard), SyntheticSet.load(synthetic_file(heard))
     images = synthetic.images()
     errors = inversion_error(images, invert(images, job.feature, samples=job.samples), job.feature)
     assert listening(heard).unit == "dB"
@@ -177,9 +175,9 @@ def test_what_is_there_is_not_made_again_and_another_track_adds_its_snapshots(
     def gone(*_: object) -> None:
         raise AssertionError("no clip is needed")
 
-    monkeypatch.setattr(worker, "load", gone)
+    monkeypatch.setattr("distrack.jobs.listening.job.prepared_material", gone)
     assert jobs.work(run, ListeningJob(run=run.id)) == before
-    after = jobs.work(run, ListeningJob(run=run.id, tracks=tuple(["tone_1"])))
+    after = jobs.work(run, ListeningJob(run=run.id, tracks=("tone_1",)))
     assert after == listening(run)
     assert [source.kind for source in after.sources("tone_1")[4:]] == ["snapshot"] * 3
     assert set(after.every) - set(before.every) == set(after.sources("tone_1")[4:])
@@ -203,14 +201,19 @@ def test_stopped_and_taken_up_again_it_is_the_same(finished: Run, heard: Run, tm
             raise runs.Stopped
 
     with pytest.raises(runs.Stopped):
-        jobs.work(run, ListeningJob(run=run.id, tracks=tuple(watch=stop)))
+        jobs.work(run, ListeningJob(run=run.id), watch=stop)
     assert run.status().state == "stopped"
     some = listening(run).every
     assert 0 < len(some) < len(listening(heard).every)
-    told: list[tuple[int, int]] = []
-    jobs.listen(run, watch=lambda phase, done, total, *_: told.append((done, total)) if phase == "listen" else None)
+    progress: list[tuple[int, int]] = []
+
+    def watch(phase: str, done: int, total: int, *_: object) -> None:
+        if phase == "listen":
+            progress.append((done, total))
+
+    jobs.work(run, ListeningJob(run=run.id), watch=watch)
     assert listening(run) == listening(heard)
-    assert told[-1] == (len(listening(heard).every) - len(some),) * 2
+    assert progress[-1] == (len(listening(heard).every) - len(some),) * 2
     for source in listening(run).every:
         assert (run.path / source.file).read_bytes() == (heard.path / source.file).read_bytes()
 

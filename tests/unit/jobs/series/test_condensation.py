@@ -164,7 +164,7 @@ def test_too_few_clips_are_refused_with_the_duration_that_asks_for_them(tiny_gri
 
 
 def test_an_absent_dataset_is_said_once(tiny_grid: MakeJob, tmp_path: Path) -> None:
-    with pytest.raises(DistrackError, match="^No FOLDER recordings"):
+    with pytest.raises(DistrackError, match=r"^No FOLDER recordings"):
         tiny_grid(data_path=tmp_path / "nothing").check()
 
 
@@ -500,10 +500,10 @@ def test_a_cell_that_fails_does_not_keep_the_others_from_being_done(tiny_grid: M
             wave[: 8000 if take < 0 else 5000 if take < 2 else 0] = 0  # two of ten begin with silence
             soundfile.write(data / name / f"{take}.wav", wave, 16_000)
     run = tiny_grid(data_path=data, steps=1).create(tmp_path, "grid")
-    with pytest.raises(RunError, match=r"1 of 2 cells failed, the first is grid-0.25s-0: .*silent"):
+    with pytest.raises(RunError, match=r"1 of 2 cells failed, the first is grid-0.25s-0: .*Silent"):
         jobs.work(run)
     assert run.status().state == "failed"
-    assert "silent" in run.status().error
+    assert "Silent" in run.status().error
     assert [found.id for found in runs.all_runs(tmp_path) if found.id != "late"] == ["grid-0.5s-0"]
     report = jobs.report_of(run)
     assert report is not None

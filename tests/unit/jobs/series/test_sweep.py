@@ -50,7 +50,7 @@ def test_every_official_fold_is_tested_on_once() -> None:
     [
         ((1, 1), "FSDD", None, None, "ipc 1,1: name each number of tracks once"),
         ((1,), "FSDD", None, 0, "seeds"),
-        ((1,), "ESC10", 2, None, "leave --test-fold 2 away"),
+        ((1,), "ESC10", 2, None, "remove --test-fold 2"),
         ((1,), "SPOKEN_DIGITS", None, None, "has no official folds"),
     ],
 )
@@ -62,7 +62,7 @@ def test_what_cannot_be_is_said(counts: Sequence[int], dataset: str, fold: int |
 
 def test_the_command_names_what_all_have_in_common_and_leaves_the_rest_to_the_preset() -> None:
     quick = sweep_of(distillations(1, 10, 50))
-    expected = "distill --dataset SPOKEN_DIGITS --feature-type logmelspectrogram --preset quick --ipc 1,10,50"
+    expected = "distill --dataset SPOKEN_DIGITS --preset quick --ipc 1,10,50"
     assert quick.command() == f"python -m distrack {expected}"
     asked = {"dataset": "ESC10", "steps": 7, "evaluation": {"seeds": 5}}
     words = shlex.split(sweep_of(distillations(1, 10, **asked), cross_validate=True, seeds=2).command())
@@ -110,7 +110,7 @@ def test_over_folds_an_accuracy_is_of_each_fold_s_mean(tmp_path: Path) -> None:
             cell, evaluated("synthetic", 0.1 * fold, 0.1 * fold + 0.2), evaluated("random-selection", 0.1, 0.1)
         )
         cell.job.create(tmp_path, cell.run_id).write("report.json", report.model_dump_json())
-    table = tabulated(run)
+    table = tabulated(run, job)
     assert isinstance(table, SweepReport)
     assert (table.cells, table.done, table.test) == (5, 3, {"1": 20, "2": 20, "3": 20})
     assert "not every fold is done: the means are of those that are" in table.notes
@@ -132,7 +132,7 @@ def test_over_seeds_all_figures_are_pooled_and_a_baseline_that_is_the_same_count
             cell, evaluated("synthetic", base, base + 0.1 * cell.job.seed), evaluated("random-selection", 0.1, 0.3)
         )
         cell.job.create(tmp_path, cell.run_id).write("report.json", report.model_dump_json())
-    table = tabulated(run)
+    table = tabulated(run, job)
     assert isinstance(table, SweepReport)
     found = {(row.tracks_per_class, row.trained_on): row.accuracy.runs for row in table.rows}
     assert found[1, "synthetic"] == pytest.approx((0.5, 0.5, 0.5, 0.6))
