@@ -1,0 +1,175 @@
+"""Evaluators and baselines: what an evaluator learns, where its prototypes lie, and which clips a baseline has."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
+from distrack.datasets.clips import Split
+from distrack.distill import DistillConfig, Distiller
+from distrack.evaluate import BASELINES, EVALUATORS, Recipe, TrainingSet
+from distrack.images import RealImages, class_means
+from distrack.networks import NetworkConfig, build_network
+from distrack.randomness import derived_seed, generator
+
+Images = Mapping[Split, RealImages]
+RECIPE = Recipe(network=NetworkConfig(width=4, depth=2), steps=30, epochs=1)
+# `recognition` is `random-cnn` on other images.
+every_evaluator = pytest.mark.parametrize("evaluator", [name for name in EVALUATORS if name != "recognition"])
+
+
+def predictions(
+    evaluator: str, training: TrainingSet, test: RealImages, recipe: Recipe = RECIPE, seed: int = 0
+) -> Tensor:
+    """Predicted classes; all training clips are those of the training set."""
+    return EVALUATORS[evaluator].predict(
+        training,
+        test,
+        recipe,
+        clips=training,
+        seed=seed,
+        device=torch.device("cpu"),
+        progress=lambda _done, _total: None,
+    )
+
+
+def agreement(first: Tensor, second: Tensor) -> float:
+    """Share of equal predictions. A clip between two prototypes may change sides with the order of a sum."""
+    return (first == second).float().mean().item()
+
+
+def randomly_labelled(clips: RealImages) -> TrainingSet:
+    """Clips with labels that have nothing to do with them."""
+    labels = torch.randint(3, (len(clips),), generator=generator(0, "labels"))
+    return replace(TrainingSet.of_clips(clips), labels=labels)
+
+
+def test_recognition_is_the_random_cnn_the_other_way_round() -> None:
+    assert EVALUATORS["recognition"].predict is EVALUATORS["random-cnn"].predict
+    assert EVALUATORS["recognition"].tests_tracks
+
+
+@every_evaluator
+def test_a_class_with_another_class_s_label_is_predicted_as_that_class(tiny_images: Images, evaluator: str) -> None:
+    clips = TrainingSet.of_clips(tiny_images["train"])
+    rotated = replace(clips, labels=(clips.labels + 1) % 3)
+    found = predictions(evaluator, rotated, tiny_images["test"])
+    assert ((found - torch.from_numpy(tiny_images["test"].labels)) % 3 == 1).float().mean() > 0.9
+
+
+@every_evaluator
+def test_predictions_depend_on_the_seed_and_not_on_the_process_s_random_state(
+    tiny_images: Images, evaluator: str
+) -> None:
+    # After so few steps, and with random labels, the predictions of two networks differ.
+    recipe = Recipe(network=NetworkConfig(width=2, depth=2), steps=2, epochs=1)
+    training = randomly_labelled(tiny_images["train"])
+    torch.manual_seed(1)
+    first = [predictions(evaluator, training, tiny_images["test"], recipe, seed) for seed in range(2)]
+    torch.manual_seed(2)
+    assert torch.equal(first[0], predictions(evaluator, training, tiny_images["test"], recipe, 0))
+    deterministic = evaluator == "linear-probe"
+    assert (len({tuple(found.tolist()) for found in first}) == 1) == deterministic
+
+
+def test_a_large_training_set_is_passed_as_often_as_the_recipe_says(tiny_images: Images) -> None:
+    calls: list[tuple[int, int]] = []
+    recipe = Recipe(network=NetworkConfig(width=1, depth=1), steps=2, epochs=3, batch_size=32)
+    clips = TrainingSet.of_clips(tiny_images["train"])
+    EVALUATORS["random-cnn"].predict(
+        clips,
+        tiny_images["test"],
+        recipe,
+        clips=clips,
+        seed=0,
+        device=torch.device("cpu"),
+        progress=lambda done, total: calls.append((done, total)),
+    )
+    assert calls == [(step, 9) for step in range(1, 10)]
+
+
+# Prototypes
+
+
+def embedded(clips: RealImages, seed: int) -> Tensor:
+    """Embeddings of clips in the network of the prototype evaluator."""
+    network = build_network(RECIPE.network, shape=clips.shape, classes=3, seed=derived_seed(seed, "evaluation network"))
+    with torch.no_grad():
+        return network.embed(clips.batch(np.arange(len(clips)), torch.device("cpu")))
+
+
+def test_every_example_is_its_own_nearest_prototype(tiny_images: Images) -> None:
+    training = randomly_labelled(tiny_images["train"])
+    assert torch.equal(predictions("prototype", training, tiny_images["train"]), training.labels)
+
+
+def test_a_set_of_class_means_has_one_prototype_per_class_at_the_mean_embedding(tiny_images: Images) -> None:
+    train, test = tiny_images["train"], tiny_images["test"]
+    # With these labels prototypes and clips often disagree.
+    labels = torch.from_numpy(train.labels).clone()
+    labels[::3] = 0
+    training = replace(TrainingSet.of_clips(train, centres=1), labels=labels)
+    embeddings, queries = embedded(train, 5), embedded(test, 5)
+    prototypes = torch.stack([embeddings[labels == label].mean(0) for label in range(3)])
+    centre = prototypes.mean(0)
+    nearest = torch.stack([cosine_similarity(queries - centre, p[None] - centre) for p in prototypes]).argmax(0)
+    assert agreement(predictions("prototype", training, test, seed=5), nearest) > 0.95
+
+
+@pytest.mark.parametrize("centres", [0, 1])
+def test_examples_in_several_batches_count_as_in_one(tiny_images: Images, centres: int) -> None:
+    train = tiny_images["train"]
+    once = np.arange(len(train))
+    small, large = (TrainingSet.of_clips(train, positions, centres=centres) for positions in (once, np.tile(once, 4)))
+    assert len(large) > 256
+    assert agreement(*(predictions("prototype", each, tiny_images["test"]) for each in (small, large))) > 0.95
+
+
+def test_class_means_are_those_of_numpy_and_a_class_without_clips_is_zero() -> None:
+    values = torch.randn(50, 3, 4, generator=generator(0, "values"))
+    labels = torch.arange(50) % 3
+    batches = list(zip(values.split(7), labels.split(7), strict=True))
+    means = class_means(batches, 4)
+    for label in range(3):
+        assert np.allclose(means[label], values[labels == label].numpy().mean(0), atol=1e-6)
+    assert not means[3].any()
+    with pytest.raises(ValueError, match="no images"):
+        class_means([], 3)
+
+
+# Baselines
+
+
+def test_baselines_are_real_training_clips(tiny_images: Images, cpu: torch.device) -> None:
+    train = tiny_images["train"]
+    random, mean, full = (BASELINES[name].choose(train, 2, 0) for name in ("random-selection", "class-mean", "full"))
+    assert random.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert mean.labels.tolist() == full.labels.tolist() == train.labels.tolist()
+    assert (random.centres, mean.centres, full.centres) == (0, 1, 0)
+    clips = train.batch(np.arange(len(train)), cpu)
+    for image, label in zip(random.images(np.arange(6), cpu), random.labels.tolist(), strict=True):
+        matches = (clips == image).flatten(1).all(1)
+        assert train.labels[matches.numpy()].tolist() == [label]
+
+
+def test_a_seed_selects_its_own_clips_and_not_those_that_the_tracks_started_from(
+    tiny_images: Images, tiny_config: DistillConfig, cpu: torch.device
+) -> None:
+    train = tiny_images["train"]
+    choose = BASELINES["random-selection"].choose
+    selections = [choose(train, 2, seed).images(np.arange(6), cpu) for seed in (0, 0, 1)]
+    assert torch.equal(selections[0], selections[1])
+    assert not torch.equal(selections[0], selections[2])
+    start = Distiller(tiny_config.model_copy(update={"ipc": 2}), train, classes=("a", "b", "c"), device=cpu)
+    assert not torch.equal(selections[0], start.synthetic_set().tracks())
+
+
+def test_centres_need_a_latent_space_and_the_full_set_a_network_that_learns() -> None:
+    suited = {name: [each for each in EVALUATORS if BASELINES[name].suits(EVALUATORS[each])] for name in BASELINES}
+    assert suited["k-means-centres"] == ["prototype", "prototype-ensemble", "prototype-trained"]
+    assert set(suited["full"]) == {"linear-probe", "random-cnn", "recognition"}
+    assert set(suited["random-selection"]) == set(EVALUATORS)
