@@ -1,5 +1,6 @@
 """The app without a browser, and a finished run for its pages: made once, by the engine, from a tiny dataset."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from distrack import jobs, runs
 from distrack.jobs.distillation import DistillJob
 from distrack.settings import PROJECT, settings
-from distrack.validation import from_preset
+from distrack.validation import from_preset, merged
 
 
 class WarmPagesManager(PagesManager):
@@ -46,20 +47,34 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(tones: Path) -> runs.Run:
-    """A run on the tones, two tracks a class, done."""
-    asked = {
+def brief(tones: Path) -> Callable[..., dict[str, Any]]:
+    """Overrides of a distillation of the tones that takes moments, with changes."""
+    plain = {
         "dataset": "FOLDER",
         "data_path": tones,
-        "ipc": 2,
-        "duration": 0.5,
         "parameterisation": "identity",
-        "steps": 6,
-        "snapshots": 3,
+        "factor": 1,
+        "steps": 4,
+        "snapshots": 2,
         "network": {"width": 4},
-        "pool": {"size": 2, "clips_per_class": 4, "training": 0},
+        "pool": {"size": 2, "clips_per_class": 4},
         "evaluation": {"seeds": 2, "steps": 5, "network": {"width": 4}},
     }
-    run = from_preset(DistillJob, asked).create(settings().runs_path, "finished")
+    return lambda **changes: merged(plain, changes)
+
+
+@pytest.fixture(scope="session")
+def finished(brief: Callable[..., dict[str, Any]]) -> runs.Run:
+    """A run on the tones, two tracks a class, done."""
+    changes = {"ipc": 2, "duration": 0.5, "steps": 6, "snapshots": 3, "pool": {"training": 0}}
+    run = from_preset(DistillJob, brief(**changes)).create(settings().runs_path, "finished")
     jobs.work(run)
     return run
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """In place of processes: the id and the command of every run that is launched."""
+    commands: list[tuple[str, ...]] = []
+    monkeypatch.setattr(runs, "launch", lambda run, *words, device: commands.append((run.id, *words)))  # noqa: ARG005
+    return commands

@@ -1,16 +1,23 @@
-"""A page of the app, opened as a link would, and what is written on it."""
+"""A page of the app, opened as a link opens it, and the parts of it that tests look at."""
 
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
+_TEXTS = ("title", "header", "subheader", "markdown", "caption", "info", "success", "warning", "error")
+
 
 def opened(app: AppTest, page: str, **query: str | list[str]) -> AppTest:
-    """The page of the navigation, with this in the URL."""
-    app.run()
+    """Runs the app once, on a page of the navigation with these parameters in the URL."""
     app.switch_page(f"pages/{page}.py")
+    app.query_params.clear()
     for name, value in query.items():
         app.query_params[name] = value
+    return again(app)
+
+
+def again(app: AppTest) -> AppTest:
+    """Runs the app, and fails where a page raises."""
     app.run()
     assert not app.exception, app.exception
     return app
@@ -18,6 +25,15 @@ def opened(app: AppTest, page: str, **query: str | list[str]) -> AppTest:
 
 def texts(app: AppTest) -> str:
     """All that is written on the page."""
-    written = (app.title, app.header, app.subheader, app.markdown, app.caption, app.info, app.error, app.warning)
-    parts: list[Any] = [part for kind in written for part in kind]
-    return "\n".join(str(part.value) for part in parts)
+    return "\n".join(str(part.value) for kind in _TEXTS for part in app.get(kind))
+
+
+def links(app: AppTest) -> list[str]:
+    """The labels of all links to pages."""
+    return [link.proto.label for link in app.get("page_link")]
+
+
+def labelled(app: AppTest, kind: str, label: str) -> Any:
+    """The one widget of a kind (`selectbox`, `number_input` ...) with a label."""
+    (widget,) = (widget for widget in app.get(kind) if widget.label == label)
+    return widget

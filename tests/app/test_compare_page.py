@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from distrack import runs
 from distrack.jobs.results import evaluation_report
 from distrack.settings import PROJECT, settings
-from tests.app.page import opened, texts
+from tests.app.page import again, opened, texts
 
 
 @pytest.fixture
@@ -86,18 +86,19 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_shown(app: AppTest, folder
 
 def test_filters_are_in_the_url_and_a_link_shows_the_same(app: AppTest, folder: Path) -> None:  # noqa: ARG001
     opened(app, "compare", run=["one", "two"])
-    app.selectbox(key="compare-evaluator").select("prototype").run()
+    app.selectbox(key="compare-evaluator").select("prototype")
+    again(app)
     assert linked(app, "evaluator") == ["prototype"]
-    app.multiselect(key="compare-run").set_value(["two"]).run()
+    app.multiselect(key="compare-run").set_value(["two"])
+    again(app)
     assert linked(app, "run") == ["two"]
     shown = scores(app)["accuracy"].tolist()
-    app.selectbox(key="compare-ipc").select("2").run()
+    app.selectbox(key="compare-ipc").select("2")
+    again(app)
     assert linked(app, "ipc") == ["2"]
     assert scores(app)["run"].tolist() == ["two"]
-    again = opened(
-        AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60), "compare", run=["two"], evaluator="prototype"
-    )
-    assert scores(again)["accuracy"].tolist() == shown
+    link = AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60)
+    assert scores(opened(link, "compare", run=["two"], evaluator="prototype"))["accuracy"].tolist() == shown
 
 
 def test_an_unknown_filter_is_said_and_forgotten(app: AppTest, folder: Path) -> None:  # noqa: ARG001

@@ -21,8 +21,8 @@ from distrack.export import bundle
 from distrack.export.config import ExportConfig
 from distrack.jobs.listening import ListeningJob
 from distrack.jobs.listening import blind as blind_test
-from distrack.jobs.results import synthetic_file
-from tests.app.page import opened, texts
+from distrack.jobs.results import synthetic_file, track_file
+from tests.app.page import again, opened, texts
 
 
 def given(app: AppTest, name: str) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_a_track_is_heard_beside_real_clips_its_class_and_its_own_beginnings(app
 
 
 def test_a_track_without_sound_is_mute_and_the_others_are_not(app: AppTest, heard: runs.Run) -> None:
-    sound = heard.track("low_1")
+    sound = track_file(heard, "low_1")
     kept = sound.read_bytes()
     sound.unlink()
     try:
@@ -83,7 +83,7 @@ def test_a_track_without_sound_is_mute_and_the_others_are_not(app: AppTest, hear
 
 
 def test_a_silent_track_is_told_from_one_that_is_not_there(app: AppTest, heard: runs.Run) -> None:
-    sound = heard.track("low_1")
+    sound = track_file(heard, "low_1")
     kept = sound.read_bytes()
     sound.unlink()
     try:
@@ -97,24 +97,24 @@ def test_a_silent_track_is_told_from_one_that_is_not_there(app: AppTest, heard: 
 
 
 def test_tracks_that_are_not_numbers_do_not_take_the_pages_away(app: AppTest, heard: runs.Run) -> None:
-    kept = heard.synthetic.read_bytes()
-    whole = SyntheticSet.load(heard.synthetic)
+    kept = synthetic_file(heard).read_bytes()
+    whole = SyntheticSet.load(synthetic_file(heard))
     parameters = whole.parameters.clone()
     parameters[0] = float("nan")
-    heard.synthetic.write_bytes(replace(whole, parameters=parameters).to_bytes())
+    synthetic_file(heard).write_bytes(replace(whole, parameters=parameters).to_bytes())
     try:
         for page in ("listen", "evaluate", "distill"):
             opened(app, page, run=heard.id)
             assert not app.error
     finally:
-        heard.synthetic.write_bytes(kept)
+        synthetic_file(heard).write_bytes(kept)
 
 
 def test_a_blind_test_is_answered_to_its_end_and_its_answers_are_kept(app: AppTest, heard: runs.Run) -> None:
     opened(app, "listen", run=heard.id, view="Guess")
     app.slider[0].set_value(4)
-    app.button(key="begin").click().run()
-    assert not app.exception
+    app.button(key="begin").click()
+    again(app)
     name = app.query_params["blind"]
     for number in range(4):
         test = blind_test.find(heard, name if isinstance(name, str) else name[0])
@@ -122,8 +122,8 @@ def test_a_blind_test_is_answered_to_its_end_and_its_answers_are_kept(app: AppTe
         assert len(test.answers) == number
         assert test.current is not None
         assert len(app.get("audio")) == len(test.current.sounds)
-        app.button(key=f"answer-{test.id}-{number}-{test.current.truth}").click().run()
-        assert not app.exception
+        app.button(key=f"answer-{test.id}-{number}-{test.current.truth}").click()
+        again(app)
     assert "You were right" in texts(app)
     assert [metric.value for metric in app.metric][:2] == ["2 of 2", "2 of 2"]
     assert "All listeners, 1 test" in texts(app)
@@ -136,19 +136,22 @@ def test_the_error_of_an_answer_that_cannot_be_saved_stays_on_the_page(
         raise RunError("the disk is full")
 
     opened(app, "listen", run=heard.id, view="Guess")
-    app.button(key="begin").click().run()
+    app.button(key="begin").click()
+    again(app)
     monkeypatch.setattr(blind_test, "answer", full)
-    next(button for button in app.button if (button.key or "").startswith("answer-")).click().run()
+    next(button for button in app.button if (button.key or "").startswith("answer-")).click()
+    again(app)
     assert [error.value for error in app.error] == ["the disk is full"]
     assert "Question 1 of" in app.get("progress")[0].proto.text
 
 
 def test_what_is_taken_along_is_what_the_command_writes(app: AppTest, finished: runs.Run, tmp_path: Path) -> None:
     opened(app, "listen", run=finished.id, view="Take along")
-    app.selectbox[1].select("low").run()
+    app.selectbox[1].select("low")
+    again(app)
     assert app.selectbox[2].options == ["All of it", "low_0", "low_1"]
-    app.button(key="zip").click().run()
-    assert not app.exception
+    app.button(key="zip").click()
+    again(app)
     assert "export finished --class low" in app.code[0].value
     config = ExportConfig(to=tmp_path / "x.zip", of_class="low")
     bundle.export(finished, config)
@@ -166,7 +169,8 @@ def test_the_command_that_is_shown_writes_what_was_chosen(
     run_id: str,
 ) -> None:
     opened(app, "listen", run=run_id, view="Take along")
-    app.button_group(key="sounds-as").set_value("wav").run()
+    app.button_group(key="sounds-as").set_value("wav")
+    again(app)
     words = shlex.split(app.code[0].value)
     assert words[:3] == ["python", "-m", "distrack"]
     words[words.index("--to") + 1] = str(tmp_path / "x.zip")

@@ -1,0 +1,109 @@
+"""The Distill page without a browser: the form, what cannot be launched, and a run that is done or cut off."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from distrack import runs
+from distrack.datasets import DATASETS
+from distrack.distill import PRESETS
+from distrack.distill.parameterisations import PARAMETERISATIONS
+from distrack.features import FEATURES
+from distrack.jobs.distillation import DistillJob
+from distrack.networks import NETWORKS
+from distrack.settings import settings
+from distrack.validation import from_preset
+from tests.app.page import again, labelled, opened, texts
+
+
+def test_every_registered_choice_is_offered_and_the_budget_is_shown(app: AppTest) -> None:
+    opened(app, "distill")
+    labelled_titles = {DATASETS[name].title for name in DATASETS if DATASETS[name].labelled}
+    assert set(labelled(app, "selectbox", "Dataset").options) == labelled_titles, "MusicNet has no classes"
+    assert labelled(app, "selectbox", "Feature").options == [FEATURES[name].title for name in FEATURES]
+    assert labelled(app, "selectbox", "Preset").options == list(PRESETS)
+    # Eight tracks of 226 coefficients, which coefficients they are, and eight labels.
+    assert "2,042 floats a class** within the 2,049 of 1 x 64 x 32 with labels, holding **8 tracks" in texts(app)
+    app.slider[0].set_value(10)
+    again(app)
+    assert "20,458 floats a class** within the 20,490 of 10 x 64 x 32 with labels, holding **40 tracks" in texts(app)
+
+
+def test_what_cannot_be_combined_is_not_offered(app: AppTest) -> None:
+    opened(app, "distill")
+    assert set(labelled(app, "selectbox", "Stored as").options) == set(PARAMETERISATIONS)
+    labelled(app, "selectbox", "What is optimised").select("waveform")
+    again(app)
+    assert set(labelled(app, "selectbox", "Stored as").options) == {"identity", "multiformation"}
+    assert labelled(app, "selectbox", "Moves").value == "spectrum"
+    assert "16,001 floats a class" in texts(app)
+    # Of a tenth of a second there are four frames: too few for most networks, and for many tracks in one.
+    labelled(app, "selectbox", "Stored as").select("identity")
+    labelled(app, "number_input", "Seconds of a track").set_value(0.1)
+    again(app)
+    assert not app.error
+    assert labelled(app, "selectbox", "Tracks in the storage of one").options == ["1"]
+    networks = set(labelled(app, "selectbox", "Embedding network").options)
+    assert networks < set(NETWORKS)
+    assert "convnet" not in networks
+
+
+def test_every_choice_has_a_line_of_help(app: AppTest) -> None:
+    opened(app, "distill")
+    inside = [*app.selectbox, *app.number_input, *app.multiselect, *app.toggle]
+    assert len(inside) > 12
+    assert [widget.label for widget in inside if not widget.help and widget.label not in {"Dataset", "Feature"}] == []
+
+
+def test_a_preset_changes_what_the_form_starts_from(app: AppTest) -> None:
+    opened(app, "distill")
+    labelled(app, "selectbox", "Preset").select("paper")
+    again(app)
+    assert labelled(app, "selectbox", "Feature").value == "melspectrogram"
+    # 128 bands and a second of 32 frames.
+    assert "4,097 floats a class" in texts(app)
+
+
+def test_the_error_of_a_launch_stays_on_the_page_and_no_run_is_left(app: AppTest, tmp_path: Path) -> None:
+    before = {run.id for run in runs.all_runs(settings().runs_path)}
+    opened(app, "distill", dataset="FSDD", path=str(tmp_path / "nothing"))
+    assert app.text_input[0].value == str(tmp_path / "nothing")
+    app.button(key="distill").click()
+    again(app)
+    assert any("FSDD" in error.value for error in app.error)
+    assert {run.id for run in runs.all_runs(settings().runs_path)} == before
+
+
+def test_more_tracks_than_clips_are_refused(app: AppTest, tones: Path) -> None:
+    opened(app, "distill", dataset="FOLDER", path=str(tones))
+    app.slider[0].set_value(40)
+    app.button(key="distill").click()
+    again(app)
+    assert any("ask for at most" in error.value for error in app.error)
+
+
+def test_a_finished_run_shows_its_curve_tracks_and_accuracy(app: AppTest, finished: runs.Run) -> None:
+    opened(app, "distill", run=finished.id)
+    assert [metric.label for metric in app.metric] == ["Synthetic tracks", "As many random clips"]
+    assert app.get("arrow_vega_lite_chart") or app.get("vega_lite_chart")
+    assert app.select_slider[0].options == ["0", "3", "6"]
+    assert "low" in app.get("html")[0].proto.body
+    command = next(code.value for code in app.code if code.value.startswith("python -m distrack distill"))
+    assert "--dataset FOLDER" in command
+
+
+def test_a_run_whose_process_is_gone_can_be_resumed(app: AppTest, tones: Path, launched: list[tuple[str, ...]]) -> None:
+    job = from_preset(DistillJob, {"dataset": "FOLDER", "data_path": tones, "duration": 0.5})
+    run = job.create(settings().runs_path, "gone")
+    run.write("status.json", runs.Status(state="running", phase="distill", pid=2**22 - 1).model_dump_json())
+    opened(app, "distill", run=run.id)
+    app.button(key=f"resume-{run.id}").click()
+    again(app)
+    assert [words[:3] for words in launched] == [("gone", "resume", "gone")]
+
+
+@pytest.mark.parametrize("page", ["distill", "listen", "evaluate"])
+def test_an_unknown_run_in_the_url_is_reported(app: AppTest, finished: runs.Run, page: str) -> None:  # noqa: ARG001
+    opened(app, page, run="no-such-run")
+    assert any("no run 'no-such-run'" in warning.value for warning in app.warning)

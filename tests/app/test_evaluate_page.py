@@ -1,0 +1,95 @@
+"""The Evaluate page without a browser: figures, further measurements, and copies."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from distrack import jobs, runs
+from distrack.errors import RunError
+from distrack.jobs.inspection import InspectionJob
+from distrack.jobs.results import evaluation_report, synthetic_file
+from tests.app.page import again, labelled, opened, texts
+
+
+def test_it_states_the_split_and_shows_baselines(app: AppTest, finished: runs.Run) -> None:
+    opened(app, "evaluate", run=finished.id)
+    assert "disjoint by" in texts(app)
+    table = app.dataframe[0].value
+    assert set(table["trained on"]) == {"synthetic", "random-selection", "class-mean"}
+    learnt = table[table["trained on"] == "synthetic"].iloc[0]
+    report = evaluation_report(finished)
+    assert report is not None
+    random = report.accuracy("random-cnn", "random-selection") or 0.0
+    assert learnt["gain"] == pytest.approx((report.accuracy("random-cnn", "synthetic") or 0.0) - random)
+    assert len(app.get("vega_lite_chart")) == 1
+    recall = app.dataframe[1].value
+    assert list(recall["class"]) == ["high", "low", "middle"]
+    assert list(recall["recall"]) == pytest.approx(report.evaluations[0].recall)
+
+
+def test_further_measurements_are_launched_as_they_would_be_typed(
+    app: AppTest, finished: runs.Run, launched: list[tuple[str, ...]]
+) -> None:
+    opened(app, "evaluate", run=finished.id)
+    evaluators = labelled(app, "multiselect", "Evaluators")
+    baselines = labelled(app, "multiselect", "Baselines")
+    networks = labelled(app, "multiselect", "Other networks")
+    assert (evaluators.value, baselines.value) == (["random-cnn", "prototype"], ["random-selection", "class-mean"])
+    assert {"mlp", "resnet18"} <= set(networks.options)
+    evaluators.set_value(["random-cnn", "linear-probe"])
+    baselines.set_value(["herding"])
+    networks.set_value(["mlp"])
+    app.number_input[0].set_value(5)
+    app.button[0].click()
+    again(app)
+    words = ["--evaluators", "random-cnn,linear-probe", "--baselines", "herding", "--seeds", "5"]
+    words += ["--architectures", "mlp"]
+    assert [command[: 3 + len(words)] for command in launched] == [(finished.id, "evaluate", finished.id, *words)]
+
+
+def test_no_evaluator_is_refused(app: AppTest, finished: runs.Run, launched: list[tuple[str, ...]]) -> None:
+    opened(app, "evaluate", run=finished.id)
+    labelled(app, "multiselect", "Evaluators").set_value([])
+    app.button[0].click()
+    again(app)
+    assert "Choose one evaluator at least" in texts(app)
+    assert launched == []
+
+
+def test_copies_are_looked_for_and_shown_with_the_nearest_clip(app: AppTest, finished: runs.Run) -> None:
+    jobs.work(finished, InspectionJob(run=finished.id))
+    try:
+        opened(app, "evaluate", run=finished.id)
+        assert "than 99 % of real clips of the other side are" in texts(app)
+        assert "proves nothing about privacy" in texts(app)
+        assert len(app.selectbox[-1].options) == 6
+        assert len(app.get("audio")) == 2, "the track and the real clip that is the nearest to it"
+        assert len(app.get("plotly_chart")) == 2, "the confusion of classes and the map"
+        app.segmented_control[1].set_value("test")
+        again(app)
+        assert "test clips" in texts(app)
+    finally:
+        (finished.path / "inspection.json").unlink()
+
+
+def test_the_error_of_a_check_that_cannot_start_stays_on_the_page(
+    app: AppTest, finished: runs.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_run: runs.Run, *_words: str, device: str) -> None:  # noqa: ARG001
+        raise RunError("the disk is full")
+
+    monkeypatch.setattr(runs, "launch", full)
+    opened(app, "evaluate", run=finished.id)
+    app.button(key="inspect").click()
+    again(app)
+    assert [error.value for error in app.error] == ["the disk is full"]
+
+
+def test_a_run_whose_synthetic_set_is_gone_keeps_its_figures(app: AppTest, finished: runs.Run) -> None:
+    content = synthetic_file(finished).read_bytes()
+    synthetic_file(finished).unlink()
+    try:
+        opened(app, "evaluate", run=finished.id)
+        assert set(app.dataframe[0].value["trained on"]) == {"synthetic", "random-selection", "class-mean"}
+        assert list(app.dataframe[1].value["class"]) == ["0", "1", "2"]
+    finally:
+        synthetic_file(finished).write_bytes(content)
