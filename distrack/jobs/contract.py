@@ -271,11 +271,14 @@ def read_report(run: Run, kind: type[Job]) -> Any:
 
 
 def all_runs(runs_path: Path, *kinds: str) -> Iterator[Run]:
-    """All runs of some kinds, newest first; of every kind that lies in the runs path itself if none is named."""
+    """All runs of some kinds, newest first; of every kind that lies in the runs path itself if none is named.
+
+    A run whose config is damaged counts where its folder tells its kind.
+    """
     folders = dict.fromkeys(JOBS[kind].folder for kind in kinds) or {"": None}
     for folder in folders:
         for run in runs.all_runs(runs_path / folder):
-            if not kinds or kind_of(run) in kinds:
+            if not kinds or kind_of(run) in (kinds if folder == "" else (*kinds, "")):
                 yield run
 
 
