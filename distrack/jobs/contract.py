@@ -74,9 +74,8 @@ class Job(BaseModel):
         """The part of a run's name that describes the job."""
         return self.kind
 
-    @property
-    def queue(self) -> str:
-        """The queue that its runs wait in: a device, or a kind of work that waits only for itself.
+    def queue(self, run: Run) -> str:  # noqa: ARG002
+        """The queue that a run of this job waits in: a device, or a kind of work that waits only for itself.
 
         Raises:
             ConfigError: the device is not on this machine.
@@ -311,12 +310,11 @@ def launch(job: Job, runs_path: Path, name: str | None = None) -> Run:
         DistrackError: the job cannot be done here, its run is running already, or no process could be started.
     """
     job.check()
-    queue = job.queue
     run = job.open(runs_path, name)
     words = job.words(runs_path)
     if job.has_own_folder:
         words += ["--name", run.id]
-    runs.launch(run, *words, "--runs-path", str(runs_path.absolute()), device=queue)
+    runs.launch(run, *words, "--runs-path", str(runs_path.absolute()), device=job.queue(run))
     return run
 
 
@@ -326,7 +324,7 @@ def resume(run: Run) -> None:
     Raises:
         DistrackError: the config cannot be read, the run is running, or no process could be started.
     """
-    queue = job_of(run).queue
+    queue = job_of(run).queue(run)
     runs.launch(run, "resume", run.id, "--runs-path", str(runs_path_of(run).absolute()), device=queue)
 
 
@@ -346,7 +344,7 @@ def work(run: Run, job: Job | None = None, *, watch: Watch = unwatched, command:
         Stopped: the run was asked to stop.
     """
     job = job_of(run) if job is None else job
-    with Session(run, job.queue, watch, command=command).working() as session, logged(run):
+    with Session(run, job.queue(run), watch, command=command).working() as session, logged(run):
         if job.has_own_folder:
             run.write("environment.json", json.dumps(describe(session.device), indent=2))
         job.check()

@@ -46,10 +46,9 @@ class FollowUp(Job):
 
     run: Annotated[str, Positional("RUN"), Field(title="Run", description="Id of a finished run.")]
 
-    @property
-    def queue(self) -> str:
-        """The device of the settings; the run's own is known once the run is open."""
-        return str(choose_device(settings().device))
+    def queue(self, run: Run) -> str:
+        """The device of the distillation."""
+        return str(device_of(distillation_of(run)))
 
     def open(self, runs_path: Path, name: str | None = None) -> Run:  # noqa: ARG002
         """The folder of the distillation.

@@ -3,21 +3,18 @@
 from collections import Counter
 from typing import Annotated, Any, ClassVar
 
-import torch
 from pydantic import Field
 
 from distrack import datasets
-from distrack.device import choose_device
 from distrack.distill import DistillConfig
 from distrack.errors import ConfigError, RunError
 from distrack.evaluate import EvaluationConfig, Report
 from distrack.jobs.contract import Job, Table, job_of, register
 from distrack.jobs.distillation.work import Work
-from distrack.jobs.evaluation import report_table
+from distrack.jobs.evaluation import device_of, report_table
 from distrack.jobs.results import is_finished
 from distrack.networks import check_shape
 from distrack.runs import Run, Session
-from distrack.settings import settings
 from distrack.validation import Option
 
 
@@ -44,18 +41,9 @@ class DistillJob(DistillConfig, Job):
         feature = self.feature.name.removesuffix("spectrogram")
         return f"{self.dataset.lower().replace('_', '-')}_{feature}_ipc{self.ipc}"
 
-    @property
-    def queue(self) -> str:
+    def queue(self, run: Run) -> str:  # noqa: ARG002
         """The device."""
-        return str(self.chosen_device())
-
-    def chosen_device(self) -> torch.device:
-        """The device on this machine that the job computes on.
-
-        Raises:
-            ConfigError: there is no such device here.
-        """
-        return choose_device(self.device if self.device != "auto" else settings().device)
+        return str(device_of(self))
 
     def distillation(self) -> DistillConfig:
         """The job without its evaluation: the config that a synthetic set stores."""
@@ -66,9 +54,10 @@ class DistillJob(DistillConfig, Job):
 
         Raises:
             DatasetError: the dataset is absent or cannot be used.
-            ConfigError: a class has fewer training clips than tracks are wanted, or the images are too small for the
+            ConfigError: the device is not on this machine, a class has fewer training clips than tracks are wanted, or the images are too small for the
                 evaluation's network.
         """
+        device_of(self)
         if self.evaluation is not None:
             try:
                 check_shape(self.evaluation.network, self.feature.shape(self.samples))
@@ -88,7 +77,7 @@ class DistillJob(DistillConfig, Job):
 
     def work(self, run: Run, session: Session) -> Report:
         """Prepares the dataset, distills, inverts and evaluates; what is done is not done again."""
-        return Work(run, self.distillation(), self.evaluation, self.chosen_device(), session).finish()
+        return Work(run, self.distillation(), self.evaluation, device_of(self), session).finish()
 
     def is_done(self, run: Run) -> bool:
         """Whether a run has everything that this job makes."""

@@ -65,10 +65,9 @@ class Series(Job):
         """The first distillation, for the fields that all have in common."""
         return self.distillations[0]
 
-    @property
-    def queue(self) -> str:
+    def queue(self, run: Run) -> str:
         """The device of the distillations."""
-        return self.first.queue
+        return self.first.queue(run)
 
     def every_seed(self) -> range:
         """The seeds, in the order of work."""

@@ -171,13 +171,16 @@ def _resume_button(run: runs.Run) -> None:
 def _details(run: runs.Run) -> None:
     with st.expander("Command and log"):
         try:
-            command = run.status().command
-            st.code(
-                jobs.shell_text(command) if command else jobs.job_of(run).command(), language="shell", wrap_lines=True
-            )
+            st.code(_command(run), language="shell", wrap_lines=True)
         except DistrackError as error:
             st.warning(str(error))
         log(run)
+
+
+def _command(run: runs.Run) -> str:
+    """The command that worked on the run; the job's own if another job worked in its folder since."""
+    words, job = run.status().command, jobs.job_of(run)
+    return jobs.shell_text(words) if words and words[0] in (job.verb, "resume") else job.command()
 
 
 def log(run: runs.Run) -> None:
