@@ -142,7 +142,7 @@ def _leaf(
 ) -> FieldOption:
     several = get_origin(inside) is tuple
     of = get_args(inside)[0] if several else inside
-    choices = _choices(of) or _choices_of(_marker(field, NameIn))
+    choices = _choices(of) or _choices_of(_marker(field, NameIn)) or _choices_in(field.annotation)
     positional = _marker(field, Positional)
     if isinstance(positional, type):
         positional = positional()
@@ -187,6 +187,12 @@ def _choices(annotation: Any) -> tuple[str, ...]:
         named = next((each for each in get_args(annotation)[1:] if isinstance(each, NameIn)), None)
         return _choices_of(named) or _choices(get_args(annotation)[0])
     return tuple(map(str, get_args(annotation))) if get_origin(annotation) is Literal else ()
+
+
+def _choices_in(annotation: Any) -> tuple[str, ...]:
+    """The choices of one of several possible types, as of a name or None."""
+    parts = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else ()
+    return next((choices for part in parts if (choices := _choices(part))), ())
 
 
 def _choices_of(named: NameIn | None) -> tuple[str, ...]:

@@ -87,8 +87,10 @@ def check_required(options: list[FieldOption], overrides: dict[str, Any], model:
     for option in options:
         field = model.model_fields.get(option.path[0])
         missing = field is not None and field.is_required() and option.path[0] not in overrides
-        if option.positional and missing:
-            raise ConfigError(f"{option.metavar} is missing: {option.help}")
+        if missing:
+            raise ConfigError(
+                f"{option.metavar if option.positional else f'--{option.name}'} is missing: {option.help}"
+            )
 
 
 __all__ = [

@@ -38,6 +38,7 @@ class SyntheticSet:
     normalisation: Normalisation
     config: DistillConfig
     kept: Stored = field(default_factory=dict)
+    _digest: str = field(default="", init=False, repr=False, compare=False)
 
     @property
     def _form(self) -> Parameterisation:
@@ -78,8 +79,8 @@ class SyntheticSet:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of the whole set."""
-        return hashlib.sha256(self.to_bytes()).hexdigest()[:24]
+        """A digest of the whole set; of the file's content if it was loaded, whichever version wrote the file."""
+        return self._digest or _digest(self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """The file's content; the same set gives the same bytes, and says nothing of the machine's folders."""
@@ -105,7 +106,7 @@ class SyntheticSet:
                 stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 config = DistillConfig.model_validate(migrated_distillation(json.loads(header["config"])))
                 keeps = PARAMETERISATIONS[config.parameterisation.name].keeps
-                return cls(
+                synthetic = cls(
                     parameters=stored.pop("parameters"),
                     row_labels=stored.pop("labels"),
                     classes=tuple(json.loads(header["classes"])),
@@ -113,8 +114,14 @@ class SyntheticSet:
                     config=config,
                     kept={name: stored[name] for name in keeps},
                 )
+            object.__setattr__(synthetic, "_digest", _digest(path.read_bytes()))
+            return synthetic
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, ConfigError) as error:
             raise RunError(f"{path} is not a synthetic set that can be read: {error}") from None
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:24]
 
 
 def ordered_labels(classes: int, ipc: int) -> Tensor:

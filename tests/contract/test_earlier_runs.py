@@ -10,10 +10,12 @@ import pytest
 import soundfile
 import torch
 
-from distrack import export, jobs
-from distrack.decompose import Events, render
+from distrack import jobs
+from distrack.export.formats import content
+from distrack.decompose import render
+from distrack.decompose.storage import load
 from distrack.distill import SyntheticSet
-from distrack.export.comparison import table
+from distrack.export.comparison import read
 from distrack.jobs.decomposition import DecomposeJob, decomposition_report, events_file
 from distrack.jobs.distillation import DistillJob, distillation_job
 from distrack.jobs.inspection import inspection_of
@@ -101,7 +103,7 @@ def test_a_decomposition_opens_and_renders(earlier: Path) -> None:
     assert job.method.model_dump()["orthogonal"] is True
     assert report is not None
     assert report.events == 4
-    rendered = render(Events.load(events_file(run)))
+    rendered = render(load(events_file(run)))
     before, rate = soundfile.read(run.path / "reconstruction.flac", dtype="float32")
     assert rate == 8000
     assert np.abs(rendered[0] - before).max() < 1e-3
@@ -109,10 +111,10 @@ def test_a_decomposition_opens_and_renders(earlier: Path) -> None:
 
 def test_a_decomposition_whose_events_are_gone_is_done_again(earlier: Path) -> None:
     run = jobs.find(earlier, "decomposed")
-    before = Events.load(events_file(run)).parameters
+    before = load(events_file(run)).parameters
     events_file(run).unlink()
     jobs.work(run)
-    np.testing.assert_allclose(Events.load(events_file(run)).parameters, before, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(load(events_file(run)).parameters, before, rtol=1e-3, atol=1e-3)
 
 
 def test_runs_of_both_versions_are_compared_and_exported(
@@ -120,10 +122,10 @@ def test_runs_of_both_versions_are_compared_and_exported(
 ) -> None:
     new = tiny_job().create(earlier, "new")
     jobs.work(new)
-    entries, unusable = table([jobs.find(earlier, name) for name in ("distilled", "new", "swept-ipc1")])
-    assert [entry.run.id for entry in entries] == ["distilled", "new", "swept-ipc1"]
-    assert not unusable
-    assert b"distilled" in export.content(entries, ".csv", evaluator=None, network=None)
+    entries, unusable = read([jobs.find(earlier, name) for name in ("distilled", "new", "swept-ipc1")])
+    assert [entry.run.id for entry in entries] == ["distilled", "new"]
+    assert [left_out.run.id for left_out in unusable] == ["swept-ipc1"]  # it was stopped before its evaluation
+    assert b"distilled" in content(entries, ".csv", evaluator=None, network=None)
 
 
 def test_todays_form_is_not_changed_by_the_migration(tiny_job: Callable[..., DistillJob], tmp_path: Path) -> None:

@@ -1,0 +1,148 @@
+"""The commands that write files from runs and events: compare, export, render. Their options are generated too."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import click
+from pydantic import BaseModel, ConfigDict, Field
+
+from distrack import runs
+from distrack.cli import terminal
+from distrack.cli.job_commands import runs_path_or_default
+from distrack.cli.options import CONFIG, RUNS_PATH, check_required, options_of, overrides_of, parameters_of, read_config
+from distrack.decompose import formats, known_rooms, room_named, storage, with_room
+from distrack.decompose import wet as with_wet
+from distrack.errors import ConfigError
+from distrack.export import bundle
+from distrack.export.comparison import Entry, groups, read
+from distrack.export.config import CompareConfig, ExportConfig
+from distrack.export.formats import content
+from distrack.files import write_atomically
+from distrack.settings import settings
+from distrack.validation import Positional, from_preset, overlaid
+
+C = TypeVar("C", bound=BaseModel)
+# Share of the sound that goes through a room that is named without a share.
+_USUAL_WET = 0.3
+
+
+class RenderConfig(BaseModel):
+    """Which events are rendered, through which room, and to which file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    events: Annotated[
+        Path,
+        Positional("EVENTS"),
+        Field(title="Events", description="A file of events: events.safetensors in a decomposition's folder."),
+    ]
+    to: Annotated[
+        Path,
+        Field(title="File", description="File to write: .flac, .wav, .mid, .json or .safetensors."),
+    ]
+    room: Annotated[
+        str | None,
+        Field(title="Room", description="An impulse response: a file, or a name below IMPULSE_RESPONSE_PATH."),
+    ] = None
+    wet: Annotated[
+        float | None, Field(title="Reverb mix", description="Share of the sound that goes through the room, 0 to 1.")
+    ] = None
+    tail: Annotated[bool, Field(title="Tail", description="Render until the room has died away.")] = False
+
+
+def commands() -> dict[str, click.Command]:
+    """The commands by name."""
+    return {
+        "compare": _command("compare", CompareConfig, compare, runs=-1),
+        "export": _command("export", ExportConfig, export, runs=1),
+        "render": _command("render", RenderConfig, render),
+    }
+
+
+def _command(name: str, model: type[C], action: Callable[..., None], **run_ids: int) -> click.Command:
+    """A command whose options are the fields of a config, and that may name runs."""
+    options = options_of(model)
+    named: list[click.Parameter] = [
+        click.Argument(["run_ids"], metavar="RUN" if count == 1 else "RUN...", nargs=count, required=True)
+        for count in run_ids.values()
+    ]
+
+    def callback(config_file: Path | None, runs_path: Path | None = None, run_ids: Any = (), **values: Any) -> None:
+        overrides = overlaid(read_config(config_file), overrides_of(options, values))
+        check_required(options, overrides, model)
+        config = from_preset(model, overrides)
+        place, names = runs_path_or_default(runs_path), [run_ids] if isinstance(run_ids, str) else run_ids
+        found = [runs.find(place, run_id) for run_id in dict.fromkeys(names)]
+        action(config, *([found] if named else []))
+
+    return click.Command(
+        name,
+        params=[*named, *parameters_of(options), CONFIG, *([RUNS_PATH] if named else [])],
+        callback=callback,
+        help=inspect.getdoc(action),
+    )
+
+
+def compare(config: CompareConfig, selected: list[runs.Run]) -> None:
+    """Compares runs in a table here, or in a file; a run that cannot be used is named, and the others are shown."""
+    entries, unusable = read(selected)
+    for left_out in unusable:
+        click.echo(f"left out {left_out.run.id}: {left_out.reason}", err=True)
+    if not entries:
+        raise ConfigError("nothing to compare: none of these runs has an evaluation")
+    if config.to is None:
+        for group in groups(entries):
+            _show_group(group)
+        return
+    file = content(entries, config.to.suffix.lower(), evaluator=config.evaluator, network=config.network)
+    try:
+        write_atomically(config.to.expanduser(), file)
+    except OSError as error:
+        raise ConfigError(f"cannot write {config.to}: {error.strerror or error}") from None
+    click.echo(f"{config.to}: {len(entries)} {'run' if len(entries) == 1 else 'runs'}")
+
+
+def _show_group(group: list[Entry]) -> None:
+    """A table of runs with the same test clips: a row for each run, evaluator and network."""
+    columns = ("run", "evaluator", "network", "floats", "accuracy", "95 %", "gain", "lost", "recovered")
+    rows = [
+        (
+            entry.run.id,
+            compared.evaluator,
+            compared.network,
+            f"{entry.report.floats_per_class:,}",
+            compared.tracks.text,
+            compared.tracks.interval_text,
+            "" if compared.gain is None else f"{compared.gain:+.3f}",
+            "" if compared.lost is None else f"{compared.lost:.3f}",
+            "" if compared.recovered is None else f"{compared.recovered:.1%}",
+        )
+        for entry in group
+        for compared in entry.comparisons.values()
+    ]
+    report = group[0].report
+    title = f"{report.dataset}, {report.split.test} test clips, disjoint by {report.split.disjoint_by}"
+    notes = [f"note: {entry.run.id}: {note}" for entry in group for note in entry.notes]
+    terminal.show_table(title, columns, rows, notes)
+
+
+def export(config: ExportConfig, selected: list[runs.Run]) -> None:
+    """Writes tracks as files that need nothing else: sounds, images, numbers, config, licence and dataset card."""
+    count = bundle.export(selected[0], config)
+    click.echo(f"{config.to}: {count} {'track' if count == 1 else 'tracks'}")
+
+
+def render(config: RenderConfig) -> None:
+    """Renders a file of events, `events.safetensors` of a decomposition, to sound, to notes, or to JSON."""
+    events, room = storage.load(config.events), config.room
+    if room is not None:
+        file = Path(room)
+        place = file if file.is_file() else room_named(room, known_rooms(settings().impulse_response_path))
+        events = with_room(events, place, wet=_USUAL_WET if config.wet is None else config.wet)
+    elif config.wet is not None:
+        if events.room is None:
+            raise ConfigError(f"wet {config.wet:g}: name a room that the sound goes through: --room")
+        events = with_wet(events, share=config.wet)
+    click.echo(formats.save(events, config.to, tail=config.tail).summary)
