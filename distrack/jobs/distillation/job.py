@@ -54,8 +54,8 @@ class DistillJob(DistillConfig, Job):
 
         Raises:
             DatasetError: the dataset is absent or cannot be used.
-            ConfigError: the device is not on this machine, a class has fewer training clips than tracks are wanted, or the images are too small for the
-                evaluation's network.
+            ConfigError: the device is not on this machine, a class has fewer training clips than tracks are wanted, or
+                the images are too small for the evaluation's network.
         """
         device_of(self)
         if self.evaluation is not None:
