@@ -26,11 +26,9 @@ def _card(dataset: Dataset) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"### {dataset.title}")
         _badge(dataset)
-    st.markdown(
-        f"{dataset.task[:1].upper()}{dataset.task[1:]}" + (f" · {dataset.stands_for}" * bool(dataset.stands_for))
-    )
+    st.markdown(f"{dataset.task[:1].upper()}{dataset.task[1:]}")
     facts = [f"{dataset.clips:,} clips"] * bool(dataset.clips) + [size_text(dataset.size)] * bool(dataset.size)
-    st.caption(" · ".join([*facts, f"{dataset.seconds:g} s each", dataset.licence]))
+    st.caption(" · ".join([*facts, f"{dataset.seconds:.2g} s clips", dataset.licence]))
     st.page_link(
         "pages/datasets.py", label="Open", icon=":material/folder_open:", query_params={"dataset": dataset.name}
     )
@@ -50,7 +48,7 @@ def one(dataset: Dataset) -> None:
     """One dataset: facts, preparation, exploration."""
     st.page_link("pages/datasets.py", label="All datasets", icon=":material/arrow_back:")
     st.header(dataset.title)
-    st.markdown(f"{dataset.task[:1].upper()}{dataset.task[1:]} · licence {dataset.licence}")
+    st.markdown(f"{dataset.task[:1].upper()}{dataset.task[1:]} · {dataset.licence}")
     with st.expander("Home page, licence, citation"):
         st.markdown(f"{dataset.url}\n\nLicence of the recordings: {dataset.licence}")
         if dataset.citation:

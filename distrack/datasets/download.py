@@ -8,7 +8,7 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -63,7 +63,8 @@ def download(
         remotes: the files.
         root: the folder to make.
         downloads: the folder that holds the files until they are unpacked.
-        progress: gets bytes done, bytes in all, and "downloading" or "unpacking". What it raises ends the call.
+        progress: gets the bytes of one file that are done, those in all, and "downloading" or "unpacking". What it
+            raises ends the call.
 
     Raises:
         DatasetError: `root` exists, or a file cannot be downloaded or unpacked.
@@ -71,57 +72,42 @@ def download(
     if root.exists() or root.is_symlink():
         raise DatasetError(f"{root} exists. Use it, or remove it to download it again")
     report = progress or (lambda *_: None)
-    files: list[Path] = []
+    files = {remote: _place(remote, downloads) for remote in remotes}
 
     def fill(unfinished: Path) -> None:
-        files.extend(_fetch_all(remotes, root, downloads, report))
-        _unpack_all(remotes, files, unfinished, report)
+        _require_room_for_all(files, downloads, root)
+        for remote in files:
+            file = fetch(remote, downloads, progress=lambda done, total: report(done, total, "downloading"))
+            into = unfinished / member_path(remote.url, remote.path) if remote.path else unfinished
+            into.mkdir(parents=True, exist_ok=True)
+            if remote.archive:
+                _unpack(remote, file, into, lambda done, total: report(done, total, "unpacking"))
+            else:
+                shutil.copyfile(file, into / file.name)
 
     with writing_below(root.parent):
-        fill_once(root, fill, waiting=lambda: report(0, sum(remote.size or 0 for remote in remotes), "downloading"))
-    for file in files:
-        shutil.rmtree(file.parent, ignore_errors=True)
+        size = sum(remote.size or 0 for remote in remotes)
+        if fill_once(root, fill, waiting=lambda: report(0, size, "downloading")):
+            for file in files.values():
+                shutil.rmtree(file.parent, ignore_errors=True)
 
 
-def _fetch_all(remotes: Sequence[Remote], root: Path, downloads: Path, report: DetailedProgress) -> list[Path]:
+def _require_room_for_all(files: Mapping[Remote, Path], downloads: Path, root: Path) -> None:
+    """Checks the room for all files and their content, which takes at least as much as an archive."""
     downloads.mkdir(parents=True, exist_ok=True)
-    sizes = [remote.size or 0 for remote in remotes]
-    # What is unpacked takes at least as much as the archive.
-    places = [_place(remote, downloads) for remote in remotes]
-    missing = sum(max(0, size - _size(file) - _size(_part_of(file))) for size, file in zip(sizes, places, strict=True))
+    sizes = {file: remote.size or 0 for remote, file in files.items()}
+    missing = sum(max(0, size - _size(file) - _size(_part_of(file))) for file, size in sizes.items())
     same_disk = downloads.stat().st_dev == root.parent.stat().st_dev
-    require_room(root.parent, sum(sizes) + missing * same_disk)
-    files = []
-    for position, remote in enumerate(remotes):
-
-        def fetching(done: int, total: int, *, position: int = position) -> None:
-            sizes[position] = total
-            report(sum(sizes[:position]) + done, sum(sizes), "downloading")
-
-        files.append(fetch(remote, downloads, progress=fetching))
-    return files
+    require_room(root.parent, sum(sizes.values()) + missing * same_disk)
 
 
-def _unpack_all(remotes: Sequence[Remote], files: Sequence[Path], unfinished: Path, report: DetailedProgress) -> None:
-    sizes = [file.stat().st_size for file in files]
-    for position, (remote, file) in enumerate(zip(remotes, files, strict=True)):
-        into = unfinished / member_path(remote.url, remote.path) if remote.path else unfinished
-        into.mkdir(parents=True, exist_ok=True)
-        if not remote.archive:
-            shutil.copyfile(file, into / file.name)
-            continue
-
-        def unpacking(done: int, _total: int, *, before: int = sum(sizes[:position])) -> None:
-            report(before + done, sum(sizes), "unpacking")
-
-        most_bytes = remote.unpacked or max(20 * sizes[position], 1_000_000_000)
-        try:
-            unpack(file, into, most_bytes=most_bytes, progress=unpacking)
-        except DatasetError:
-            if remote.checksum is None:
-                file.unlink()  # it may be an error page instead of the archive, and would be used again
-            raise
-    report(sum(sizes), sum(sizes), "unpacking")
+def _unpack(remote: Remote, file: Path, into: Path, progress: Progress) -> None:
+    try:
+        unpack(file, into, most_bytes=remote.unpacked or max(20 * _size(file), 1_000_000_000), progress=progress)
+    except DatasetError:
+        if remote.checksum is None:
+            file.unlink()  # it may be an error page instead of the archive, and would be used again
+        raise
 
 
 def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> Path:
@@ -154,7 +140,8 @@ def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> 
         file.parent.mkdir(parents=True, exist_ok=True)
         with locked(file.parent.with_suffix(".lock"), waiting=report):
             if not file.exists() or _checksum(file, remote) != remote.checksum:
-                _download(remote, part, report)
+                _complete(remote, part, report)
+                _verify(remote, part)
                 part.replace(file)
     return file
 
@@ -186,10 +173,9 @@ def _checksum(file: Path, remote: Remote) -> str | None:
     return f"{algorithm}:{digest.hexdigest()}"
 
 
-def _download(remote: Remote, part: Path, report: Callable[..., None]) -> None:
-    """Completes a part in as many attempts as bring it forward, and checks it."""
-    from requests.exceptions import ConnectionError as NoConnectionError
-    from requests.exceptions import RequestException, Timeout
+def _complete(remote: Remote, part: Path, report: Callable[..., None]) -> None:
+    """Downloads the rest of a part, in as many attempts as bring it forward."""
+    from requests.exceptions import RequestException
     from urllib3.exceptions import HTTPError
 
     report()
@@ -197,19 +183,16 @@ def _download(remote: Remote, part: Path, report: Callable[..., None]) -> None:
     while True:
         try:
             _attempt(remote, part, report)
-            break
+            return
         except (RequestException, HTTPError) as error:
             response = getattr(error, "response", None)
-            reason = (
-                _cause(error) if response is None else f"the server answers {response.status_code}, {response.reason}"
-            )
-            answered = answered or response is not None or isinstance(error, HTTPError)
-            broken_off = response is None and isinstance(error, (HTTPError, NoConnectionError, Timeout))
-            if not (broken_off and answered) and (response is None or response.status_code not in _BUSY):
+            reason = _cause(error) if response is None else f"the server answers {response.status_code}"
+            if not _is_temporary(error, answered):
                 raise DatasetError(
                     f"Cannot download {remote.url} ({reason}). Try again later, or download it by hand "
                     f"from the dataset's home page and pass --data-path with its folder"
                 ) from None
+            answered = True
             if _size(part) >= most + _ENOUGH:
                 most, failures = _size(part), 0
             if failures == len(_PAUSES):
@@ -223,6 +206,22 @@ def _download(remote: Remote, part: Path, report: Callable[..., None]) -> None:
             while time.monotonic() < end:
                 report()
                 time.sleep(0.1)
+
+
+def _is_temporary(error: Exception, answered: bool) -> bool:
+    """Whether another attempt may succeed. A server that has never answered is not tried again."""
+    from requests.exceptions import ConnectionError as NoConnectionError
+    from requests.exceptions import RequestException, Timeout
+
+    if not isinstance(error, RequestException):  # the connection broke while the file was received
+        return True
+    if error.response is not None:
+        return error.response.status_code in _BUSY
+    return answered and isinstance(error, (NoConnectionError, Timeout))
+
+
+def _verify(remote: Remote, part: Path) -> None:
+    """Removes and refuses a part with another checksum than the authors published."""
     if (checksum := _checksum(part, remote)) != remote.checksum:
         part.unlink()
         raise DatasetError(
@@ -238,9 +237,9 @@ def _attempt(remote: Remote, part: Path, report: Callable[..., None]) -> None:
     import requests
 
     start = _size(part) if remote.checksum else 0
-    headers = {"Accept-Encoding": "identity", "User-Agent": "distrack"} | (
-        {"Range": f"bytes={start}-"} if start else {}
-    )
+    headers = {"Accept-Encoding": "identity", "User-Agent": "distrack"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
     timeout = (_CONNECT_SECONDS, _READ_SECONDS)
     with requests.get(remote.url, headers=headers, stream=True, timeout=timeout) as response:
         if response.status_code == 416 and start:

@@ -45,14 +45,14 @@ def files_below(root: Path, folders: Iterable[str] = ()) -> set[str]:
         folders: folders below it that are listed even where a link leads to them, but no deeper. Other links to folders
             are not followed: they can make circles, or lead to the whole disk.
     """
-    found, seen = set[str](), set[str]()
+    all_files, seen = set[str](), set[str]()
     waiting = [] if root.is_symlink() else [""]
     while waiting:
         seen.add(folder := waiting.pop())
         files, below = _list(root, folder)
-        found |= files
+        all_files |= files
         waiting += below
-    return found.union(*(_list(root, folder)[0] for folder in {*folders} - seen))
+    return all_files.union(*(_list(root, folder)[0] for folder in {*folders} - seen))
 
 
 def _list(root: Path, folder: str) -> tuple[set[str], list[str]]:
