@@ -3,7 +3,7 @@
 from distrack.evaluate import baselines, evaluators  # noqa: F401
 from distrack.evaluate.comparison import Comparison, comparisons
 from distrack.evaluate.config import EvaluationConfig
-from distrack.evaluate.contract import BASELINES, EVALUATORS
+from distrack.evaluate.contract import BASELINES, EVALUATORS, Baseline, Evaluator
 from distrack.evaluate.evaluation import cache_predictions, evaluate, hold_out
 from distrack.evaluate.inspection import Inspection, inspect
 from distrack.evaluate.maps import Point
@@ -19,9 +19,11 @@ __all__ = [
     "BASELINES",
     "EVALUATORS",
     "Accuracy",
+    "Baseline",
     "Comparison",
     "Evaluation",
     "EvaluationConfig",
+    "Evaluator",
     "Inspection",
     "Measurement",
     "Memorisation",

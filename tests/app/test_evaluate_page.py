@@ -1,4 +1,4 @@
-"""The Evaluate page without a browser: figures, further measurements, and copies."""
+"""The Evaluate page without a browser: scores, further evaluations, and the memorisation check."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -12,14 +12,14 @@ from tests.app.page import again, labelled, opened, texts
 
 def test_it_states_the_split_and_shows_baselines(app: AppTest, finished: runs.Run) -> None:
     opened(app, "evaluate", run=finished.id)
-    assert "disjoint by" in texts(app)
+    assert "appears in both training and test" in texts(app)
     table = app.dataframe[0].value
     assert set(table["trained on"]) == {"synthetic", "random-selection", "class-mean"}
-    learnt = table[table["trained on"] == "synthetic"].iloc[0]
+    tracks = table[table["trained on"] == "synthetic"].iloc[0]
     report = evaluation_report(finished)
     assert report is not None
     random = report.accuracy("random-cnn", "random-selection") or 0.0
-    assert learnt["gain"] == pytest.approx((report.accuracy("random-cnn", "synthetic") or 0.0) - random)
+    assert tracks["vs random"] == pytest.approx((report.accuracy("random-cnn", "synthetic") or 0.0) - random)
     assert len(app.get("vega_lite_chart")) == 1
     recall = app.dataframe[1].value
     assert list(recall["class"]) == ["high", "low", "middle"]
@@ -51,22 +51,23 @@ def test_no_evaluator_is_refused(app: AppTest, finished: runs.Run, launched: lis
     labelled(app, "multiselect", "Evaluators").set_value([])
     app.button[0].click()
     again(app)
-    assert "Choose one evaluator at least" in texts(app)
+    assert "Select at least one evaluator" in texts(app)
     assert launched == []
 
 
-def test_copies_are_looked_for_and_shown_with_the_nearest_clip(app: AppTest, finished: runs.Run) -> None:
+def test_the_check_shows_the_closest_tracks_beside_their_real_clips(app: AppTest, finished: runs.Run) -> None:
     jobs.work(finished, InspectionJob(run=finished.id))
     try:
         opened(app, "evaluate", run=finished.id)
-        assert "than 99 % of real clips of the other side are" in texts(app)
-        assert "proves nothing about privacy" in texts(app)
+        assert "tracks are suspiciously close to a training clip" in texts(app)
+        assert "not a privacy guarantee" in texts(app)
         assert len(app.selectbox[-1].options) == 6
         assert len(app.get("audio")) == 2, "the track and the real clip that is the nearest to it"
         assert len(app.get("plotly_chart")) == 2, "the confusion of classes and the map"
         app.segmented_control[1].set_value("test")
         again(app)
-        assert "test clips" in texts(app)
+        assert "suspiciously close to a test clip" in texts(app)
+        assert all(" alt=" in part.proto.body for part in app.get("html"))
     finally:
         (finished.path / "inspection.json").unlink()
 
@@ -84,7 +85,7 @@ def test_the_error_of_a_check_that_cannot_start_stays_on_the_page(
     assert [error.value for error in app.error] == ["the disk is full"]
 
 
-def test_a_run_whose_synthetic_set_is_gone_keeps_its_figures(app: AppTest, finished: runs.Run) -> None:
+def test_a_run_whose_synthetic_set_is_gone_keeps_its_scores(app: AppTest, finished: runs.Run) -> None:
     content = synthetic_file(finished).read_bytes()
     synthetic_file(finished).unlink()
     try:

@@ -13,8 +13,8 @@ from distrack.figures.confusion import confusion_matrix
 from distrack.figures.loss import loss_curves
 from distrack.ui.compare import leaderboard
 from distrack.ui.compare.choice import Choice, pick, say_recipes
-from distrack.ui.evaluate.scores import class_names
 from distrack.ui.shared.page import ink
+from distrack.ui.shared.scores import class_names
 
 _MATRICES = 2
 # A wash of the theme's colour that is seen on light and on dark.

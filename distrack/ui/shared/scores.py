@@ -1,0 +1,53 @@
+"""Columns of score tables, and the names of the classes that scores are about."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from distrack.distill import SyntheticSet
+from distrack.errors import RunError
+from distrack.evaluate import Comparison
+from distrack.jobs.results import synthetic_file
+from distrack.runs import Run
+
+_THREE_DECIMALS = st.column_config.NumberColumn(format="%.3f")
+# The column configuration of every table of scores, by column; a table may have some of them.
+COLUMNS: dict[str, Any] = {
+    "accuracy": _THREE_DECIMALS,
+    "SD": st.column_config.NumberColumn(format="%.3f", help="Standard deviation over seeds."),
+    "95% CI": st.column_config.TextColumn(help="95 % confidence interval of the mean over seeds (Student's t)."),
+    "vs random": st.column_config.NumberColumn(format="%+.3f", help="Accuracy minus that of random clips."),
+    "gap to full": st.column_config.NumberColumn(format="%.3f", help="Full-data accuracy minus this one."),
+    "% of full": st.column_config.NumberColumn(format="percent", help="Accuracy as a share of full-data accuracy."),
+    "macro F1": _THREE_DECIMALS,
+    "worst class recall": _THREE_DECIMALS,
+    "learning rate": st.column_config.NumberColumn(help="Tuned on held-out training clips."),
+    "floats per class": st.column_config.NumberColumn(format="localized"),
+}
+
+
+def relative_scores(comparison: Comparison | None) -> dict[str, float | None]:
+    """The cells that compare the tracks with random clips and with the full dataset."""
+    if comparison is None:
+        return {"vs random": None, "gap to full": None, "% of full": None}
+    return {"vs random": comparison.gain, "gap to full": comparison.lost, "% of full": comparison.recovered}
+
+
+def class_names(run: Run, count: int) -> list[str]:
+    """Names of a run's classes; their numbers if the synthetic set, which has the names, is gone or damaged.
+
+    Args:
+        run: a finished distillation.
+        count: number of classes.
+    """
+    path = synthetic_file(run)
+    try:
+        return _class_names(path, path.stat().st_mtime)
+    except (OSError, RunError):
+        return [str(label) for label in range(count)]
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _class_names(path: Path, modified: float) -> list[str]:  # noqa: ARG001
+    return list(SyntheticSet.load(path).classes)
