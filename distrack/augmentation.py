@@ -1,4 +1,4 @@
-"""Augmentation of normalised images: shifts, masks, gain and noise, each image its own or all of them alike; mixup."""
+"""Augmentation of normalised images: shifts, masks, gain and noise, drawn for each image or once for all; mixup."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated, Self
@@ -9,25 +9,53 @@ from torch import Tensor
 
 
 class AugmentationConfig(BaseModel):
-    """How far an image may be changed. What is 0, or rounds to no frame or band at all, is left out.
-
-    Attributes:
-        time_shift: furthest shift in time, either way, as a share of the frames.
-        band_shift: furthest shift in frequency, either way, as a share of the bands.
-        time_mask: longest stretch of frames that is masked, as a share of them.
-        band_mask: longest stretch of bands that is masked, as a share of them.
-        gain: standard deviation of what is added to a whole image, in normalised units.
-        noise: standard deviation of what is added to each pixel, in normalised units.
-    """
+    """How far an image may be changed. A change of 0, or of less than half a frame or band, is left out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    time_shift: Annotated[float, Field(ge=0, le=0.5)] = 1 / 8
-    band_shift: Annotated[float, Field(ge=0, le=0.5)] = 1 / 20
-    time_mask: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    band_mask: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    gain: Annotated[float, Field(ge=0, le=10)] = 0.3
-    noise: Annotated[float, Field(ge=0, le=10)] = 0.1
+    time_shift: Annotated[
+        float,
+        Field(
+            ge=0, le=0.5, title="Time shift", description="Longest shift in time either way, as a share of the frames."
+        ),
+    ] = 1 / 8
+    band_shift: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=0.5,
+            title="Band shift",
+            description="Longest shift in frequency either way, as a share of the bands.",
+        ),
+    ] = 1 / 20
+    time_mask: Annotated[
+        float,
+        Field(
+            ge=0, le=0.5, title="Time mask", description="Longest stretch of masked frames, as a share of the frames."
+        ),
+    ] = 0.0
+    band_mask: Annotated[
+        float,
+        Field(ge=0, le=0.5, title="Band mask", description="Longest stretch of masked bands, as a share of the bands."),
+    ] = 0.0
+    gain: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=10,
+            title="Gain",
+            description="Standard deviation of the number added to a whole image, in normalised units.",
+        ),
+    ] = 0.3
+    noise: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=10,
+            title="Noise",
+            description="Standard deviation of the noise added to each pixel, in normalised units.",
+        ),
+    ] = 0.1
 
 
 NO_AUGMENTATION = AugmentationConfig(time_shift=0, band_shift=0, time_mask=0, band_mask=0, gain=0, noise=0)
@@ -35,40 +63,43 @@ NO_AUGMENTATION = AugmentationConfig(time_shift=0, band_shift=0, time_mask=0, ba
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """What was drawn for a number of images, or once for any number of them: an affine map, the same at every call.
+    """The random numbers of an augmentation: a map of images that is the same at every call.
 
     Attributes:
-        count: images that have a draw of their own; 1 is a draw for all images alike.
+        count: number of images that have a draw of their own; 1 for a draw that all images share.
         shape: bands and frames.
-        source: which pixel comes where a pixel was, bands and frames flattened, ``[count, bands * frames]`` int64; None
-            where nothing is shifted.
-        added: what is added, each ``[count, 1, bands, frames]`` or 1 for some of these.
-        kept: 0 where an image is masked, 1 elsewhere, shaped likewise.
+        source: for each pixel the pixel that replaces it, bands and frames flattened; None without a shift.
+        added: tensors that are added.
+        masks: tensors that are multiplied, 0 where an image is masked and 1 elsewhere.
+
+    Shape:
+        - source: ``[count, bands * frames]`` int64
+        - added, masks: each broadcasts to ``[count, 1, bands, frames]``
     """
 
     count: int
     shape: tuple[int, int]
     source: Tensor | None
     added: tuple[Tensor, ...]
-    kept: tuple[Tensor, ...]
+    masks: tuple[Tensor, ...]
 
     def to(self, device: torch.device) -> Self:
-        """The same draw on a device; worth calling once where it is applied more than once."""
+        """The same draw on a device; call it once for a draw that is applied several times."""
         return replace(
             self,
             source=None if self.source is None else self.source.to(device),
             added=tuple(values.to(device) for values in self.added),
-            kept=tuple(values.to(device) for values in self.kept),
+            masks=tuple(values.to(device) for values in self.masks),
         )
 
     def apply(self, images: Tensor) -> Tensor:
-        """Augmented images, differentiable with respect to the images; these themselves where nothing was drawn.
+        """Augmented images, differentiable with respect to the images; the images themselves if nothing was drawn.
 
         Shape:
-            - images, returns: ``[n, 1, bands, frames]``, n any number where `count` is 1
+            - images, returns: ``[n, 1, bands, frames]``; n is `count`, or any number if that is 1
 
         Raises:
-            ValueError: the draw is for other images.
+            ValueError: the draw is for another number or size of images.
         """
         if self.count not in (1, len(images)) or self.shape != images.shape[2:]:
             bands, frames = self.shape
@@ -77,13 +108,13 @@ class Draw:
             )
         draw = self.to(images.device)
         if draw.source is not None:
-            # One pass over flat pixels takes half the time of one for each direction. A shared index is not expanded.
+            # One pass over flat pixels takes half the time of two passes. A shared index is not expanded.
             pixels = images.flatten(1)
             moved = pixels.index_select(1, draw.source[0]) if self.count == 1 else pixels.gather(1, draw.source)
             images = moved.view_as(images)
         for values in draw.added:
             images = images + values
-        for values in draw.kept:
+        for values in draw.masks:
             images = images * values
         return images
 
@@ -96,19 +127,20 @@ def draw(
     *,
     shift_bands: bool = True,
 ) -> Draw:
-    """Decides all that is random about an augmentation.
+    """Draws the random numbers of an augmentation.
 
-    A shift repeats the edge. A masked stretch is of any length up to the longest, 0 included, and has the value 0, the
-    mean of normalised images, whatever was added. Everything is drawn on the CPU: another device gets the same numbers.
+    A shift repeats the edge. A masked stretch has any length from 0 to the longest one and the value 0, the mean of
+    normalised images; gain and noise do not reach it. Everything is drawn on the CPU, so that every device gets the
+    same numbers.
 
     Args:
         config: how far images may be changed.
-        count: images that get a draw of their own, or 1 for a draw that is applied to all images alike: to real and
-            synthetic ones, they are augmented as siblings.
+        count: number of images that get a draw of their own, or 1 for a draw that all images share: siamese
+            augmentation applies the same one to real and synthetic images.
         shape: bands and frames.
-        generator: what the random numbers come from, one of the CPU.
-        shift_bands: whether to shift in frequency: not where bands are no pitches, or where another pitch is another
-            class.
+        generator: a generator on the CPU.
+        shift_bands: whether to shift in frequency. Do not where bands are not pitches, or where another pitch is
+            another class.
 
     Source:
         Zhao and Bilen, "Dataset Condensation with Differentiable Siamese Augmentation", ICML 2021, section 3.2; the
@@ -120,7 +152,7 @@ def draw(
     tensor([1.])
     """
     bands, frames = shape
-    # The order of the draws is that of the results that were measured with them.
+    # Another order of the draws would change all measured results.
     frame_source = _shift(round(config.time_shift * frames), frames, count, generator)
     band_source = _shift(round(config.band_shift * bands) if shift_bands else 0, bands, count, generator)
     source = None
@@ -128,29 +160,27 @@ def draw(
         rows = torch.arange(bands)[None] if band_source is None else band_source
         columns = torch.arange(frames)[None] if frame_source is None else frame_source
         source = (rows[:, :, None] * frames + columns[:, None, :]).flatten(1)
-    kept = []
+    masks = []
     if longest := round(config.time_mask * frames):
-        kept.append(_unmasked(longest, frames, count, generator).view(count, 1, 1, frames))
+        masks.append(_unmasked(longest, frames, count, generator).view(count, 1, 1, frames))
     if longest := round(config.band_mask * bands):
-        kept.append(_unmasked(longest, bands, count, generator).view(count, 1, bands, 1))
+        masks.append(_unmasked(longest, bands, count, generator).view(count, 1, bands, 1))
     added = []
     if config.gain:
         added.append(torch.randn(count, 1, 1, 1, generator=generator).mul_(config.gain))
     if config.noise:
         added.append(torch.randn(count, 1, bands, frames, generator=generator).mul_(config.noise))
-    return Draw(count, shape, source, tuple(added), tuple(kept))
+    return Draw(count, shape, source, tuple(added), tuple(masks))
 
 
 def augment(
     images: Tensor, config: AugmentationConfig, generator: torch.Generator, *, shift_bands: bool = True
 ) -> Tensor:
-    """Each image augmented by a draw of its own, as while an evaluator trains. Never applied to test clips.
+    """Images that are augmented by a draw each, as for the training of an evaluator; test clips are never augmented.
 
     Args:
-        images: normalised.
-        config: how far images may be changed.
-        generator: what the random numbers come from, one of the CPU.
-        shift_bands: see `draw`.
+        images: normalised images.
+        config, generator, shift_bands: see `draw`.
 
     Shape:
         - images, returns: ``[n, 1, bands, frames]``
@@ -160,16 +190,22 @@ def augment(
 
 
 def mixup(images: Tensor, targets: Tensor, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Each example blended with another one, and their targets in the same proportion.
+    """Examples that are each blended with another one, and their targets in the same proportion.
+
+    Args:
+        images: normalised images.
+        targets: a distribution over the classes for each image.
+        alpha: parameter of the Beta distribution of the proportions.
+        generator: a generator on the CPU.
 
     Shape:
         - images: ``[n, 1, bands, frames]``
-        - targets: ``[n, classes]``, a distribution in each row
+        - targets: ``[n, classes]``
 
     Source:
         Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
     """
-    # A Beta variate is a ratio of Gamma variates; torch draws those with a generator of our own.
+    # A Beta variate is a ratio of Gamma variates, which torch can draw with a generator.
     gammas = torch._standard_gamma(torch.full((2, len(images)), alpha), generator=generator)
     share = (gammas[0] / gammas.sum(0)).to(images.device)
     share = torch.maximum(share, 1 - share)
@@ -180,7 +216,7 @@ def mixup(images: Tensor, targets: Tensor, alpha: float, generator: torch.Genera
 
 
 def _shift(furthest: int, size: int, count: int, generator: torch.Generator) -> Tensor | None:
-    """Where each frame or band comes from, ``[count, size]``, the edge repeated; None where none can move."""
+    """For each frame or band the one that replaces it, ``[count, size]``, edges repeated; None without a shift."""
     if furthest == 0:
         return None
     offsets = torch.randint(-furthest, furthest + 1, (count, 1), generator=generator)
@@ -190,7 +226,7 @@ def _shift(furthest: int, size: int, count: int, generator: torch.Generator) -> 
 def _unmasked(longest: int, size: int, count: int, generator: torch.Generator) -> Tensor:
     """0 on a stretch of random length at a random place, 1 elsewhere, ``[count, size]``."""
     lengths = torch.randint(longest + 1, (count, 1), generator=generator)
-    # Every place where the stretch fits is as likely; in float64 the product never rounds up to one beyond the last.
+    # All places where the stretch fits are equally likely; in float64 the product never rounds up past the last one.
     starts = (torch.rand(count, 1, dtype=torch.float64, generator=generator) * (size - lengths + 1)).long()
     positions = torch.arange(size)
     return ((positions < starts) | (positions >= starts + lengths)).float()

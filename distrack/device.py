@@ -1,4 +1,4 @@
-"""The device: chosen by itself unless one is named, and how independent work shares it."""
+"""The device that computes, and how independent pieces of work share the cores of a CPU."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,28 +12,31 @@ def choose_device(name: str = "auto") -> torch.device:
     """The device of that name; `auto` is CUDA, else MPS, else the CPU.
 
     Raises:
-        ConfigError: no such device here.
+        ConfigError: this machine has no such device.
     """
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    here = ["auto", "cpu"]
-    here += [f"cuda:{n}" for n in range(torch.cuda.device_count())]
-    here += ["cuda"] if torch.cuda.is_available() else []
-    here += ["mps"] if torch.backends.mps.is_available() else []
-    if name not in here:
-        raise ConfigError(f"device {name!r} is not on this machine: choose {', '.join(here)}")
+    known = ["auto", "cpu"]
+    known += [f"cuda:{n}" for n in range(torch.cuda.device_count())]
+    known += ["cuda"] if torch.cuda.is_available() else []
+    known += ["mps"] if torch.backends.mps.is_available() else []
+    if name not in known:
+        raise ConfigError(f"device {name!r} is not on this machine: choose {', '.join(known)}")
     return torch.device(name)
 
 
-# Threads of the process, kept while work runs side by side: one for each piece that was begun within another.
+# Number of torch's threads before each block of `one_thread_each` that is open, the outermost first.
 _THREADS: list[int] = []
 
 
 @contextlib.contextmanager
 def one_thread_each(device: torch.device) -> Iterator[int]:
-    """How many pieces of independent work run side by side on a device; each has one of the CPU's threads meanwhile."""
+    """Yields the number of pieces of work to compute side by side; inside the block each has one thread of the CPU.
+
+    Blocks may overlap. The number of threads is restored when the last one ends.
+    """
     if device.type != "cpu":
         yield 1
         return

@@ -1,4 +1,4 @@
-"""Features: waveform -> image, differentiable, and the normalisation that the training split gives it."""
+"""Features: differentiable maps from a waveform to an image, and the normalisation of images."""
 
 import math
 from collections.abc import Iterable
@@ -16,10 +16,10 @@ from distrack.registry import Choice, Registry
 LOG_FLOOR = 1e-4
 # Chroma power below which a frame counts as silent, as a share of n_fft ** 2: a tone at -89 dB of full scale.
 CHROMA_FLOOR = 1e-10
-# Power below which a bin fades out of the chroma, likewise: rounding to 16 bits leaves as much in a window of 4096.
+# Power of a bin, as the same share, below which it fades out of the chroma: that of rounding to 16 bits at n_fft 4096.
 CHROMA_BIN_FLOOR = 1e-14
 PITCH_CLASSES = 12
-# Of a natural logarithm of power.
+# Decibels per unit of the natural logarithm of power.
 DECIBELS = 10 / math.log(10)
 
 
@@ -139,9 +139,9 @@ class Feature(nn.Module):
         - output: ``[n, 1, bands, frames]``
 
     Attributes:
-        title: its name on the screen.
-        per_band_normalisation: bands differ so much in scale that each needs a mean and deviation of its own.
-        bands_are_pitch: the same sound a little higher is the same image some bands further up.
+        title: name on the screen.
+        per_band_normalisation: whether bands differ so much in scale that each needs its own mean and deviation.
+        bands_are_pitch: whether a sound at a slightly higher pitch gives the same image some bands further up.
     """
 
     title: ClassVar[str]
@@ -189,10 +189,10 @@ class LogMelSpectrogram(MelSpectrogram):
 class MelCepstrum(LogMelSpectrogram):
     """Mel-frequency cepstral coefficients: the first rows of the orthonormal DCT-II of the mel power in decibels.
 
-    What `librosa.feature.mfcc` computes with ``htk=True``, ``mel_norm=None`` and ``pad_mode="reflect"``, within 0.01 dB
-    where every band is well above the floor. Quiet bands end smoothly at -40 dB (`LOG_FLOOR`, added) and not at
-    librosa's ``top_db`` below the loudest frame, which would make a clip's image depend on its loudest moment and take
-    the gradient from all below.
+    They agree with `librosa.feature.mfcc` with ``htk=True``, ``mel_norm=None`` and ``pad_mode="reflect"`` within 0.01
+    dB if every band is well above the floor. Quiet bands approach -40 dB (`LOG_FLOOR`, which is added). librosa clips
+    them at ``top_db`` below the loudest frame instead, which would make an image depend on the loudest moment of the
+    clip and leave no gradient below that threshold.
 
     Source:
         Davis and Mermelstein, "Comparison of Parametric Representations for Monosyllabic Word Recognition in
@@ -226,26 +226,27 @@ def cepstral_basis(config: MfccConfig) -> Tensor:
 class Chromagram(Feature):
     """Strength of the twelve pitch classes, C first, at A4 = 440 Hz, each frame divided by its largest.
 
-    The filters are `librosa.filters.chroma`'s, and taken is what `librosa.feature.chroma_stft` computes with
-    ``tuning=0.0`` from the square root of the magnitudes: of noise at -40 dB of full scale it is the same within 1e-4.
-    From their square, its own choice, one strong overtone outshines a note: three of twelve TinySOL notes came out as
-    another pitch class, and of these one is left, as loud as its fifth. The root also raises what leaks: a steady tone
-    from C3 up puts up to a half into the class next to its own, a tenth three away, and its start and end light up all.
-    Frames near silence (`CHROMA_FLOOR`) and bins near rounding noise (`CHROMA_BIN_FLOOR`) fade to zero, where librosa
-    would blow them up. Values are in [0, 1]. The default window is four times as long as that of the other features, so
-    that semitones come apart down to C3.
+    The filters are those of `librosa.filters.chroma`. The result is that of `librosa.feature.chroma_stft` with
+    ``tuning=0.0`` from the square root of the magnitudes: for noise at -40 dB of full scale they agree within 1e-4.
+    librosa itself takes the square of the magnitudes, with which one strong overtone can outweigh a note: it gave three
+    of twelve TinySOL notes a wrong pitch class; with the root one is left, which is as loud as its fifth.
+
+    The root also raises leakage: a steady tone from C3 up gives the neighbouring class up to a half, a class three
+    semitones away a tenth, and the start and the end of the tone give values to all classes. Frames near silence
+    (`CHROMA_FLOOR`) and bins near rounding noise (`CHROMA_BIN_FLOOR`) fade to zero; librosa would amplify them. Values
+    are in [0, 1].
 
     Source:
         Ellis, "Chroma Feature Analysis and Synthesis", 2007, https://www.ee.columbia.edu/~dpwe/resources/matlab/chroma-ansyn/
     """
 
     title = "chromagram"
-    # They are, but a class of pitch that is moved is another one.
+    # Bands are pitch classes: a shifted image is another chord.
     bands_are_pitch = False
 
     def __init__(self, config: ChromaConfig) -> None:
         super().__init__(config)
-        # Seconds of import that the other features need not wait for.
+        # librosa takes seconds to import; the other features do not need it.
         from librosa import filters
 
         self.power = torchaudio.transforms.Spectrogram(config.n_fft, hop_length=config.hop_length, power=2.0)
@@ -253,13 +254,13 @@ class Chromagram(Feature):
         self.register_buffer("bank", torch.from_numpy(bank))
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        """Share of each pitch class in each frame, in units of the largest."""
+        """Strength of each pitch class in each frame, as a share of the frame's strongest."""
         full_scale = self.config.n_fft**2
         power, bank = self.power(waveforms), self.get_buffer("bank")
-        # Above the floor it is power ** 0.25, whose slope at silence would be infinite.
+        # Above the floor this is power ** 0.25, whose slope would be infinite at silence.
         strength = power * (power + CHROMA_BIN_FLOOR * full_scale) ** -0.75
         chroma = bank @ strength
-        # The root brings noise near: how loud a frame is, its power says.
+        # The root raises noise, so that the loudness of a frame is taken from its power.
         loudness = (bank @ power).amax(1, keepdim=True)
         fade = loudness / (loudness + CHROMA_FLOOR * full_scale)
         image: Tensor = fade * chroma / chroma.amax(1, keepdim=True).clamp(min=1e-10)
@@ -272,11 +273,10 @@ def build_feature(config: FeatureConfig) -> Feature:
 
 
 class Normalisation(BaseModel):
-    """Mean and deviation over all frames of the training clips: images become (image - mean) / std.
+    """Mean and standard deviation over all frames of the training clips: images become (image - mean) / std.
 
     Attributes:
-        mean: of all bands together, or of each band.
-        std: likewise.
+        mean, std: one number for all bands, or one for each band.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -292,14 +292,14 @@ class Normalisation(BaseModel):
 
     @classmethod
     def of(cls, batches: Iterable[Tensor], *, per_band: bool = False) -> Self:
-        """Measured in one pass over batches of images of any size.
+        """Mean and deviation of images, in one pass over batches of any size.
 
         Args:
             batches: images in the feature's own unit.
-            per_band: one mean and deviation for each band, not for all together.
+            per_band: whether each band has its own mean and deviation.
 
         Shape:
-            - batches: each ``[n, 1, bands, frames]``, or of any shape where not `per_band`
+            - batches: each ``[n, 1, bands, frames]``; of any shape if not `per_band`
 
         >>> Normalisation.of([torch.tensor([1.0, 3.0])])
         Normalisation(mean=2.0, std=1.0)
@@ -328,5 +328,5 @@ class Normalisation(BaseModel):
 
 
 def _column(values: float | tuple[float, ...], images: Tensor) -> float | Tensor:
-    """A number, or one number for each row of images ``[n, 1, bands, frames]``."""
+    """A number, or a column of one number for each band of images ``[n, 1, bands, frames]``."""
     return images.new_tensor(values)[:, None] if isinstance(values, tuple) else values

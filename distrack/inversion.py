@@ -1,4 +1,4 @@
-"""Inversion: feature -> waveform, one way for each feature, and how near it comes."""
+"""Inversion: waveforms whose feature is near to a given image, one way for each feature, and the error that is left."""
 
 import math
 from collections.abc import Callable
@@ -27,12 +27,12 @@ MelPower = Callable[[Tensor, Any], Tensor]
 
 
 class Inversion(NamedTuple):
-    """The way back from one feature.
+    """The inversion of one feature.
 
     Attributes:
-        sound: makes the waveforms.
-        mel_power: the mel power that images stand for, ``[n, 1, bands, frames]``; None of a feature without mel bands.
-        summary: how it is done, in a few words.
+        sound: makes waveforms of images.
+        mel_power: the mel power that images describe, ``[n, 1, bands, frames]``; None for a feature without mel bands.
+        summary: the method in a few words.
     """
 
     sound: Sound
@@ -41,30 +41,31 @@ class Inversion(NamedTuple):
 
     @property
     def unit(self) -> str:
-        """Of `inversion_error`."""
+        """Unit of `inversion_error`."""
         return "" if self.mel_power is None else "dB"
 
 
 INVERSIONS: Registry[Inversion] = Registry("inversion")
 
 _BATCH = 64
-# As near to the image, and to the sound that it was of, as 100 and 60 come in twice the time.
+# As accurate as 100 and 60, which take twice the time.
 _NNLS_ITERATIONS = 200
 _GRIFFIN_LIM_ITERATIONS = 32
 _CHROMA_ITERATIONS = 20
-# Power of a frame below which it is not heard beside the loudest one: 60 dB.
+# A frame of less power than this share of the loudest one, 60 dB below it, is inaudible.
 _INAUDIBLE = 1e-6
-# Where Shepard tones are loudest: semitones so many bins of the window apart, and so many octaves around it.
+# Shepard tones are loudest where neighbouring semitones are this many bins of the window apart.
 _BINS_APART = 8
+# Standard deviation of their levels around that frequency, in octaves.
 _BELL = 0.75
 
 
 def invert(images: Tensor, config: FeatureConfig, *, samples: int) -> Tensor:
-    """Waveforms whose feature comes near to the given images; always the same for the same images.
+    """Waveforms whose feature is near to the given images. Nothing is random.
 
     Args:
-        images: in the feature's own unit, not normalised. What no sound can have (negative power) counts as silence.
-        config: the feature they are images of.
+        images: images in the feature's own unit, not normalised. Negative power counts as silence.
+        config: the feature.
         samples: length of a waveform.
 
     Shape:
@@ -76,15 +77,15 @@ def invert(images: Tensor, config: FeatureConfig, *, samples: int) -> Tensor:
 
 
 def inversion_error(images: Tensor, waves: Tensor, config: FeatureConfig) -> Tensor:
-    """How far the images of sounds are from those they were made from.
+    """Difference between images and the images of the waveforms that were made of them.
 
-    Of features with mel bands it is the mean absolute difference in dB, above the feature's floor, over all bands of
-    the frames whose power is within 60 dB of that of the image's loudest; of an mfcc image, that of the smooth
-    mel-spectra which the coefficients describe. Of a chromagram it is the mean absolute difference of the shares.
+    For features with mel bands it is the mean absolute difference in dB, above the feature's floor, over all bands of
+    the frames whose power is within 60 dB of that of the loudest frame; for MFCC it is that of the smooth mel-spectra
+    which the coefficients describe. For a chromagram it is the mean absolute difference of the shares.
 
     Args:
-        images: in the feature's own unit.
-        waves: what was made of them, at the level that they came with.
+        images: images in the feature's own unit.
+        waves: waveforms that were made of them, not levelled.
         config: the feature.
 
     Shape:
@@ -103,7 +104,7 @@ def inversion_error(images: Tensor, waves: Tensor, config: FeatureConfig) -> Ten
 
 
 def at_level_of(images: Tensor, waves: Tensor, config: FeatureConfig) -> Tensor:
-    """The same waves, each at the level that its image says; of a feature that says nothing of level, as they are.
+    """Waveforms, each scaled to the level of its image; unchanged for a feature that has no level.
 
     Shape:
         - images: ``[n, 1, bands, frames]``
@@ -113,8 +114,8 @@ def at_level_of(images: Tensor, waves: Tensor, config: FeatureConfig) -> Tensor:
     mel_power = INVERSIONS[config.name].mel_power
     if mel_power is None:
         return waves
-    wanted, there = (mel_power(each, config).sum((1, 2, 3)) for each in (images, _images(waves, config)))
-    return waves * (wanted / there.clamp(min=LOG_FLOOR)).sqrt()[:, None]
+    target, present = (mel_power(each, config).sum((1, 2, 3)) for each in (images, _images(waves, config)))
+    return waves * (target / present.clamp(min=LOG_FLOOR)).sqrt()[:, None]
 
 
 def _images(waves: Tensor, config: FeatureConfig) -> Tensor:
@@ -134,15 +135,15 @@ def invert_mel(images: Tensor, config: MelConfig, samples: int) -> Tensor:
 
 
 def invert_log_mel(images: Tensor, config: MelConfig, samples: int) -> Tensor:
-    """The exponential of the image above its floor, inverted as a mel-spectrogram."""
+    """The inversion of the exponential of the image, less the floor, as a mel-spectrogram."""
     return _sound_of_power(_mel_power_of_log(images, config), config, samples)
 
 
 def invert_mfcc(images: Tensor, config: MfccConfig, samples: int) -> Tensor:
-    """The smooth mel-spectrum that the coefficients describe, inverted as a log-mel-spectrogram.
+    """The inversion of the smooth mel-spectrum that the coefficients describe, as a log-mel-spectrogram.
 
-    The transposed DCT is its pseudo-inverse: what the coefficients left out counts as zero, so 13 of them give back the
-    envelope of speech without its pitch. No band is made louder than full scale allows.
+    The transposed DCT is its pseudo-inverse: missing coefficients count as zero, so that 13 of them give the envelope
+    of speech without its pitch. No band is louder than full scale allows.
     """
     return _sound_of_power(_mel_power_of_mfcc(images, config), config, samples)
 
@@ -170,18 +171,19 @@ def _sound_of_power(mel: Tensor, config: MelConfig, samples: int) -> Tensor:
         length=samples,
         rand_init=False,
     ).double()
-    # The iterations are chaotic: in single precision a batch of one would end elsewhere than the same image among many.
+    # The iterations are chaotic: in single precision the result for an image would depend on the size of its batch.
     waves: Tensor = griffin_lim(spectrum_of_mel(mel.squeeze(1), config).double())
     return waves.float()
 
 
 def invert_chroma(images: Tensor, config: FeatureConfig, samples: int) -> Tensor:
-    """A Shepard tone for each pitch class, as loud as its share of the power, all at one loudness together.
+    """A Shepard tone for each pitch class at the level of its share of the power; their sum has a constant loudness.
 
-    Neighbouring tones leak into each other's class and beat, so the shares are corrected by what the sound's own
-    chromagram says. It comes back within 0.02 on average, of plucked tones and of speech, and within 0.005 of noise.
-    What is far off is where an onset lights up all classes, which tones cannot. A frame whose largest value is below
-    one is softer in that proportion: near-silence in a real image, and what is not clear of pitch in a mean of many.
+    Neighbouring tones leak into each other's class and beat, so that the shares are corrected by the chromagram of the
+    sound. The final chromagram differs from the image by 0.02 on average for plucked tones and speech, and by 0.005 for
+    noise. The difference is large at onsets, which give values to all classes: tones cannot. A frame whose largest
+    value is below one is softer in that proportion. Such frames are near silence in a real image, and without a clear
+    pitch in a mean of many.
 
     Source:
         Shepard, "Circularity in Judgments of Relative Pitch", JASA 36(12), 1964 (the tones);
@@ -192,7 +194,7 @@ def invert_chroma(images: Tensor, config: FeatureConfig, samples: int) -> Tensor
     loudest = chroma.amax(1, keepdim=True)
     loudness = _loudness(loudest.clamp(max=1), config)
     target = chroma / loudest.clamp(min=1e-6)
-    # The chromagram goes with the fourth root of the power.
+    # A chromagram is proportional to the fourth root of the power.
     power = target**4
     for _ in range(_CHROMA_ITERATIONS):
         again = feature(_sounded(power, loudness, tones, config)).squeeze(1)
@@ -200,28 +202,28 @@ def invert_chroma(images: Tensor, config: FeatureConfig, samples: int) -> Tensor
     return _sounded(power, loudness, tones, config)
 
 
-def _loudness(lit: Tensor, config: FeatureConfig) -> Tensor:
-    """How loud each frame itself is ``[n, 1, frames]``, where a sound lights up all whose window it touches.
+def _loudness(largest: Tensor, config: FeatureConfig) -> Tensor:
+    """Loudness of the sound at the middle of each frame, from the largest value of each frame, ``[n, 1, frames]``.
 
-    A frame sounds where those around it, half a window to either side, are lit too. Where nothing would be left of a
-    short sound, one frame less to either side is enough.
+    A sound raises the value of every frame whose window it touches. So a frame sounds only if all frames within half a
+    window are raised. A short sound would then vanish; for it one frame less to either side is enough.
     """
     reach = config.n_fft // (2 * config.hop_length)
-    sounding, nearly = (-_widened(-lit, frames) for frames in (reach, reach - 1))
+    sounding, nearly = (-_widened(-largest, frames) for frames in (reach, reach - 1))
     return sounding + nearly - _widened(sounding, 1)
 
 
-def _widened(lit: Tensor, frames: int) -> Tensor:
-    """Largest value among so many frames to either side."""
-    return torch.nn.functional.max_pool1d(lit, 2 * frames + 1, stride=1, padding=frames)
+def _widened(values: Tensor, frames: int) -> Tensor:
+    """Largest value among that many frames to either side."""
+    return torch.nn.functional.max_pool1d(values, 2 * frames + 1, stride=1, padding=frames)
 
 
 def _sounded(power: Tensor, loudness: Tensor, tones: Tensor, config: FeatureConfig) -> Tensor:
-    """Tones at these shares of the power ``[n, 12, frames]``, levels going straight from frame to frame."""
+    """Sum of the tones at these shares of the power ``[n, 12, frames]``; levels are interpolated between frames."""
     levels = (loudness * (power / power.sum(1, keepdim=True).clamp(min=1e-6)).sqrt()).permute(2, 0, 1)
     after = torch.cat([levels[1:], levels[-1:]])
     hop, samples = config.hop_length, tones.shape[1]
-    # Between a frame and the next; every sample of a block is the sum of twelve tones, so a block is a product.
+    # A block is the time from one frame to the next; each of its samples is a sum of twelve tones, a matrix product.
     blocks = (
         torch.nn.functional.pad(tones, (0, len(levels) * hop - samples)).view(PITCH_CLASSES, -1, hop).transpose(0, 1)
     )
@@ -231,10 +233,10 @@ def _sounded(power: Tensor, loudness: Tensor, tones: Tensor, config: FeatureConf
 
 
 def shepard_tones(config: FeatureConfig, samples: int) -> Tensor:
-    """One tone for each pitch class: sines at all its octaves below 7 kHz, under a bell over log frequency.
+    """One tone for each pitch class: sines in all octaves below 7 kHz, with bell-shaped levels over log frequency.
 
-    The bell stands where neighbouring semitones are eight bins of the window apart, but where pitch is still heard. The
-    tones fade in and out within 5 ms, so that they neither start nor end with a click.
+    The centre of the bell is where neighbouring semitones are eight bins of the window apart, but between 440 Hz and
+    3 kHz, where pitch is audible. The tones fade in and out within 5 ms, so that they do not click.
 
     Shape:
         - returns: ``[12, samples]``, of RMS 0.1
@@ -246,7 +248,7 @@ def shepard_tones(config: FeatureConfig, samples: int) -> Tensor:
     levels = torch.exp(-0.5 * ((frequencies / centre).log2() / _BELL) ** 2) * (frequencies < 7_000)
     levels = 0.1 * math.sqrt(2) * levels / levels.square().sum(1, keepdim=True).sqrt()
     time = torch.arange(samples, dtype=torch.float64) / SAMPLE_RATE
-    # Phases of a quadratic row keep the peaks of many sines apart.
+    # Quadratic phases keep the peaks of many sines apart.
     phases = math.pi * torch.arange(frequencies.numel()).reshape_as(frequencies) ** 2 / frequencies.numel()
     tones = torch.zeros(PITCH_CLASSES, samples)
     for octave in range(len(octaves)):
@@ -257,7 +259,7 @@ def shepard_tones(config: FeatureConfig, samples: int) -> Tensor:
 
 
 def spectrum_of_mel(mel: Tensor, config: MelConfig) -> Tensor:
-    """The non-negative power spectrogram whose mel bands come nearest to the given ones.
+    """The non-negative power spectrogram whose mel bands are nearest to the given ones.
 
     Shape:
         - mel: ``[n, bands, frames]``, non-negative

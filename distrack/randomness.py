@@ -1,6 +1,6 @@
-"""Randomness by name: every draw belongs to a seed, a purpose and a step, so that nothing has to be carried along.
+"""Random draws by name: each depends on a seed and a purpose alone, such as a step.
 
-A run that is resumed draws what it would have drawn, without any generator's state in its checkpoint.
+A resumed run draws the same numbers as an uninterrupted one, without a generator's state in its checkpoint.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import torch
 
 
 def derived_seed(seed: int, *purpose: str | int) -> int:
-    """A seed that depends on a seed and on what it is for.
+    """A seed for one purpose, derived from another seed.
 
     >>> derived_seed(0, "network", 1) != derived_seed(0, "network", 2)
     True
@@ -19,5 +19,5 @@ def derived_seed(seed: int, *purpose: str | int) -> int:
 
 
 def generator(seed: int, *purpose: str | int) -> torch.Generator:
-    """A CPU generator for one purpose: the same numbers on every device."""
+    """A generator for one purpose; it is on the CPU, so that every device gets the same numbers."""
     return torch.Generator().manual_seed(derived_seed(seed, *purpose))

@@ -1,4 +1,4 @@
-"""The distiller: an iterator that moves the tracks a step at a time until their embeddings match the real ones."""
+"""The distiller: an iterator that moves the tracks step by step until their embeddings match the real ones."""
 
 import math
 from collections.abc import Iterator
@@ -25,24 +25,24 @@ from distrack.images import RealImages
 from distrack.randomness import generator
 
 # Real clips of a class that a parameterisation is fitted to, at most.
-_FITTED_TO = 1000
+_FITTED_CLIPS = 1000
 _BATCH = 256
-# Deviation of the noise that tells tracks apart which start from the same clip.
-_APART = 0.1
+# Standard deviation of the noise that separates tracks which start from the same clip, in units of the tracks' own.
+_SEPARATING_NOISE = 0.1
 # Images that are embedded together on a CPU, about.
-_AT_ONCE = 8
-# Steps from one look at an accelerator's loss to the next.
-_LOOK = 20
+_IMAGES_TOGETHER = 8
+# On an accelerator the loss is read once in so many steps.
+_STEPS_PER_READING = 20
 
 
 class StepRecord(NamedTuple):
-    """What one step did.
+    """The result of one step.
 
     Attributes:
-        step: steps done, from 1.
+        step: number of steps done, from 1.
         loss: matching objective summed over the classes, in units of the spread of the real class means around their
-            common mean: networks of different scale can be compared. None where it was not read: an accelerator would
-            have to be waited for.
+            common mean, which makes networks of different scale comparable. None if it was not read: reading it would
+            stop an accelerator.
     """
 
     step: int
@@ -50,7 +50,7 @@ class StepRecord(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Classes whose tracks are rendered, embedded and moved together, and what renders them."""
+    """Classes whose tracks are rendered, embedded and moved together, and the parameterisation of these classes."""
 
     classes: slice
     form: Parameterisation
@@ -59,14 +59,15 @@ class Group(NamedTuple):
 class Distiller:
     """Distribution matching of the training side of a dataset.
 
-    Who iterates over it drives it; between two records the state is whole and can be saved. On the CPU the same config
-    gives the same numbers, resumed or not.
+    The caller iterates over it; between two records the state is complete and can be saved. The same config gives the
+    same bits on the same kind of machine, however often the work is interrupted and resumed. On a processor with other
+    instructions, on an accelerator or with another version of torch, sums are rounded otherwise.
 
     Args:
-        config: what to do.
-        train: the training side; the test side is not handed over.
-        classes: their names.
-        device: where to compute.
+        config: the distillation.
+        train: the training side; the distiller never gets the test side.
+        classes: names of the classes.
+        device: device that computes.
 
     Source:
         Zhao and Bilen, "Dataset Condensation with Distribution Matching", WACV 2023, algorithm 1.
@@ -83,30 +84,31 @@ class Distiller:
         self._preconditioner = self._domain.preconditioner(
             train, factor=self._form.time_factor, seed=config.seed, device=device
         )
-        self._objective = partial(OBJECTIVES[config.objective.name].distance, **config.objective.settings)
+        self._distance = partial(OBJECTIVES[config.objective.name].distance, **config.objective.settings)
         self._networks = network_source(config, train, device)
         self._update = partial(OPTIMISERS[config.optimiser.name], **config.optimiser.settings)
         self._memory: Memory = {}
-        self._kept = {name: values.to(device) for name, values in self._start(train).items()}
-        self._parameters = self._kept.pop("parameters").contiguous()
+        self._constants = {name: values.to(device) for name, values in self._start(train).items()}
+        self._parameters = self._constants.pop("parameters").contiguous()
         self._groups = self._grouped()
         for group in self._groups:
             rows = self._rows(group.classes)
             self._parameters[rows] = self._preconditioner.initial(self._parameters[rows], group.classes)
 
     def _grouped(self) -> list[Group]:
-        """Classes share nothing but the networks, so that some of them together are a piece of work of their own.
+        """The classes in groups, which share nothing but the networks and can be computed side by side.
 
-        On a CPU pieces are small enough for the cache, and no thread waits for another one inside an operation. How
-        many there are does not depend on the machine: neither do the numbers.
+        On a CPU a group is small enough for the cache, and no thread waits for another one inside an operation. The
+        number of groups does not depend on the number of cores, and so neither do the results.
         """
         count = len(self.classes)
         images = self._form.rendered(len(self._parameters))
-        pieces = min(count, max(2, images // _AT_ONCE)) if self.device.type == "cpu" else 1
-        edges = [round(count * piece / pieces) for piece in range(pieces + 1)]
+        groups = min(count, max(2, images // _IMAGES_TOGETHER)) if self.device.type == "cpu" else 1
+        edges = [round(count * group / groups) for group in range(groups + 1)]
         return [Group(slice(*edge), self.config.form(edge[1] - edge[0])) for edge in pairwise(edges)]
 
     def _start(self, train: RealImages) -> Stored:
+        """All stored numbers before the first step."""
         config, fewest = self.config, min(len(train.of_class(label)) for label in range(len(self.classes)))
         count = self._form.tracks(fewest)
         initialisation = INITIALISATIONS[config.initialisation.name]
@@ -122,55 +124,58 @@ class Distiller:
         else:
             tracks = self._domain.clips(train, positions)
             first = np.unique(positions, return_index=True)[1]
-            again = np.setdiff1d(np.arange(len(positions)), first)
-            tracks[again] += _APART * tracks.std() * noise[again]
+            repeated = np.setdiff1d(np.arange(len(positions)), first)
+            tracks[repeated] += _SEPARATING_NOISE * tracks.std() * noise[repeated]
 
         def examples() -> Iterator[tuple[Tensor, Tensor]]:
             for label in range(train.classes):
                 members = train.of_class(label)
                 order = torch.randperm(len(members), generator=generator(config.seed, "fitted to", label)).numpy()
-                for some in np.array_split(order[:_FITTED_TO], -(-len(order[:_FITTED_TO]) // _BATCH)):
-                    yield self._domain.clips(train, members[some]), torch.full((len(some),), label)
+                order = order[:_FITTED_CLIPS]
+                for batch in np.array_split(order, -(-len(order) // _BATCH)):
+                    yield self._domain.clips(train, members[batch]), torch.full((len(batch),), label)
 
         return self._form.store(tracks, examples)
 
     def __iter__(self) -> Iterator[StepRecord]:
-        """The steps that are left.
+        """Does the steps that are left, one for each record.
 
         Raises:
             RunError: the loss is no longer a number.
         """
-        with one_thread_each(self.device) as workers, ThreadPoolExecutor(workers) as pool:
+        with one_thread_each(self.device) as threads, ThreadPoolExecutor(threads) as workers:
             while self.step < self.config.steps:
-                self._networks.foresee(self.step, pool)
-                loss = self._advance(pool)
+                self._networks.make_ahead(self.step, workers)
+                loss = self._advance(workers)
                 self.step += 1
-                read = self.device.type == "cpu" or self.step % _LOOK == 0 or self.step in (1, self.config.steps)
-                value = float(loss) if read else None
+                read = self.device.type == "cpu" or self.step % _STEPS_PER_READING == 0
+                value = float(loss) if read or self.step in (1, self.config.steps) else None
                 if value is not None and not math.isfinite(value):
                     raise RunError(f"the loss is not a number after step {self.step}: lower the learning rate")
                 yield StepRecord(self.step, value)
 
-    def _advance(self, pool: ThreadPoolExecutor) -> Tensor:
-        member, chosen = self._networks.at(self.step), self._chosen()
-        found = list(pool.map(lambda group: self._gradient(member, group, chosen), self._groups))
-        # Its coordinates may be more than the parameters: cells of overlapping windows.
-        step = self._update(torch.cat([gradient for gradient, _ in found]), self._memory)
-        parts = step.split([len(gradient) for gradient, _ in found])
-        list(pool.map(partial(self._move, self._learning_rate()), self._groups, parts))
-        return torch.stack([distance for _, distance in found]).sum() / member.spread
+    def _advance(self, workers: ThreadPoolExecutor) -> Tensor:
+        """One step of all groups; returns the loss."""
+        member, chosen = self._networks.at(self.step), self._chosen_rows()
+        results = list(workers.map(lambda group: self._gradient(member, group, chosen), self._groups))
+        # There may be more coordinates than parameters: cells of overlapping windows.
+        step = self._update(torch.cat([gradient for gradient, _ in results]), self._memory)
+        parts = step.split([len(gradient) for gradient, _ in results])
+        list(workers.map(partial(self._move, self._learning_rate()), self._groups, parts))
+        return torch.stack([distance for _, distance in results]).sum() / member.spread
 
     def _gradient(self, member: Member, group: Group, chosen: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Of the loss of some classes, for their parameters; and their distance from the real ones."""
+        """Gradient of a group's loss in the optimiser's coordinates, and its distance from the real clips."""
         config, classes, real = self.config, group.classes, member.real[group.classes]
         parameters = self._parameters[self._rows(classes)].detach().requires_grad_()
         moved = parameters
         if chosen is not None:
             moved = parameters.unflatten(0, (len(real), -1))[:, chosen].flatten(0, 1)
-        images = self._domain.images(group.form.render(moved, {k: v[classes] for k, v in self._kept.items()}))
+        constants = {name: values[classes] for name, values in self._constants.items()}
+        images = self._domain.images(group.form.render(moved, constants))
         embeddings = member.network.embed(member.augmentation.apply(images))
         synthetic = embeddings.reshape(len(real), -1, embeddings.shape[1])
-        distance = self._objective(real, synthetic, generator(config.seed, "objective", self.step)).sum()
+        distance = self._distance(real, synthetic, generator(config.seed, "objective", self.step)).sum()
         loss = distance / member.spread if config.balance == "spread" else distance
         if config.classification and member.trained:
             labels = torch.arange(classes.start, classes.stop, device=self.device)
@@ -182,7 +187,8 @@ class Distiller:
 
     def _move(self, rate: float, group: Group, step: Tensor) -> None:
         parameters = self._parameters[self._rows(group.classes)]
-        parameters.sub_(self._preconditioner.to_parameters(step, group.classes).view_as(parameters), alpha=rate)
+        change = self._preconditioner.to_parameters(step, group.classes)
+        parameters.sub_(change.view_as(parameters), alpha=rate)
         self._preconditioner.project_(parameters, group.classes)
 
     def _rows(self, classes: slice) -> slice:
@@ -190,12 +196,12 @@ class Distiller:
         each = len(self._parameters) // len(self.classes)
         return slice(classes.start * each, classes.stop * each)
 
-    def _chosen(self) -> Tensor | None:
-        """The stored tracks of each class that this step moves; None is all."""
-        each, some = len(self._parameters) // len(self.classes), self.config.tracks_per_step
-        if not 0 < some < each:
+    def _chosen_rows(self) -> Tensor | None:
+        """The stored tracks of each class that this step moves; None for all."""
+        each, count = len(self._parameters) // len(self.classes), self.config.tracks_per_step
+        if not 0 < count < each:
             return None
-        chosen = torch.randperm(each, generator=generator(self.config.seed, "rows", self.step))[:some]
+        chosen = torch.randperm(each, generator=generator(self.config.seed, "rows", self.step))[:count]
         return chosen.to(self.device)
 
     def _learning_rate(self) -> float:
@@ -206,12 +212,12 @@ class Distiller:
     def synthetic_set(self) -> SyntheticSet:
         """The tracks as they are now, on the CPU."""
         parameters = self._parameters.cpu().clone()
-        kept = {name: values.cpu() for name, values in self._kept.items()}
+        constants = {name: values.cpu() for name, values in self._constants.items()}
         labels = ordered_labels(len(self.classes), len(parameters) // len(self.classes))
-        return SyntheticSet(parameters, labels, self.classes, self.normalisation, self.config, kept)
+        return SyntheticSet(parameters, labels, self.classes, self.normalisation, self.config, constants)
 
     def state(self) -> dict[str, Tensor]:
-        """What `resume` needs: step, parameters and the optimiser's memory. Random draws belong to the step."""
+        """The step, the parameters and the optimiser's memory; random draws depend on the step alone."""
         return {
             "step": torch.tensor(self.step),
             "parameters": self._parameters.cpu().clone(),
@@ -219,7 +225,7 @@ class Distiller:
         }
 
     def resume(self, state: dict[str, Tensor]) -> None:
-        """Goes back to a state; the steps that follow are those that would have followed then.
+        """Returns to a state; the steps that follow are those that would have followed it then.
 
         Raises:
             RunError: the state belongs to another config.

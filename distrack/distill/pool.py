@@ -1,4 +1,4 @@
-"""The network pool: which network embeds both sides at a step, after which augmentation, and the real side in it."""
+"""The network pool: the network of each step, its augmentation, and its embeddings of real clips."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -13,33 +13,36 @@ from distrack.adam import adam_step
 from distrack.augmentation import Draw, augment, draw
 from distrack.distill.config import DistillConfig
 from distrack.distill.objectives import OBJECTIVES
-from distrack.distill.optimisers import Memory
 from distrack.images import RealImages, class_means
 from distrack.networks import Network, build_network
 from distrack.randomness import derived_seed, generator
 
-# Brief training: batches and their step size.
+# Batch size and learning rate of the brief training.
 _BATCH = 64
 _LEARNING_RATE = 3e-3
-# Networks that may wait to be wanted, beside those of the pool.
-_WAITING = 4
-# Fresh networks that are made while a step goes on: each holds the maps of many clips meanwhile.
+# Networks that are made ahead of their steps, at most, beside those of the pool.
+_MADE_AHEAD = 4
+# Steps ahead for which networks are made.
+_STEPS_AHEAD = 40
+# New networks that are made during one step: each holds the maps of many clips meanwhile.
 _SIDE_BY_SIDE = 2
-# Steps that are looked ahead for networks to make.
-_AHEAD = 40
-# Fractions of the golden ratio spread evenly however many there are of them.
-_GOLDEN = 0.6180339887498949
+# Multiples of the golden ratio, without their whole part, are spread evenly however many there are.
+_GOLDEN_RATIO = 0.6180339887498949
 
 
 class Member(NamedTuple):
-    """One network of a pool, frozen, and what belongs to it.
+    """One frozen network of a pool and what belongs to it.
 
     Attributes:
-        network: embeds both sides.
-        augmentation: drawn once, applied to both sides alike.
-        real: real embeddings in it, class by class, ``[classes, n, d]``; the mean of many may be a single row.
-        spread: squared distances of the real class means from their common mean, summed.
-        trained: whether its head has learnt to tell the classes apart.
+        network: embeds real clips and tracks.
+        augmentation: drawn once; applied to real clips and tracks alike.
+        real: embeddings of real clips, class by class; a single row per class where the objective needs only the mean.
+        spread: sum of the squared distances of the real class means from their common mean.
+        trained: whether the network was trained to classify.
+
+    Shape:
+        - real: ``[classes, n, d]``
+        - spread: a scalar
     """
 
     network: Network
@@ -50,50 +53,49 @@ class Member(NamedTuple):
 
 
 class NetworkSource(Protocol):
-    """Gives every step its network, always the same one for the same step."""
+    """The network of every step; the same step always has the same network."""
 
     def at(self, step: int) -> Member:
         """The network of a step."""
 
-    def foresee(self, step: int, pool: ThreadPoolExecutor) -> None:
-        """Has made what soon will be wanted, while other work goes on."""
+    def make_ahead(self, step: int, workers: ThreadPoolExecutor) -> None:
+        """Starts to make the networks of the steps after this one, while other work is done."""
 
 
 class FreshNetworks:
-    """A new network at every step, and a new random batch of real clips of each class."""
+    """A new network at every step, with a new random batch of real clips of each class."""
 
     def __init__(self, config: DistillConfig, train: RealImages, device: torch.device) -> None:
         self.config, self.train, self.device = config, train, device
-        self._coming: dict[int, Future[Member]] = {}
+        self._in_progress: dict[int, Future[Member]] = {}
 
     def at(self, step: int) -> Member:
         """See `NetworkSource`."""
-        coming = self._coming.pop(step, None)
-        return coming.result() if coming else _member(self.config, self.train, step, self.device)
+        future = self._in_progress.pop(step, None)
+        return future.result() if future else _member(self.config, self.train, step, self.device)
 
-    def foresee(self, step: int, pool: ThreadPoolExecutor) -> None:
-        """See `NetworkSource`: those of the next steps, side by side."""
+    def make_ahead(self, step: int, workers: ThreadPoolExecutor) -> None:
+        """See `NetworkSource`; the networks of the next steps are made side by side."""
         for later in range(step + 1, min(step + 1 + _SIDE_BY_SIDE, self.config.steps)):
-            if later not in self._coming:
-                self._coming[later] = pool.submit(_member, self.config, self.train, later, self.device)
+            if later not in self._in_progress:
+                self._in_progress[later] = workers.submit(_member, self.config, self.train, later, self.device)
 
 
 class NetworkPool:
-    """Networks shared by all steps, each with its real class statistics, computed once.
+    """Networks that all steps share, each with the embeddings of its own random real clips.
 
-    A real embedding is constant while its network is, so its cost is paid once a network and not once a step; every
-    network takes other random clips, so that the pool sees more of them than any of its members. The pool grows as the
-    steps go, its members are replaced on a schedule, and a network is made when a step first draws it: nothing of it
-    belongs in a checkpoint.
+    The real embeddings of a network are constant, so that they are computed once for each network and not once for each
+    step. The pool grows with the steps and its networks are replaced on a schedule. A network depends on the config and
+    its number alone, so that a checkpoint need not contain it.
     """
 
     def __init__(self, config: DistillConfig, train: RealImages, device: torch.device) -> None:
         self.config, self.train, self.device = config, train, device
         self._members: dict[int, Member] = {}
-        self._coming: dict[int, Future[Member]] = {}
+        self._in_progress: dict[int, Future[Member]] = {}
 
     def number(self, step: int) -> int:
-        """Which network a step draws."""
+        """The number of the network that a step draws."""
         pool = self.config.pool
         joined = min(pool.size, 1 + step // pool.grow_every)
         drawn = int(torch.randint(joined, (), generator=generator(self.config.seed, "draw", step)))
@@ -104,18 +106,19 @@ class NetworkPool:
         number = self.number(step)
         if number not in self._members:
             while len(self._members) >= self.config.pool.size:
-                self._members.pop(min(self._members))  # of the earliest pool
-            coming = self._coming.pop(number, None)
-            self._members[number] = coming.result() if coming else self._make(number)
+                self._members.pop(min(self._members))  # the lowest number belongs to the earliest pool
+            future = self._in_progress.pop(number, None)
+            self._members[number] = future.result() if future else self._make(number)
         return self._members[number]
 
-    def foresee(self, step: int, pool: ThreadPoolExecutor) -> None:
-        """See `NetworkSource`; one at a time."""
-        if any(not coming.done() for coming in self._coming.values()) or len(self._coming) >= _WAITING:
+    def make_ahead(self, step: int, workers: ThreadPoolExecutor) -> None:
+        """See `NetworkSource`; one network at a time."""
+        making = any(not future.done() for future in self._in_progress.values())
+        if making or len(self._in_progress) >= _MADE_AHEAD:
             return
-        for number in map(self.number, range(step + 1, min(step + _AHEAD, self.config.steps))):
-            if number not in self._members and number not in self._coming:
-                self._coming[number] = pool.submit(self._make, number)
+        for number in map(self.number, range(step + 1, min(step + _STEPS_AHEAD, self.config.steps))):
+            if number not in self._members and number not in self._in_progress:
+                self._in_progress[number] = workers.submit(self._make, number)
                 return
 
     def _make(self, number: int) -> Member:
@@ -123,13 +126,13 @@ class NetworkPool:
 
 
 def network_source(config: DistillConfig, train: RealImages, device: torch.device) -> NetworkSource:
-    """The pool that a config describes."""
+    """The networks of a config: a shared pool, or a new network at every step where the pool's size is 0."""
     return (NetworkPool if config.pool.size else FreshNetworks)(config, train, device)
 
 
 def training_steps(config: DistillConfig, number: int) -> int:
-    """How long a network of a pool is trained: from not at all to `pool.training` steps, spread evenly."""
-    return round(number * _GOLDEN % 1.0 * config.pool.training)
+    """Training steps of a network of a pool, from 0 to `pool.training` and spread evenly over the numbers."""
+    return round(number * _GOLDEN_RATIO % 1.0 * config.pool.training)
 
 
 def _member(config: DistillConfig, train: RealImages, number: int, device: torch.device) -> Member:
@@ -145,14 +148,14 @@ def _member(config: DistillConfig, train: RealImages, number: int, device: torch
         generator(config.seed, "augmentation", number),
         shift_bands=train.shift_bands,
     ).to(device)
-    clips = _some_of_each_class(train, config, number)
+    clips = _random_clips_of_each_class(train, config, number)
     with torch.no_grad():
+        embedded = ((network.embed(siamese.apply(batch)), labels) for batch, labels in clips.batches(device))
         if OBJECTIVES[config.objective.name].real == "mean":
-            embedded = ((network.embed(siamese.apply(batch)), labels) for batch, labels in clips.batches(device))
             real = class_means(embedded, clips.classes).unsqueeze(1)
         else:
-            embeddings = [network.embed(siamese.apply(batch)) for batch, _ in clips.batches(device)]
-            real = torch.cat(embeddings).reshape(clips.classes, config.pool.clips_per_class, -1)
+            real = torch.cat([embeddings for embeddings, _ in embedded])
+            real = real.reshape(clips.classes, config.pool.clips_per_class, -1)
     means = real.mean(1)
     spread = (means - means.mean(0)).square().sum()
     return Member(network, siamese, real, spread, trained=steps > 0)
@@ -161,10 +164,10 @@ def _member(config: DistillConfig, train: RealImages, number: int, device: torch
 def _train(
     network: Network, config: DistillConfig, train: RealImages, number: int, steps: int, device: torch.device
 ) -> None:
-    """A few steps of classification on real training clips, augmented as they are for evaluation."""
+    """A few steps of classification on real training clips, augmented as in the distillation."""
     draws = generator(config.seed, "brief training", number)
     parameters = list(network.parameters())
-    memories: list[Memory] = [{} for _ in parameters]
+    memories: list[dict[str, Tensor]] = [{} for _ in parameters]
     for _ in range(steps):
         chosen = torch.randint(len(train), (_BATCH,), generator=draws)
         images = augment(train.batch(chosen, device), config.augmentation, draws, shift_bands=train.shift_bands)
@@ -175,14 +178,13 @@ def _train(
                 parameter.sub_(adam_step(gradient, memory), alpha=_LEARNING_RATE)
 
 
-def _some_of_each_class(train: RealImages, config: DistillConfig, number: int) -> RealImages:
-    """Random clips for one network, as many of each class, class by class; drawn again where a class has too few."""
-    chosen = []
+def _random_clips_of_each_class(train: RealImages, config: DistillConfig, number: int) -> RealImages:
+    """The random real clips of one network, class by class; clips of a class with too few of them are repeated."""
+    count, chosen = config.pool.clips_per_class, []
     for label in range(train.classes):
         members = train.of_class(label)
         draws = generator(config.seed, "clips", number, label)
-        wanted = config.pool.clips_per_class
-        order = torch.cat([torch.randperm(len(members), generator=draws) for _ in range(-(-wanted // len(members)))])
-        chosen.append(members[order[:wanted].numpy()])
+        order = torch.cat([torch.randperm(len(members), generator=draws) for _ in range(-(-count // len(members)))])
+        chosen.append(members[order[:count].numpy()])
     positions = np.concatenate(chosen)
     return replace(train, rows=train.rows[positions], labels=train.labels[positions])

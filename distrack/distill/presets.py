@@ -1,4 +1,4 @@
-"""Presets: named recipes, each a function of what is distilled into how much."""
+"""Presets: named recipes, which depend on domain, feature, length and number of the tracks."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,13 +9,13 @@ from distrack.validation import Overrides
 
 
 class Target(NamedTuple):
-    """What a recipe may depend on.
+    """The values of a config that a recipe may depend on.
 
     Attributes:
-        domain: what is optimised.
-        ipc: the budget, in tracks per class.
+        domain: name of the domain.
+        ipc: storage budget, in tracks per class.
         seconds: length of a track.
-        feature: what the networks see.
+        feature: name of the feature.
     """
 
     domain: str
@@ -27,36 +27,36 @@ class Target(NamedTuple):
 Recipe = Callable[[Target], Overrides]
 PRESETS: Registry[Recipe] = Registry("preset")
 
-# Budgets from which on tracks are many enough to be moved with care, and to need many real clips beside them.
-_MANY = 5
-# Seconds of a track from which on its frames are twice as far apart.
-_LONG = 2.0
-# Ten classes, the usual number.
+# From this number of tracks per class on, steps are smaller and more real clips are embedded.
+_MANY_TRACKS = 5
+# Longer tracks, in seconds, have frames twice as far apart.
+_LONG_TRACK = 2.0
+# The usual number of classes, which the number of steps is computed for.
 _CLASSES = 10
 _FEWEST_STEPS = 20
 
 
 def recommended(target: Target, work: float) -> dict[str, Any]:
-    """What `quick` and `standard` have in common: all but how long they work.
+    """The recipe of `quick` and `standard`, which differ in their work alone.
 
     Args:
-        target: what is asked for.
-        work: seconds of images that pass through a network, all steps together: more tracks leave fewer steps.
+        target: the values that the recipe depends on.
+        work: seconds of tracks that a network embeds in all steps together; more tracks have fewer steps.
     """
-    few = target.ipc < _MANY
+    few = target.ipc < _MANY_TRACKS
     recipe: dict[str, Any] = {"objective": "mmd", "initialisation": "real", "optimiser": "adam"}
     if target.domain == "waveform":
         recipe |= {"parameterisation": "multiformation", "learning_rate": 0.1 if few else 0.03}
     else:
         recipe |= {"parameterisation": "dct", "learning_rate": 0.15 if few else 0.05}
-    long = target.seconds > _LONG
+    long = target.seconds > _LONG_TRACK
     factor = PARAMETERISATIONS[recipe["parameterisation"]].usual_factor(target.ipc)
-    # Work on a second of one track: half as many frames where they are twice as far apart, thrice as much where the
-    # feature and the guide are computed too.
+    # Work of one step: half as much if frames are twice as far apart, three times as much if the feature and the
+    # preconditioner are computed as well.
     cost = target.ipc * factor * _CLASSES * target.seconds
     cost *= (0.5 if long else 1.0) * (3.0 if target.domain == "waveform" else 1.0)
     recipe["steps"] = max(_FEWEST_STEPS, round(work / cost))
-    # What many tracks are matched with must not be fewer than they are.
+    # A class must not have more tracks than real clips to match.
     recipe["pool"] = {"clips_per_class": 50 if few else 200, "size": 32 if few else 16, "grow_every": 10 if few else 3}
     if long:
         recipe["feature"] = {"hop_length": 1024} | ({} if target.feature == "chromagram" else {"n_fft": 2048})
@@ -65,20 +65,20 @@ def recommended(target: Target, work: float) -> dict[str, Any]:
 
 @PRESETS.register("quick")
 def quick(target: Target) -> Overrides:
-    """A laptop's two cores, under a minute: see `benchmarks/`."""
+    """Takes less than a minute on two cores of a laptop; measured in `benchmarks/`."""
     return recommended(target, work=16_000)
 
 
 @PRESETS.register("standard")
 def standard(target: Target) -> Overrides:
-    """More accuracy for the same storage, a few minutes on a laptop: see `benchmarks/`."""
-    # Tracks that are images are nearly as good after a minute; waveforms still gain after two.
+    """Takes a few minutes on a laptop, for more accuracy in the same storage; measured in `benchmarks/`."""
+    # Images hardly gain after a minute; waveforms still gain after two.
     return recommended(target, work=100_000 if target.domain == "waveform" else 60_000)
 
 
 @PRESETS.register("paper")
 def paper(target: Target) -> Overrides:  # noqa: ARG001
-    """Zhao and Bilen, WACV 2023, as applied to audio: everything as published."""
+    """Zhao and Bilen, WACV 2023, applied to audio; all settings as published."""
     return {
         "feature": {"name": "melspectrogram", "n_fft": 2048, "hop_length": 512, "n_mels": 128},
         "parameterisation": "identity",

@@ -1,4 +1,4 @@
-"""The synthetic set: what a distillation leaves, and the one file that renders it alone."""
+"""The synthetic set: the result of a distillation, in one file that can be rendered without anything else."""
 
 import hashlib
 import json
@@ -25,7 +25,13 @@ class SyntheticSet:
     """Stored parameters, their labels, and all that is needed to render them to tracks.
 
     Attributes:
-        kept: what a parameterisation stores beside its parameters.
+        parameters: the numbers that the distillation moved.
+        row_labels: their labels.
+        classes: names of the classes.
+        normalisation: normalisation of the real images.
+        config: the distillation.
+        constants: what the parameterisation stores beside its parameters.
+        file_digest: digest of the file that the set was loaded from; empty if it was not loaded.
 
     Shape:
         - parameters: as the parameterisation stores them, class by class
@@ -37,8 +43,8 @@ class SyntheticSet:
     classes: tuple[str, ...]
     normalisation: Normalisation
     config: DistillConfig
-    kept: Stored = field(default_factory=dict)
-    _digest: str = field(default="", init=False, repr=False, compare=False)
+    constants: Stored = field(default_factory=dict)
+    file_digest: str = field(default="", repr=False, compare=False)
 
     @property
     def _form(self) -> Parameterisation:
@@ -51,7 +57,7 @@ class SyntheticSet:
 
     def render(self) -> Tensor:
         """Tracks in the domain that was optimised: normalised images, or waveforms ``[classes * tracks, samples]``."""
-        return self._form.render(self.parameters, self.kept)
+        return self._form.render(self.parameters, self.constants)
 
     def tracks(self) -> Tensor:
         """Rendered tracks as a network sees them, ``[classes * tracks, 1, bands, frames]``."""
@@ -62,60 +68,59 @@ class SyntheticSet:
         return self.normalisation.undo(self.tracks())
 
     def track_names(self) -> list[str]:
-        """A name for every track, `<class>_<k>`, that can be a file's on any system; no two are the same."""
+        """A name for every track, `<class>_<k>`, that can name a file on any system; no two are the same."""
         stems = class_stems(self.classes)
         return [f"{stems[label]}_{number % self.tracks_per_class}" for number, label in enumerate(self.labels.tolist())]
 
     @property
     def tracks_per_class(self) -> int:
-        """Tracks rendered for a class: more than the budget has where one stored track holds several."""
+        """Number of tracks rendered for a class; more than `ipc` where one stored track holds several."""
         return len(self.labels) // len(self.classes)
 
     @property
     def floats_per_class(self) -> int:
-        """The storage budget: numbers stored for one class, labels and all else counted."""
-        stored = (self.parameters, self.row_labels, *self.kept.values())
+        """Numbers stored for one class, labels and constants counted."""
+        stored = (self.parameters, self.row_labels, *self.constants.values())
         return sum(tensor.numel() for tensor in stored) // len(self.classes)
 
     @property
     def fingerprint(self) -> str:
         """A digest of the whole set; of the file's content if it was loaded, whichever version wrote the file."""
-        return self._digest or _digest(self.to_bytes())
+        return self.file_digest or _digest(self.to_bytes())
 
     def to_bytes(self) -> bytes:
-        """The file's content; the same set gives the same bytes, and says nothing of the machine's folders."""
+        """Content of the file. The same set gives the same bytes; they do not contain the path of the dataset."""
         header = {
             "format": "distrack synthetic set 1",
             "classes": json.dumps(self.classes),
             "normalisation": self.normalisation.model_dump_json(),
             "config": self.config.model_copy(update={"data_path": None}).model_dump_json(),
         }
-        stored = {**self.kept, "parameters": self.parameters.contiguous(), "labels": self.row_labels}
+        stored = {**self.constants, "parameters": self.parameters.contiguous(), "labels": self.row_labels}
         return ordered(save(stored, metadata=header))
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Reads a file that `to_bytes` made.
+        """Reads a file that `to_bytes` made, also one of an earlier version.
 
         Raises:
-            RunError: no such file, or not a synthetic set.
+            RunError: the file does not exist or is not a synthetic set.
         """
         try:
             with safe_open(path, framework="pt") as file:
                 header = file.metadata()
                 stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 config = DistillConfig.model_validate(migrated_distillation(json.loads(header["config"])))
-                keeps = PARAMETERISATIONS[config.parameterisation.name].keeps
-                synthetic = cls(
+                constants = PARAMETERISATIONS[config.parameterisation.name].constants
+                return cls(
                     parameters=stored.pop("parameters"),
                     row_labels=stored.pop("labels"),
                     classes=tuple(json.loads(header["classes"])),
                     normalisation=Normalisation.model_validate_json(header["normalisation"]),
                     config=config,
-                    kept={name: stored[name] for name in keeps},
+                    constants={name: stored[name] for name in constants},
+                    file_digest=_digest(path.read_bytes()),
                 )
-            object.__setattr__(synthetic, "_digest", _digest(path.read_bytes()))
-            return synthetic
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, ConfigError) as error:
             raise RunError(f"{path} is not a synthetic set that can be read: {error}") from None
 
@@ -125,7 +130,7 @@ def _digest(content: bytes) -> str:
 
 
 def ordered_labels(classes: int, ipc: int) -> Tensor:
-    """Labels of tracks that stand class by class.
+    """Labels of tracks in the order of their classes.
 
     >>> ordered_labels(2, 2).tolist()
     [0, 0, 1, 1]

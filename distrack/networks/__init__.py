@@ -1,4 +1,4 @@
-"""Networks: what embeds an image and classifies from that embedding; the contract, and one file a family."""
+"""Networks that embed images and classify the embeddings. One file each; the registry finds them here."""
 
 from distrack.networks.contract import NETWORKS, Architecture, Network, NetworkConfig, build_network, check_shape
 from distrack.networks.pooling import AveragePool, GridAverage

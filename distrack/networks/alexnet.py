@@ -13,7 +13,7 @@ def alexnet(config: NetworkConfig, shape: tuple[int, int], classes: int) -> Netw
     """The small-image form with average pooling and no normalisation; `depth` is ignored.
 
     At width 64 it has the published 128, 192, 256, 192 and 192 channels. The embedding is the last map, averaged down
-    to the 4 x 4 that a 32 x 32 image leaves, or to fewer where the image has fewer bands or frames.
+    to 4 x 4 as for a 32 x 32 image, or to less if the image has fewer bands or frames.
 
     Source:
         Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", NeurIPS

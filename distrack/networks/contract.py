@@ -1,40 +1,48 @@
-"""The contract of networks: their config, what each is, the registry, and how one is built."""
+"""The contract of networks: their config, their registry, and how one is built."""
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from distrack.registry import Registry
+from distrack.registry import NameIn, Registry
+
+NETWORKS: Registry["Architecture"] = Registry("network")
 
 
 class NetworkConfig(BaseModel):
-    """The architecture of an embedding or evaluation network.
-
-    Attributes:
-        name: the architecture, in any spelling.
-        width: what all its channels and hidden units are in proportion to. A convnet has as many channels; the others
-            are at 64 as they were published.
-        depth: blocks of a convnet, hidden layers of an mlp; the others have a depth of their own and ignore it.
-    """
+    """The architecture of an embedding or evaluation network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = "convnet"
-    width: Annotated[int, Field(ge=1, le=1024)] = 32
-    depth: Annotated[int, Field(ge=1, le=6)] = 3
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        NETWORKS.name(self.name)
-        return self
+    name: Annotated[str, NameIn(NETWORKS), Field(title="Architecture", description="Architecture of the network.")] = (
+        "convnet"
+    )
+    width: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1024,
+            title="Width",
+            description="Channels of a convnet; the size of other networks in proportion, with 64 as published.",
+        ),
+    ] = 32
+    depth: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=6,
+            title="Depth",
+            description="Blocks of a convnet or hidden layers of an mlp; other networks have a fixed depth.",
+        ),
+    ] = 3
 
 
 class Network(nn.Module):
-    """A body that embeds images, and a linear head on its penultimate features.
+    """A body that embeds images, and a linear head that classifies the embeddings.
 
     Shape:
         - images: ``[n, 1, bands, frames]``
@@ -48,12 +56,12 @@ class Network(nn.Module):
         self.head = nn.Linear(embedding_size, classes)
 
     def embed(self, images: Tensor) -> Tensor:
-        """Penultimate features."""
+        """The embeddings of images: the penultimate features."""
         features: Tensor = self.body(images)
         return features.flatten(1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Class scores."""
+        """Scores of the classes (logits)."""
         logits: Tensor = self.head(self.embed(images))
         return logits
 
@@ -62,10 +70,11 @@ Builder = Callable[[NetworkConfig, tuple[int, int], int], Network]
 
 
 class Architecture(NamedTuple):
-    """How a network is built, and what it can be built for.
+    """How a network is built, and the images that it can take.
 
     Attributes:
-        build: from a config, the bands and frames of an image, and the number of classes; draws the initial weights.
+        build: makes a network from a config, the bands and frames of an image, and the number of classes; it draws the
+            initial weights.
         smallest: the fewest bands, and the fewest frames, that a network of a config can take.
     """
 
@@ -73,8 +82,7 @@ class Architecture(NamedTuple):
     smallest: Callable[[NetworkConfig], int]
 
 
-NETWORKS: Registry[Architecture] = Registry("network")
-# Initial weights are drawn from the process's one random state.
+# Torch's layers draw their initial weights from the process's random state.
 _RANDOM_STATE = Lock()
 
 
@@ -89,17 +97,17 @@ def network(name: str, *, smallest: Callable[[NetworkConfig], int]) -> Callable[
 
 
 def check_shape(config: NetworkConfig, shape: tuple[int, int]) -> None:
-    """Whether the network of a config can take images of these bands and frames; nothing is built.
+    """Refuses images that are too small for the network of a config, without building it.
 
     Raises:
-        ValueError: it cannot; the message says how many it needs and what to change.
+        ValueError: gives the size that the network needs and what to change.
     """
     (bands, frames), architecture = shape, NETWORKS[config.name]
     smallest = architecture.smallest(config)
     if min(shape) >= smallest:
         return
     shallowest = architecture.smallest(config.model_copy(update={"depth": 1}))
-    name = NETWORKS.name(config.name) + (f" of depth {config.depth}" if shallowest < smallest else "")
+    name = config.name + (f" of depth {config.depth}" if shallowest < smallest else "")
     ways = ["a smaller depth"] if shallowest <= min(shape) else []
     ways += ["a longer duration", "a shorter hop"] if frames < smallest else []
     ways += ["more bands"] if bands < smallest else []
@@ -110,12 +118,12 @@ def check_shape(config: NetworkConfig, shape: tuple[int, int]) -> None:
 
 
 def build_network(config: NetworkConfig, *, shape: tuple[int, int], classes: int, seed: int) -> Network:
-    """The network that a config describes, with the initial weights that belong to `seed`.
+    """The network of a config with the initial weights of a seed.
 
-    The process's own random state is left as it was; threads take turns.
+    The process's random state is not changed. Only one thread at a time can build a network.
 
     Raises:
-        ValueError: images of that shape are too small for it.
+        ValueError: images of that shape are too small for the network.
     """
     check_shape(config, shape)
     with _RANDOM_STATE, torch.random.fork_rng(devices=[]):

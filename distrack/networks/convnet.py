@@ -1,4 +1,4 @@
-"""ConvNet: the network that condensed images are usually made with."""
+"""ConvNet: the usual network of dataset distillation."""
 
 import math
 

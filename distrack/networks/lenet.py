@@ -13,7 +13,7 @@ def lenet(config: NetworkConfig, shape: tuple[int, int], classes: int) -> Networ
     """LeNet-5 with ReLU and average pooling; `depth` is ignored.
 
     At width 64 it has the published 6 and 16 channels, 120 and 84 hidden units. Both convolutions are padded, and a map
-    of any size comes down to the published 5 x 5, or to fewer where the image has fewer.
+    of any size is averaged down to the published 5 x 5, or to less if the image is smaller.
 
     Source:
         LeCun, Bottou, Bengio and Haffner, "Gradient-Based Learning Applied to Document Recognition", Proceedings of the

@@ -1,4 +1,4 @@
-"""MLP: a network that knows nothing of neighbouring bands and frames."""
+"""MLP: fully connected layers, without any notion of neighbouring bands and frames."""
 
 import math
 
@@ -9,7 +9,7 @@ from distrack.networks.contract import Network, NetworkConfig, network
 
 @network("mlp", smallest=lambda _: 1)
 def mlp(config: NetworkConfig, shape: tuple[int, int], classes: int) -> Network:
-    """`depth` hidden layers of twice `width` units with ReLU; the published one has two layers of 128.
+    """`depth` hidden layers of twice `width` units with ReLU; the published network has two layers of 128 units.
 
     Source:
         Zhao, Mopuri and Bilen, "Dataset Condensation with Gradient Matching", ICLR 2021, section 4.1.

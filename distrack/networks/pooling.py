@@ -1,4 +1,4 @@
-"""Pooling of maps of any size: halved where there is enough left, and averaged down to a grid."""
+"""Pooling of maps of any size: halving, and averaging down to a grid."""
 
 from torch import Tensor, nn
 from torch.autograd import Function
@@ -7,13 +7,12 @@ from torch.nn.functional import avg_pool2d, pad
 
 
 class AveragePool(nn.Module):
-    """2 x 2 average pooling, an odd last band or frame left out.
+    """2 x 2 average pooling, without an odd last band or frame.
 
-    On a CPU two additions of slices, with a backward pass that fills each place once, take a third of the time of
-    torch's own kernel; elsewhere that one is faster.
+    On a CPU it adds slices, which takes a third of the time of torch's kernel; on other devices it uses that kernel.
 
     Args:
-        keep: an axis that would be left with fewer bins than this stays as it is.
+        keep: an axis that would have fewer bins than this afterwards is not pooled.
 
     Shape:
         - images: ``[n, channels, bands, frames]``
@@ -34,7 +33,7 @@ class AveragePool(nn.Module):
 
 
 class _Halved(Function):
-    """Means over `rows` x `columns`, each 1 or 2, by slices; what is left over of an axis takes no part."""
+    """Means over `rows` x `columns`, each 1 or 2, as sums of slices; the remainder of an axis is left out."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, images: Tensor, rows: int, columns: int) -> Tensor:
@@ -60,13 +59,13 @@ class _Halved(Function):
 
 
 class GridAverage(nn.Module):
-    """Averages over equal windows, which overlap where the map is no multiple of the grid.
+    """Averages over equal windows, which overlap if the size of the map is no multiple of the grid.
 
-    Torch's adaptive pooling has windows of unequal size instead; it has no kernel for those on Apple's devices, and
-    none that gives the same gradient twice on CUDA.
+    Torch's adaptive pooling has windows of unequal size instead. It has no kernel for them on Apple's devices, and no
+    deterministic gradient on CUDA.
 
     Args:
-        size: bands and frames that are left; an axis that has fewer stays as it is.
+        size: bands and frames of the result; an axis that has fewer is not pooled.
 
     Shape:
         - images: ``[n, channels, bands, frames]``

@@ -1,4 +1,4 @@
-"""ResNet: blocks of two convolutions, each added to what it started from."""
+"""ResNet: blocks of two convolutions, each added to its own input."""
 
 from torch import Tensor, nn
 
@@ -13,9 +13,10 @@ _BLOCKS = 2
 def resnet18(config: NetworkConfig, _: tuple[int, int], classes: int) -> Network:
     """The small-image form with instance norm and average pooling; `depth` is ignored.
 
-    A 3 x 3 stem without pooling, four stages of two blocks with the published 64 to 512 channels at width 64, and the
-    mean over the map. Between stages the map is pooled, where others take every second bin. An axis of less than eight
-    bins is left as it is: instance norm takes a map of one bin to zero, and leaves little of 2 x 2.
+    It has a 3 x 3 stem without pooling, four stages of two blocks with the published 64 to 512 channels at width 64,
+    and the mean over the last map. Between stages the map is pooled, where other implementations take every second bin.
+    An axis of less than eight bins is not pooled: instance norm makes a map of one bin zero, and leaves little of a
+    map of 2 x 2.
 
     Source:
         He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, as used by Zhao, Mopuri and
@@ -32,7 +33,7 @@ def resnet18(config: NetworkConfig, _: tuple[int, int], classes: int) -> Network
 
 
 class _Block(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut, itself a 1 x 1 convolution where the map is pooled.
+    """Two 3 x 3 convolutions and a shortcut, which is a 1 x 1 convolution if the map is pooled.
 
     Shape:
         - images: ``[n, before, bands, frames]``
@@ -41,7 +42,7 @@ class _Block(nn.Module):
 
     def __init__(self, before: int, channels: int, *, pooled: bool) -> None:
         super().__init__()
-        # Pooling and a 1 x 1 convolution can change places: this way round it has a quarter of the work.
+        # Pooling and a 1 x 1 convolution commute; pooling first leaves a quarter of the work.
         shortcut = [AveragePool(keep=4), *_convolution(before, channels, 1)] if pooled else []
         self.shortcut = nn.Sequential(*shortcut)
         self.body = nn.Sequential(
@@ -53,7 +54,7 @@ class _Block(nn.Module):
         self.last = nn.ReLU(inplace=True)
 
     def forward(self, images: Tensor) -> Tensor:
-        """The sum of both ways, never below zero."""
+        """The sum of convolutions and shortcut, with negative values set to zero."""
         changed: Tensor = self.body(images)
         changed += self.shortcut(images)
         features: Tensor = self.last(changed)
@@ -61,5 +62,5 @@ class _Block(nn.Module):
 
 
 def _convolution(before: int, channels: int, size: int) -> list[nn.Module]:
-    """With instance norm, which would take a bias away again."""
+    """A convolution with instance norm, which would cancel a bias."""
     return [nn.Conv2d(before, channels, size, padding=size // 2, bias=False), nn.GroupNorm(channels, channels)]

@@ -1,4 +1,4 @@
-"""VGG: 3 x 3 convolutions in blocks, each between two poolings."""
+"""VGG: blocks of 3 x 3 convolutions with a pooling after each."""
 
 from torch import nn
 
@@ -13,9 +13,9 @@ _VGG11 = ((1,), (2,), (4, 4), (8, 8), (8, 8))
 def vgg11(config: NetworkConfig, _: tuple[int, int], classes: int) -> Network:
     """The small-image form with instance norm and average pooling; `depth` is ignored.
 
-    At width 64 it has the published 64 to 512 channels. The last pooling averages over the whole map; those before it
-    leave an axis of less than eight bins as it is. Instance norm takes a map of one bin to zero, and leaves little to
-    learn from of 2 x 2, which the last two convolutions of the published form see of a 32 x 32 image: here 4 x 4.
+    At width 64 it has the published 64 to 512 channels. The last pooling averages over the whole map; the others do not
+    pool an axis of less than eight bins. In the published form the last two convolutions see 2 x 2 bins of a 32 x 32
+    image, of which instance norm leaves little; here they see 4 x 4.
 
     Source:
         Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015, as used

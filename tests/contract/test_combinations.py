@@ -189,7 +189,7 @@ every_kind = pytest.mark.parametrize(("domain", "form", "objective"), KINDS)
 def finished(distiller: Distiller) -> tuple[list[StepRecord], dict[str, Tensor]]:
     records = list(distiller)
     made = distiller.synthetic_set()
-    return records, {"parameters": made.parameters, **made.kept}
+    return records, {"parameters": made.parameters, **made.constants}
 
 
 def equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:

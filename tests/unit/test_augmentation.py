@@ -288,7 +288,7 @@ def test_a_draw_goes_to_the_device_of_the_images(count: int) -> None:
     images = noise_images(5).to(meta)
     there = draw(EVERYTHING, count, SHAPE, generator(0, "draw")).to(meta)
     assert there.source is not None
-    assert {values.device for values in (there.source, *there.added, *there.kept)} == {meta}
+    assert {values.device for values in (there.source, *there.added, *there.masks)} == {meta}
     assert there.apply(images).shape == images.shape
     assert draw(EVERYTHING, count, SHAPE, generator(0, "draw")).apply(images).device == meta
 
@@ -297,7 +297,7 @@ def test_a_draw_that_is_there_already_is_not_copied() -> None:
     drawn = draw(EVERYTHING, 5, SHAPE, generator(0, "draw"))
     same = drawn.to(torch.device("cpu"))
     assert same.source is drawn.source
-    assert all(a is b for a, b in zip((*same.added, *same.kept), (*drawn.added, *drawn.kept), strict=True))
+    assert all(a is b for a, b in zip((*same.added, *same.masks), (*drawn.added, *drawn.masks), strict=True))
 
 
 # Nothing, and what cannot be

@@ -310,7 +310,7 @@ def test_no_other_choice_of_as_many_coefficients_holds_more_of_the_class_s_energ
     train = tiny_images["train"]
     made = start(parameterisation="dct", ipc=1, factor=factor).synthetic_set()
     energy = transformed(train.batch(np.arange(96), cpu)).square().view(3, 32, -1).sum(1)
-    kept = made.kept["positions"].long()
+    kept = made.constants["positions"].long()
     best = energy.topk(kept.shape[1], dim=1).values.sum(1)
     held = energy.gather(1, kept).sum(1)
     assert (held >= (1 - 1e-6) * best).all()
@@ -361,7 +361,7 @@ def test_each_class_chooses_by_its_own_clips() -> None:
                 "feature": {"n_mels": 8, "n_fft": 1600, "hop_length": 800},
                 "network": {"depth": 1},
             },
-            ["factor 32", "no coefficient", "choose a smaller factor"],
+            ["factor 32", "would have no coefficient", "choose a smaller factor"],
         ),
         ({"parameterisation": "multi-formations"}, ["unknown parameterisation", "Did you mean multiformation"]),
     ],

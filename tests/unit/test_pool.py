@@ -143,7 +143,7 @@ def test_what_was_made_ahead_is_what_would_have_been_made_then(source: Source) -
     plain, ahead = (source(pool, steps=14, augmentation=AUGMENTED) for _ in range(2))
     with ThreadPoolExecutor(2) as workers:
         for step in range(14):
-            ahead.foresee(step, workers)
+            ahead.make_ahead(step, workers)
             one, other = plain.at(step), ahead.at(step)
             assert torch.equal(weights(one.network), weights(other.network))
             assert torch.equal(one.real, other.real)

@@ -3,11 +3,10 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from distrack.arrays import Integers
 from distrack.distill.preconditioner import Preconditioner
 from distrack.features import FeatureConfig, Normalisation
 from distrack.images import RealImages
@@ -15,17 +14,18 @@ from distrack.registry import Registry
 
 
 class Domain(ABC):
-    """What is optimised.
+    """The space that tracks are optimised in.
+
+    A subclass takes the settings of its own config as further keyword arguments.
 
     Args:
-        feature: what the networks see.
-        samples: length of a clip.
-        normalisation: of the real images.
-        settings: those of the domain's own config, by name, as keyword arguments of a subclass.
+        feature: the feature that the networks see.
+        samples: length of a clip in samples.
+        normalisation: normalisation of the real images.
 
     Attributes:
-        summary: half a line for the screen.
-        size: of a track, as the domain has it.
+        summary: what a track is, in half a line for the screen.
+        size: size of a track.
     """
 
     summary: ClassVar[str]
@@ -38,10 +38,10 @@ class Domain(ABC):
     @classmethod
     @abstractmethod
     def size_of(cls, feature: FeatureConfig, samples: int) -> tuple[int, ...]:
-        """Size of a track."""
+        """Size of a track of clips of that length."""
 
     @abstractmethod
-    def clips(self, train: RealImages, positions: NDArray[np.int64]) -> Tensor:
+    def clips(self, train: RealImages, positions: Integers) -> Tensor:
         """Real clips as tracks, ``[n, *size]``."""
 
     @abstractmethod
@@ -53,7 +53,7 @@ class Domain(ABC):
         return torch.randn(count, *self.size, generator=draw)
 
     def preconditioner(self, train: RealImages, *, factor: int, seed: int, device: torch.device) -> Preconditioner:  # noqa: ARG002
-        """How a gradient becomes a step; `factor` numbers of a track along time stand for one parameter."""
+        """The preconditioner of stored parameters, each of which stands for `factor` numbers of a track along time."""
         return Preconditioner()
 
 

@@ -1,10 +1,9 @@
-"""The spectral domain: tracks are normalised images."""
+"""The spectral domain: a track is a normalised image."""
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from distrack.arrays import Integers
 from distrack.distill.domains.contract import DOMAINS, Domain
 from distrack.features import FeatureConfig
 from distrack.images import RealImages
@@ -12,7 +11,7 @@ from distrack.images import RealImages
 
 @DOMAINS.register("spectral")
 class Spectral(Domain):
-    """The normalised image itself is optimised."""
+    """Optimises the normalised image itself; it is made audible afterwards."""
 
     summary = "the image itself, made audible afterwards"
 
@@ -21,8 +20,8 @@ class Spectral(Domain):
         """``(1, bands, frames)``."""
         return 1, *feature.shape(samples)
 
-    def clips(self, train: RealImages, positions: NDArray[np.int64]) -> Tensor:
-        """Their normalised images."""
+    def clips(self, train: RealImages, positions: Integers) -> Tensor:
+        """The normalised images of the clips."""
         return train.batch(positions, torch.device("cpu"))
 
     def images(self, tracks: Tensor) -> Tensor:

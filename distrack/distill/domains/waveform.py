@@ -1,13 +1,12 @@
-"""The waveform domain: tracks are sounds, and gradients pass through the differentiable feature."""
+"""The waveform domain: a track is a sound, and gradients pass through the differentiable feature."""
 
 from typing import Annotated
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from distrack.arrays import Integers
 from distrack.distill.domains.contract import DOMAINS, Domain
 from distrack.distill.preconditioner import Preconditioner, Prior, SpectrumPreconditioner
 from distrack.features import FeatureConfig, Normalisation, build_feature
@@ -31,7 +30,12 @@ class WaveformConfig(Choice):
 
 @DOMAINS.register("waveform", config=WaveformConfig)
 class Waveform(Domain):
-    """Samples are optimised, through the differentiable feature."""
+    """Optimises the samples of a sound, which a network sees through the feature.
+
+    Args:
+        feature, samples, normalisation: see `Domain`.
+        prior: how a step is spread over the frequencies; see `SpectrumPreconditioner`.
+    """
 
     summary = "the samples of a sound, through the feature"
 
@@ -40,21 +44,21 @@ class Waveform(Domain):
     ) -> None:
         super().__init__(feature, samples, normalisation)
         self.prior = prior
-        self._analyse = build_feature(feature).requires_grad_(False)
+        self._feature = build_feature(feature).requires_grad_(False)
 
     @classmethod
     def size_of(cls, feature: FeatureConfig, samples: int) -> tuple[int, ...]:  # noqa: ARG003
         """``(samples,)``."""
         return (samples,)
 
-    def clips(self, train: RealImages, positions: NDArray[np.int64]) -> Tensor:
-        """Their samples."""
+    def clips(self, train: RealImages, positions: Integers) -> Tensor:
+        """The samples of the clips."""
         return train.sounds(positions)
 
     def images(self, tracks: Tensor) -> Tensor:
         """The normalised feature of the samples."""
-        return self.normalisation.apply(self._analyse.to(tracks.device)(tracks))
+        return self.normalisation.apply(self._feature.to(tracks.device)(tracks))
 
     def preconditioner(self, train: RealImages, *, factor: int, seed: int, device: torch.device) -> Preconditioner:
-        """Level, band and spectrum of the real clips of each class."""
+        """Steps within the level, band and spectrum of the real clips of each class."""
         return SpectrumPreconditioner(train, self.feature, factor=factor, prior=self.prior, seed=seed, device=device)

@@ -1,4 +1,4 @@
-"""Initialisations: which real clips the tracks are before the first step. One file each."""
+"""Initialisations: the real clips that the tracks start from. One file each; the registry finds them here."""
 
 from distrack.distill.initialisations.contract import INITIALISATIONS, Initialisation, Select
 from distrack.registry import discover

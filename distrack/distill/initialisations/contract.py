@@ -14,11 +14,11 @@ Select = Callable[..., NDArray[np.int64] | None]
 
 
 class Initialisation(NamedTuple):
-    """A way to choose what the tracks are before the first step.
+    """A way to choose the clips that the tracks start from.
 
     Attributes:
         select: chooses the clips.
-        summary: what it chooses, in a few words.
+        summary: what the tracks start from, in a few words.
     """
 
     select: Select

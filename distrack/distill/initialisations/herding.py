@@ -11,31 +11,31 @@ from distrack.images import RealImages
 
 
 def herd(train: RealImages, count: int, seed: int) -> NDArray[np.int64]:
-    """Clips whose mean comes as near to that of their class as it can, one clip after the other.
+    """Positions of clips of each class whose mean is near to that of the class, chosen one after the other.
 
-    Distances are those of the embeddings in one random network, as in the matching itself.
+    Distances are taken between the embeddings in one random network, as in the matching itself.
 
     Args:
         train: the training clips.
-        count: how many of each class.
-        seed: of the network, and of which clips are looked at in a class of more than 2,000.
+        count: number of clips of each class.
+        seed: seed of the network, and of the choice of candidates in a class of more than 2,000 clips.
 
     Shape:
-        - returns: ``[classes * count]``, class by class, the first clips of each the best; where a class has fewer
-          clips, all of them and then the same again
+        - returns: ``[classes * count]``, class by class and in the order of choice; a class with fewer clips has all of
+          them, and then the same again
 
     Raises:
         ConfigError: a class has no training clips at all.
 
     Source:
-        Welling, "Herding Dynamical Weights to Learn", ICML 2009; in this form, with the mean of the chosen in the
-        place of weights, Chen, Welling and Smola, "Super-Samples from Kernel Herding", UAI 2010; theirs may repeat.
+        Welling, "Herding Dynamical Weights to Learn", ICML 2009; in this form, with the mean of the chosen clips in
+        place of weights, Chen, Welling and Smola, "Super-Samples from Kernel Herding", UAI 2010, who allow repetitions.
     """
     return selected(train, count, seed, lambda embeddings, wanted, _label: herded(embeddings, wanted))
 
 
 def herded(embeddings: Tensor, count: int) -> list[int]:
-    """Rows whose running mean is the nearest to the mean of all, none twice.
+    """Different rows whose running mean is the nearest to the mean of all rows.
 
     Shape:
         - embeddings: ``[n, d]``, with n at least `count`
@@ -48,7 +48,7 @@ def herded(embeddings: Tensor, count: int) -> list[int]:
     lengths = centred.square().sum(1)
     total, chosen = torch.zeros_like(centred[0]), list[int]()
     for _ in range(count):
-        # The squared length of (total + row), but for what is the same for all rows.
+        # The squared length of (total + row), without the term that is the same for all rows.
         lengths_with = lengths + 2 * (centred @ total)
         lengths_with[chosen] = torch.inf
         chosen.append(int(lengths_with.argmin()))

@@ -18,17 +18,18 @@ _ROUNDS = 50
 
 
 def central(train: RealImages, count: int, seed: int) -> NDArray[np.int64]:
-    """The clip in the middle of each cluster, as many clusters of each class as it has tracks.
+    """Positions of the middle clips of clusters: each class has as many clusters as tracks.
 
-    Distances are those of the embeddings in one random network, as in the matching itself.
+    Distances are taken between the embeddings in one random network, as in the matching itself.
 
     Args:
         train: the training clips.
-        count: how many of each class.
-        seed: of the network and the clusters, and of which clips are looked at in a class of more than 2,000.
+        count: number of clips of each class.
+        seed: seed of the network and of the clusters, and of the choice of candidates in a class of more than 2,000
+            clips.
 
     Shape:
-        - returns: ``[classes * count]``, class by class; where a class has fewer clips, all of them and then the same
+        - returns: ``[classes * count]``, class by class; a class with fewer clips has all of them, and then the same
           again
 
     Raises:
@@ -46,14 +47,14 @@ def central(train: RealImages, count: int, seed: int) -> NDArray[np.int64]:
 
 
 def medoids(embeddings: Tensor, count: int, draw: torch.Generator) -> list[int]:
-    """Rows nearest to the centres of a k-means clustering, none twice.
+    """Different rows that are nearest to the centres of a k-means clustering.
 
-    It is written out here because scikit-learn takes seconds to load before the first step, and warns where there are
-    fewer different rows than clusters.
+    scikit-learn would take seconds to load before the first step, and it warns if there are fewer different rows than
+    clusters.
 
     Args:
-        embeddings: what to cluster.
-        count: how many clusters.
+        embeddings: the rows that are clustered.
+        count: number of clusters.
         draw: draws the first centres.
 
     Shape:
@@ -83,7 +84,7 @@ def _clustered(rows: Tensor, lengths: Tensor, count: int, draw: torch.Generator)
             break
         sums = torch.zeros_like(centres).index_add_(0, labels, rows)
         sizes = labels.bincount(minlength=count)[:, None]
-        # A cluster that has lost its rows stays where it was.
+        # A cluster without rows stays where it was.
         centres = torch.where(sizes > 0, sums / sizes.clamp_min(1), centres)
     return distances
 
@@ -93,15 +94,15 @@ def _unexplained(distances: Tensor) -> float:
 
 
 def _seeds(rows: Tensor, lengths: Tensor, count: int, draw: torch.Generator) -> Tensor:
-    """First centres: rows drawn by their squared distance from the nearest centre before, the best of a few each time.
+    """First centres: rows drawn by their squared distance from the nearest centre so far, each the best of a few draws.
 
-    This is k-means++ as scikit-learn has it.
+    This is k-means++ as in scikit-learn.
     """
     chosen = [int(torch.randint(len(rows), (), generator=draw))]
     nearest = _distances(rows, lengths, rows[chosen])[:, 0]
     tries = 2 + int(math.log(count))
     while len(chosen) < count:
-        # Where there is no other row than copies of the chosen, any of them.
+        # If all other rows are copies of chosen ones, all are equally likely.
         weights = nearest if nearest.any() else torch.ones_like(nearest)
         drawn = torch.multinomial(weights, tries, replacement=True, generator=draw)
         left = _distances(rows, lengths, rows[drawn]).minimum(nearest[:, None])

@@ -5,7 +5,7 @@ from distrack.images import RealImages
 
 
 def from_noise(train: RealImages, count: int, seed: int) -> None:
-    """No clips: standard normal noise in the normalised image, which the distiller draws."""
+    """Chooses no clips: the distiller draws standard normal noise."""
 
 
 INITIALISATIONS.add("noise", Initialisation(from_noise, "normal noise"))

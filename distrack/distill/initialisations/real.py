@@ -10,15 +10,15 @@ from distrack.images import RealImages
 
 
 def random_real(train: RealImages, count: int, seed: int) -> NDArray[np.int64]:
-    """Random real clips of each class, none twice while there are others.
+    """Positions of random clips of each class.
 
     Args:
         train: the training clips.
-        count: how many of each class.
-        seed: of the draws.
+        count: number of clips of each class.
+        seed: seed of the draws.
 
     Shape:
-        - returns: ``[classes * count]``, class by class; where a class has fewer clips, all of them and then the same
+        - returns: ``[classes * count]``, class by class; a class with fewer clips has all of them, and then the same
           again
 
     Raises:
@@ -32,7 +32,7 @@ def random_selection(train: RealImages, ipc: int, seed: int) -> NDArray[np.int64
     """Positions of `ipc` random training clips of each class, class by class.
 
     Raises:
-        ConfigError: a class has fewer clips than that.
+        ConfigError: a class has fewer clips.
     """
     for label in range(train.classes):
         clips = len(train.of_class(label))

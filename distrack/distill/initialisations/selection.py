@@ -22,7 +22,7 @@ def shuffled(train: RealImages, label: int, seed: int) -> NDArray[np.int64]:
     """Positions of the clips of a class in random order.
 
     Raises:
-        ConfigError: there are none.
+        ConfigError: the class has no clips.
     """
     members = train.of_class(label)
     if not len(members):
@@ -40,7 +40,7 @@ def embed(train: RealImages, positions: NDArray[np.int64], network: Network) -> 
 
 
 def selection_network(shape: tuple[int, int], classes: int, seed: int) -> Network:
-    """The random network whose embeddings a selection goes by; of images of a few bands or frames, a shallower one."""
+    """The random network in which clips are compared; it is shallower for images of a few bands or frames."""
     depth = min(NetworkConfig().depth, min(shape).bit_length() - 1)
     config = NetworkConfig(depth=depth)
     return build_network(config, shape=shape, classes=classes, seed=derived_seed(seed, "selection network"))
@@ -49,7 +49,7 @@ def selection_network(shape: tuple[int, int], classes: int, seed: int) -> Networ
 def selected(
     train: RealImages, count: int, seed: int, choose: Callable[[Tensor, int, int], list[int]]
 ) -> NDArray[np.int64]:
-    """What `choose` takes of the embeddings of each class; only those of one class are held at a time."""
+    """Positions of the clips that `choose` selects by their embeddings; one class is in memory at a time."""
     network, chosen = selection_network(train.shape, train.classes, seed), []
     for label in range(train.classes):
         candidates = np.sort(shuffled(train, label, seed)[: max(_CANDIDATES, count)])

@@ -44,16 +44,16 @@ def match_characteristic_functions(
 
     ``alpha (|phi_r| - |phi_s|)^2 + (1 - alpha) 2 |phi_r| |phi_s| (1 - cos angle)``.
 
-    The amplitude tells how the set spreads, the phase where it lies. The second term is what the first one leaves of
-    ``|phi_r - phi_s|^2``: it takes no angle. Where `alpha` is a half, only that square is left, and its expectation
-    over the frequencies is the squared maximum mean discrepancy with Gaussian kernels.
+    The amplitude describes the spread of the set, the phase its location. The second term is the rest of
+    ``|phi_r - phi_s|^2`` after the first, and is computed so, without an angle. With `alpha` 1/2 the sum is half that
+    square, whose expectation over the frequencies is the squared maximum mean discrepancy with Gaussian kernels.
 
     The frequencies are Gaussian of variance ``1 / s^2``, where ``s^2`` is the mean squared distance between two real
     embeddings of the class (so that the phases ``t.(x - mean)`` have variance 1/2), or the mean squared distance of
-    the tracks from the real mean where that is more: the phases of tracks that start far away would wind around many
-    times. They take turns among the multiples `bandwidths` of ``s^2``: with one alone, single tracks that are left
-    behind feel nothing any more. In the paper the frequencies come from a network that is trained against the tracks,
-    and each frequency's term is under a square root, which has no gradient at 0; neither is done here.
+    the tracks from the real mean if that is more: the phases of tracks that start far away would otherwise wind around
+    many times. The frequencies take the multiples `bandwidths` of ``s^2`` in turn: with a single one, a track that lags
+    behind the others would have no gradient. In the paper the frequencies come from a network that is trained against
+    the tracks, and each frequency's term is under a square root, which has no gradient at 0; neither is done here.
 
     Scale: in the limit of narrow sets the amplitudes are 1 and the angle is ``t.(difference of the means)``, whose
     square has the expectation ``|difference|^2 / s^2``. So the mean of ``s^2 / (1 - alpha)`` times the term of each
@@ -62,15 +62,15 @@ def match_characteristic_functions(
     Args:
         real: embeddings of real clips, class by class.
         synthetic: embeddings of synthetic tracks, class by class.
-        draw: draws the frequencies; all classes share them, up to their scale.
-        frequencies: how many.
+        draw: draws the frequencies; all classes have the same ones, up to their scale.
+        frequencies: number of frequencies.
         alpha: weight of the amplitudes, from 0 to less than 1.
         bandwidths: multiples of ``s^2``.
 
     Shape:
         - real: ``[classes, n, d]``
         - synthetic: ``[classes, m, d]``
-        - returns: ``[classes]``, at least 0 but for rounding
+        - returns: ``[classes]``, at least 0 up to rounding
 
     Source:
         Wang et al., "Dataset Distillation with Neural Characteristic Function: A Minmax Perspective", CVPR 2025.
@@ -99,9 +99,9 @@ def _characteristic(phases: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _amplitude(real: Tensor, imaginary: Tensor) -> Tensor:
-    """Absolute value, rounded off at 0 where it has no gradient.
+    """Absolute value, smoothed at 0 where it has no gradient.
 
-    Two of them never differ by more than the complex numbers do, which keeps the phase's term positive.
+    Two amplitudes never differ by more than the complex numbers do, so that the term of the phase is positive.
     """
     return (real.square() + imaginary.square() + 1e-8).sqrt()
 

@@ -15,7 +15,7 @@ def match_means(real: Tensor, synthetic: Tensor, draw: torch.Generator) -> Tenso
         draw: not used.
 
     Shape:
-        - real: ``[classes, n, d]``; a single row may be the mean of many, computed before
+        - real: ``[classes, n, d]``; a single row may be the mean of many clips
         - synthetic: ``[classes, m, d]``
         - returns: ``[classes]``
 

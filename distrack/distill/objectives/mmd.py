@@ -22,27 +22,27 @@ def match_kernel_means(
     *,
     bandwidths: Sequence[float] = (0.25, 1.0, 4.0),
 ) -> Tensor:
-    """Squared maximum mean discrepancy with Gaussian kernels: all moments, the wide kernels for the low ones.
+    """Squared maximum mean discrepancy with Gaussian kernels: it compares all moments, the low ones by wide kernels.
 
     The kernel is ``k(x, y) = exp(-|x - y|^2 / (2 s^2))``. Its ``s^2`` is the median squared distance between two real
-    embeddings of the class, or the mean squared distance of the tracks from the real mean where that is more: tracks
-    that start far away, or a class whose clips are all alike, would be left without a gradient. No gradient flows
-    through ``s^2`` itself.
+    embeddings of the class, or the mean squared distance of the tracks from the real mean if that is more. Otherwise
+    tracks that start far away, and a class whose clips are all alike, would have no gradient. No gradient flows through
+    ``s^2`` itself.
 
     Scale: ``k = 1 - |x - y|^2 / (2 s^2) + O(s^-4)``, and ``2 E|x - y|^2 - E|x - x'|^2 - E|y - y'|^2`` is twice the
-    squared distance of the means. So ``s^2 MMD^2`` approaches that distance as ``s`` grows, and it is what a bandwidth
-    contributes; the mean over the bandwidths is the result.
+    squared distance of the means. So ``s^2 MMD^2`` approaches that distance as ``s`` grows. It is the contribution of
+    one bandwidth; the result is the mean over the bandwidths.
 
     Args:
         real: embeddings of real clips, class by class.
         synthetic: embeddings of synthetic tracks, class by class.
         draw: not used.
-        bandwidths: of the kernels, multiples of ``s^2``.
+        bandwidths: squared bandwidths of the kernels as multiples of ``s^2``.
 
     Shape:
         - real: ``[classes, n, d]``
         - synthetic: ``[classes, m, d]``
-        - returns: ``[classes]``, at least 0 but for rounding (each embedding is paired with itself too)
+        - returns: ``[classes]``, at least 0 up to rounding (each embedding is paired with itself too)
 
     Source:
         Gretton et al., "A Kernel Two-Sample Test", JMLR 2012 (the biased statistic, the median heuristic); for
@@ -54,7 +54,7 @@ def match_kernel_means(
     >>> match_kernel_means(spread, narrow, torch.Generator()).item() > 0.05
     True
     """
-    # Distances do not depend on the origin; their rounding errors do.
+    # Distances do not depend on the origin, but their rounding errors do.
     centre = real.mean(1, keepdim=True).detach()
     real, synthetic = real - centre, synthetic - centre
     within_real, across = squared_distances(real, real), squared_distances(real, synthetic)
@@ -75,12 +75,12 @@ def match_kernel_means(
 
 
 def _dissimilarity(distances: Tensor, squared_bandwidth: Tensor) -> Tensor:
-    """Mean of ``s^2 (1 - k)``; without the 1, which cancels, nothing is lost to rounding in a wide kernel."""
+    """Mean of ``s^2 (1 - k)``; the 1 cancels in the discrepancy, and without it a wide kernel loses no precision."""
     return -(squared_bandwidth * torch.expm1(distances / (-2 * squared_bandwidth))).mean((1, 2))
 
 
 def squared_distances(one: Tensor, other: Tensor) -> Tensor:
-    """Squared distances between all rows of two sets, class by class, without a difference for each pair.
+    """Squared distances between all rows of two sets, class by class, in memory of the size of the result.
 
     Shape:
         - one: ``[classes, n, d]``

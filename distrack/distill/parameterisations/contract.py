@@ -1,4 +1,4 @@
-"""What a parameterisation is: a pair of maps between stored numbers and tracks, within a budget."""
+"""The contract of parameterisations: a pair of maps between stored numbers and tracks, within a storage budget."""
 
 import math
 from abc import ABC, abstractmethod
@@ -9,20 +9,20 @@ from torch import Tensor
 
 from distrack.registry import Registry
 
-# Everything that is stored, by name. "parameters" is what distillation moves; the rest is chosen once, at the start.
+# All stored numbers by name: "parameters", which the distillation moves, and constants, which are chosen at the start.
 Stored = dict[str, Tensor]
-# Real clips of every class as tracks ``[n, ...]`` with their labels ``[n]``, a batch at a time.
+# Real clips of every class as tracks ``[n, *size]`` with their labels ``[n]``, a batch at a time.
 Examples = Callable[[], Iterator[tuple[Tensor, Tensor]]]
 
 
 class Plan(NamedTuple):
-    """What is to be stored.
+    """Number and size of the tracks that are stored.
 
     Attributes:
-        classes: how many there are.
-        ipc: the budget of a class, in whole tracks.
-        factor: how many tracks are to be rendered from the storage of one.
-        size: of a whole track: ``(1, bands, frames)`` or ``(samples,)``.
+        classes: number of classes.
+        ipc: storage budget of a class, in whole tracks.
+        factor: number of tracks that are rendered from the storage of one.
+        size: size of a whole track: ``(1, bands, frames)`` or ``(samples,)``.
     """
 
     classes: int
@@ -32,7 +32,7 @@ class Plan(NamedTuple):
 
     @property
     def clip_floats(self) -> int:
-        """Numbers that one clip or whole track takes with its label."""
+        """Numbers that one whole track takes with its label, and so does one clip."""
         return math.prod(self.size) + 1
 
     @property
@@ -42,57 +42,65 @@ class Plan(NamedTuple):
 
 
 class Parameterisation(ABC):
-    """A pair of maps between what is stored and the tracks that it renders to.
+    """A pair of maps between stored numbers and the tracks that are rendered from them.
 
-    Stored parameters and rendered tracks stand class by class, every class with as many of each.
+    Stored parameters and rendered tracks are in the order of their classes, and every class has as many. A subclass
+    takes the settings of its own config as further keyword arguments.
+
+    Args:
+        plan: number and size of the tracks.
 
     Attributes:
-        summary: what it does, in half a line of the screen.
-        domains: where it makes sense.
-        factors: what a plan's factor may be.
-        keeps: names of what is stored beside the parameters.
+        summary: what it stores, in half a line for the screen.
+        domains: domains that it can store tracks of.
+        factors: possible values of a plan's factor; the first is the usual one.
+        constants: names of what is stored beside the parameters.
     """
 
     summary: ClassVar[str]
     domains: ClassVar[tuple[str, ...]] = ("spectral", "waveform")
     factors: ClassVar[tuple[int, ...]] = (1,)
-    keeps: ClassVar[tuple[str, ...]] = ()
+    constants: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
 
-    @property
-    def time_factor(self) -> int:
-        """How many numbers of a track, along time, a stored number stands for."""
-        return 1
-
-    def tracks(self, clips: int) -> int:  # noqa: ARG002
-        """Tracks rendered for a class, where the smallest class has so many real clips."""
-        return self.plan.ipc * self.plan.factor
-
     @classmethod
     def usual_factor(cls, ipc: int) -> int:  # noqa: ARG003
-        """The factor where none was asked for."""
+        """The factor for a budget of `ipc` tracks, where none is given."""
         return cls.factors[0]
 
     def check(self) -> None:  # noqa: B027
-        """Refuses a plan whose numbers do not come out.
+        """Refuses a plan that cannot be stored.
 
         Raises:
-            ValueError: says why, and what to do.
+            ValueError: says why, and what to change.
         """
 
-    def floats(self, tracks: int) -> int:  # noqa: ARG002
-        """Numbers stored for a class that renders to so many tracks, labels and all else counted."""
-        return self.plan.budget
+    @property
+    def time_factor(self) -> int:
+        """How many numbers of a track, along time, one stored number stands for."""
+        return 1
+
+    def tracks(self, clips: int) -> int:  # noqa: ARG002
+        """Tracks rendered for a class, if the smallest class has that many real clips."""
+        return self.plan.ipc * self.plan.factor
 
     def rendered(self, rows: int) -> int:
-        """Tracks that so many stored rows render to."""
+        """Tracks rendered from that many stored rows."""
         return rows
+
+    def floats(self, tracks: int) -> int:  # noqa: ARG002
+        """Numbers stored for a class of that many rendered tracks, labels and constants counted."""
+        return self.plan.budget
 
     @abstractmethod
     def store(self, tracks: Tensor, examples: Examples) -> Stored:
-        """What renders to the given tracks, or as near to them as the budget allows.
+        """The numbers that render to the given tracks, or as near to them as the budget allows.
+
+        Args:
+            tracks: tracks of every class.
+            examples: real clips that constants may be fitted to.
 
         Shape:
             - tracks: ``[classes * tracks, *size]``
@@ -100,11 +108,11 @@ class Parameterisation(ABC):
 
     @abstractmethod
     def render(self, parameters: Tensor, stored: Stored) -> Tensor:
-        """Tracks of the given parameters, differentiable.
+        """The tracks of the given parameters, differentiable.
 
         Args:
-            parameters: all of `stored["parameters"]`, or the same number of rows of each class.
-            stored: the rest of what is stored.
+            parameters: all rows of the stored parameters, or the same number of rows of each class.
+            stored: the constants.
 
         Shape:
             - returns: ``[classes * m, *size]``

@@ -1,4 +1,4 @@
-"""DCT: of every track only those two-dimensional cosine coefficients that hold most of its class's energy."""
+"""DCT: of every track, the two-dimensional cosine coefficients that hold most of its class's energy."""
 
 from functools import lru_cache
 
@@ -17,12 +17,12 @@ from distrack.distill.parameterisations.contract import (
 
 @PARAMETERISATIONS.register("dct")
 class CosineCoefficients(Parameterisation):
-    """A class shares one choice of coefficients; each of its tracks stores a value for each of them.
+    """Stores the values of a few coefficients of each track; which coefficients these are is chosen for each class.
 
-    The images of a class are smooth and alike, so a small share of the coefficients of an orthonormal DCT holds most of
-    their energy, and the storage of one track holds `factor` of them. The choice is stored too and counts: one number
-    for each coefficient and class. Where the smallest class has fewer clips than there would be tracks, there are as
-    many tracks as clips, each with more coefficients.
+    The images of a class are smooth and similar, so that a small share of the coefficients of an orthonormal DCT holds
+    most of their energy, and the storage of one whole track holds `factor` such tracks. The choice of coefficients is
+    stored as well and counts: one number for each coefficient and class. If the smallest class has fewer clips than
+    there would be tracks, there are as many tracks as clips, each with more coefficients.
 
     Source:
         Ahmed, Natarajan and Rao, "Discrete Cosine Transform", IEEE Transactions on Computers C-23(1), 1974;
@@ -30,22 +30,21 @@ class CosineCoefficients(Parameterisation):
         coefficients as the storage of a distilled set).
     """
 
-    summary = "of every track the cosine coefficients with most of the energy"
+    summary = "the cosine coefficients of a track that hold most of the energy"
     domains = ("spectral",)
     factors = (1, 2, 4, 8, 16, 32)
-    keeps = ("positions",)
+    constants = ("positions",)
 
     @classmethod
     def usual_factor(cls, ipc: int) -> int:
-        """See `Parameterisation`; by measurement, see `benchmarks/`."""
+        """See `Parameterisation`; chosen by the measurements in `benchmarks/`."""
         return 8 if ipc < 5 else 4
 
     def check(self) -> None:
         """See `Parameterisation`."""
-        if _kept(self.plan, self.plan.ipc * self.plan.factor) < 1:
+        if _coefficients(self.plan, self.plan.ipc * self.plan.factor) < 1:
             raise ValueError(
-                f"factor {self.plan.factor}: no coefficient would be left for each of so many tracks; choose a smaller "
-                f"factor"
+                f"factor {self.plan.factor}: each of so many tracks would have no coefficient; choose a smaller factor"
             )
 
     def tracks(self, clips: int) -> int:
@@ -54,13 +53,18 @@ class CosineCoefficients(Parameterisation):
 
     def floats(self, tracks: int) -> int:
         """See `Parameterisation`."""
-        return (tracks + 1) * _kept(self.plan, tracks) + tracks
+        return (tracks + 1) * _coefficients(self.plan, tracks) + tracks
 
     def store(self, tracks: Tensor, examples: Examples) -> Stored:
-        """Coefficients ``[classes * tracks, kept]`` and which they are, ``[classes, kept]`` int32, strongest first."""
-        kept = _kept(self.plan, len(tracks) // self.plan.classes)
-        positions = self._strongest(examples)[:, :kept]
-        coefficients = self._analyse(tracks).reshape(self.plan.classes, -1, positions_of(self.plan))
+        """Values of the coefficients and their positions, the strongest coefficient first.
+
+        Shape:
+            - parameters: ``[classes * tracks, coefficients]``
+            - positions: ``[classes, coefficients]`` int32
+        """
+        count = _coefficients(self.plan, len(tracks) // self.plan.classes)
+        positions = self._strongest(examples)[:, :count]
+        coefficients = self._analyse(tracks).reshape(self.plan.classes, -1, _all_coefficients(self.plan))
         chosen = positions.unsqueeze(1).expand(-1, coefficients.shape[1], -1)
         return {
             "parameters": coefficients.gather(2, chosen).flatten(0, 1).contiguous(),
@@ -68,7 +72,7 @@ class CosineCoefficients(Parameterisation):
         }
 
     def render(self, parameters: Tensor, stored: Stored) -> Tensor:
-        """Images of these coefficients and zeros for the others."""
+        """Images of these coefficients; the others are zero."""
         _, bands, frames = self.plan.size
         positions = stored["positions"].to(parameters.device).long()
         values = parameters.reshape(self.plan.classes, -1, positions.shape[1])
@@ -84,27 +88,27 @@ class CosineCoefficients(Parameterisation):
         return coefficients.flatten(1)
 
     def _strongest(self, examples: Examples) -> Tensor:
-        """Positions of every class's coefficients by their mean energy, the strongest first."""
-        energy = torch.zeros(self.plan.classes, positions_of(self.plan))
+        """Positions of every class's coefficients in the order of their mean energy, the strongest first."""
+        energy = torch.zeros(self.plan.classes, _all_coefficients(self.plan))
         for clips, labels in examples():
             energy.index_add_(0, labels, self._analyse(clips).square())
         strongest: Tensor = energy.argsort(dim=1, descending=True)
         return strongest
 
 
-def positions_of(plan: Plan) -> int:
-    """Coefficients of a whole track."""
+def _all_coefficients(plan: Plan) -> int:
+    """Number of coefficients of a whole track."""
     _, bands, frames = plan.size
     return bands * frames
 
 
-def _kept(plan: Plan, tracks: int) -> int:
-    """Coefficients for each of so many tracks of a class: as many as the budget holds with their places and labels."""
-    return min(positions_of(plan), (plan.budget - tracks) // (tracks + 1))
+def _coefficients(plan: Plan, tracks: int) -> int:
+    """Coefficients of each of a class's tracks: as many as the budget holds, with their positions and the labels."""
+    return min(_all_coefficients(plan), (plan.budget - tracks) // (tracks + 1))
 
 
 @lru_cache(maxsize=16)
 def _basis(size: int, device: torch.device) -> Tensor:
-    """Rows are the orthonormal DCT-II basis, ``[size, size]``."""
+    """The orthonormal DCT-II basis in rows, ``[size, size]``."""
     basis: Tensor = torchaudio.functional.create_dct(size, size, "ortho")
     return basis.T.contiguous().to(device)

@@ -1,4 +1,4 @@
-"""Identity: what is stored is the tracks."""
+"""Identity: the tracks themselves are stored."""
 
 from torch import Tensor
 
@@ -7,7 +7,7 @@ from distrack.distill.parameterisations.contract import PARAMETERISATIONS, Examp
 
 @PARAMETERISATIONS.register("identity")
 class Identity(Parameterisation):
-    """Every number of a track is stored as it is."""
+    """Stores every number of a track."""
 
     summary = "every number of a track is stored"
 

@@ -15,16 +15,16 @@ from distrack.distill.parameterisations.contract import (
     Stored,
 )
 
-# Shorter than this, nothing of a track's course in time is left.
+# A shorter piece has no course in time.
 _FEWEST_FRAMES = 2
 
 
 @PARAMETERISATIONS.register("multiformation")
 class MultiFormation(Parameterisation):
-    """A stored track is cut along time into `factor` pieces, and each is stretched to the length of a whole track.
+    """Cuts a stored track along time into `factor` pieces and stretches each to the length of a whole track.
 
-    Images are interpolated linearly, waveforms band-limited: a piece of a waveform is a whole track at a lower sample
-    rate, so that its pitch stays, and what lies above half that rate is not stored.
+    Images are interpolated linearly, waveforms are resampled: a piece of a waveform is a whole track at a lower sample
+    rate, so that its pitch is unchanged, and frequencies above half that rate are not stored.
 
     Source:
         Kim et al., "Dataset Condensation via Efficient Synthetic-Data Parameterization", ICML 2022, section 3.1, along
@@ -32,7 +32,7 @@ class MultiFormation(Parameterisation):
     """
 
     summary = "one stored track holds several, each at a lower resolution in time"
-    # The first is the usual one: for speech at half the sample rate nothing is lost, at a quarter much was.
+    # The usual one comes first: speech at half the sample rate lost no accuracy, at a quarter it lost much.
     factors = (2, 4, 8)
 
     def check(self) -> None:
@@ -44,7 +44,7 @@ class MultiFormation(Parameterisation):
             )
 
     def floats(self, tracks: int) -> int:  # noqa: ARG002
-        """See `Parameterisation`; what is left over of a length that the factor does not divide is not stored."""
+        """See `Parameterisation`; the remainder of a length that the factor does not divide is not stored."""
         return self.plan.ipc * (math.prod(self.plan.size[:-1]) * self.plan.factor * self._piece + 1)
 
     def rendered(self, rows: int) -> int:
@@ -61,9 +61,13 @@ class MultiFormation(Parameterisation):
         return self.plan.size[-1] // self.plan.factor
 
     def store(self, tracks: Tensor, examples: Examples) -> Stored:  # noqa: ARG002
-        """Side by side, coarser in time, ``[classes * ipc, *size[:-1], factor * (size[-1] // factor)]``."""
+        """The tracks at a lower resolution in time, side by side.
+
+        Shape:
+            - parameters: ``[classes * ipc, *size[:-1], factor * (size[-1] // factor)]``
+        """
         if tracks.dim() == 2:
-            # The resampler's filter sees a little of the silence that follows.
+            # The end of a piece contains a little of the silence that the resampler adds.
             pieces = torchaudio.functional.resample(tracks, self.plan.factor, 1)[:, : self._piece]
         else:
             size = (tracks.shape[2], self._piece)
@@ -72,7 +76,7 @@ class MultiFormation(Parameterisation):
         return {"parameters": side_by_side.flatten(-2).contiguous()}
 
     def render(self, parameters: Tensor, stored: Stored) -> Tensor:  # noqa: ARG002
-        """Each piece stretched to a whole track."""
+        """The pieces, each stretched to a whole track."""
         pieces = parameters.unflatten(-1, (self.plan.factor, self._piece)).movedim(-2, 1).flatten(0, 1)
         if pieces.dim() == 2:
             waves: Tensor = torchaudio.functional.resample(pieces, 1, self.plan.factor)
@@ -83,9 +87,9 @@ class MultiFormation(Parameterisation):
 
 @lru_cache(maxsize=16)
 def _stretching(piece: int, whole: int, device: torch.device) -> Tensor:
-    """Linear interpolation from the frames of a piece to those of a track, ``[piece, whole]``.
+    """Matrix of the linear interpolation from the frames of a piece to those of a track, ``[piece, whole]``.
 
-    As a product it is faster than `interpolate` with its gradient, and gives the same numbers.
+    The product is faster than `interpolate` with its gradient, and gives the same numbers.
     """
     frames = torch.arange(whole)
     place = ((frames + 0.5) / whole * piece - 0.5).clamp(min=0)
