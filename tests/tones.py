@@ -1,33 +1,30 @@
-"""A small real kind of event for tests: a decaying sinusoid with an octave above it, one phase, in one place."""
+"""A small kind of event for tests: a decaying sinusoid and its octave."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from distrack.arrays import Floats, Mask
 from distrack.decompose import KINDS, Box, Column, Events, Kind
 from distrack.errors import EventsError
 
 NAME = "test-tone"
 RATE = 16_000
 
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-
 
 class Tone(Kind):
-    """From its time on: amplitude * exp(-t / decay) * (sin + bright * sin of the octave), panned left to right."""
+    """From its time on: amplitude * exp(-t / decay) * (sin + bright * sin of the octave), a level for each channel."""
 
     def columns(self, channels: int) -> tuple[Column, ...]:
         both = (
-            Column("time", "s", "when it is struck"),
-            Column("frequency", "Hz", "its pitch; below 20 it has none"),
-            Column("amplitude", "", "at its onset"),
-            Column("decay", "s", "until it is down by 8.7 dB"),
-            Column("bright", "", "amplitude of the octave against its own"),
+            Column("time", "s", "onset"),
+            Column("frequency", "Hz", "pitch; none below 20"),
+            Column("amplitude", "", "amplitude at the onset"),
+            Column("decay", "s", "time in which it falls by 8.7 dB"),
+            Column("bright", "", "relative amplitude of the octave"),
         )
-        return both if channels == 1 else (*both, Column("amplitude_right", "", "of the second channel"))
+        return both if channels == 1 else (*both, Column("amplitude_right", "", "amplitude of the second channel"))
 
     def check(self, events: Events) -> None:
         if (events.column("decay") <= 0).any() or (events.column("frequency") <= 0).any():
@@ -79,7 +76,7 @@ class Tone(Kind):
 
 
 class Centred(Tone):
-    """The same, but its time is one decay after its onset, as the middle of a Gabor atom is."""
+    """A tone whose time is one decay after its onset, as the time of a Gabor atom is after its onset."""
 
     def synthesise(self, events: Events, gains: Floats) -> Floats:
         return super().synthesise(self._struck(events), gains)
@@ -92,7 +89,7 @@ class Centred(Tone):
 
 
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes the kinds known for as long as one test lasts."""
+    """Registers both kinds for the duration of one test."""
     for name, kind in ((NAME, Tone()), ("test-centred", Centred())):
         monkeypatch.setitem(KINDS._entries, name, kind)
         monkeypatch.setitem(KINDS._names, name.replace("-", ""), name)
@@ -103,15 +100,15 @@ def tones(
     seconds: float = 1.0,
     rate: int = RATE,
     channels: int = 1,
-    kind: str = NAME,
+    kind_name: str = NAME,
 ) -> Events:
-    """Events from (time, frequency, amplitude, decay), with an octave of a tenth; two channels are equal."""
+    """Events from rows of (time, frequency, amplitude, decay), each with an octave of a tenth; channels are equal."""
     parameters = np.array([[*row, 0.1, row[2]][: 4 + channels] for row in rows], np.float32).reshape(-1, 4 + channels)
-    return Events.of(kind, parameters, sample_rate=rate, samples=round(seconds * rate), channels=channels)
+    return Events.of(kind_name, parameters, sample_rate=rate, samples=round(seconds * rate), channels=channels)
 
 
 def many(count: int, *, seed: int = 0, seconds: float = 1.0, channels: int = 1) -> Events:
-    """So many tones anywhere in a second."""
+    """Random tones in a second, with random wet shares; a fifth of them is muted."""
     draw = np.random.default_rng(seed)
     rows = np.stack(
         [

@@ -1,0 +1,199 @@
+"""The commands that decompose a recording and render events: their results, and their errors in one line."""
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from distrack import jobs
+from distrack.decompose import render, storage
+from distrack.jobs.decomposition import DecomposeJob, events_file
+from distrack.runs import Run, Stopped, find
+from tests.contract.test_decompose import RATE, struck
+
+Typed = Callable[..., tuple[int | str | None, str, str]]
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recording") / "struck note.wav"
+    soundfile.write(path, struck(at=0.1, seconds=0.5)[0], RATE, subtype="FLOAT")
+    return path
+
+
+@pytest.fixture(scope="module")
+def decomposed(recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished decomposition into three events, in a runs path of its own."""
+    run = DecomposeJob(file=recording, events=3).create(tmp_path_factory.mktemp("runs"), "decomposed")
+    jobs.work(run)
+    return run
+
+
+def test_a_recording_is_decomposed(recording: Path, typed: Typed, tmp_path: Path) -> None:
+    words = ("decompose", str(recording), "--events", "5", "--runs-path", str(tmp_path), "--name", "note")
+    code, out, _ = typed(*words, "--json", "--quiet")
+    assert code == 0
+    report = json.loads(out)
+    run = find(tmp_path, "note")
+    assert report == json.loads((run.path / "report.json").read_text())
+    assert report["method"] == "matching-pursuit"
+    assert (report["events"], report["floats"]) == (5, 25)
+    assert report["snr_db"] > 12
+    assert 0 < report["spectral_convergence"] < 0.3
+    assert run.status().state == "done"
+    events = storage.load(events_file(run))
+    assert np.array_equal(storage.from_json((run.path / "events.json").read_text()).parameters, events.parameters)
+
+
+@pytest.mark.parametrize("method", ["matching-pursuit", {"name": "splat", "iterations": 8}])
+def test_a_stopped_decomposition_continues_to_the_same_events(recording: Path, tmp_path: Path, method: Any) -> None:
+    job = DecomposeJob.model_validate({"file": recording, "events": 6, "method": method})
+    whole = job.create(tmp_path, "whole")
+    jobs.work(whole)
+    cut = job.create(tmp_path, "cut")
+    steps: list[object] = []
+
+    def watch(*progress: object) -> None:
+        steps.append(progress)
+        if len(steps) == 6:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        jobs.work(cut, watch=watch)
+    assert cut.status().state == "stopped"
+    jobs.work(cut)
+    assert events_file(cut).read_bytes() == events_file(whole).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"start": 0.1, "seconds": 0.3, "mono": True, "method": {"orthogonal": True, "atoms": "both", "snr_db": 5.0}},
+        {"method": {"atoms": "learned", "waveforms": 2, "waveform_seconds": 0.1, "learning": 2}, "seed": 3},
+        {"preset": "paper", "method": {"iterations": 2}, "sample_rate": 4_000},
+        {
+            "method": {
+                "name": "splat",
+                "iterations": 2,
+                "envelope": "gaussian",
+                "initialisation": "onsets",
+                "learning_rate": 2.0,
+                "phases": 0.2,
+                "bands": 0.3,
+                "sparsity": 0.1,
+                "prune": 0.2,
+            },
+            "time_limit": 60.0,
+        },
+    ],
+)
+def test_the_printed_command_makes_the_same_job(
+    recording: Path, typed: Typed, tmp_path: Path, config: dict[str, Any]
+) -> None:
+    job = DecomposeJob.model_validate({"file": recording, "events": 3, **config})
+    words = shlex.split(job.command())
+    code, _, _ = typed(*words[3:], "--runs-path", str(tmp_path), "--name", "again", "--json", "--quiet")
+    assert code == 0
+    assert jobs.job_of(Run(tmp_path / "again")) == job
+
+
+def test_other_commands_list_resume_or_refuse_a_decomposition(decomposed: Run, typed: Typed) -> None:
+    common = ("--runs-path", str(decomposed.path.parent))
+    code, out, _ = typed("runs", *common, "--json")
+    assert code == 0
+    assert [(row["id"], row["state"], row["accuracy"]) for row in json.loads(out)] == [("decomposed", "done", None)]
+    for words in (["evaluate"], ["inspect"], ["listen"], ["export", "--to", "x.zip"]):
+        code, _, err = typed(words[0], "decomposed", *words[1:], *common)
+        assert (code, err.count("\n")) == (2, 1), err
+    code, out, _ = typed("resume", "decomposed", *common, "--quiet", "--json")
+    assert code == 0
+    assert json.loads(out)["events"] == 3
+
+
+@pytest.mark.parametrize("ending", [".mid", ".json", ".safetensors", ".flac"])
+def test_events_are_rendered_to_every_format(decomposed: Run, typed: Typed, tmp_path: Path, ending: str) -> None:
+    target = tmp_path / f"events{ending}"
+    code, out, _ = typed("render", str(events_file(decomposed)), "--to", str(target))
+    assert code == 0
+    assert str(target) in out
+    assert target.stat().st_size > 40
+    if ending == ".flac":
+        wave, rate = soundfile.read(target, always_2d=True)
+        assert rate == RATE
+        assert np.abs(wave.T - render(storage.load(events_file(decomposed)))).max() < 1e-6
+
+
+def test_events_are_rendered_in_a_room(decomposed: Run, typed: Typed, tmp_path: Path) -> None:
+    room = np.zeros(RATE // 2, np.float32)
+    room[[0, 2000]] = 1.0, 0.5
+    soundfile.write(tmp_path / "two.wav", room, RATE, subtype="FLOAT")
+    target = tmp_path / "x.wav"
+    words = ("--to", str(target), "--room", str(tmp_path / "two.wav"), "--wet", "1", "--tail")
+    code, out, _ = typed("render", str(events_file(decomposed)), *words)
+    assert code == 0
+    wave, _ = soundfile.read(target)
+    expected = np.convolve(render(storage.load(events_file(decomposed)))[0], room)
+    scale = 1.0 if "scaled" not in out else np.abs(wave).max() / np.abs(expected).max()
+    assert np.abs(wave - scale * expected).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "message"),
+    [
+        ("silence", [], "silent"),
+        ("nan", [], "not numbers"),
+        ("empty", [], "read"),
+        ("nothing", [], "read"),
+        ("note", ["--events", "0"], "events"),
+        ("note", ["--events", "100000"], "events"),
+        ("note", ["--start", "99"], "99"),
+        ("note", ["--seconds", "0"], "seconds"),
+        ("note", ["--method", "matching-persuit"], "matching-pursuit"),
+        ("note", ["--atoms", "square"], "atoms"),
+        ("note", ["--atoms", "both", "--iterations", "3"], "no setting 'iterations'"),
+        ("note", ["--snr", "0"], "snr"),
+        ("note", ["--sample-rate", "10"], "sample_rate"),
+    ],
+)
+def test_a_recording_that_cannot_be_decomposed_is_refused_in_one_line(
+    recording: Path, typed: Typed, tmp_path: Path, content: str, words: list[str], message: str
+) -> None:
+    path = recording if content == "note" else tmp_path / f"{content}.wav"
+    sounds = {"silence": np.zeros(4000, np.float32), "nan": np.full(4000, np.nan, np.float32)}
+    if content in sounds:
+        soundfile.write(path, sounds[content], RATE, subtype="FLOAT")
+    elif content == "empty":
+        path.write_bytes(b"")
+    code, _, err = typed("decompose", str(path), *words, "--runs-path", str(tmp_path / "runs"), "--quiet")
+    assert code == 2
+    assert err.count("\n") == 1, err
+    assert message in err.lower()
+    assert not (tmp_path / "runs").exists() or not any((tmp_path / "runs").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["{events}", "--to", "{folder}/x.doc"], "not as .doc"),
+        (["{events}", "--to", "{folder}/no/x.flac"], "cannot be written"),
+        (["{events}", "--to", "{folder}/x.flac", "--room", "cathedral"], "IMPULSE_RESPONSE_PATH"),
+        (["{events}", "--to", "{folder}/x.flac", "--wet", "0.5"], "--room"),
+        (["{folder}/gone.safetensors", "--to", "{folder}/x.flac"], "gone.safetensors"),
+        (["{broken}", "--to", "{folder}/x.flac"], "broken.safetensors"),
+    ],
+)
+def test_events_that_cannot_be_rendered_are_refused_in_one_line(
+    decomposed: Run, typed: Typed, tmp_path: Path, words: list[str], message: str
+) -> None:
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(events_file(decomposed).read_bytes()[:-3])
+    places = {"events": events_file(decomposed), "folder": tmp_path, "broken": broken}
+    code, _, err = typed("render", *(word.format(**places) for word in words))
+    assert (code, err.count("\n")) == (2, 1), err
+    assert message in err
+    assert not (tmp_path / "x.flac").exists()

@@ -1,0 +1,74 @@
+"""A rendered file holds the rendered samples; a place that cannot be written to is an error that leaves nothing."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from distrack.decompose import Events, gain, mute, remove, render, render_to, soloed
+from distrack.decompose.formats import save
+from distrack.errors import EventsError
+from tests.tones import RATE, tones
+
+
+def note(**rest: Any) -> Events:
+    return tones((0.2, 440, 0.5, 0.15), **rest)
+
+
+def test_a_soloed_event_sounds_alone_even_if_it_was_muted() -> None:
+    chord = tones((0.1, 220, 0.3, 0.2), (0.3, 330, 0.2, 0.1), (0.5, 550, 0.1, 0.05))
+    muted = mute(chord, [1])
+    parts = [render(soloed(muted, [number])) for number in range(3)]
+    np.testing.assert_allclose(sum(parts), render(chord), atol=1e-6)
+    np.testing.assert_array_equal(parts[1], render(remove(chord, [0, 2])))
+
+
+@pytest.mark.parametrize(("ending", "rate"), [("flac", 8_000), ("flac", 192_000), ("wav", 22_050), ("wav", 768_000)])
+def test_a_file_holds_the_samples_in_24_bits(ending: str, rate: int, tmp_path: Path) -> None:
+    events = tones((0.05, 440, 0.5, 0.1), (0.1, 900, 0.1, 0.1), seconds=0.3, rate=rate, channels=2)
+    written = render_to(events, tmp_path / f"sound.{ending}")
+    samples, file_rate = soundfile.read(written.path, always_2d=True)
+    assert (file_rate, soundfile.info(written.path).subtype) == (rate, "PCM_24")
+    assert (written.gain, written.seconds) == (1.0, 0.3)
+    np.testing.assert_allclose(samples.T, render(events), atol=2**-23)
+    assert [path.name for path in tmp_path.iterdir()] == [f"sound.{ending}"]
+
+
+@pytest.mark.parametrize("db", [8, 20])
+def test_a_sound_that_would_clip_is_scaled_by_the_returned_gain(db: float, tmp_path: Path) -> None:
+    events = gain(note(), db=db)
+    peak = float(np.abs(render(events)).max())
+    written = render_to(events, tmp_path / "loud.flac")
+    samples, _ = soundfile.read(written.path)
+    assert peak > 1.1
+    assert written.gain == pytest.approx(1 / peak, rel=1e-6)
+    np.testing.assert_allclose(samples / written.gain, render(events)[0], atol=2**-23 * peak)
+
+
+def test_the_tail_of_the_room_is_written_if_it_is_wanted(tmp_path: Path) -> None:
+    inside = replace(note(), room=np.full((1, 1_601), 1 / 1_601, np.float32), wet=np.ones(1, np.float32))
+    assert render_to(inside, tmp_path / "a.flac", tail=True).seconds == pytest.approx(1.1)
+    assert render_to(inside, tmp_path / "a.flac").seconds == 1.0
+    assert soundfile.info(tmp_path / "a.flac").frames == RATE
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "folder.flac").mkdir()
+    (tmp_path / "folder.mid").mkdir()
+    for name, message in (
+        ("x.mp3", r"written as \.flac or \.wav, not as \.mp3"),
+        ("x", "no ending"),
+        ("none/x.flac", "cannot be written"),
+        ("folder.flac", "cannot be written"),
+    ):
+        with pytest.raises(EventsError, match=message):
+            render_to(note(), tmp_path / name)
+    for name, message in (("x.doc", "not as .doc"), ("none/x.mid", "cannot be written"), ("folder.mid", "written")):
+        with pytest.raises(EventsError, match=message):
+            save(note(), tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.flac", "folder.mid"]
+    with pytest.raises(EventsError, match="FLAC cannot hold 700000 Hz"):
+        render_to(note(rate=700_000), tmp_path / "fast.flac")
