@@ -1,21 +1,20 @@
-"""Compare: several runs side by side, and where they stand among all runs of their dataset."""
+"""The Compare page: several runs side by side, and their rank among all runs of their dataset."""
 
 import streamlit as st
 
-from distrack.ui.compare import choice as compare
-from distrack.ui.compare import export as exporting
-from distrack.ui.compare import side_by_side as comparing
+from distrack.ui.compare import export, side_by_side
+from distrack.ui.compare.selection import all_runs, select, show_unusable
 from distrack.ui.shared.page import begin
 
-begin("Compare", "Several runs side by side: what they were measured at, what differs between them, and what it costs.")
+begin("Compare", "Compare runs: accuracy, settings and cost.")
 
-entries, unusable = compare.everything()
-comparing.unusable(unusable)
+entries, unusable = all_runs()
+show_unusable(unusable)
 if entries:
-    choice = compare.choose(entries, unusable)
-    if choice is not None:
-        comparing.show(choice)
-        exporting.offer(choice)
+    selection = select(entries, unusable)
+    if selection is not None:
+        side_by_side.show(selection)
+        export.offer(selection)
 else:
-    st.info("Nothing was measured yet. Go to **Distill** and press the button.")
+    st.info("No results yet. Distill a dataset to start.")
     st.page_link("pages/distill.py", label="Distill", icon=":material/science:")

@@ -89,7 +89,8 @@ def compare(config: CompareConfig, selected: list[runs.Run]) -> None:
     """Compares runs in a table here, or in a file; a run that cannot be used is named, and the others are shown."""
     entries, unusable = read(selected)
     for left_out in unusable:
-        click.echo(f"left out {left_out.run.id}: {left_out.reason}", err=True)
+        remedy = f": python -m distrack {left_out.remedy} {left_out.run.id}" if left_out.remedy else ""
+        click.echo(f"left out {left_out.run.id}: {left_out.reason}{remedy}", err=True)
     if not entries:
         raise ConfigError("nothing to compare: none of these runs has an evaluation")
     if config.to is None:

@@ -1,14 +1,14 @@
 """A comparison: the evaluated runs, the differences between their configs, and the runs that cannot be compared."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from distrack import datasets
 from distrack.errors import DistrackError
 from distrack.evaluate import Comparison, Evaluation, Report, comparisons
 from distrack.jobs.distillation import DistillJob, distillation_job
 from distrack.jobs.results import evaluation_report, synthetic_file
-from distrack.runs.folder import Run
+from distrack.runs import ALIVE, Run
 from distrack.validation import flat
 
 
@@ -60,10 +60,17 @@ class Entry(NamedTuple):
 
 
 class Unusable(NamedTuple):
-    """A run that cannot be compared, and the reason with what to do about it."""
+    """A run that cannot be compared.
+
+    Attributes:
+        run: the run.
+        reason: why it cannot be compared.
+        remedy: the command that makes it comparable; empty if there is none.
+    """
 
     run: Run
     reason: str
+    remedy: Literal["resume", "evaluate", ""] = ""
 
 
 def read(runs: Iterable[Run]) -> tuple[list[Entry], list[Unusable]]:
@@ -85,12 +92,15 @@ def _entry(run: Run) -> Entry | Unusable:
     except DistrackError as error:
         return Unusable(run, str(error))
     status, report = run.status(), evaluation_report(run)
+    if report is None and status.state in ALIVE:
+        return Unusable(run, "still running")
     if report is None:
         damaged = (run.path / "report.json").is_file()
-        reason = "report.json is damaged" if damaged else f"not evaluated yet ({status.state})"
-        return Unusable(run, f"{reason}: python -m distrack resume {run.id}")
+        return Unusable(
+            run, "report.json is damaged" if damaged else f"not evaluated yet ({status.state})", remedy="resume"
+        )
     if not report.evaluations:
-        return Unusable(run, f"not evaluated: python -m distrack evaluate {run.id}")
+        return Unusable(run, "not evaluated", remedy="evaluate")
     notes = list(report.split.notes)
     if status.state in ("stale", "failed", "stopped"):
         notes.append(f"the run is {status.state}: evaluations may be missing")

@@ -1,4 +1,4 @@
-"""The Compare page without a browser: what is chosen, kept in the URL, set apart, and what cannot be used."""
+"""The Compare page without a browser: the selection, its URL, groups by test clips, and runs without results."""
 
 import json
 import shutil
@@ -39,16 +39,17 @@ def folder(finished: runs.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def linked(app: AppTest, name: str) -> list[str]:
-    """What the URL says."""
+    """The values of a parameter of the URL."""
     value = app.query_params[name]
     return [value] if isinstance(value, str) else list(value)
 
 
 def scores(app: AppTest) -> Any:
+    """The table of scores."""
     return app.dataframe[0].value
 
 
-def test_chosen_runs_stand_side_by_side_with_what_differs(app: AppTest, folder: Path) -> None:
+def test_selected_runs_are_shown_side_by_side_with_their_differences(app: AppTest, folder: Path) -> None:
     opened(app, "compare", run=["one", "two"])
     table = scores(app)
     assert sorted(table["run"]) == ["one", "two"]
@@ -58,33 +59,33 @@ def test_chosen_runs_stand_side_by_side_with_what_differs(app: AppTest, folder: 
     difference = app.dataframe[1].value
     assert difference.index.tolist() == ["seed"]
     assert list(difference.loc["seed"]) == ["0", "1"]
-    assert "Error bars: 95 % interval" in texts(app)
+    assert "Error bars: 95 % CI" in texts(app)
     ranked = app.dataframe[2].value
     assert set(ranked["run"]) >= {"one", "two", "three"}
     assert "apart" not in set(ranked["run"])
 
 
-def test_runs_of_other_test_clips_are_never_in_one_chart(app: AppTest, folder: Path) -> None:  # noqa: ARG001
+def test_runs_with_different_test_clips_are_never_in_one_chart(app: AppTest, folder: Path) -> None:  # noqa: ARG001
     opened(app, "compare", run=["one", "apart"])
-    said = texts(app)
-    assert "were not tested on the same clips" in said
+    assert "were tested on different clips" in texts(app)
     assert len(app.header) == 3  # two groups, and the export
     assert [scores(app)["run"].tolist()] == [["one"]]
     buttons: list[Any] = list(app.get("download_button"))
     assert {button.label for button in buttons} == {"Report", "CSV", "LaTeX"}
 
 
-def test_what_cannot_be_used_is_named_and_the_rest_is_shown(app: AppTest, folder: Path) -> None:  # noqa: ARG001
+def test_a_run_without_results_is_named_with_the_reason_and_the_others_are_shown(app: AppTest, folder: Path) -> None:  # noqa: ARG001
     opened(app, "compare", run=["one", "damaged", "nowhere", "without-tracks"])
     said = texts(app)
     assert "damaged cannot be compared: run damaged: config.json is missing or damaged" in said
-    assert "no run 'nowhere' in" in said
+    assert "Run 'nowhere' not found" in said
     assert "**unmeasured**: not evaluated yet" in said
+    assert "Resume" in [link.proto.label for link in app.get("page_link")]
     assert "Tracks deleted" in said
     assert sorted(scores(app)["run"]) == ["one", "without-tracks"]
 
 
-def test_filters_are_in_the_url_and_a_link_shows_the_same(app: AppTest, folder: Path) -> None:  # noqa: ARG001
+def test_filters_are_in_the_url_so_that_a_link_shows_the_same(app: AppTest, folder: Path) -> None:  # noqa: ARG001
     opened(app, "compare", run=["one", "two"])
     app.selectbox(key="compare-evaluator").select("prototype")
     again(app)
@@ -101,20 +102,20 @@ def test_filters_are_in_the_url_and_a_link_shows_the_same(app: AppTest, folder: 
     assert scores(opened(link, "compare", run=["two"], evaluator="prototype"))["accuracy"].tolist() == shown
 
 
-def test_an_unknown_filter_is_said_and_forgotten(app: AppTest, folder: Path) -> None:  # noqa: ARG001
+def test_an_unknown_filter_is_shown_as_a_warning_and_forgotten(app: AppTest, folder: Path) -> None:  # noqa: ARG001
     opened(app, "compare", run=["one"], feature="mell")
-    assert "no feature 'mell' here: showing all" in texts(app)
+    assert "No representation 'mell' here: showing All" in texts(app)
     assert "feature" not in app.query_params
 
 
-def test_published_figures_stand_apart(app: AppTest, folder: Path) -> None:
+def test_published_results_have_a_table_of_their_own(app: AppTest, folder: Path) -> None:
     config = json.loads((folder / "one" / "config.json").read_text())
     (folder / "one" / "config.json").write_text(json.dumps({**config, "dataset": "GTZAN", "data_path": None}))
     report = json.loads((folder / "one" / "report.json").read_text())
     (folder / "one" / "report.json").write_text(json.dumps({**report, "dataset": "GTZAN"}))
     opened(app, "compare", run=["one"])
     said = texts(app)
-    assert "Reported by others, other splits and recipes" in said
+    assert "Published results" in said
     assert "GTZAN is no longer on disk" in said
     reported = app.dataframe[-1].value
     assert reported["accuracy"].tolist() == [0.19, 0.40]

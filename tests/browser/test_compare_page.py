@@ -55,13 +55,13 @@ def test_thirty_runs_are_compared_filtered_linked_and_exported(
     chips = page.get_by_role("group", name="Selected values").first.locator("[data-tag]")
     expect(chips).to_have_count(2)
 
-    page.get_by_role("combobox", name="Tracks", exact=True).click()
+    page.get_by_role("combobox", name="Tracks per class", exact=True).click()
     page.get_by_role("option", name="10", exact=True).click()
     page.wait_for_url(re.compile(r"ipc=10"))
     expect(chips).to_have_count(2)
     expect(chips.first).to_contain_text(re.compile("copy-0[01]"))
     page.reload()
-    expect(page.get_by_text("Ringed: the chosen ones").first).to_be_visible()
+    expect(page.get_by_text("Circled: selected runs").first).to_be_visible()
     expect(page.get_by_text(re.compile(r"^2 of 2 runs")).first).to_be_visible()
 
     with page.expect_download() as report:

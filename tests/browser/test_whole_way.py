@@ -110,7 +110,7 @@ def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
     expect(page.locator(".player")).to_have_attribute("aria-label", "Track 7_0 of class 7")
 
     page.get_by_role("link", name="Evaluate").first.click()
-    expect(page.get_by_text("test clips", exact=False).first).to_be_visible()
+    expect(page.get_by_text("unseen clips", exact=False).first).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 
 

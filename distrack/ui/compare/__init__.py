@@ -1,1 +1,1 @@
-"""Pieces of the Compare page."""
+"""The Compare page."""

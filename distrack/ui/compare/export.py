@@ -6,14 +6,14 @@ import streamlit as st
 
 from distrack.export.comparison import groups
 from distrack.export.formats import EXPORTERS, content
-from distrack.ui.compare.choice import Choice
+from distrack.ui.compare.selection import Selection
 
 
-def offer(choice: Choice) -> None:
+def offer(selection: Selection) -> None:
     """A download button for each format that fits these runs. A file is made when its button is pressed."""
     st.header("Export", divider="gray")
-    evaluated = any((choice.evaluator, choice.network) in entry.comparisons for entry in choice.entries)
-    one_group = len(groups(choice.entries)) == 1
+    evaluated = any((selection.evaluator, selection.network) in entry.comparisons for entry in selection.entries)
+    one_group = len(groups(selection.entries)) == 1
     with st.container(horizontal=True):
         for ending in EXPORTERS:
             exporter = EXPORTERS[ending]
@@ -21,7 +21,7 @@ def offer(choice: Choice) -> None:
                 continue
             st.download_button(
                 exporter.title,
-                partial(content, choice.entries, ending, evaluator=choice.evaluator, network=choice.network),
+                partial(content, selection.entries, ending, evaluator=selection.evaluator, network=selection.network),
                 file_name=f"distrack-comparison{ending}",
                 mime=exporter.media_type,
                 icon=":material/download:",

@@ -1,1 +1,1 @@
-"""Pieces of the Evaluate page."""
+"""The Evaluate page."""

@@ -33,8 +33,8 @@ def no_evaluations(run: Path) -> None:
     [
         (broken_config, "config.json"),
         (broken_report, "report.json is damaged"),
-        (no_report, "resume run"),
-        (no_evaluations, "evaluate run"),
+        (no_report, "not evaluated yet"),
+        (no_evaluations, "not evaluated"),
     ],
 )
 def test_a_run_that_cannot_be_compared_is_named_with_the_reason(
@@ -46,6 +46,15 @@ def test_a_run_that_cannot_be_compared_is_named_with_the_reason(
     assert [entry.run for entry in entries] == [usable.run]
     assert [each.run for each in unusable] == [run]
     assert reason in unusable[0].reason
+
+
+def test_a_run_says_which_command_makes_it_comparable(made: MakeEntry) -> None:
+    remedies = []
+    for name, damage in (("a", broken_report), ("b", no_report), ("c", no_evaluations), ("d", broken_config)):
+        run = made(name).run
+        damage(run.path)
+        remedies += [each.remedy for each in read([run])[1]]
+    assert remedies == ["resume", "resume", "evaluate", ""]
 
 
 def test_a_run_without_its_tracks_is_compared_with_a_note(made: MakeEntry) -> None:

@@ -1,0 +1,143 @@
+"""The selection of the Compare page: runs, filters, evaluator and network."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import streamlit as st
+
+from distrack import jobs, runs
+from distrack.evaluate import Evaluation
+from distrack.export.comparison import Entry, Unusable, read
+from distrack.ui.compare.url_widgets import ALL, menu, requested, set_parameter, several
+from distrack.ui.shared.run_in_view import demo, runs_path
+
+# Number of runs that are selected at first.
+_FIRST_SELECTION = 4
+_FILTERS: dict[str, tuple[str, Callable[[Entry], str | int]]] = {
+    "dataset": ("Dataset", lambda entry: entry.report.dataset),
+    "feature": ("Representation", lambda entry: entry.report.feature),
+    "domain": ("Domain", lambda entry: entry.report.domain),
+    "ipc": ("Tracks per class", lambda entry: entry.report.tracks_per_class),
+}
+# The page on which a run that cannot be compared yet is resumed or evaluated.
+_REMEDY_PAGES = {"resume": "pages/distill.py", "evaluate": "pages/evaluate.py"}
+
+
+class Selection(NamedTuple):
+    """What the page shows.
+
+    Attributes:
+        entries: the selected runs.
+        candidates: all runs that the filters leave.
+        evaluator, network: the evaluator and the network whose scores are shown.
+    """
+
+    entries: list[Entry]
+    candidates: list[Entry]
+    evaluator: str
+    network: str
+
+
+def all_runs() -> tuple[list[Entry], list[Unusable]]:
+    """The evaluated runs, newest first and the included one last, and the runs that cannot be compared."""
+    included = demo()
+    # A run whose config is damaged has no kind; it is listed among the unusable ones.
+    own = (run for run in runs.all_runs(runs_path()) if jobs.kind_of(run) in ("distillation", ""))
+    listed = [run for run in own if included is None or run.id != included.id]
+    entries, unusable = read(listed + ([] if included is None else [included]))
+    unusable += [
+        Unusable(entry.run, "no evaluator has measured its tracks", remedy="evaluate")
+        for entry in entries
+        if not entry.comparisons
+    ]
+    return [entry for entry in entries if entry.comparisons], unusable
+
+
+def show_unusable(unusable: Sequence[Unusable]) -> None:
+    """The runs that cannot be compared, each with the reason and a link to the page that helps, in a closed box."""
+    if not unusable:
+        return
+    with st.expander(
+        f"{len(unusable)} {'run' if len(unusable) == 1 else 'runs'} without results", icon=":material/info:"
+    ):
+        for each in unusable:
+            st.markdown(f"**{each.run.id}**: {each.reason}")
+            if each.remedy:
+                st.page_link(
+                    _REMEDY_PAGES[each.remedy], label=each.remedy.capitalize(), query_params={"run": each.run.id}
+                )
+
+
+def select(entries: list[Entry], unusable: list[Unusable]) -> Selection | None:
+    """The filters and menus; None if nothing is selected, which the page then explains."""
+    *filters, evaluator_place, network_place = st.columns([1.3, 1.3, 1, 1, 1.4, 1.4])
+    candidates = entries
+    for place, (name, (label, value_of)) in zip(filters, _FILTERS.items(), strict=True):
+        options = [str(value) for value in sorted({value_of(entry) for entry in entries})]
+        with place:
+            value = menu(label, name, [ALL, *options], ALL)
+        if value != ALL:
+            candidates = [entry for entry in candidates if str(value_of(entry)) == value]
+    selected = _select_runs(entries, candidates, unusable)
+    if not candidates:
+        st.info("No evaluated run fits these filters.")
+        st.button("Clear filters", icon=":material/filter_alt_off:", key="clear", on_click=_clear_filters)
+        return None
+    measured_by = [pair for entry in selected or candidates for pair in entry.comparisons]
+    with evaluator_place:
+        evaluators = list(dict.fromkeys(evaluator for evaluator, _ in measured_by))
+        first = "random-cnn" if "random-cnn" in evaluators else evaluators[0]
+        evaluator = menu("Evaluator", "evaluator", evaluators, first)
+    with network_place:
+        networks = list(dict.fromkeys(network for name, network in measured_by if name == evaluator))
+        network = menu("Network", "network", networks, networks[0])
+    set_parameter("evaluator", [evaluator])
+    set_parameter("network", [network])
+    if not selected:
+        st.info("Select runs to compare above.")
+        return None
+    return Selection(selected, candidates, evaluator, network)
+
+
+def warn_about_recipes(evaluations: Sequence[Evaluation]) -> None:
+    """A note if the evaluations were made by different training recipes."""
+    recipes = [evaluation.recipe for evaluation in evaluations if evaluation.recipe]
+    names = dict.fromkeys(name for recipe in recipes for name in recipe)
+    differing = [name for name in names if any(recipe.get(name) != recipes[0].get(name) for recipe in recipes)]
+    if differing:
+        st.caption(f":material/info: Evaluation settings differ ({', '.join(differing)}).")
+
+
+def _select_runs(entries: list[Entry], candidates: list[Entry], unusable: list[Unusable]) -> list[Entry]:
+    by_id = {entry.run.id: entry for entry in candidates}
+    in_url = requested("run")
+    _explain_missing([run_id for run_id in in_url or () if run_id not in by_id], entries, unusable)
+    selected = [run_id for run_id in in_url or () if run_id in by_id]
+    if not selected and in_url != []:
+        selected = [entry.run.id for entry in _newest(candidates)]
+    if candidates:
+        set_parameter("run", selected)
+    return [by_id[run_id] for run_id in several("Runs", "run", list(by_id), selected)]
+
+
+def _newest(entries: Sequence[Entry]) -> list[Entry]:
+    """The newest runs with the same test clips as the newest of all."""
+    return [entry for entry in entries if entry.measured_on == entries[0].measured_on][:_FIRST_SELECTION]
+
+
+def _explain_missing(run_ids: Sequence[str], entries: list[Entry], unusable: list[Unusable]) -> None:
+    """Says why runs that the URL names are not shown."""
+    reasons = {each.run.id: each.reason for each in unusable}
+    evaluated = {entry.run.id for entry in entries}
+    for run_id in run_ids:
+        if run_id in evaluated:
+            st.caption(f"Hidden by filters: {run_id}")
+        elif run_id in reasons:
+            st.warning(f"{run_id} cannot be compared: {reasons[run_id]}.")
+        else:
+            st.warning(f"Run {run_id!r} not found in {runs_path()}.")
+
+
+def _clear_filters() -> None:
+    for name in _FILTERS:
+        st.query_params.pop(name, None)
