@@ -11,11 +11,11 @@ import soundfile
 import torch
 
 from distrack import jobs
-from distrack.export.formats import content
 from distrack.decompose import render
 from distrack.decompose.storage import load
 from distrack.distill import SyntheticSet
 from distrack.export.comparison import read
+from distrack.export.formats import content
 from distrack.jobs.decomposition import DecomposeJob, decomposition_report, events_file
 from distrack.jobs.distillation import DistillJob, distillation_job
 from distrack.jobs.inspection import inspection_of
@@ -117,9 +117,7 @@ def test_a_decomposition_whose_events_are_gone_is_done_again(earlier: Path) -> N
     np.testing.assert_allclose(load(events_file(run)).parameters, before, rtol=1e-3, atol=1e-3)
 
 
-def test_runs_of_both_versions_are_compared_and_exported(
-    earlier: Path, tiny_job: Callable[..., DistillJob], tmp_path: Path
-) -> None:
+def test_runs_of_both_versions_are_compared_and_exported(earlier: Path, tiny_job: Callable[..., DistillJob]) -> None:
     new = tiny_job().create(earlier, "new")
     jobs.work(new)
     entries, unusable = read([jobs.find(earlier, name) for name in ("distilled", "new", "swept-ipc1")])

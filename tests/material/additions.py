@@ -27,7 +27,7 @@ class PowerConfig(Choice):
     power: Annotated[float, Field(gt=0, title="Power", description="Power of the distance.")] = 2.0
 
 
-def match_powers(real: torch.Tensor, synthetic: torch.Tensor, draw: Any, *, power: float) -> torch.Tensor:  # noqa: ARG001
+def match_powers(real: torch.Tensor, synthetic: torch.Tensor, draw: Any, *, power: float) -> torch.Tensor:
     """The distance of the means to a power."""
     return (real.mean(1) - synthetic.mean(1)).abs().pow(power).sum(1)
 
@@ -36,7 +36,7 @@ OBJECTIVES.add("powers", Objective(match_powers, "mean", "powers of the differen
 
 
 @OPTIMISERS.register("sign")
-def sign(gradient: torch.Tensor, memory: dict[str, torch.Tensor]) -> torch.Tensor:  # noqa: ARG001
+def sign(gradient: torch.Tensor, memory: dict[str, torch.Tensor]) -> torch.Tensor:
     """A step of one in every coordinate."""
     return gradient.sign()
 
@@ -46,7 +46,7 @@ INITIALISATIONS.add(
     Initialisation(
         lambda train, count, seed: np.concatenate([train.of_class(k)[:count] for k in range(train.classes)]),
         "the first clips",
-    ),  # noqa: ARG005, E501
+    ),
 )
 
 
@@ -59,18 +59,18 @@ class Plain(Identity):
 
 def guess(
     training: TrainingSet, test: Any, recipe: Any, *, clips: Any, seed: int, device: Any, progress: Any
-) -> torch.Tensor:  # noqa: ARG001, E501
+) -> torch.Tensor:
     """Always the first class."""
     count = sum(len(labels) for _, labels in test.batches(torch.device("cpu")))
     progress(1, 1)
     return torch.zeros(count, dtype=torch.int64)
 
 
-EVALUATORS.add("guess", Evaluator(guess, lambda recipe: "none", "Always the first class"))  # noqa: ARG005
+EVALUATORS.add("guess", Evaluator(guess, lambda recipe: "none", "Always the first class"))
 BASELINES.add(
     "last",
     Baseline(lambda train, ipc, seed: TrainingSet.of_clips(train, np.arange(len(train))[-ipc:]), "The last clips"),
-)  # noqa: ARG005, E501
+)
 
 
 class FewConfig(PursuitConfig):
