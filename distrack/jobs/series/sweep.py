@@ -208,7 +208,8 @@ class SweepJob(Series):
         options = {option.path: option for option in type(self).options()}
         given.append((options[_IPC], tuple(job.ipc for job in self.distillations)))
         given += [(options["cross_validate",], True)] if self.folds else []
-        given += [(options["seeds",], self.seeds)] if self.seeds > 1 else []
+        alone = len(self.distillations) == 1 and not self.folds  # without its seeds, a single distillation
+        given += [(options["seeds",], self.seeds)] if self.seeds > 1 or alone else []
         return given
 
     @classmethod
