@@ -31,12 +31,12 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
         self.url = f"http://localhost:{self.port}"
-        self._log = log
+        self.log = log
         self.start()
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, *self.command],
                 cwd=PROJECT,
@@ -47,7 +47,7 @@ class Server:
         deadline = time.monotonic() + 60
         while not self._answers():
             if time.monotonic() > deadline or self._process.poll() is not None:
-                raise RuntimeError(f"the app did not start:\n{runs.tail(self._log)}")
+                raise RuntimeError(f"the app did not start:\n{runs.tail(self.log)}")
             time.sleep(0.1)
 
     def stop(self) -> None:

@@ -7,6 +7,7 @@ import streamlit as st
 from distrack.export.comparison import groups
 from distrack.export.formats import EXPORTERS, content
 from distrack.ui.compare.selection import Selection
+from distrack.ui.shared.download import download_button
 
 
 def offer(selection: Selection) -> None:
@@ -19,13 +20,11 @@ def offer(selection: Selection) -> None:
             exporter = EXPORTERS[ending]
             if (exporter.one_evaluator and not evaluated) or (exporter.one_group and not one_group):
                 continue
-            st.download_button(
+            download_button(
                 exporter.title,
                 partial(content, selection.entries, ending, evaluator=selection.evaluator, network=selection.network),
-                file_name=f"distrack-comparison{ending}",
+                f"distrack-comparison{ending}",
                 mime=exporter.media_type,
-                icon=":material/download:",
-                help=exporter.description,
-                on_click="ignore",
+                description=exporter.description,
                 key=f"export{ending}",
             )

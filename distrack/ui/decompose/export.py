@@ -11,6 +11,7 @@ import streamlit as st
 from distrack import runs
 from distrack.decompose import Events
 from distrack.decompose.formats import save
+from distrack.ui.shared.download import download_button
 
 # Most rows of the table.
 _ROWS = 400
@@ -41,7 +42,7 @@ def draw_downloads(run: runs.Run, events: Events) -> None:
         for ending, label in _FORMATS.items():
             name = f"{run.id}{ending}"
             content = partial(_content, events, name)
-            st.download_button(label, content, name, key=f"download-{ending}", icon=":material/save:")
+            download_button(label, content, name, key=f"download-{ending}", icon=":material/save:")
 
 
 def _content(events: Events, name: str) -> bytes:

@@ -17,6 +17,7 @@ from distrack.jobs.listening import Listening, ListeningJob, Source, listening_o
 from distrack.jobs.listening.sounds import Kind
 from distrack.jobs.results import track_file
 from distrack.ui.shared import job_panel
+from distrack.ui.shared.download import download_button
 from distrack.ui.shared.run_in_view import DEMO
 from distrack.ui.sound import Heard, Sound, player
 
@@ -124,7 +125,7 @@ def _evolution(run: runs.Run, track: str, steps: list[Source], feature: FeatureC
             column.image(uri, caption=f"step {source.step}", width="stretch")
         whole = _joined([run.path / source.file for source in steps])
         st.audio(whole, format="audio/flac")
-        st.download_button("All of it as one FLAC", whole, f"{track}-evolution.flac", "audio/flac")
+        download_button("Download as FLAC", whole, f"{track}-evolution.flac", mime="audio/flac", key="evolution")
 
 
 def _joined(paths: list[Path]) -> bytes:

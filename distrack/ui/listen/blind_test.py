@@ -11,6 +11,7 @@ from distrack.distill import SyntheticSet
 from distrack.jobs.listening import Source, listening_of
 from distrack.jobs.listening import blind as blind_test
 from distrack.jobs.listening.blind import BlindTest, Result, Task, Trial
+from distrack.ui.shared.download import download_button
 from distrack.ui.shared.page import show_errors
 from distrack.ui.shared.run_in_view import DEMO
 
@@ -80,7 +81,8 @@ def _everyone(run: runs.Run) -> None:
         return
     st.subheader(f"All listeners, {len(tests)} {'test' if len(tests) == 1 else 'tests'}")
     _results(blind_test.results(tests))
-    st.download_button("Every answer as CSV", blind_test.table(tests), f"{run.id}-blind-test.csv", "text/csv")
+    answers = blind_test.table(tests).encode()
+    download_button("Download answers (CSV)", answers, f"{run.id}-blind-test.csv", mime="text/csv", key="answers")
 
 
 def _results(results: list[Result]) -> None:

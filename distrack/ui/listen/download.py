@@ -12,6 +12,7 @@ from distrack.export import bundle
 from distrack.export.config import ExportConfig
 from distrack.files import size_text
 from distrack.settings import PROJECT
+from distrack.ui.shared.download import download_button
 from distrack.ui.shared.run_in_view import DEMO
 
 _EVERYTHING = "All of it"
@@ -40,7 +41,8 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
         except DistrackError as error:
             st.error(str(error))
             return
-        st.download_button(f"Download, {size_text(len(content))}", content, name, "application/zip", type="primary")
+        label = f"Download, {size_text(len(content))}"
+        download_button(label, content, name, mime="application/zip", primary=True)
     words = ["python", "-m", "distrack", "export", run.id]
     words += [word for option in ("of_class", "track") for word in _option(option, getattr(config, option))]
     words += [] if audio == "flac" else ["--format", audio]
