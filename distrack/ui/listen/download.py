@@ -41,8 +41,8 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
         except DistrackError as error:
             st.error(str(error))
             return
-        label = f"Download, {size_text(len(content))}"
-        download_button(label, content, name, mime="application/zip", primary=True)
+        size = size_text(len(content))
+        download_button(f"Download, {size}", content, name, mime="application/zip", primary=True)
     words = ["python", "-m", "distrack", "export", run.id]
     words += [word for option in ("of_class", "track") for word in _option(option, getattr(config, option))]
     words += [] if audio == "flac" else ["--format", audio]
