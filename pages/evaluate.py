@@ -3,6 +3,7 @@
 import streamlit as st
 
 from distrack import runs
+from distrack.datasets import DATASETS
 from distrack.evaluate import Report
 from distrack.features import FEATURES
 from distrack.jobs.results import evaluation_report
@@ -19,7 +20,7 @@ def summary(report: Report) -> str:
         budget += f" ({report.rendered_per_class} tracks)"
     notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in split.notes)
     return (
-        f"**{report.dataset}** · {FEATURES[report.feature].title} · {budget}, {report.floats_per_class:,} floats. "
+        f"**{DATASETS[report.dataset].title}** · {FEATURES[report.feature].title} · {budget}, {report.floats_per_class:,} floats. "
         f"Distilled from {split.train:,} clips, tested on **{split.test:,} unseen clips**. "
         f"No {split.disjoint_by} appears in both training and test.{notes}"
     )

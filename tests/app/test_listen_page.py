@@ -50,20 +50,20 @@ def test_the_soundboard_has_every_track_and_the_player_the_first(app: AppTest, f
     assert all(one["picture"] and one["sound"] and not one["missing"] for one in board["classes"])
     player = given(app, "distrack_player")
     assert [source["title"] for source in player["sources"]] == ["Synthetic"]
-    assert any(button.label == "Hear it beside real clips" for button in app.button)
+    assert any(button.label == "Compare with real clips" for button in app.button)
 
 
-def test_a_track_is_heard_beside_real_clips_its_class_and_its_own_beginnings(app: AppTest, heard: runs.Run) -> None:
+def test_a_track_is_compared_with_real_clips_its_class_mean_and_its_history(app: AppTest, heard: runs.Run) -> None:
     opened(app, "listen", run=heard.id, track="low_0")
     player = given(app, "distrack_player")
     titles = [source["title"] for source in player["sources"]]
-    assert titles == ["Synthetic", "Nearest real clip", "Random real clip", "Class mean", "Evolution"]
+    assert titles == ["Synthetic", "Nearest real clip", "Random real clip", "Class mean", "History"]
     assert [sound["label"] for sound in player["sources"][4]["sounds"]] == ["step 0", "step 3", "step 6"]
     assert all(sound["loudness"] is not None for source in player["sources"] for sound in source["sounds"])
     assert player["title"] == "Track low_0 of class low"
     opened(app, "listen", run=heard.id, track="low_1")
     assert len(given(app, "distrack_player")["sources"]) == 4, "its snapshots were not asked for"
-    assert any(button.label == "Hear how it came about" for button in app.button)
+    assert any(button.label == "Hear how it evolved" for button in app.button)
 
 
 def test_a_track_without_sound_is_mute_and_the_others_are_not(app: AppTest, heard: runs.Run) -> None:
@@ -76,13 +76,13 @@ def test_a_track_without_sound_is_mute_and_the_others_are_not(app: AppTest, hear
         assert "Synthetic" not in [source["title"] for source in given(app, "distrack_player")["sources"]]
         (heard.path / "listening.json").rename(heard.path / "put-by.json")
         opened(app, "listen", run=heard.id, track="low_1")
-        assert "its file is gone" in texts(app)
+        assert "Audio file missing" in texts(app)
         (heard.path / "put-by.json").rename(heard.path / "listening.json")
     finally:
         sound.write_bytes(kept)
 
 
-def test_a_silent_track_is_told_from_one_that_is_not_there(app: AppTest, heard: runs.Run) -> None:
+def test_a_silent_track_is_not_a_missing_one(app: AppTest, heard: runs.Run) -> None:
     sound = track_file(heard, "low_1")
     kept = sound.read_bytes()
     sound.unlink()
@@ -96,7 +96,7 @@ def test_a_silent_track_is_told_from_one_that_is_not_there(app: AppTest, heard: 
         sound.write_bytes(kept)
 
 
-def test_tracks_that_are_not_numbers_do_not_take_the_pages_away(app: AppTest, heard: runs.Run) -> None:
+def test_pages_open_for_tracks_that_are_not_numbers(app: AppTest, heard: runs.Run) -> None:
     kept = synthetic_file(heard).read_bytes()
     whole = SyntheticSet.load(synthetic_file(heard))
     parameters = whole.parameters.clone()
@@ -110,8 +110,8 @@ def test_tracks_that_are_not_numbers_do_not_take_the_pages_away(app: AppTest, he
         synthetic_file(heard).write_bytes(kept)
 
 
-def test_a_blind_test_is_answered_to_its_end_and_its_answers_are_kept(app: AppTest, heard: runs.Run) -> None:
-    opened(app, "listen", run=heard.id, view="Guess")
+def test_a_blind_test_is_answered_to_its_end_and_its_answers_are_saved(app: AppTest, heard: runs.Run) -> None:
+    opened(app, "listen", run=heard.id, view="Blind test")
     app.slider[0].set_value(4)
     app.button(key="begin").click()
     again(app)
@@ -124,9 +124,9 @@ def test_a_blind_test_is_answered_to_its_end_and_its_answers_are_kept(app: AppTe
         assert len(app.get("audio")) == len(test.current.sounds)
         app.button(key=f"answer-{test.id}-{number}-{test.current.truth}").click()
         again(app)
-    assert "You were right" in texts(app)
-    assert [metric.value for metric in app.metric][:2] == ["2 of 2", "2 of 2"]
-    assert "All listeners, 1 test" in texts(app)
+    assert "Your result" in texts(app)
+    assert [metric.value for metric in app.metric][:2] == ["2 of 2 correct", "2 of 2 correct"]
+    assert "All listeners (1 test)" in texts(app)
 
 
 def test_the_error_of_an_answer_that_cannot_be_saved_stays_on_the_page(
@@ -135,7 +135,7 @@ def test_the_error_of_an_answer_that_cannot_be_saved_stays_on_the_page(
     def full(*_arguments: object) -> None:
         raise RunError("the disk is full")
 
-    opened(app, "listen", run=heard.id, view="Guess")
+    opened(app, "listen", run=heard.id, view="Blind test")
     app.button(key="begin").click()
     again(app)
     monkeypatch.setattr(blind_test, "answer", full)
@@ -145,14 +145,15 @@ def test_the_error_of_an_answer_that_cannot_be_saved_stays_on_the_page(
     assert "Question 1 of" in app.get("progress")[0].proto.text
 
 
-def test_what_is_taken_along_is_what_the_command_writes(app: AppTest, finished: runs.Run, tmp_path: Path) -> None:
-    opened(app, "listen", run=finished.id, view="Take along")
+def test_the_download_is_the_file_that_the_command_writes(app: AppTest, finished: runs.Run, tmp_path: Path) -> None:
+    opened(app, "listen", run=finished.id, view="Download")
     app.selectbox[1].select("low")
     again(app)
-    assert app.selectbox[2].options == ["All of it", "low_0", "low_1"]
+    assert app.selectbox[2].options == ["Everything", "low_0", "low_1"]
     app.button(key="zip").click()
     again(app)
-    assert "export finished --class low" in app.code[0].value
+    assert "export finished" in app.code[0].value
+    assert "--class low" in app.code[0].value
     config = ExportConfig(to=tmp_path / "x.zip", of_class="low")
     bundle.export(finished, config)
     content = bundle.zipped(finished, config)
@@ -161,14 +162,14 @@ def test_what_is_taken_along_is_what_the_command_writes(app: AppTest, finished: 
 
 
 @pytest.mark.parametrize("run_id", ["finished", "demo"])
-def test_the_command_that_is_shown_writes_what_was_chosen(
+def test_the_command_on_the_page_writes_the_selection(
     app: AppTest,
     finished: runs.Run,
     typed: Callable[..., tuple[int | str | None, str, str]],
     tmp_path: Path,
     run_id: str,
 ) -> None:
-    opened(app, "listen", run=run_id, view="Take along")
+    opened(app, "listen", run=run_id, view="Download")
     app.button_group(key="sounds-as").set_value("wav")
     again(app)
     words = shlex.split(app.code[0].value)

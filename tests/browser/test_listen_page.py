@@ -97,7 +97,7 @@ def test_switching_keeps_the_place_loops_and_matches_loudness(
     page.keyboard.press(" ")
     expect(player).to_have_attribute("data-playing", "true")
     page.wait_for_timeout(200)
-    for key, title in (("2", "Nearest real clip"), ("3", "Random real clip"), ("5", "Evolution"), ("1", "Synthetic")):
+    for key, title in (("2", "Nearest real clip"), ("3", "Random real clip"), ("5", "History"), ("1", "Synthetic")):
         before = state(player)
         page.keyboard.press(key)
         expect(player).to_have_attribute("data-source", title)
@@ -112,7 +112,7 @@ def test_switching_keeps_the_place_loops_and_matches_loudness(
     assert state(player)["step"] != first
     page.keyboard.press("2")
     matched = float(state(player)["gain"])
-    page.get_by_role("button", name="Matched loudness").click()
+    page.get_by_role("button", name="Match loudness").click()
     assert float(state(player)["gain"]) == 1.0 != matched
     time.sleep(1.2)
     assert state(player)["playing"] == "true", "it began again at its end"
@@ -124,15 +124,15 @@ def test_switching_keeps_the_place_loops_and_matches_loudness(
 
 
 def test_a_blind_test_is_taken_to_its_end(server: Server, page: Page, heard: runs.Run) -> None:
-    page.goto(f"{server.url}/listen?run={heard.id}&view=Guess")
-    page.get_by_role("button", name="Begin").click(timeout=60_000)
+    page.goto(f"{server.url}/listen?run={heard.id}&view=Blind+test")
+    page.get_by_role("button", name="Start", exact=True).click(timeout=60_000)
     page.wait_for_url(re.compile("blind="))
     (test,) = blind_test.all_tests(heard)
     for number, trial in enumerate(test.trials):
         expect(page.get_by_text(f"Question {number + 1} of {len(test.trials)}")).to_be_visible()
         # The question before may still be there for a moment, with the same answers.
         page.locator(f".st-key-answer-{test.id}-{number}-{trial.truth} button").click()
-    expect(page.get_by_text("You were right")).to_be_visible()
+    expect(page.get_by_text("Your result")).to_be_visible()
     (again,) = blind_test.all_tests(heard)
     assert again.answers == tuple(trial.truth for trial in again.trials)
 

@@ -155,7 +155,7 @@ def test_it_loops_stops_at_its_end_steps_and_matches(page: Page, host: Host) -> 
     _, player = opened(page, host, "show=player")
     started(player, loop=False)
     expect(player).to_have_attribute("data-playing", "false", timeout=3_000)
-    place = page.get_by_role("slider", name="Position")
+    place = page.get_by_role("slider", name="Playback position")
     place.press("ArrowRight")
     expect(place).to_have_attribute("aria-valuenow", "0.10")
     expect(place).to_have_attribute("aria-valuetext", "0.10 / 1.00 s")
@@ -175,7 +175,7 @@ def test_it_loops_stops_at_its_end_steps_and_matches(page: Page, host: Host) -> 
     matched = float(player.get_attribute("data-gain") or 0)
     # 29 dB up to -16 LUFS.
     assert 20 * np.log10(matched) == pytest.approx(29, abs=0.1)
-    page.get_by_role("button", name="Matched loudness").click()
+    page.get_by_role("button", name="Match loudness").click()
     expect(player).to_have_attribute("data-gain", "1.0000")
 
 

@@ -65,8 +65,8 @@ class BlindTest(BaseModel):
         return self.trials[len(self.answers)] if len(self.answers) < len(self.trials) else None
 
     def choices(self, trial: Trial) -> tuple[str, ...]:
-        """What can be answered; an answer is a position among these."""
-        return self.classes if trial.task == "class" else ("the first", "the second")
+        """The possible answers; an answer is a position among these."""
+        return self.classes if trial.task == "class" else ("A", "B")
 
 
 class Result(NamedTuple):

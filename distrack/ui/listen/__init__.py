@@ -1,1 +1,1 @@
-"""Pieces of the Listen page."""
+"""The Listen page."""

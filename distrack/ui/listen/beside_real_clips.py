@@ -1,5 +1,6 @@
-"""What a run's track is heard beside: the player, its evolution as a strip, and the buttons that make these sounds."""
+"""A track beside real clips: the player, the track's history as a strip, and the buttons that make these sounds."""
 
+import html
 from itertools import groupby
 from pathlib import Path
 
@@ -26,50 +27,55 @@ _TITLES: dict[Kind, str] = {
     "nearest": "Nearest real clip",
     "random": "Random real clip",
     "class-mean": "Class mean",
-    "snapshot": "Evolution",
+    "snapshot": "History",
 }
-_HEIGHT = 160
+_PICTURE_HEIGHT = 160
+# Seconds of silence between two snapshots.
+_PAUSE = 0.2
 
 
 def show(run: runs.Run, synthetic: SyntheticSet, track: str) -> None:
-    """The player of a track, with all that was made to be heard beside it."""
+    """The player of a track with everything that it can be compared with.
+
+    Args:
+        run: a finished distillation.
+        synthetic: its synthetic set.
+        track: name of the track.
+    """
     listening = listening_of(run)
     if listening is None:
-        sources: tuple[Source, ...] = (_alone(run, synthetic, track),)
+        sources: tuple[Source, ...] = (_track_alone(run, synthetic, track),)
         _offer(
             run,
-            "Hear it beside real clips",
+            "Compare with real clips",
             ListeningJob(run=run.id),
-            "Also its class' mean, and how the first tracks came about.",
+            "Adds nearest clip, random clip, mean and history.",
         )
     else:
         sources = listening.sources(track)
         if not listening.has_snapshots(track):
-            _offer(
-                run,
-                "Hear how it came about",
-                ListeningJob(run=run.id, tracks=(track,)),
-                "Its snapshots from first to last.",
-            )
+            _offer(run, "Hear how it evolved", ListeningJob(run=run.id, tracks=(track,)), "Adds the track's history.")
     sources = tuple(source for source in sources if (run.path / source.file).is_file())
     if not sources:
-        st.info("This track is not audible: its file is gone.")
+        st.info("Audio file missing.")
         return
     config = synthetic.config
-    heard = [
+    choices = [
         Heard(
-            _TITLES[kind], _note(kind, some, listening), tuple(_sound(run, source, config.feature) for source in some)
+            _TITLES[kind],
+            _note(kind, of_kind, listening),
+            tuple(_sound(run, source, config.feature) for source in of_kind),
         )
-        for kind, some in ((kind, list(group)) for kind, group in groupby(sources, lambda source: source.kind))
+        for kind, of_kind in ((kind, list(group)) for kind, group in groupby(sources, lambda source: source.kind))
     ]
     title = f"Track {track} of class {synthetic.classes[sources[0].label]}"
-    player(heard, title=title, seconds=config.seconds, key=f"player-{run.id}")
-    steps = [source for source in sources if source.kind == "snapshot"]
-    if len(steps) > 1:
-        _evolution(run, track, steps, config.feature)
+    player(choices, title=title, seconds=config.seconds, key=f"player-{run.id}")
+    snapshots = [source for source in sources if source.kind == "snapshot"]
+    if len(snapshots) > 1:
+        _history(run, track, snapshots, config.feature)
 
 
-def _alone(run: runs.Run, synthetic: SyntheticSet, track: str) -> Source:
+def _track_alone(run: runs.Run, synthetic: SyntheticSet, track: str) -> Source:
     label = int(synthetic.labels[synthetic.track_names().index(track)])
     file = track_file(run, track).relative_to(run.path).as_posix()
     return Source(kind="track", title=_TITLES["track"], file=file, label=label, track=track)
@@ -90,16 +96,17 @@ def _offer(run: runs.Run, label: str, job: ListeningJob, caption: str) -> None:
 
 
 def _note(kind: Kind, sources: list[Source], listening: Listening | None) -> str:
+    """A few words about the sounds of one kind."""
     first = sources[0]
     if kind == "nearest":
-        return f"{first.clip}, at a distance of {first.distance or 0:.3f} as images"
+        return f"{first.clip}, image distance {first.distance or 0:.3f}"
     if kind == "random":
         return first.clip
     if kind == "snapshot":
-        return "From the first step to the last."
+        return "Track by step."
     if first.error is None or listening is None:
         return ""
-    return f"Made audible within {first.error:.2g} {listening.unit}".strip()
+    return f"Inversion error {first.error:.2g} {listening.unit}".strip()
 
 
 def _sound(run: runs.Run, source: Source, feature: FeatureConfig) -> Sound:
@@ -109,26 +116,29 @@ def _sound(run: runs.Run, source: Source, feature: FeatureConfig) -> Sound:
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def _picture(path: Path, changed: float, feature: FeatureConfig) -> bytes:  # noqa: ARG001
-    """What is heard as an image, in the run's own feature."""
+def _picture(path: Path, modified: float, feature: FeatureConfig) -> bytes:  # noqa: ARG001
+    """The feature of a sound as a PNG."""
     wave, _ = soundfile.read(path, dtype="float32")
     image = build_feature(feature)(torch.from_numpy(wave)[None])[0, 0].numpy()
     low, high = colour_range(image)
-    return image_png(image, low=low, high=high, height=_HEIGHT)
+    return image_png(image, low=low, high=high, height=_PICTURE_HEIGHT)
 
 
-def _evolution(run: runs.Run, track: str, steps: list[Source], feature: FeatureConfig) -> None:
-    with st.expander("Its evolution, from first to last"):
-        for column, source in zip(st.columns(len(steps)), steps, strict=True):
+def _history(run: runs.Run, track: str, snapshots: list[Source], feature: FeatureConfig) -> None:
+    with st.expander("Track by step"):
+        for column, source in zip(st.columns(len(snapshots)), snapshots, strict=True):
             path = run.path / source.file
             uri = data_uri(_picture(path, path.stat().st_mtime, feature))
-            column.image(uri, caption=f"step {source.step}", width="stretch")
-        whole = _joined([run.path / source.file for source in steps])
+            alt = html.escape(f"Track {track} at step {source.step}")
+            column.html(f'<img src="{uri}" alt="{alt}" style="width:100%;display:block;border-radius:.45rem">')
+            column.caption(f"step {source.step}")
+        whole = _joined([run.path / source.file for source in snapshots])
         st.audio(whole, format="audio/flac")
-        download_button("Download as FLAC", whole, f"{track}-evolution.flac", mime="audio/flac", key="evolution")
+        download_button("Download as FLAC", whole, f"{track}-history.flac", mime="audio/flac", key="history")
 
 
 def _joined(paths: list[Path]) -> bytes:
-    pause = np.zeros(SAMPLE_RATE // 5, dtype=np.float32)
+    """Sounds one after another with pauses, as FLAC."""
+    pause = np.zeros(round(_PAUSE * SAMPLE_RATE), dtype=np.float32)
     waves = [soundfile.read(path, dtype="float32")[0] for path in paths]
     return flac_bytes(np.concatenate([part for wave in waves for part in (wave, pause)]))

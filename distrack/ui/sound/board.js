@@ -94,7 +94,7 @@ class Board {
     picture.style.backgroundPositionY = one.names.length > 1 ? `${(100 * row) / (one.names.length - 1)}%` : "0";
     tile.append(make("span", "playhead"));
     const place = { tile, picture, one, row, column };
-    if (!one.sound || one.missing.includes(row)) this.mute(place, "not audible");
+    if (!one.sound || one.missing.includes(row)) this.mute(place, "no audio");
     else if (one.silent.includes(row)) this.mute(place, "silent");
     this.tiles[row][column] = place;
     return cell;
@@ -122,7 +122,7 @@ class Board {
   }
 
   silent(one) {
-    this.of(one).forEach((place) => this.mute(place, "not audible"));
+    this.of(one).forEach((place) => this.mute(place, "no audio"));
     this.said.textContent = `The sounds of ${one.title} could not be loaded.`;
   }
 

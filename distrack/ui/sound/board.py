@@ -105,7 +105,7 @@ def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str) -> str | Non
         }
         for label, sheet in enumerate(shown)
     ]
-    hint = "Tracks of each class. Arrow keys move, space plays, digits play a class, Escape stops."
+    hint = "Arrows move, Space plays, 0-9 plays a class, Esc stops."
     data: dict[str, Any] = {"classes": classes, "seconds": seconds, "hint": hint}
     result = _component(key=key, data=data, default={"track": None}, on_track_change=lambda: None)
     heard: str | None = result.track

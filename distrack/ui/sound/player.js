@@ -13,11 +13,11 @@ class Player {
     this.root.tabIndex = 0;
     this.tabs = this.root.appendChild(make("div", "tabs"));
     this.tabs.setAttribute("role", "radiogroup");
-    this.tabs.setAttribute("aria-label", "What is heard");
+    this.tabs.setAttribute("aria-label", "Source");
     this.view = this.root.appendChild(make("div", "view"));
     this.view.tabIndex = 0;
     this.view.setAttribute("role", "slider");
-    this.view.setAttribute("aria-label", "Position");
+    this.view.setAttribute("aria-label", "Playback position");
     this.view.setAttribute("aria-valuemin", "0");
     this.picture = this.view.appendChild(make("img", "picture"));
     this.wave = this.view.appendChild(make("canvas", "wave"));
@@ -30,7 +30,7 @@ class Player {
     const bar = this.root.appendChild(make("div", "bar"));
     this.button = this.control(bar, "Play", () => (this.sounding ? this.pause() : this.play()));
     this.again = this.control(bar, "Loop", () => this.loop(!this.looping));
-    this.level = this.control(bar, "Matched loudness", () => this.match(!this.matched));
+    this.level = this.control(bar, "Match loudness", () => this.match(!this.matched));
     this.time = bar.appendChild(make("span", "time"));
     this.said = bar.appendChild(make("span", "said"));
     this.said.setAttribute("role", "status");
