@@ -11,13 +11,14 @@ from distrack.jobs.results import synthetic_file
 from distrack.ui.listen import beside_real_clips, blind_test, download
 from distrack.ui.shared.page import begin
 from distrack.ui.shared.run_in_view import choose
-from distrack.ui.sound import sheets, soundboard
+from distrack.ui.sound import KEYS, sheets, soundboard
 
 
 def play(run: runs.Run, synthetic: SyntheticSet) -> None:
     """The soundboard of all tracks, and below it the track that was played last beside real clips."""
     names = synthetic.track_names()
     played = soundboard(sheets(run), seconds=synthetic.config.seconds, key=f"board-{run.id}")
+    st.caption(KEYS)
     if played in names:
         st.query_params["track"] = played
     track = st.query_params.get("track", "")

@@ -17,6 +17,8 @@ from distrack.ui.sound.media import source, url_of
 
 # Rows of pixels of a tile.
 _HEIGHT = 64
+# The keys of the soundboard, for the page and for screen readers.
+KEYS = "Arrows move, Space plays, 0-9 plays a class, Esc stops."
 
 
 class Sheet(NamedTuple):
@@ -105,8 +107,7 @@ def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str) -> str | Non
         }
         for label, sheet in enumerate(shown)
     ]
-    hint = "Arrows move, Space plays, 0-9 plays a class, Esc stops."
-    data: dict[str, Any] = {"classes": classes, "seconds": seconds, "hint": hint}
+    data: dict[str, Any] = {"classes": classes, "seconds": seconds, "hint": KEYS}
     result = _component(key=key, data=data, default={"track": None}, on_track_change=lambda: None)
     heard: str | None = result.track
     return heard
