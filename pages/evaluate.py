@@ -15,12 +15,13 @@ from distrack.ui.shared.run_in_view import DEMO, choose
 
 def summary(report: Report) -> str:
     """What was distilled and what it was tested on."""
+    data = f"**{DATASETS[report.dataset].title}** · {FEATURES[report.feature].title}"
     split, budget = report.split, f"budget {report.tracks_per_class} per class"
     if report.rendered_per_class > report.tracks_per_class:
         budget += f" ({report.rendered_per_class} tracks)"
     notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in split.notes)
     return (
-        f"**{DATASETS[report.dataset].title}** · {FEATURES[report.feature].title} · {budget}, {report.floats_per_class:,} floats. "
+        f"{data} · {budget}, {report.floats_per_class:,} floats. "
         f"Distilled from {split.train:,} clips, tested on **{split.test:,} unseen clips**. "
         f"No {split.disjoint_by} appears in both training and test.{notes}"
     )
