@@ -89,7 +89,7 @@ page = st.navigation(
         st.Page("pages/listen.py", title="Listen", icon=":material/graphic_eq:"),
         st.Page("pages/evaluate.py", title="Evaluate", icon=":material/bar_chart:"),
         st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
-        st.Page("pages/condense.py", title="Condense", icon=":material/compress:"),
+        st.Page("pages/condense.py", title="Track length", icon=":material/compress:"),
         st.Page("pages/decompose.py", title="Decompose", icon=":material/call_split:"),
     ]
 )

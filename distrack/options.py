@@ -4,15 +4,15 @@ The field's annotation says everything: its title and description, `Option` for 
 dashes, `Positional` for an argument without a name, and `Literal`, `ChosenFrom` or `NameIn` for the possible values.
 """
 
-import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from distrack.annotations import choices_of, mark_of, plain_type
 from distrack.errors import ConfigError
-from distrack.registry import ChosenFrom, NameIn
+from distrack.registry import ChosenFrom
 from distrack.validation import Option, Overrides, Positional, overlaid
 
 # The text of a value that is None.
@@ -101,10 +101,10 @@ def _walk(model: type[BaseModel], path: tuple[str, ...], prefix: str) -> list[Fi
 
 
 def _of_field(name: str, field: FieldInfo, path: tuple[str, ...], prefix: str) -> list[FieldOption]:
-    marker = _marker(field, Option)
+    marker = mark_of(field, Option)
     own = f"{prefix}{name.replace('_', '-')}"
     inner = f"{own}-" if marker is None else f"{prefix}{marker.name}-" if marker.name else prefix
-    chosen = _marker(field, ChosenFrom)
+    chosen = mark_of(field, ChosenFrom)
     if chosen is not None:
         label = own if marker is None or not marker.own else marker.own
         select = FieldOption(
@@ -122,7 +122,7 @@ def _of_field(name: str, field: FieldInfo, path: tuple[str, ...], prefix: str) -
             if option.path != (*path, "name")
         ]
         return [select, *nested]
-    inside, optional = _plain(field.annotation)
+    inside, optional = plain_type(field.annotation)
     if isinstance(inside, type) and issubclass(inside, BaseModel):
         options = []
         for option in _walk(inside, path, inner):
@@ -142,8 +142,8 @@ def _leaf(
 ) -> FieldOption:
     several = get_origin(inside) is tuple
     of = get_args(inside)[0] if several else inside
-    choices = _choices(of) or _choices_of(_marker(field, NameIn)) or _choices_in(field.annotation)
-    positional = _marker(field, Positional)
+    choices = choices_of(field)
+    positional = mark_of(field, Positional)
     if isinstance(positional, type):
         positional = positional()
     return FieldOption(
@@ -162,45 +162,8 @@ def _leaf(
     )
 
 
-def _marker(field: FieldInfo, kind: type[Any]) -> Any:
-    return next((each for each in field.metadata if isinstance(each, kind) or each is kind), None)
-
-
-def _plain(annotation: Any) -> tuple[Any, bool]:
-    """An annotation without `None` and without metadata, and whether `None` was possible."""
-    optional = False
-    while True:
-        if get_origin(annotation) is Annotated:
-            annotation = get_args(annotation)[0]
-        elif get_origin(annotation) in (Union, types.UnionType):
-            parts = [part for part in get_args(annotation) if part is not type(None)]
-            optional = optional or len(parts) < len(get_args(annotation))
-            if len(parts) != 1:
-                return annotation, optional
-            annotation = parts[0]
-        else:
-            return annotation, optional
-
-
-def _choices(annotation: Any) -> tuple[str, ...]:
-    if get_origin(annotation) is Annotated:
-        named = next((each for each in get_args(annotation)[1:] if isinstance(each, NameIn)), None)
-        return _choices_of(named) or _choices(get_args(annotation)[0])
-    return tuple(map(str, get_args(annotation))) if get_origin(annotation) is Literal else ()
-
-
-def _choices_in(annotation: Any) -> tuple[str, ...]:
-    """The choices of one of several possible types, as of a name or None."""
-    parts = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else ()
-    return next((choices for part in parts if (choices := _choices(part))), ())
-
-
-def _choices_of(named: NameIn | None) -> tuple[str, ...]:
-    return () if named is None else tuple(named.registry)
-
-
 def _metavar(annotation: Any, choices: tuple[str, ...], *, several: bool) -> str:
-    inside, _ = _plain(annotation)
+    inside, _ = plain_type(annotation)
     names = {int: "INTEGER", float: "NUMBER", bool: "BOOLEAN"}
     word = "NAME" if choices else names.get(inside, "PATH" if "Path" in getattr(inside, "__name__", "") else "TEXT")
     return f"{word},..." if several else word

@@ -58,20 +58,34 @@ class Registry(Generic[T]):
         self._entries: dict[str, T] = {}
         self._names: dict[str, str] = {}
         self._configs: dict[str, type[Choice]] = {}
+        self._titles: dict[str, str] = {}
 
-    def add(self, name: str, entry: T, *, aliases: tuple[str, ...] = (), config: type[Choice] = Choice) -> T:
-        """Registers `entry` with the config that selects it; a name or alias that is taken is a programming error."""
+    def add(
+        self, name: str, entry: T, *, aliases: tuple[str, ...] = (), config: type[Choice] = Choice, title: str = ""
+    ) -> T:
+        """Registers `entry`; a name or alias that is taken is a programming error.
+
+        Args:
+            name: the registered name.
+            entry: the thing itself.
+            aliases: other names.
+            config: the config that selects the entry.
+            title: label on the screen, where `entry` has no `title` or `summary` of its own.
+        """
         for spelling in map(canonical, (name, *aliases)):
             if spelling in self._names:
                 raise ValueError(f"{self.kind} {spelling!r} is registered twice")
             self._names[spelling] = name
         self._entries[name] = entry
         self._configs[name] = config
+        self._titles[name] = title
         return entry
 
-    def register(self, name: str, *, aliases: tuple[str, ...] = (), config: type[Choice] = Choice) -> Callable[[T], T]:
+    def register(
+        self, name: str, *, aliases: tuple[str, ...] = (), config: type[Choice] = Choice, title: str = ""
+    ) -> Callable[[T], T]:
         """`add` as a decorator."""
-        return lambda entry: self.add(name, entry, aliases=aliases, config=config)
+        return lambda entry: self.add(name, entry, aliases=aliases, config=config, title=title)
 
     def name(self, spelling: str) -> str:
         """The registered name behind any spelling.
@@ -83,6 +97,17 @@ class Registry(Generic[T]):
             return self._names[canonical(spelling)]
         except KeyError:
             raise unknown(self.kind, spelling, self._entries) from None
+
+    def title(self, spelling: str) -> str:
+        """The label of an entry on the screen: its title, or else its summary, or else its name.
+
+        Raises:
+            ConfigError: the name is unknown.
+        """
+        name = self.name(spelling)
+        sources = ((self._entries[name], "title"), (self._configs[name], "title"), (self._entries[name], "summary"))
+        label = self._titles.get(name) or next((text for one, of in sources if (text := getattr(one, of, ""))), name)
+        return f"{label[:1].upper()}{label[1:]}"
 
     def config(self, spelling: str) -> type[Choice]:
         """The config class of an entry.

@@ -8,9 +8,7 @@ from distrack.ui.condense import form
 from distrack.ui.shared import cells, job_panel
 from distrack.ui.shared.page import begin
 
-begin(
-    "Condense", "Temporal condensation: more short tracks or fewer long ones, at an equal budget of seconds per class?"
-)
+begin("Track length", "Many short tracks or few long ones, for the same seconds per class?")
 
 
 def ask(before: CondenseJob | None) -> None:
@@ -19,20 +17,21 @@ def ask(before: CondenseJob | None) -> None:
     if job is not None:
         form.strips(job)
         form.summary(job)
-        st.caption("Note: " + "; ".join(NOTES) + ".")
-        if st.button("Condense", type="primary", icon=":material/compress:", key="condense"):
+        with st.expander("Details"):
+            st.markdown("  \n".join(f"{note[:1].upper()}{note[1:]}." for note in NOTES))
+        if st.button("Start", type="primary", icon=":material/compress:", key="condense"):
             job_panel.launch(job)
 
 
 run = job_panel.named("condensation")
 if run is None:
     ask(None)
-    st.subheader("Earlier condensations")
+    st.subheader("Previous studies")
     if not job_panel.earlier("condensation"):
-        st.caption("None yet. Press **Condense** above: every duration is then distilled, one after the other.")
+        st.caption("None yet. Press **Start** above: each length is distilled, one after the other.")
 else:
-    st.page_link("pages/condense.py", label="All condensations", icon=":material/arrow_back:")
+    st.page_link("pages/condense.py", label="All studies", icon=":material/arrow_back:")
     job_panel.watch(run, "condensation")
-    with st.expander("Another one, starting from this one's choices"):
+    with st.expander("Duplicate and edit"):
         before = cells.series_of(run)
         ask(before if isinstance(before, CondenseJob) else None)

@@ -3,11 +3,11 @@
 import streamlit as st
 
 from distrack.jobs.distillation import DistillJob
-from distrack.ui.distill import form
+from distrack.ui.distill import estimate, form
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import begin
 
-begin("Distill", "Turn thousands of real clips into a handful of synthetic tracks per class, and watch them form.")
+begin("Distill", "Distill a dataset into a few synthetic tracks per class.")
 
 
 def ask(before: DistillJob | None, label: str, key: str) -> None:
@@ -15,8 +15,9 @@ def ask(before: DistillJob | None, label: str, key: str) -> None:
     job = form.ask(before)
     if job is None:
         return
-    form.budget(job)
     folds = form.every_fold(job)
+    times = 1 if folds is None else len(folds.folds)
+    st.caption(f"{estimate.storage_text(job)} {estimate.time_text([job], times=times)}")
     if st.button(label, type="secondary" if before else "primary", icon=":material/science:", key=key):
         job_panel.launch(folds or job)
 
@@ -24,14 +25,14 @@ def ask(before: DistillJob | None, label: str, key: str) -> None:
 run, sweep = job_panel.named("distillation"), job_panel.named("sweep")
 if run is not None:
     job_panel.watch(run, "distillation")
-    with st.expander("Another run, starting from this one's choices"):
-        ask(form.earlier(run), "Distill again", "distill-again")
+    with st.expander("Duplicate and edit"):
+        ask(form.job_of(run), "Start", "distill-again")
 elif sweep is not None:
-    st.page_link("pages/distill.py", label="Another run", icon=":material/arrow_back:")
+    st.page_link("pages/distill.py", label="New run", icon=":material/arrow_back:")
     job_panel.watch(sweep, "sweep")
 else:
     ask(None, "Distill", "distill")
     with st.container() as earlier:
         heading = st.empty()
         if job_panel.earlier("sweep"):
-            heading.subheader("Earlier sweeps")
+            heading.subheader("Previous sweeps")

@@ -77,8 +77,8 @@ class PoolConfig(BaseModel):
         Field(
             ge=0,
             le=10_000,
-            title="Training steps of the networks",
-            description="Most steps that a network is trained on real clips; the networks spread evenly from 0 to it.",
+            title="Network pre-training steps",
+            description="Each network is trained on real clips for 0 to this many steps; 0 leaves all of them random.",
         ),
     ] = 0
 
@@ -96,7 +96,7 @@ class DistillConfig(BaseModel):
     data_path: Annotated[
         Path | None,
         Field(
-            title="Folder of the dataset",
+            title="Dataset folder",
             description="Folder that holds the dataset; needed where the dataset is not below the data path.",
         ),
     ] = None
@@ -106,36 +106,41 @@ class DistillConfig(BaseModel):
     duration: Annotated[
         Annotated[float, Field(ge=SHORTEST, le=LONGEST)] | None,
         Field(
-            title="Seconds of a track",
+            title="Track length (s)",
             description="Length of a track in seconds; the dataset's own where it is not given. Longer clips are cut, "
-            "shorter ones filled with silence.",
+            "shorter ones padded.",
             validate_default=True,
+            json_schema_extra={"step": 0.1},
         ),
     ] = None
     feature: Annotated[
         FeatureConfig,
         ChosenFrom(FEATURES, FEATURE),
-        Field(title="Feature", description="Image that a waveform becomes."),
+        Field(title="Representation", description="Image that a waveform becomes."),
         Option("", own="feature-type"),
     ] = _default(FEATURES, FEATURE)
     domain: Annotated[
         Choice,
         ChosenFrom(DOMAINS, DOMAIN),
         Field(
-            title="What is optimised",
-            description="Images are quicker and give more accuracy for their storage; waveforms are sounds from the "
-            "first step.",
+            title="Optimise",
+            description="Spectrograms are faster and more accurate. Waveforms are audio throughout.",
         ),
     ] = _default(DOMAINS, DOMAIN)
     parameterisation: Annotated[
         Choice,
         ChosenFrom(PARAMETERISATIONS, PARAMETERISATION),
-        Field(title="Stored as", description="How stored numbers become tracks; the storage budget stays the same."),
+        Field(
+            title="Parameterisation", description="How stored numbers become tracks; the storage budget stays the same."
+        ),
     ] = _default(PARAMETERISATIONS, PARAMETERISATION)
     ipc: Annotated[
         int,
         Field(
-            ge=1, le=MOST_TRACKS, title="Tracks per class", description="Storage budget of a class, in whole tracks."
+            ge=1,
+            le=MOST_TRACKS,
+            title="Budget (tracks per class)",
+            description="Storage budget of a class, in whole tracks.",
         ),
     ] = 1
     factor: Annotated[
@@ -143,7 +148,7 @@ class DistillConfig(BaseModel):
         Field(
             ge=1,
             le=1000,
-            title="Tracks in the storage of one",
+            title="Tracks per stored track",
             description="Tracks rendered from the storage of one; more tracks have less detail each. The "
             "parameterisation's usual factor where it is not given.",
         ),
@@ -151,7 +156,7 @@ class DistillConfig(BaseModel):
     initialisation: Annotated[
         Choice,
         ChosenFrom(INITIALISATIONS, INITIALISATION),
-        Field(title="Start from", description="What the tracks are before the first step."),
+        Field(title="Initialise from", description="What the tracks are before the first step."),
     ] = _default(INITIALISATIONS, INITIALISATION)
     objective: Annotated[
         Choice,
@@ -163,13 +168,14 @@ class DistillConfig(BaseModel):
         Field(
             ge=0,
             le=1000,
-            title="Classification",
-            description="Weight of a cross-entropy of the tracks in the trained networks of the pool.",
+            title="Classification loss weight",
+            json_schema_extra={"step": 0.05},
+            description="Weight of a cross-entropy of the tracks in the pre-trained networks of the pool.",
         ),
     ] = 0.0
     network: Annotated[
         NetworkConfig,
-        Field(title="Embedding network", description="Network that real clips and tracks are compared in."),
+        Field(title="Embedding network", description="Network that compares real clips and tracks."),
         Option(""),
     ] = NetworkConfig()
     pool: Annotated[
@@ -178,8 +184,8 @@ class DistillConfig(BaseModel):
     augmentation: Annotated[
         AugmentationConfig,
         Field(
-            title="Paired augmentation",
-            description="Changes drawn once for each network and applied to real clips and tracks alike.",
+            title="Siamese augmentation (DSA)",
+            description="Random shifts, gain and noise, the same for real clips and tracks.",
         ),
         Option(""),
     ] = NO_AUGMENTATION

@@ -63,20 +63,20 @@ def recommended(target: Target, work: float) -> dict[str, Any]:
     return recipe
 
 
-@PRESETS.register("quick")
+@PRESETS.register("quick", title="Quick: 1-3 min")
 def quick(target: Target) -> Overrides:
     """Takes less than a minute on two cores of a laptop; measured in `benchmarks/`."""
     return recommended(target, work=16_000)
 
 
-@PRESETS.register("standard")
+@PRESETS.register("standard", title="Standard: a few minutes, more accurate")
 def standard(target: Target) -> Overrides:
     """Takes a few minutes on a laptop, for more accuracy in the same storage; measured in `benchmarks/`."""
     # Images hardly gain after a minute; waveforms still gain after two.
     return recommended(target, work=100_000 if target.domain == "waveform" else 60_000)
 
 
-@PRESETS.register("paper")
+@PRESETS.register("paper", title="Paper: published settings, 30 min or more")
 def paper(target: Target) -> Overrides:  # noqa: ARG001
     """Zhao and Bilen, WACV 2023, applied to audio; all settings as published."""
     return {

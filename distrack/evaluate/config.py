@@ -12,7 +12,12 @@ from distrack.validation import Option
 
 Seeds = Annotated[
     int,
-    Field(ge=1, le=100, title="Seeds", description="Evaluation runs per result, each with a seed of its own."),
+    Field(
+        ge=1,
+        le=100,
+        title="Evaluation seeds",
+        description="Networks trained per accuracy, each with a seed of its own.",
+    ),
 ]
 
 

@@ -1,6 +1,6 @@
 """The app without a browser, and a finished run for its pages: made once, by the engine, from a tiny dataset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,16 @@ def finished(brief: Callable[..., dict[str, Any]]) -> runs.Run:
     run = from_preset(DistillJob, brief(**changes)).create(settings().runs_path, "finished")
     jobs.work(run)
     return run
+
+
+@pytest.fixture
+def own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A runs path of the test's own, without runs."""
+    monkeypatch.setenv("DISTRACK_RUNS_PATH", str(tmp_path / "runs"))
+    settings.cache_clear()
+    yield tmp_path / "runs"
+    monkeypatch.undo()
+    settings.cache_clear()
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ def again(app: AppTest) -> AppTest:
 
 def texts(app: AppTest) -> str:
     """All that is written on the page."""
-    return "\n".join(str(part.value) for kind in _TEXTS for part in app.get(kind))
+    parts: list[Any] = [part for kind in _TEXTS for part in app.get(kind)]
+    return "\n".join(str(part.value) for part in parts)
 
 
 def links(app: AppTest) -> list[str]:
@@ -35,5 +36,6 @@ def links(app: AppTest) -> list[str]:
 
 def labelled(app: AppTest, kind: str, label: str) -> Any:
     """The one widget of a kind (`selectbox`, `number_input` ...) with a label."""
-    (widget,) = (widget for widget in app.get(kind) if widget.label == label)
+    widgets: list[Any] = list(app.get(kind))
+    (widget,) = (widget for widget in widgets if widget.label == label)
     return widget

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +10,27 @@ from streamlit.testing.v1 import AppTest
 
 from distrack import runs
 from distrack.jobs.results import evaluation_report
-from distrack.settings import PROJECT, settings
+from distrack.settings import PROJECT
 from tests.app.page import again, opened, texts
 
 
 @pytest.fixture
-def folder(finished: runs.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(finished: runs.Run, own_runs: Path) -> Path:
     """Three runs alike but for their seed and accuracy, one of other test clips, and three that cannot be used."""
-    monkeypatch.setenv("DISTRACK_RUNS_PATH", str(tmp_path))
-    settings.cache_clear()
     for number, name in enumerate(("one", "two", "three", "apart")):
-        shutil.copytree(finished.path, tmp_path / name)
-        config = json.loads((tmp_path / name / "config.json").read_text())
-        (tmp_path / name / "config.json").write_text(json.dumps({**config, "seed": number}))
-        report = json.loads((tmp_path / name / "report.json").read_text())
+        shutil.copytree(finished.path, own_runs / name)
+        config = json.loads((own_runs / name / "config.json").read_text())
+        (own_runs / name / "config.json").write_text(json.dumps({**config, "seed": number}))
+        report = json.loads((own_runs / name / "report.json").read_text())
         if name == "apart":
             report["split"]["test"] += 1
-        (tmp_path / name / "report.json").write_text(json.dumps(report))
+        (own_runs / name / "report.json").write_text(json.dumps(report))
     for name in ("damaged", "unmeasured", "without-tracks"):
-        shutil.copytree(finished.path, tmp_path / name)
-    (tmp_path / "damaged" / "config.json").write_text("{")
-    (tmp_path / "unmeasured" / "report.json").unlink()
-    (tmp_path / "without-tracks" / "synthetic.safetensors").unlink()
-    yield tmp_path
-    monkeypatch.undo()
-    settings.cache_clear()
+        shutil.copytree(finished.path, own_runs / name)
+    (own_runs / "damaged" / "config.json").write_text("{")
+    (own_runs / "unmeasured" / "report.json").unlink()
+    (own_runs / "without-tracks" / "synthetic.safetensors").unlink()
+    return own_runs
 
 
 def linked(app: AppTest, name: str) -> list[str]:

@@ -42,7 +42,7 @@ def test_only_lengths_that_divide_the_budget_are_offered_and_the_cells_are_told(
     assert lengths.value == [0.5, 1.0, 3.0]
     assert "**3 runs** of 3 s per class" in texts(app)
     assert "6 tracks x 0.5 s" in html(app)
-    assert "test clips hold less too" in texts(app)
+    assert "cut or padded" in texts(app)
     app.number_input[0].set_value(2.0)
     again(app)
     assert app.multiselect[0].options == ["0.25 s", "0.4 s", "0.5 s", "1 s", "2 s"]
@@ -57,7 +57,7 @@ def test_no_length_says_what_to_choose(app: AppTest) -> None:
     opened(app, "condense")
     app.multiselect[0].set_value([])
     again(app)
-    assert "Choose the lengths of a track" in texts(app)
+    assert "Select the lengths of a track" in texts(app)
     assert not any(button.key == "condense" for button in app.button)
 
 
@@ -108,10 +108,10 @@ def test_it_is_listed_and_its_choices_are_where_another_one_starts(app: AppTest,
 
 
 def test_one_whose_process_is_gone_can_be_resumed(app: AppTest, grid: Grid) -> None:
-    run = grid(durations=(0.5,), seeds=2).create(settings().runs_path, "gone")
+    run = grid(durations=(0.5,), seeds=2).create(settings().runs_path, "series-gone")
     run.write("status.json", runs.Status(state="running", phase="series", pid=2**22 - 1).model_dump_json())
     opened(app, "condense", condensation=run.id)
-    assert app.button(key="resume-gone").label == "Resume"
+    assert app.button(key="resume-series-gone").label == "Resume"
     assert "Seed 1" in texts(app)
     assert texts(app).count("Not finished.") == 2
 

@@ -21,48 +21,50 @@ def test_every_registered_choice_is_offered_and_the_budget_is_shown(app: AppTest
     opened(app, "distill")
     labelled_titles = {DATASETS[name].title for name in DATASETS if DATASETS[name].labelled}
     assert set(labelled(app, "selectbox", "Dataset").options) == labelled_titles, "MusicNet has no classes"
-    assert labelled(app, "selectbox", "Feature").options == [FEATURES[name].title for name in FEATURES]
-    assert labelled(app, "selectbox", "Preset").options == list(PRESETS)
+    assert labelled(app, "selectbox", "Representation").options == [FEATURES.title(name) for name in FEATURES]
+    assert labelled(app, "selectbox", "Preset").options == [PRESETS.title(name) for name in PRESETS]
     # Eight tracks of 226 coefficients, which coefficients they are, and eight labels.
-    assert "2,042 floats a class** within the 2,049 of 1 x 64 x 32 with labels, holding **8 tracks" in texts(app)
+    assert "**8 tracks per class**, stored in the space of 1 (2,042 of 2,049 floats, dct)" in texts(app)
     app.slider[0].set_value(10)
     again(app)
-    assert "20,458 floats a class** within the 20,490 of 10 x 64 x 32 with labels, holding **40 tracks" in texts(app)
+    assert "**40 tracks per class**, stored in the space of 10 (20,458 of 20,490 floats, dct)" in texts(app)
 
 
 def test_what_cannot_be_combined_is_not_offered(app: AppTest) -> None:
     opened(app, "distill")
-    assert set(labelled(app, "selectbox", "Stored as").options) == set(PARAMETERISATIONS)
-    labelled(app, "selectbox", "What is optimised").select("waveform")
+    titles = {PARAMETERISATIONS.title(name) for name in PARAMETERISATIONS}
+    assert set(labelled(app, "selectbox", "Parameterisation").options) == titles
+    labelled(app, "selectbox", "Optimise").select("waveform")
     again(app)
-    assert set(labelled(app, "selectbox", "Stored as").options) == {"identity", "multiformation"}
-    assert labelled(app, "selectbox", "Moves").value == "spectrum"
-    assert "16,001 floats a class" in texts(app)
+    titles = {PARAMETERISATIONS.title(name) for name in ("identity", "multiformation")}
+    assert set(labelled(app, "selectbox", "Parameterisation").options) == titles
+    assert labelled(app, "selectbox", "Step scaling").value == "spectrum"
+    assert "16,001 floats" in texts(app)
     # Of a tenth of a second there are four frames: too few for most networks, and for many tracks in one.
-    labelled(app, "selectbox", "Stored as").select("identity")
-    labelled(app, "number_input", "Seconds of a track").set_value(0.1)
+    labelled(app, "selectbox", "Parameterisation").select("identity")
+    labelled(app, "number_input", "Track length (s)").set_value(0.1)
     again(app)
     assert not app.error
-    assert labelled(app, "selectbox", "Tracks in the storage of one").options == ["1"]
+    assert labelled(app, "selectbox", "Tracks per stored track").options == ["1"]
     networks = set(labelled(app, "selectbox", "Embedding network").options)
-    assert networks < set(NETWORKS)
-    assert "convnet" not in networks
+    assert networks < {NETWORKS.title(name) for name in NETWORKS}
+    assert NETWORKS.title("convnet") not in networks
 
 
 def test_every_choice_has_a_line_of_help(app: AppTest) -> None:
     opened(app, "distill")
     inside = [*app.selectbox, *app.number_input, *app.multiselect, *app.toggle]
     assert len(inside) > 12
-    assert [widget.label for widget in inside if not widget.help and widget.label not in {"Dataset", "Feature"}] == []
+    assert [widget.label for widget in inside if not widget.help] == []
 
 
 def test_a_preset_changes_what_the_form_starts_from(app: AppTest) -> None:
     opened(app, "distill")
     labelled(app, "selectbox", "Preset").select("paper")
     again(app)
-    assert labelled(app, "selectbox", "Feature").value == "melspectrogram"
+    assert labelled(app, "selectbox", "Representation").value == "melspectrogram"
     # 128 bands and a second of 32 frames.
-    assert "4,097 floats a class" in texts(app)
+    assert "4,097 floats" in texts(app)
 
 
 def test_the_error_of_a_launch_stays_on_the_page_and_no_run_is_left(app: AppTest, tmp_path: Path) -> None:

@@ -36,10 +36,10 @@ def test_every_fold_in_turn_is_offered_where_there_are_folds_and_launched_as_one
     app: AppTest, tmp_path: Path, launched: list[tuple[str, ...]]
 ) -> None:
     opened(app, "distill")
-    assert not any("folds in turn" in toggle.label for toggle in app.toggle)
+    assert not any("cross-validation" in toggle.label for toggle in app.toggle)
     esc10_tree(tmp_path)
     opened(app, "distill", dataset="ESC10", path=str(tmp_path))
-    labelled(app, "toggle", "Test on each of the 5 official folds in turn").set_value(True)
+    labelled(app, "toggle", "5-fold cross-validation").set_value(True)
     app.button(key="distill").click()
     again(app)
     (command,) = launched
@@ -69,7 +69,7 @@ def test_a_sweep_that_is_done_shows_its_cells_bars_and_table(app: AppTest, swept
 
 def test_a_sweep_can_be_found_again_and_one_that_is_not_there_is_said(app: AppTest, swept: runs.Run) -> None:
     opened(app, "distill")
-    assert "Earlier sweeps" in texts(app)
+    assert "Previous sweeps" in texts(app)
     assert swept.id in links(app)
     opened(app, "distill", sweep="no-such")
     assert any("no run 'no-such'" in warning.value for warning in app.warning)

@@ -24,7 +24,7 @@ class Domain(ABC):
         normalisation: normalisation of the real images.
 
     Attributes:
-        summary: what a track is, in half a line for the screen.
+        summary: what a track is, in a few words; its label in menus.
         size: size of a track.
     """
 

@@ -13,7 +13,7 @@ from distrack.images import RealImages
 class Spectral(Domain):
     """Optimises the normalised image itself; it is made audible afterwards."""
 
-    summary = "the image itself, made audible afterwards"
+    summary = "spectrogram (converted to audio afterwards)"
 
     @classmethod
     def size_of(cls, feature: FeatureConfig, samples: int) -> tuple[int, ...]:

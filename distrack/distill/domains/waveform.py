@@ -21,7 +21,7 @@ class WaveformConfig(Choice):
     prior: Annotated[
         Prior,
         Field(
-            title="Step per frequency",
+            title="Step scaling",
             description="How a step is spread over the frequencies: in proportion to the class's spectrum, or evenly.",
         ),
         Option("prior"),
@@ -37,7 +37,7 @@ class Waveform(Domain):
         prior: how a step is spread over the frequencies; see `SpectrumPreconditioner`.
     """
 
-    summary = "the samples of a sound, through the feature"
+    summary = "waveform (raw audio)"
 
     def __init__(
         self, feature: FeatureConfig, samples: int, normalisation: Normalisation, *, prior: Prior = "spectrum"

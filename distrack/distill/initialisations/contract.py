@@ -18,7 +18,7 @@ class Initialisation(NamedTuple):
 
     Attributes:
         select: chooses the clips.
-        summary: what the tracks start from, in a few words.
+        summary: what the tracks start from, in a few words; its label in menus.
     """
 
     select: Select

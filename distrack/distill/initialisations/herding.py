@@ -56,4 +56,4 @@ def herded(embeddings: Tensor, count: int) -> list[int]:
     return chosen
 
 
-INITIALISATIONS.add("herding", Initialisation(herd, "clips whose mean is near the class's"))
+INITIALISATIONS.add("herding", Initialisation(herd, "herding (match the class mean)"))

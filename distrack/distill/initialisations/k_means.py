@@ -117,4 +117,4 @@ def _distances(rows: Tensor, lengths: Tensor, centres: Tensor) -> Tensor:
     return torch.addmm(lengths + centres.square().sum(1), rows, centres.T, alpha=-2).clamp_min_(0)
 
 
-INITIALISATIONS.add("k-means", Initialisation(central, "the middle clip of each cluster"))
+INITIALISATIONS.add("k-means", Initialisation(central, "k-means (one clip per cluster)"))

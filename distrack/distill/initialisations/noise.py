@@ -8,4 +8,4 @@ def from_noise(train: RealImages, count: int, seed: int) -> None:
     """Chooses no clips: the distiller draws standard normal noise."""
 
 
-INITIALISATIONS.add("noise", Initialisation(from_noise, "normal noise"))
+INITIALISATIONS.add("noise", Initialisation(from_noise, "noise"))

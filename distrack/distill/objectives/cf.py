@@ -108,6 +108,6 @@ def _amplitude(real: Tensor, imaginary: Tensor) -> Tensor:
 
 OBJECTIVES.add(
     "cf",
-    Objective(match_characteristic_functions, real="sample", summary="characteristic functions at random frequencies"),
+    Objective(match_characteristic_functions, real="sample", summary="CF (characteristic functions)"),
     config=CharacteristicFunctionConfig,
 )

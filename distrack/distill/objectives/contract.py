@@ -27,7 +27,7 @@ class Objective(NamedTuple):
         distance: the objective.
         real: "mean" if the mean of the real embeddings, a single row, gives the same result as all of them; "sample" if
             the objective needs the embeddings themselves.
-        summary: what it compares, in a few words.
+        summary: what it compares, in a few words; its label in menus.
     """
 
     distance: Distance

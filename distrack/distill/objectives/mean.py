@@ -28,4 +28,4 @@ def match_means(real: Tensor, synthetic: Tensor, draw: torch.Generator) -> Tenso
     return (real.mean(1) - synthetic.mean(1)).square().sum(1)
 
 
-OBJECTIVES.add("mean", Objective(match_means, real="mean", summary="class means"))
+OBJECTIVES.add("mean", Objective(match_means, real="mean", summary="mean (class means)"))

@@ -95,5 +95,5 @@ def squared_distances(one: Tensor, other: Tensor) -> Tensor:
 
 
 OBJECTIVES.add(
-    "mmd", Objective(match_kernel_means, real="sample", summary="all moments, by kernels"), config=KernelConfig
+    "mmd", Objective(match_kernel_means, real="sample", summary="MMD (Gaussian kernels)"), config=KernelConfig
 )

@@ -51,7 +51,7 @@ class Parameterisation(ABC):
         plan: number and size of the tracks.
 
     Attributes:
-        summary: what it stores, in half a line for the screen.
+        summary: what it stores, in a few words; its label in menus.
         domains: domains that it can store tracks of.
         factors: possible values of a plan's factor; the first is the usual one.
         constants: names of what is stored beside the parameters.

@@ -30,7 +30,7 @@ class CosineCoefficients(Parameterisation):
         coefficients as the storage of a distilled set).
     """
 
-    summary = "the cosine coefficients of a track that hold most of the energy"
+    summary = "strongest DCT coefficients"
     domains = ("spectral",)
     factors = (1, 2, 4, 8, 16, 32)
     constants = ("positions",)

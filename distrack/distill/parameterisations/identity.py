@@ -9,7 +9,7 @@ from distrack.distill.parameterisations.contract import PARAMETERISATIONS, Examp
 class Identity(Parameterisation):
     """Stores every number of a track."""
 
-    summary = "every number of a track is stored"
+    summary = "all values"
 
     def store(self, tracks: Tensor, examples: Examples) -> Stored:  # noqa: ARG002
         """The tracks themselves, ``[classes * ipc, *size]``."""

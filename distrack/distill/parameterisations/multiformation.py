@@ -31,7 +31,7 @@ class MultiFormation(Parameterisation):
         time alone.
     """
 
-    summary = "one stored track holds several, each at a lower resolution in time"
+    summary = "several tracks at lower time resolution"
     # The usual one comes first: speech at half the sample rate lost no accuracy, at a quarter it lost much.
     factors = (2, 4, 8)
 

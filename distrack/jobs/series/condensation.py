@@ -20,10 +20,9 @@ from distrack.validation import Overrides, from_preset, merged
 
 # Sentences that a reader of a result should know.
 NOTES = (
-    "a clip is the first seconds of its recording, as long as a track and filled with silence where the recording is "
-    "shorter, for training and for testing alike: at a short duration the test clips hold less too",
+    "clips are cut or padded to the track length, in training and in test: at a short length test clips hold less too",
     "the budget is equal in seconds of tracks per class; in floats it differs a little with frames and labels",
-    "the feature is the same everywhere; steps, factor and the like are what the preset says for so many such tracks",
+    "the feature is the same for every length; the preset chooses steps, factor and other settings for each length",
 )
 # The evaluator and the training sets that every cell is measured with: the curve needs no more.
 MEASURED = ("random-cnn", ("synthetic", "random-selection"))

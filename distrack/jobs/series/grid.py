@@ -49,14 +49,14 @@ class Grid(BaseModel):
         Field(
             ge=SHORTEST,
             le=LONGEST * MOST_TRACKS,
-            title="Budget (s)",
-            description="Seconds of tracks per class, whatever the length of a track.",
+            title="Seconds per class",
+            description="Budget: seconds of tracks per class, whatever the length of a track.",
         ),
     ] = 3.0
     durations: Annotated[
         tuple[Duration, ...],
         Field(
-            title="Track lengths",
+            title="Track lengths (s)",
             description="Lengths of a track in seconds; each divides the budget into a whole number of tracks.",
         ),
     ] = Field(default_factory=lambda data: usual(data.get("budget_seconds", 3.0)))

@@ -1,129 +1,95 @@
 """The form of a temporal condensation: four choices in view, the rest under "Advanced", and what they amount to."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
-from distrack.datasets import DATASETS
-from distrack.distill import PRESETS
-from distrack.distill.domains import DOMAINS
 from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.errors import DistrackError
-from distrack.features import FEATURES
 from distrack.jobs.distillation import DistillJob
-from distrack.jobs.series import CondenseJob, condense_job, possible
+from distrack.jobs.series import CondenseJob, Grid, condense_job, possible
 from distrack.jobs.series.grid import usual
-from distrack.ui.distill import form
-from distrack.ui.shared.job_panel import spoken
+from distrack.ui.distill.estimate import time_text
+from distrack.ui.distill.form import fold, folder, from_the_url, labelled_datasets
+from distrack.ui.shared.fields import Fields, field_input
 
-_AS_PRESET = "what the preset says"
+_AS_PRESET = "Preset default"
+# Tracks that a strip shows one by one.
 _MOST_DRAWN = 60
 
 
 def ask(before: CondenseJob | None) -> CondenseJob | None:
-    """The job that the widgets describe, starting from an earlier one; None where they describe none."""
-    plain = form.from_the_url() if before is None else before.first
-    first, second, third, fourth = st.columns([1.6, 0.9, 2.1, 0.9])
-    names = [name for name in DATASETS if DATASETS[name].labelled]
-    dataset = first.selectbox(
-        "Dataset", names, index=names.index(plain.dataset), format_func=lambda name: DATASETS[name].title
-    )
-    kept = 3.0 if before is None else before.budget_seconds
-    text = "Seconds of tracks per class, whatever the length of each."
-    budget = second.number_input("Budget (s)", 0.1, 300.0, kept, 0.5, "%g", help=text)
-    presets = list(PRESETS)
-    preset = fourth.selectbox("Preset", presets, index=presets.index(plain.preset), help=form.PRESET_HELP)
-    asked: dict[str, Any] = {"dataset": dataset, "budget_seconds": budget, "preset": preset}
-    asked |= form.folder(dataset, plain)
+    """The job that the widgets describe; None if a value is impossible.
+
+    Args:
+        before: an earlier job to begin with; by default the recommended one.
+    """
+    plain = from_the_url() if before is None else before.first
+    key = f"condense-{hash(before)}"
+    first, second, third, fourth = st.columns([1.6, 0.9, 2.1, 1.1])
+    fields, grid = Fields(plain, key), Fields(before or Grid(), key)
+    dataset: str = fields.draw("dataset", first, choices=labelled_datasets())
+    grid.draw("budget_seconds", second)
+    preset: str = fields.draw("preset", fourth)
+    values: dict[str, Any] = {**fields.values, **grid.values, **folder(dataset, plain)}
     with st.expander("Advanced"):
-        asked |= _advanced(before, plain, dataset, preset)
+        values |= _advanced(before, plain, dataset, preset)
     try:
         with third:
-            durations = _durations(before, asked)
+            durations = _durations(before, values)
         if durations:
-            return condense_job({**asked, "durations": durations})
-        st.info("Choose the lengths of a track: one at least, two or more to compare.")
+            return condense_job({**values, "durations": durations})
+        st.info("Select the lengths of a track: one at least, two or more to compare.")
     except DistrackError as error:
         st.error(str(error))
     return None
 
 
-def _durations(before: CondenseJob | None, asked: dict[str, Any]) -> list[float]:
-    """Chosen from what the budget holds a whole number of times and the networks can take.
+def _durations(before: CondenseJob | None, values: dict[str, Any]) -> tuple[float, ...]:
+    """The selected lengths, of those that divide the budget and that the networks can take.
 
     Raises:
         ConfigError: there is no such length.
     """
-    budget = asked["budget_seconds"]
-    offered = possible(asked)
+    budget = values["budget_seconds"]
+    offered = possible(values)
     if not offered:
-        condense_job(asked)  # says what is wrong with any length
+        condense_job(values)  # its error says what is wrong with any length
     start = usual(budget, offered)
     if before is not None and before.budget_seconds == budget:
         offered = tuple(sorted({*offered, *before.durations}))
         start = before.durations
-    return st.multiselect(
-        "Track lengths",
-        offered,
-        start,
-        format_func=lambda seconds: f"{seconds:g} s",
+    selected: tuple[float, ...] = field_input(
+        Grid.model_fields["durations"],
         key=f"durations-{offered}",
-        help="Seconds; offered are those that the budget holds a whole number of times, and that are not too short for "
-        "the networks.",
+        value=start,
+        choices=offered,
+        text=lambda seconds: f"{seconds:g} s",
     )
+    return selected
 
 
 def _advanced(before: CondenseJob | None, plain: DistillJob, dataset: str, preset: str) -> dict[str, Any]:
     first, second, third = st.columns(3)
-    features, domains = list(FEATURES), list(DOMAINS)
-    usually = condense_job({"preset": preset, "dataset": dataset}).first
-    started = plain if before is not None and plain.preset == preset else usually
-    feature = first.selectbox(
-        "Feature",
-        features,
-        index=features.index(started.feature.name),
-        format_func=lambda name: FEATURES[name].title,
-        key=f"feature-{preset}",
-    )
-    domain = second.selectbox(
-        "What is optimised",
-        domains,
-        index=domains.index(plain.domain.name),
-        format_func=lambda name: f"{name}: {DOMAINS[name].summary}",
-    )
-    forms = [_AS_PRESET, *(name for name in PARAMETERISATIONS if domain in PARAMETERISATIONS[name].domains)]
-    stored = third.selectbox("Stored as", forms, key=f"stored-{domain}", help="How stored numbers become tracks.")
-    seeds = first.number_input(
-        "Seeds",
-        1,
-        20,
-        1 if before is None else before.seeds,
-        help="Distillations of each duration: error bars need some.",
-    )
-    evaluation_seeds = second.number_input(
-        "Evaluation seeds",
-        1,
-        20,
-        3 if plain.evaluation is None else plain.evaluation.seeds,
-        help="Networks that learn from each set of tracks.",
-    )
-    seed = third.number_input("First seed", 0, 2**32 - 100, min(plain.seed, 2**32 - 100))
-    steps = first.number_input("Steps", 1, 100_000, None, placeholder=_AS_PRESET, help="Of each distillation.")
-    return {
-        "feature": {"name": feature},
-        "domain": domain,
-        "parameterisation": None if stored == _AS_PRESET else stored,
-        "seeds": seeds,
-        "evaluation": {"seeds": evaluation_seeds},
-        "seed": seed,
-        "steps": steps,
-        **form.fold(plain, dataset),
-    }
+    usually = condense_job({"preset": preset, "dataset": dataset})
+    start = before if before is not None and plain.preset == preset else usually
+    key = f"condense-{hash(before)}"
+    image = Fields(start.first, f"{key}-{preset}")
+    image.draw("feature", first)
+    fields = Fields(plain, key)
+    domain = fields.draw("domain", second)
+    forms = [name for name in PARAMETERISATIONS if domain in PARAMETERISATIONS[name].domains]
+    fields.draw("parameterisation", third, variant=domain, choices=forms, none=_AS_PRESET)
+    series = Fields(before or usually, key)
+    series.draw("seeds", first)
+    fields.draw("evaluation.seeds", second)
+    fields.draw("seed", third)
+    fields.draw("steps", first, none=_AS_PRESET)
+    return {**image.values, **fields.values, **series.values, **fold(plain, dataset)}
 
 
 def strips(job: CondenseJob) -> None:
-    """Every duration as a strip of the budget, cut into its tracks."""
+    """Draws every length as a strip of the budget, cut into its tracks."""
     rows = "".join(_strip(distillation) for distillation in job.distillations)
     st.html(
         '<div data-testid="strips" style="display:grid;grid-template-columns:max-content 1fr max-content;'
@@ -139,24 +105,15 @@ def _strip(job: DistillJob) -> str:
     return (
         f'<span style="font-weight:600">{job.ipc} {tracks} x {job.seconds:g} s</span>'
         f'<span style="display:flex;gap:{4 if drawn < 30 else 2}px;height:1.5rem">{pieces}</span>'
-        f'<span style="opacity:.75">{job.plan(1).budget:,} floats a class</span>'
+        f'<span style="opacity:.75">{job.plan(1).budget:,} floats per class</span>'
     )
 
 
 def summary(job: CondenseJob) -> None:
-    """How many cells there are, and how long they may take."""
+    """How many runs there are, and how long they may take."""
     count = len(job.distillations) * job.seeds
-    seeds = f" x {job.seeds} seeds" if job.seeds > 1 else ""
-    runs_ = "run" if count == 1 else "runs"
+    each = "one per length" if job.seeds == 1 else f"{job.seeds} per length"
     st.caption(
-        f"**{count} {runs_}** of {job.budget_seconds:g} s per class: {len(job.distillations)} durations{seeds}. "
-        + _expected(job.distillations, job.seeds)
+        f"**{count} run{'s' * (count > 1)}** of {job.budget_seconds:g} s per class, {each}. "
+        f"{time_text(job.distillations, times=job.seeds)}"
     )
-
-
-def _expected(distillations: Sequence[DistillJob], seeds: int) -> str:
-    times = [form.expected_seconds(job) for job in distillations]
-    known = [time for time in times if time is not None]
-    if not known:
-        return "No earlier run to tell the time by."
-    return f"Expected: **about {spoken(sum(known) / len(known) * len(times) * seeds)}**, going by earlier runs."
