@@ -70,7 +70,7 @@ class Registry(Generic[T]):
             entry: the thing itself.
             aliases: other names.
             config: the config that selects the entry.
-            title: label on the screen, where `entry` has no `title` or `summary` of its own.
+            title: label on the screen; by default the `title` or the `summary` that `entry` has.
         """
         for spelling in map(canonical, (name, *aliases)):
             if spelling in self._names:
@@ -105,9 +105,12 @@ class Registry(Generic[T]):
             ConfigError: the name is unknown.
         """
         name = self.name(spelling)
+        if title := self._titles.get(name):
+            return title
         sources = ((self._entries[name], "title"), (self._configs[name], "title"), (self._entries[name], "summary"))
-        label = self._titles.get(name) or next((text for one, of in sources if (text := getattr(one, of, ""))), name)
-        return f"{label[:1].upper()}{label[1:]}"
+        texts = (getattr(source, attribute, "") for source, attribute in sources)
+        text = next((text for text in texts if text and isinstance(text, str)), "")
+        return f"{text[:1].upper()}{text[1:]}" or name
 
     def config(self, spelling: str) -> type[Choice]:
         """The config class of an entry.

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from distrack.evaluate import BASELINES
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
@@ -16,15 +18,7 @@ COLOURS = {
     "full": "#e2793f",
 }
 # By training set, as a legend or an axis shows it; in the order in which training sets are shown.
-NAMES = {
-    "synthetic": "Synthetic tracks",
-    "random-selection": "Random clips",
-    "herding": "Herding",
-    "k-means": "k-means medoids",
-    "k-means-centres": "k-means centres",
-    "class-mean": "Class mean",
-    "full": "Full dataset",
-}
+NAMES = {"synthetic": "Synthetic tracks", **{name: BASELINES.title(name) for name in BASELINES}}
 # Pixels: readable from the back row of a lecture room.
 FONT_SIZE = 17
 # Arguments of Altair's `configure_axis` and `alt.Legend`.

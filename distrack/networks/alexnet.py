@@ -8,7 +8,7 @@ from distrack.networks.pooling import AveragePool, GridAverage
 _GRID = 4
 
 
-@network("alexnet", smallest=lambda _: 1)
+@network("alexnet", title="AlexNet", smallest=lambda _: 1)
 def alexnet(config: NetworkConfig, shape: tuple[int, int], classes: int) -> Network:
     """The small-image form with average pooling and no normalisation; `depth` is ignored.
 

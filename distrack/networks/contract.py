@@ -86,11 +86,11 @@ class Architecture(NamedTuple):
 _RANDOM_STATE = Lock()
 
 
-def network(name: str, *, smallest: Callable[[NetworkConfig], int]) -> Callable[[Builder], Builder]:
-    """Registers a builder as the architecture of that name."""
+def network(name: str, *, title: str = "", smallest: Callable[[NetworkConfig], int]) -> Callable[[Builder], Builder]:
+    """Registers a builder as the architecture of that name; the title is its label on the screen."""
 
     def register(build: Builder) -> Builder:
-        NETWORKS.add(name, Architecture(build, smallest))
+        NETWORKS.add(name, Architecture(build, smallest), title=title)
         return build
 
     return register

@@ -8,7 +8,7 @@ from distrack.networks.contract import Network, NetworkConfig, network
 from distrack.networks.pooling import AveragePool
 
 
-@network("convnet", smallest=lambda config: 2**config.depth)
+@network("convnet", title="ConvNet", smallest=lambda config: 2**config.depth)
 def convnet(config: NetworkConfig, shape: tuple[int, int], classes: int) -> Network:
     """`depth` blocks of 3 x 3 convolution, instance norm, ReLU and 2 x 2 average pooling.
 

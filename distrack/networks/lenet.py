@@ -8,7 +8,7 @@ from distrack.networks.pooling import AveragePool, GridAverage
 _GRID = 5
 
 
-@network("lenet", smallest=lambda _: 1)
+@network("lenet", title="LeNet", smallest=lambda _: 1)
 def lenet(config: NetworkConfig, shape: tuple[int, int], classes: int) -> Network:
     """LeNet-5 with ReLU and average pooling; `depth` is ignored.
 

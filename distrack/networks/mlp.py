@@ -7,7 +7,7 @@ from torch import nn
 from distrack.networks.contract import Network, NetworkConfig, network
 
 
-@network("mlp", smallest=lambda _: 1)
+@network("mlp", title="MLP", smallest=lambda _: 1)
 def mlp(config: NetworkConfig, shape: tuple[int, int], classes: int) -> Network:
     """`depth` hidden layers of twice `width` units with ReLU; the published network has two layers of 128 units.
 

@@ -9,7 +9,7 @@ _STAGES = (1, 2, 4, 8)
 _BLOCKS = 2
 
 
-@network("resnet18", smallest=lambda _: 2)
+@network("resnet18", title="ResNet-18", smallest=lambda _: 2)
 def resnet18(config: NetworkConfig, _: tuple[int, int], classes: int) -> Network:
     """The small-image form with instance norm and average pooling; `depth` is ignored.
 

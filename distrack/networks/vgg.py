@@ -9,7 +9,7 @@ from distrack.networks.pooling import AveragePool, GridAverage
 _VGG11 = ((1,), (2,), (4, 4), (8, 8), (8, 8))
 
 
-@network("vgg11", smallest=lambda _: 2)
+@network("vgg11", title="VGG-11", smallest=lambda _: 2)
 def vgg11(config: NetworkConfig, _: tuple[int, int], classes: int) -> Network:
     """The small-image form with instance norm and average pooling; `depth` is ignored.
 

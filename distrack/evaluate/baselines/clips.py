@@ -20,5 +20,9 @@ def _selected_by(select: Select) -> Callable[[RealImages, int, int], TrainingSet
 
 
 BASELINES.add("random-selection", Baseline(_selected_by(random_selection), "Random clips"))
-BASELINES.add("herding", Baseline(_selected_by(herd), "Clips selected by herding: their mean is close to the class's"))
-BASELINES.add("k-means", Baseline(_selected_by(central), "Medoids of k-means clusters"))
+BASELINES.add(
+    "herding",
+    Baseline(_selected_by(herd), "Clips selected by herding: their mean is close to the class's"),
+    title="Herding",
+)
+BASELINES.add("k-means", Baseline(_selected_by(central), "Medoids of k-means clusters"), title="k-means medoids")

@@ -17,4 +17,5 @@ BASELINES.add(
         "k-means centres in the latent space of a prototype evaluator",
         suits=lambda evaluator: evaluator.has_latent_space,
     ),
+    title="k-means centres",
 )

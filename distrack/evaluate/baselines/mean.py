@@ -10,4 +10,6 @@ def choose_mean(train: RealImages, ipc: int, seed: int) -> TrainingSet:  # noqa:
     return TrainingSet.of_clips(train, centres=1)
 
 
-BASELINES.add("class-mean", Baseline(choose_mean, "Mean of all clips of each class", depends_on_ipc=False))
+BASELINES.add(
+    "class-mean", Baseline(choose_mean, "Mean of all clips of each class", depends_on_ipc=False), title="Class mean"
+)

@@ -18,4 +18,5 @@ BASELINES.add(
         suits=lambda evaluator: not evaluator.has_latent_space,
         depends_on_ipc=False,
     ),
+    title="Full dataset",
 )
