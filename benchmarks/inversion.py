@@ -1,7 +1,7 @@
-"""How near a sound that is made of an image comes to it, how long that takes, and whether it is still recognised.
+"""Error and time of the inversion of every feature, and the share of inverted clips that are recognised.
 
-Writes `inversion.md`: for each feature the images of real test clips made audible, against the images of what is heard,
-and how many of these sounds a CNN names rightly that learnt from the log-mel-spectrograms of all training clips.
+The command inverts the images of real test clips, compares them with the images of the resulting sounds, and has a CNN
+classify these sounds that was trained on the log-mel-spectrograms of all training clips. It writes `inversion.md`.
 
     python -m benchmarks.inversion --dataset FSDD --data-path FOLDER
 """
@@ -28,15 +28,16 @@ from distrack.images import RealImages, load
 from distrack.inversion import INVERSIONS, inversion_error, invert
 
 TABLE = Path(__file__).with_suffix(".md")
-_SAID = """\
-The error is `distrack.inversion.inversion_error`: with mel bands, the mean absolute difference in dB over all bands of
-the frames within 60 dB of the clip's loudest; of an mfcc image, that of the envelopes it describes; of a chromagram,
-that of the shares. Recognised: named rightly by a CNN that learnt the log-mel-spectrograms of all training clips."""
+_EXPLANATION = """\
+The error is `distrack.inversion.inversion_error`: for features with mel bands the mean absolute difference in dB over
+all bands of the frames within 60 dB of the clip's loudest, for MFCC that of the envelopes which the coefficients
+describe, for a chromagram that of the shares. Recognised: share of the sounds that are classified correctly by a CNN
+which was trained on the log-mel-spectrograms of all training clips."""
 _HEADER = "| feature | error, mean | 95th percentile | largest | seconds for 100 clips | recognised |"
 
 
 def recognised(sounds: dict[str, Tensor], labels: Tensor, train: RealImages) -> dict[str, float]:
-    """Share of the sounds of each kind that a CNN names rightly which learnt from all training clips."""
+    """Share of the sounds of each kind that a CNN, trained on all training clips, classifies correctly."""
     images = build_feature(FEATURES.choice("logmelspectrogram"))(torch.cat(list(sounds.values())))
     examined = Tracks(train.normalisation.apply(images), labels.repeat(len(sounds)), train.shift_bands, "")
     clips = TrainingSet.of_clips(train)
@@ -58,31 +59,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dataset", default="SPOKEN_DIGITS")
     parser.add_argument("--data-path", type=Path)
-    parser.add_argument("--clips", type=int, default=300, help="test clips that are made audible")
+    parser.add_argument("--clips", type=int, default=300, help="number of test clips that are inverted")
     arguments = parser.parse_args()
     feature = FEATURES.choice("logmelspectrogram")
     material = load(arguments.dataset, arguments.data_path, seconds=1.0, feature=feature)
     test = material.test
-    some = np.linspace(0, len(test) - 1, arguments.clips).round().astype(np.int64)
-    real, labels = test.sounds(some), torch.from_numpy(test.labels[some])
+    positions = np.linspace(0, len(test) - 1, arguments.clips).round().astype(np.int64)
+    real, labels = test.sounds(positions), torch.from_numpy(test.labels[positions])
     sounds, rows = {"real": real}, {}
     for name in FEATURES:
         config = FEATURES.choice(name)
         images = build_feature(config)(real)
-        invert(images[:1], config, samples=SAMPLE_RATE)  # what is loaded once
+        invert(images[:1], config, samples=SAMPLE_RATE)  # loads the filters
         start = time.perf_counter()
         sounds[name] = invert(images, config, samples=SAMPLE_RATE)
         took = time.perf_counter() - start
         errors = inversion_error(images, sounds[name], config)
         unit = INVERSIONS[name].unit
-        said = (f"{value:.3g} {unit}".strip() for value in (errors.mean(), errors.quantile(0.95), errors.max()))
-        rows[name] = [FEATURES[name].title, *said, f"{100 * took / len(real):.1f}"]
+        shown = (f"{value:.3g} {unit}".strip() for value in (errors.mean(), errors.quantile(0.95), errors.max()))
+        rows[name] = [FEATURES[name].title, *shown, f"{100 * took / len(real):.1f}"]
         print(name, *rows[name][1:])
     right = recognised(sounds, labels, material.train)
     lines = [
         f"{arguments.clips} test clips of {arguments.dataset}, one second each; {platform.machine()}, {os.cpu_count()} "
         f"cores, torch {torch.__version__}.",
-        _SAID,
+        _EXPLANATION,
         f"Of the real clips themselves, {right['real']:.0%} are recognised.",
         "",
         _HEADER,

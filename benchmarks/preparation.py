@@ -1,9 +1,9 @@
-"""How fast a dataset is prepared, and in how much memory: generated one-second clips at 48 kHz, in two sizes.
+"""Time and memory of the preparation of a dataset: generated one-second clips at 48 kHz, in two numbers.
 
     python -m benchmarks.preparation [--clips 2000,30000]
 
-Each size is prepared by `python -m distrack prepare` in a process of its own, whose largest resident size is read from
-the system.
+Each dataset is prepared by `python -m distrack prepare` in a process of its own, whose largest resident size the system
+reports.
 """
 
 import argparse

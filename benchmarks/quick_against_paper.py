@@ -1,9 +1,9 @@
-"""What `quick` gains over the published recipe: seconds of a step, and seconds until the published recipe's accuracy.
+"""Preset `quick` against the published recipe: seconds of a step, and seconds until the published recipe's accuracy.
 
-All distil one track a class of the same dataset in this one process. `paper` runs first, to its end or for as many
-steps as it is given; then `quick`, and `quick` as `paper` starts (from noise, every number of a track stored), are
-measured by the same evaluator again and again until they are as good as `paper` was at its end. Writes the table that
-it prints beside itself.
+All distil one track per class of the same dataset in this process. `paper` runs first, to its end or for the given
+number of steps. Then `quick`, and `quick` with the start and the storage of `paper` (from noise, every number of a
+track stored), are evaluated after more and more steps until they reach the final accuracy of `paper`. The command
+prints the table and writes it beside this file.
 
     python -m benchmarks.quick_against_paper --dataset FSDD --data-path FOLDER
 """
@@ -29,24 +29,27 @@ from distrack.images import Material
 from distrack.validation import from_preset
 
 TABLE = Path(__file__).with_suffix(".md")
-
-
-# Steps after which accuracy is looked at.
-LOOKS = (1, 2, 5, 10, 20, 50, 100, 200, 400, 800, 1600)
+# Steps after which the accuracy is measured.
+MEASURED_AFTER = (1, 2, 5, 10, 20, 50, 100, 200, 400, 800, 1600)
 AS_PAPER = {"parameterisation": "identity", "factor": 1, "initialisation": "noise"}
 
 
 class Measured(NamedTuple):
-    """One recipe: where its last look was, what it had cost until then, the median step, what was learnt.
+    """One recipe up to its last evaluation.
 
     Attributes:
-        reached: whether it is as good as what it was compared with; None where there was nothing.
-        seconds: of distillation, without the looks.
+        name: name in the table.
+        steps: steps done.
+        of_steps: steps of the whole recipe.
+        seconds: time of these steps, without evaluations.
+        step: median time of a step in seconds.
+        accuracy, spread: mean and deviation over the evaluation seeds.
+        reached: whether it is as accurate as the recipe that it is compared with; None without a comparison.
     """
 
     name: str
     steps: int
-    asked: int
+    of_steps: int
     seconds: float
     step: float
     accuracy: float
@@ -55,30 +58,30 @@ class Measured(NamedTuple):
 
 
 class Bench:
-    """The dataset, and one distillation after another."""
+    """Distils with one recipe after the other."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments, self.device = arguments, choose_device(arguments.device)
 
-    def measure(self, name: str, asked: dict[str, Any], *, until: float | None, most: int | None = None) -> Measured:
-        """Distils to the end, or until a look shows `until`, or for at most so many steps."""
+    def measure(self, name: str, settings: dict[str, Any], *, until: float | None, most: int | None = None) -> Measured:
+        """Distils to the end, or until the accuracy is `until`, or for at most `most` steps."""
         common = {name: getattr(self.arguments, name) for name in ("dataset", "data_path", "seed")}
-        config = from_preset(DistillConfig, {**common, **asked})
+        config = from_preset(DistillConfig, {**common, **settings})
         material = config.material()
         distiller = Distiller(config, material.train, classes=material.classes, device=self.device)
         last, steps = most or config.steps, []
         before = time.perf_counter()
         for record in distiller:
             steps.append(time.perf_counter() - before)
-            if record.step == last or (until is not None and record.step in LOOKS):
-                accuracy, spread = self._look(distiller.synthetic_set(), material)
+            if record.step == last or (until is not None and record.step in MEASURED_AFTER):
+                accuracy, spread = self._accuracy(distiller.synthetic_set(), material)
                 if record.step == last or (until is not None and accuracy >= until):
                     break
             before = time.perf_counter()
         reached = None if until is None else accuracy >= until
         return Measured(name, len(steps), config.steps, sum(steps), statistics.median(steps), accuracy, spread, reached)
 
-    def _look(self, synthetic: SyntheticSet, material: Material) -> tuple[float, float]:
+    def _accuracy(self, synthetic: SyntheticSet, material: Material) -> tuple[float, float]:
         (evaluation,) = evaluate(
             synthetic,
             material.train,
@@ -91,15 +94,15 @@ class Bench:
 
 
 def table(rows: list[Measured], arguments: argparse.Namespace) -> str:
-    """The result in Markdown, with the machine and what was not run to its end."""
+    """The result in Markdown, with the machine."""
     machine = f"{platform.machine()}, {os.cpu_count()} cores, device {choose_device(arguments.device)}"
     paper = rows[0]
-    end = "its end" if paper.steps == paper.asked else f"step {paper.steps} of {paper.asked}, where it was cut off"
+    end = "its end" if paper.steps == paper.of_steps else f"step {paper.steps} of {paper.of_steps}"
     lines = [
         f"{arguments.dataset}, the storage of 1 track per class, seed {arguments.seed}; {machine}, "
         f"torch {torch.__version__}.",
         "Accuracy: random CNN on real test clips, three evaluation seeds. "
-        f"`paper` is measured at {end}; the others at the first look that shows as much.",
+        f"`paper` is measured at {end}; the others at the first measurement that is as accurate.",
         "",
         "| recipe | median step (ms) | steps | seconds | accuracy | time of `paper` / its time | its step |",
         "|---|---|---|---|---|---|---|",
@@ -118,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dataset", default="SPOKEN_DIGITS")
     parser.add_argument("--data-path", type=Path)
-    parser.add_argument("--paper-steps", type=int, help="cut `paper` off; all of its 1,000 take half an hour")
+    parser.add_argument("--paper-steps", type=int, help="steps of `paper`; all of its 1,000 take half an hour")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
@@ -127,7 +130,9 @@ def main() -> None:
     rows = [
         paper,
         bench.measure("quick", {"preset": "quick"}, until=paper.accuracy),
-        bench.measure("quick, stored and begun as paper", {"preset": "quick", **AS_PAPER}, until=paper.accuracy),
+        bench.measure(
+            "quick, with the start and the storage of paper", {"preset": "quick", **AS_PAPER}, until=paper.accuracy
+        ),
     ]
     text = table(rows, arguments)
     TABLE.write_text(text)

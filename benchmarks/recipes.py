@@ -1,9 +1,9 @@
-"""What a recipe is worth: accuracy, floats and seconds of distillations that differ in what is asked for.
+"""Accuracy, floats and seconds of distillations whose settings differ, for the choice of the presets.
 
-Recipes are chosen on the training side alone: a part of it is held out, the rest distilled (`--side validation`, the
-default). `--side test` measures on the official test side, for what was chosen. Every row is the mean over distillation
-seeds and evaluation seeds; random selection of as many clips stands beside it. Prints a table; what is worth keeping of
-it stands in `recipes.md`.
+Presets are chosen on the training side alone: a part of it is held out, and the rest is distilled (`--side validation`,
+the default). `--side test` measures a chosen preset on the official test side. Every row is the mean over distillation
+seeds and evaluation seeds, beside the accuracy of as many random clips. The command prints a table; `recipes.md`
+contains the rows that the presets rest on.
 
     python -m benchmarks.recipes --dataset FSDD --data-path FOLDER --ipc 1 '{"objective": "mmd"}' '{"objective": "cf"}'
 """
@@ -47,7 +47,7 @@ class Measured(NamedTuple):
 
 
 def sides(config: DistillConfig, side: str) -> tuple[RealImages, RealImages, tuple[str, ...]]:
-    """What is distilled and what is measured on; a validation part is drawn once for all seeds."""
+    """The clips to distill, those to measure on, and the classes; all seeds share one validation part."""
     material = config.material()
     train, test = material.train, material.test
     if side == "test":
@@ -61,9 +61,18 @@ def sides(config: DistillConfig, side: str) -> tuple[RealImages, RealImages, tup
     )
 
 
-def measure(asked: dict[str, Any], side: str, evaluations: int, selection: tuple[float, ...] | None = None) -> Measured:
-    """One distillation and its evaluation; `selection` where random selection was measured on these sides before."""
-    config = from_preset(DistillConfig, asked)
+def measure(
+    settings: dict[str, Any], side: str, evaluations: int, selection: tuple[float, ...] | None = None
+) -> Measured:
+    """One distillation and its evaluation.
+
+    Args:
+        settings: the config's settings that are given.
+        side: "validation" or "test".
+        evaluations: number of networks that are trained on the tracks.
+        selection: accuracies of random clips, if these sides were measured before.
+    """
+    config = from_preset(DistillConfig, settings)
     device = choose_device(config.device)
     train, test, classes = sides(config, side)
     distiller = Distiller(config, train, classes=classes, device=device)
@@ -100,7 +109,7 @@ def row(
     learnt = [run for one in measured for run in one.accuracy]
     chosen = [run for selection in selections for run in selection]
     seconds = statistics.median(one.seconds for one in measured)
-    what = " ".join(f"{name}={json.dumps(value)}" for name, value in variant.items()) or "as it is"
+    what = " ".join(f"{name}={json.dumps(value)}" for name, value in variant.items()) or "nothing"
     return (
         f"| {arguments.dataset} | {arguments.side} | {arguments.preset} | {arguments.ipc} | {what} "
         f"| {measured[0].floats:,} | {measured[0].tracks} | {np.mean(learnt):.3f} ± {np.std(learnt):.3f} "
@@ -127,7 +136,7 @@ HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}\n"
 def main() -> None:
     """Measures every variant and prints its row."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("variants", nargs="*", default=["{}"], help="JSON of what differs from the preset")
+    parser.add_argument("variants", nargs="*", default=["{}"], help="settings that differ from the preset, as JSON")
     parser.add_argument("--dataset", default="SPOKEN_DIGITS")
     parser.add_argument("--data-path", type=Path)
     parser.add_argument("--preset", default="quick")
@@ -135,7 +144,7 @@ def main() -> None:
     parser.add_argument("--side", choices=["validation", "test"], default="validation")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--evaluations", type=int, default=1)
-    parser.add_argument("--folds", action="store_true", help="every official test fold in turn")
+    parser.add_argument("--folds", action="store_true", help="test on every official fold in turn")
     arguments = parser.parse_args()
     dataset = datasets.DATASETS[arguments.dataset]
     folds = dataset.folds if arguments.folds else (None,)
@@ -150,8 +159,8 @@ def main() -> None:
         }
         measured, selections = [], dict[int | None, tuple[float, ...]]()
         for seed, fold in product(range(arguments.seeds), folds):
-            asked = {**common, **variant, "seed": seed, "test_fold": fold}
-            one = measure(asked, arguments.side, arguments.evaluations, selections.get(fold))
+            settings = {**common, **variant, "seed": seed, "test_fold": fold}
+            one = measure(settings, arguments.side, arguments.evaluations, selections.get(fold))
             selections[fold] = one.selection
             measured.append(one)
             print(f"seed {seed} fold {fold}: {one}", file=sys.stderr, flush=True)

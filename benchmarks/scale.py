@@ -1,9 +1,9 @@
-"""Whether a step costs more where a dataset is larger: generated one-second clips, two sizes, `quick` at 1 a class.
+"""Time of a step and memory for datasets of two sizes: generated one-second clips, preset `quick`, 1 track per class.
 
     python -m benchmarks.scale [--clips 3000,30000]
 
-Each size is prepared and distilled by `python -m distrack` in processes of their own; the largest resident size is read
-from the system, the time of a step from the run's own record.
+Each dataset is prepared and distilled by `python -m distrack` in processes of its own. The system reports the largest
+resident size, and the run's metrics contain the time of every step.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from distrack.settings import PROJECT
 
 _TABLE = Path(__file__).with_suffix(".md")
 _RATE = 16_000
-# Until all networks of the pool are there, steps also make those.
+# The first steps also make the networks of the pool; the median is taken after them.
 _SETTLED = 100
 _STEPS = 200
 
@@ -51,14 +51,14 @@ def main() -> None:
     """Writes the table beside this file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--clips", default="3000,30000")
-    parser.add_argument("--rounds", type=int, default=2, help="each size in turn, so often")
+    parser.add_argument("--rounds", type=int, default=2, help="number of rounds over the sizes")
     arguments = parser.parse_args()
     sizes = list(map(int, arguments.clips.split(",")))
-    found: dict[int, list[tuple[float, float, float]]] = {size: [] for size in sizes}
+    results: dict[int, list[tuple[float, float, float]]] = {size: [] for size in sizes}
     for _ in range(arguments.rounds):
         for size in sizes:
-            found[size].append(measured(size))
-            sys.stdout.write(f"{size}: {found[size][-1]}\n")
+            results[size].append(measured(size))
+            sys.stdout.write(f"{size}: {results[size][-1]}\n")
     lines = [
         f"One-second clips of ten classes, 1 track a class, {_STEPS} steps; {platform.machine()}, "
         f"{os.cpu_count()} cores.",
@@ -68,7 +68,7 @@ def main() -> None:
         "|---|---|---|---|",
     ]
     for size in sizes:
-        step, whole, peak = (min(part) for part in zip(*found[size], strict=True))
+        step, whole, peak = (min(part) for part in zip(*results[size], strict=True))
         lines.append(f"| {size:,} | {step:.1f} | {whole:.1f} | {peak:.0f} |")
     text = "\n".join(lines) + "\n"
     sys.stdout.write(text)

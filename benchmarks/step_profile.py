@@ -1,7 +1,7 @@
-"""Where the time of a step goes: the operations of a distillation on this machine, and the choices that rest on it.
+"""Profile of a step: the share of each operation of a distillation, and the speed of the network in several forms.
 
-Writes `step_profile.md`: for each preset and domain the median step and the share of its operations, and for the
-embedding network the time for an image at several batch sizes, memory formats and precisions.
+The command writes `step_profile.md`. For some presets and domains it has the median step and the share of its
+operations; for the embedding network the time per image at several batch sizes, memory formats and precisions.
 
     python -m benchmarks.step_profile --dataset FSDD --data-path FOLDER
 """
@@ -41,23 +41,23 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 class Inline(Executor):
-    """Does what it is given at once, in the thread that asks."""
+    """An executor that does the work in the calling thread."""
 
     def __init__(self, _workers: int) -> None:
         super().__init__()
 
     def submit(self, work: Callable[..., Any], /, *values: Any, **named: Any) -> Future[Any]:
-        """Done when it returns."""
+        """Does the work and returns a finished future."""
         done: Future[Any] = Future()
         done.set_result(work(*values, **named))
         return done
 
 
-def steps(asked: dict[str, Any], arguments: argparse.Namespace) -> str:
-    """Median step of a distillation and its operations, those that take longest first."""
+def steps(settings: dict[str, Any], arguments: argparse.Namespace) -> str:
+    """Median step of a distillation and its operations, the slowest first."""
     device = choose_device(arguments.device)
     source = {"dataset": arguments.dataset, "data_path": arguments.data_path, "steps": 2 * _STEPS}
-    config = from_preset(DistillConfig, {**source, **asked})
+    config = from_preset(DistillConfig, {**source, **settings})
     material = config.material()
     distiller = iter(Distiller(config, material.train, classes=material.classes, device=device))
     for _ in range(5):
@@ -68,7 +68,7 @@ def steps(asked: dict[str, Any], arguments: argparse.Namespace) -> str:
         next(distiller)
         took.append(time.perf_counter() - start)
     distiller.close()  # type: ignore[attr-defined]
-    # The profiler sees the thread that started it, so the same steps are taken in this one.
+    # The profiler sees only the thread that started it, so the same steps are done in this one.
     with mock.patch("distrack.distill.distiller.ThreadPoolExecutor", Inline):
         distiller = iter(Distiller(config, material.train, classes=material.classes, device=device))
         for _ in range(5):
@@ -97,7 +97,7 @@ def fastest(work: Callable[[], object], times: int) -> float:
 
 
 def images(count: int, network: Network, dtype: torch.dtype) -> float:
-    """Milliseconds for an image: embedded, and the gradient taken back to it, on one thread."""
+    """Milliseconds for an image on one thread: its embedding and the gradient with respect to it."""
 
     def work() -> None:
         batch = torch.randn(count, 1, 64, 32, requires_grad=True)
@@ -121,7 +121,7 @@ def main() -> None:
         "| distillation | median step | operations, by their own time |",
         "|---|---|---|",
     ]
-    lines += [f"| {name} | {steps(asked, arguments)} |" for name, asked in CASES.items()]
+    lines += [f"| {name} | {steps(settings, arguments)} |" for name, settings in CASES.items()]
     torch.set_num_threads(1)
     plain = build_network(NetworkConfig(), shape=(64, 32), classes=10, seed=0).requires_grad_(False)
     last = copy.deepcopy(plain).to(memory_format=torch.channels_last)
