@@ -7,7 +7,7 @@ from typing import Any
 def migrated_decomposition(config: Mapping[str, Any]) -> dict[str, Any]:
     """A decomposition's configuration as it is written today.
 
-    Version 1 stored the method as a name beside the settings of every method: ``pursuit`` and ``splat``.
+    Earlier versions stored the method as a name, beside the settings of every method: ``pursuit`` and ``splat``.
 
     >>> migrated_decomposition({"method": "splat", "pursuit": {"atoms": "both"}, "splat": {"iterations": 5}})
     {'method': {'name': 'splat', 'iterations': 5}}

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from distrack.distill import DistillConfig
@@ -51,3 +52,46 @@ def test_values_are_overrides_of_the_config() -> None:
     config = from_preset(DistillConfig, {**values, "domain": {"name": "waveform", **values["domain"]}})
     assert (config.pool.training, config.ipc, config.classification) == (12, 3, 0.5)
     assert config.network.name == "mlp"
+
+
+def _page_of_types() -> None:
+    from typing import Annotated, Literal
+
+    import streamlit as st
+    from pydantic import BaseModel, Field
+
+    from distrack.ui.shared.fields import field_input
+
+    class Example(BaseModel):
+        gain: Annotated[float, Field(ge=-6, lt=6, title="Gain (dB)", examples=[3.0], json_schema_extra={"step": 0.5})]
+        count: Annotated[int, Field(gt=0, le=9, title="Count", description="How many there are.")] = 4
+        limit: Annotated[float | None, Field(gt=0, title="Limit")] = None
+        shape: Annotated[Literal["round", "square"], Field(title="Shape")] = "square"
+        loud: Annotated[bool, Field(title="Loud")] = True
+        name: str = "a"
+
+    st.session_state["results"] = {name: field_input(field, key=name) for name, field in Example.model_fields.items()}
+
+
+def test_each_type_of_field_has_its_widget() -> None:
+    app = AppTest.from_function(_page_of_types, default_timeout=30).run()
+    assert not app.exception, app.exception
+    expected = {"gain": 3.0, "count": 4, "limit": None, "shape": "square", "loud": True, "name": "a"}
+    assert app.session_state["results"] == expected
+    assert type(app.session_state["results"]["count"]) is int
+    gain, count = app.number_input(key="gain"), app.number_input(key="count")
+    assert (gain.label, gain.min, gain.step) == ("Gain (dB)", -6.0, 0.5)
+    assert gain.max == pytest.approx(6)
+    assert gain.max != 6
+    assert (count.min, count.max, count.help) == (1, 9, "How many there are.")
+    assert app.number_input(key="limit").min != 0
+    assert app.selectbox(key="shape").options == ["round", "square"]
+
+
+def test_a_changed_widget_gives_the_changed_value() -> None:
+    app = AppTest.from_function(_page_of_types, default_timeout=30).run()
+    app.number_input(key="limit").set_value(0.5)
+    app.selectbox(key="shape").select("round")
+    app.toggle(key="loud").set_value(False).run()
+    values = app.session_state["results"]
+    assert (values["limit"], values["shape"], values["loud"]) == (0.5, "round", False)
