@@ -39,3 +39,13 @@ def test_an_orthogonal_coding_is_nearer_if_waveforms_overlap() -> None:
         plain.take()
         orthogonal.take()
     assert np.square(orthogonal.residual).sum() < 0.8 * np.square(plain.residual).sum()
+
+
+@pytest.mark.parametrize("orthogonal", [False, True])
+def test_after_many_uses_the_stored_energies_equal_those_of_a_new_coding_of_the_residual(orthogonal: bool) -> None:
+    coding = Coding(hidden(seconds=1.0), two_waveforms(), RATE, orthogonal=orthogonal)
+    assert len(coding.strength) > 10
+    for _ in range(30):
+        assert coding.take() > 0
+    new = Coding(coding.residual.astype(np.float32), two_waveforms(), RATE, orthogonal=orthogonal)
+    assert np.abs(coding.strength - new.strength).max() < 1e-5 * new.strength.max()

@@ -92,11 +92,11 @@ def test_the_residual_is_the_clip_minus_the_rendered_events(atom_type: str, chan
 
 @variants
 def test_a_stopped_pursuit_continues_bit_for_bit(atom_type: str, channels: int, orthogonal: bool) -> None:
-    wave = music(0.2, channels=channels)
-    settings: dict[str, Any] = {"events": 6, "atoms": atom_type, "orthogonal": orthogonal, "learning": 4}
+    wave = music(0.3, channels=channels)
+    settings: dict[str, Any] = {"events": 5, "atoms": atom_type, "orthogonal": orthogonal, "learning": 4}
     whole, expected = finished(wave, **settings)
-    # While the grid or the waveforms are prepared, and after some atoms.
-    for stop in (2, whole.search.preparing[1] + 3):
+    # While the grid or the waveforms are prepared, and before the last atom, which does not update the whole grid.
+    for stop in (2, whole.search.preparing[1] + 4):
         first = pursuit(wave, **settings)
         for _ in islice(first, stop):
             pass
