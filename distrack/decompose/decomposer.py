@@ -51,11 +51,9 @@ class Method(Choice):
     """The selected method of decomposition and its settings.
 
     Attributes:
-        title: label of the method on the page.
         suggested_rate: the sample rate in Hz that the page selects at first; None for that of the recording.
     """
 
-    title: ClassVar[str] = ""
     suggested_rate: ClassVar[int | None] = None
 
     def check(self, sample_rate: int) -> None:

@@ -24,7 +24,6 @@ class EditKind(NamedTuple):
     """A registered edit.
 
     Attributes:
-        title: its label on the page.
         change: the function that does it. It takes events, a source if `takes` names one, `which`, and the arguments.
         arguments: its arguments with their ranges, from which the Decompose page makes its widgets.
         takes: what the edit needs besides the events: nothing, other events, or a room.
@@ -32,7 +31,6 @@ class EditKind(NamedTuple):
         about: what it does, in one line.
     """
 
-    title: str
     change: Callable[..., Events]
     arguments: type[BaseModel]
     takes: Takes
@@ -68,7 +66,7 @@ def edit(
 
         about = (inspect.getdoc(change) or "").splitlines()[0]
         update_wrapper(checked, change)
-        EDITS.add(name, EditKind(title, checked, arguments, takes, "which" in parameters, about))
+        EDITS.add(name, EditKind(checked, arguments, takes, "which" in parameters, about), title=title)
         return checked
 
     return registered

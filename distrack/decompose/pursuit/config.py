@@ -1,6 +1,6 @@
 """Settings of a matching pursuit."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,8 +13,6 @@ from distrack.validation import Option
 
 class PursuitConfig(Method):
     """A matching pursuit."""
-
-    title: ClassVar[str] = "Matching pursuit (fast)"
 
     name: str = "matching-pursuit"
     atoms: Annotated[

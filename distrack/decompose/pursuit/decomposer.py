@@ -58,7 +58,7 @@ class Search(Protocol):
         """Continues from the state of another search of the same clip and config."""
 
 
-@DECOMPOSERS.register("matching-pursuit", aliases=("mp",), config=PursuitConfig)
+@DECOMPOSERS.register("matching-pursuit", aliases=("mp",), config=PursuitConfig, title="Matching pursuit (fast)")
 class MatchingPursuit:
     """Subtracts the atom that removes the most energy from the residual, again and again.
 

@@ -12,7 +12,6 @@ from distrack.decompose.splat.initialisation import Initialisation
 class SplatConfig(Method):
     """A fit of events by gradient descent; the published setting is 64 events and 3,000 iterations."""
 
-    title: ClassVar[str] = "Splatting (fewer, richer events; 1-2 min)"
     # Every iteration renders the clip: at full rate it takes twice as long.
     suggested_rate: ClassVar[int | None] = 22_050
 

@@ -43,7 +43,7 @@ FAINT, FAINT_EVERY = 1e-3, 50
 FINDING = 0.4
 
 
-@DECOMPOSERS.register("splat", config=SplatConfig)
+@DECOMPOSERS.register("splat", config=SplatConfig, title="Splatting (fewer, richer events; 1-2 min)")
 class Splatter:
     """Gradient descent on all events at once; the loss compares their sum with the clip.
 

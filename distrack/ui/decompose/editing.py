@@ -21,7 +21,7 @@ _ERROR = "edit-error"
 
 def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) -> None:
     """Draws the selected edit's arguments and the buttons; an edit that fails leaves an error below them."""
-    name = st.selectbox("Edit", list(EDITS), format_func=lambda each: EDITS[each].title, key="edit")
+    name = st.selectbox("Edit", list(EDITS), format_func=EDITS.title, key="edit")
     kind = EDITS[name]
     st.caption(kind.about)
     ready = _draw_source(kind.takes, run)
@@ -40,7 +40,7 @@ def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) ->
         st.error(error)
     if edits.done:
         count = f"{len(edits.done)} edit{'s' * (len(edits.done) > 1)}"
-        st.caption(f"{count}: " + ", ".join(EDITS[one.name].title for one in edits.done[-6:]))
+        st.caption(f"{count}: " + ", ".join(EDITS.title(one.name) for one in edits.done[-6:]))
 
 
 def _draw_source(takes: str, run: runs.Run) -> bool:

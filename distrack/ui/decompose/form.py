@@ -37,9 +37,7 @@ def ask() -> DecomposeJob | None:
     values["start"] = first.number_input("Start (s)", 0.0, max(length, 0.0), 0.0, 0.5, "%.2f", key=f"start-{file}")
     part = max(min(_PART, length) if length else _PART, 0.01)
     values["seconds"] = second.number_input("Seconds", 0.01, 600.0, part, 0.5, "%.2f", key=f"seconds-{file}")
-    method = third.selectbox(
-        "Method", sorted(DECOMPOSERS), format_func=lambda name: _config_of(name).title or name, key="method"
-    )
+    method = third.selectbox("Method", sorted(DECOMPOSERS), format_func=DECOMPOSERS.title, key="method")
     events = DecomposeConfig.model_fields["events"]
     values["events"] = fourth.select_slider(str(events.title), _COUNTS, events.default, help=events.description)
     with st.expander("Advanced"):

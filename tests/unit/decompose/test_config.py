@@ -85,7 +85,7 @@ def test_learned_waveforms_must_fit_in_a_file() -> None:
 @pytest.mark.parametrize("name", list(DECOMPOSERS))
 def test_every_setting_of_a_method_is_described(name: str) -> None:
     config: Any = DECOMPOSERS.config(name)
-    assert config.title
+    assert DECOMPOSERS.title(name) != name
     for field, information in config.model_fields.items():
         if field != "name":
             assert information.title, field
@@ -102,7 +102,6 @@ from distrack.decompose.events import Events
 
 
 class LoudestConfig(Method):
-    title = "Loudest"
     hertz: float = 100.0
 
 
@@ -132,7 +131,7 @@ def test_a_method_in_a_new_file_is_found_with_its_settings_and_options(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "loudest.py").write_text(_NEW_METHOD)
-    for name in ("_entries", "_names", "_configs"):
+    for name in ("_entries", "_names", "_configs", "_titles"):
         monkeypatch.setattr(DECOMPOSERS, name, dict(getattr(DECOMPOSERS, name)))
     monkeypatch.setattr(distrack.decompose, "__path__", [*distrack.decompose.__path__, str(tmp_path)])
     try:

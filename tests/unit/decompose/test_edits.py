@@ -107,7 +107,7 @@ def test_edits_are_undone_and_redone() -> None:
 @pytest.mark.parametrize("name", list(EDITS))
 def test_an_edit_has_a_label_a_sentence_and_bounds_for_every_argument(name: str) -> None:
     kind = EDITS[name]
-    assert kind.title
+    assert EDITS.title(name) != name
     assert kind.about.endswith(".")
     schema = kind.arguments.model_json_schema()
     assert schema["additionalProperties"] is False
