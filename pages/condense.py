@@ -6,7 +6,7 @@ from distrack.jobs.series import CondenseJob
 from distrack.jobs.series.condensation import NOTES
 from distrack.ui.condense import form
 from distrack.ui.shared import cells, job_panel
-from distrack.ui.shared.page import begin
+from distrack.ui.shared.page import begin, sentence
 
 begin("Track length", "Many short tracks or few long ones, for the same seconds per class?")
 
@@ -18,7 +18,7 @@ def ask(before: CondenseJob | None) -> None:
         form.strips(job)
         form.summary(job)
         with st.expander("Details"):
-            st.markdown("  \n".join(f"{note[:1].upper()}{note[1:]}." for note in NOTES))
+            st.markdown("  \n".join(map(sentence, NOTES)))
         if st.button("Start", type="primary", icon=":material/compress:", key="condense"):
             job_panel.launch(job)
 

@@ -9,7 +9,7 @@ from distrack.features import FEATURES
 from distrack.jobs.results import evaluation_report
 from distrack.ui.evaluate import copies, form, scores
 from distrack.ui.shared import job_panel
-from distrack.ui.shared.page import begin
+from distrack.ui.shared.page import begin, sentence
 from distrack.ui.shared.run_in_view import DEMO, choose
 
 
@@ -19,7 +19,7 @@ def summary(report: Report) -> str:
     split, budget = report.split, f"budget {report.tracks_per_class} per class"
     if report.rendered_per_class > report.tracks_per_class:
         budget += f" ({report.rendered_per_class} tracks)"
-    notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in split.notes)
+    notes = "".join(f" {sentence(note)}" for note in split.notes)
     return (
         f"{data} · {budget}, {report.floats_per_class:,} floats. "
         f"Distilled from {split.train:,} clips, tested on **{split.test:,} unseen clips**. "

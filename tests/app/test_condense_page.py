@@ -87,7 +87,7 @@ def test_one_that_is_done_shows_cells_curve_table_and_both_ends(app: AppTest, co
     table = app.dataframe[0].value
     assert list(table["tracks per class"]) == [2, 1]
     assert table["gain"][0] == f"{report.rows[0].gain:+.3f}"
-    assert [subheader.value for subheader in app.subheader][-1] == "Hear both ends"
+    assert [subheader.value for subheader in app.subheader][-1] == "Listen: shortest and longest"
     assert all(note[1:] in texts(app) for note in report.notes)
     # Two short ones and a long one.
     first = [player.proto.url for player in app.get("audio")]

@@ -27,13 +27,13 @@ def test_there_is_a_card_for_each_dataset(app: AppTest) -> None:
     opened(app, "datasets")
     for name in DATASETS:
         assert DATASETS[name].title in texts(app)
-    assert "not here" in texts(app)
+    assert "Not downloaded" in texts(app)
 
 
 def test_an_absent_dataset_says_how_to_get_it(app: AppTest) -> None:
     opened(app, "datasets", dataset="ESC50")
     assert any(button.label == "Download and prepare" for button in app.button)
-    assert "Not on this disk" in texts(app)
+    assert "Not on this computer" in texts(app)
     assert "meta/esc50.csv" in texts(app)
     opened(app, "datasets", dataset="GTZAN")
     assert not any("Download" in button.label for button in app.button)
@@ -57,12 +57,12 @@ def test_a_prepared_dataset_is_explored(app: AppTest, tones: Path) -> None:
     opened(app, "datasets", dataset="FOLDER", path=str(tones))
     numbers = {metric.label: metric.value for metric in app.metric}
     assert (numbers["Classes"], numbers["Training clips"], numbers["Test clips"]) == ("3", "30", "6")
-    assert "No two sides of the split share a **clip**" in texts(app)
+    assert "Random split by clip." in texts(app)
     assert len(app.get("plotly_chart")) == 4
     # A page of ten clips, and the one that is looked at closely.
     assert len(app.get("audio")) == 11
     app.selectbox(key="class").select("middle")
-    app.selectbox(key="side").select("test")
+    app.selectbox(key="split").select("test")
     again(app)
     assert len(app.get("audio")) == 3
 
@@ -82,7 +82,7 @@ def test_files_that_changed_since_their_preparation_are_reported(app: AppTest, t
     prepare("FOLDER", tmp_path / "copy")
     (tmp_path / "copy" / "low" / "0.wav").unlink()
     opened(app, "datasets", dataset="FOLDER", path=str(tmp_path / "copy"))
-    assert "have changed since" in texts(app)
+    assert "Files or clip length changed" in texts(app)
 
 
 def test_the_means_belong_to_the_fold_in_view(app: AppTest, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.app.page import again, links, opened, texts
 def test_it_offers_the_ways_in_and_recent_runs(app: AppTest, finished: runs.Run, own_runs: Path) -> None:
     again(app)
     assert "distilled to a handful of tracks" in texts(app)
-    assert "None yet" in texts(app)
+    assert "No runs yet" in texts(app)
     shutil.copytree(finished.path, own_runs / "finished")
     (own_runs / "broken").mkdir()
     (own_runs / "broken" / "config.json").write_text("{")

@@ -12,6 +12,7 @@ from distrack.jobs.results import synthetic_file, track_file
 from distrack.jobs.series import Cell, CondenseJob, CondenseReport, finished_report, run_of
 from distrack.jobs.series.condensation import Row
 from distrack.ui.shared import cells
+from distrack.ui.shared.page import sentence
 from distrack.ui.shared.panel import PANELS, Panel
 from distrack.ui.shared.track_grid import pictures
 
@@ -41,18 +42,18 @@ def _result(run: runs.Run) -> None:
     }
     chance = None if report.classes is None else 1 / report.classes
     st.altair_chart(duration_curve(places, found, chance=chance), key=f"curve-{run.id}")
-    st.caption("Bars: one deviation over all seeds, of distillation and of evaluation. Dotted: chance.")
+    st.caption("Error bars: 1 SD over all seeds, of distillation and of evaluation. Dotted: chance.")
     st.dataframe([_row(row) for row in report.rows if row.synthetic], hide_index=True, key=f"table-{run.id}")
-    st.caption("  \n".join(f"{note[:1].upper()}{note[1:]}." for note in report.notes))
+    st.caption("  \n".join(map(sentence, report.notes)))
 
 
 def _row(row: Row) -> dict[str, Any]:
     return {
-        "seconds a track": f"{row.seconds_per_track:g}",
+        "track length (s)": f"{row.seconds_per_track:g}",
         "tracks per class": row.tracks_per_class,
         "rendered": row.rendered_per_class,
         "floats per class": f"{row.floats_per_class:,}",
-        "distilled tracks": "" if row.synthetic is None else row.synthetic.text,
+        "synthetic": "" if row.synthetic is None else row.synthetic.text,
         "random clips": "" if row.random_selection is None else row.random_selection.text,
         "gain": f"{row.gain or 0.0:+.3f}",
         "test clips": row.test,
@@ -70,7 +71,7 @@ def _ends(run: runs.Run) -> None:
     sets = [(cell, of_cell) for cell, of_cell in sets if synthetic_file(of_cell).is_file()]
     if not sets:
         return
-    st.subheader("Hear both ends" if len(sets) > 1 else "Hear one end")
+    st.subheader("Listen: shortest and longest" if len(sets) > 1 else "Listen")
     classes = SyntheticSet.load(synthetic_file(sets[0][1])).classes
     label = classes.index(st.selectbox("Class", classes, key=f"class-{run.id}"))
     for cell, of_cell in sets:
@@ -95,9 +96,9 @@ def _end(cell: Cell, here: runs.Run, label: int) -> None:
                 st.audio(audio.read_bytes(), format="audio/flac", alt=named)
 
 
-def _live(run: runs.Run, status: runs.Status) -> None:
+def _show(run: runs.Run, status: runs.Status) -> None:
     cells.show(run, status)
     _result(run)
 
 
-PANELS.add("condensation", Panel("pages/condense.py", "condensation", _describe, _live, _ends))
+PANELS.add("condensation", Panel("pages/condense.py", "condensation", _describe, _show, _ends))

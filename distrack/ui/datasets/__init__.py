@@ -1,1 +1,1 @@
-"""Pieces of the Datasets page."""
+"""The Datasets page: cards of all datasets, and one dataset's preparation, upload and exploration."""

@@ -1,4 +1,4 @@
-"""A prepared dataset, looked at and listened to."""
+"""A prepared dataset: counts, lengths and levels, class means, and its clips to see and hear."""
 
 from collections import Counter
 from pathlib import Path
@@ -18,15 +18,15 @@ from distrack.figures.clips import class_balance, clip_views, distribution
 from distrack.figures.images import colour_range, data_uri, image_png
 from distrack.images import Material, RealImages, class_means
 from distrack.jobs.preparation import place, preparation_report
-from distrack.ui.shared.page import ink
+from distrack.ui.shared.page import ink, sentence
 
 _TILES = 12
-_SIDES: tuple[Split, ...] = ("train", "validation", "test")
+_SPLITS: dict[Split, str] = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
-# Not for long: files may change while they are looked at.
-@st.cache_resource(max_entries=8, ttl=30, show_spinner="Reading the index")
-def _opened(
+# For seconds only: files may change meanwhile.
+@st.cache_resource(max_entries=8, ttl=30, show_spinner="Loading")
+def _material(
     name: str,
     data_path: Path | None,
     fold: int | None,
@@ -35,8 +35,8 @@ def _opened(
     return DistillConfig(dataset=name, data_path=data_path, test_fold=fold).cached_material()
 
 
-def explore(dataset: Dataset, data_path: Path | None) -> None:
-    """Everything that is known of a prepared dataset; nothing where it is not prepared."""
+def show(dataset: Dataset, data_path: Path | None) -> None:
+    """Draws what is known of a prepared dataset; nothing if it is not prepared."""
     run = place(dataset.name, data_path)
     if (
         preparation_report(run) is None
@@ -47,31 +47,34 @@ def explore(dataset: Dataset, data_path: Path | None) -> None:
     fold = None
     if dataset.folds:
         fold = st.segmented_control("Test fold", dataset.folds, default=dataset.test_fold, required=True, key="fold")
-    opened = _opened(dataset.name, data_path, fold, (run.path / "report.json").stat().st_mtime)
-    if opened is None:
-        _opened.clear()
-        st.info("The files have changed since they were prepared, or another length was: prepare them again.")
+    material = _material(dataset.name, data_path, fold, (run.path / "report.json").stat().st_mtime)
+    if material is None:
+        _material.clear()
+        st.info("Files or clip length changed. Prepare again.")
         return
-    prepared, sides = opened
+    prepared, splits = material
     here = {"dataset": dataset.name} | ({"path": str(data_path)} if data_path else {})
-    st.page_link("pages/distill.py", label="Distil it", icon=":material/science:", query_params=here)
+    st.page_link("pages/distill.py", label="Distill this dataset", icon=":material/science:", query_params=here)
     _numbers(prepared)
     _balance(prepared)
-    _class_means(prepared, sides["train"])
-    _clips(prepared, sides)
-    _left_out(prepared)
+    _class_means(prepared, splits["train"])
+    _clips(prepared, splits)
+    _skipped(prepared)
 
 
 def _numbers(prepared: Prepared) -> None:
     index = prepared.index
     with st.container(horizontal=True):
         st.metric("Classes", len(index.classes))
-        for side in _SIDES:
-            if count := len(prepared.split_rows(side)):
-                st.metric({"train": "Training clips", "test": "Test clips"}.get(side, "Validation clips"), f"{count:,}")
-        st.metric("Seconds a clip", f"{prepared.seconds:g}")
-        st.metric("Files left out", len(prepared.skipped))
-    st.caption(f"No two sides of the split share a **{index.disjoint_by}**. " + " · ".join(index.notes))
+        for split, label in _SPLITS.items():
+            if count := len(prepared.split_rows(split)):
+                st.metric(f"{label} clips", f"{count:,}")
+        st.metric("Clip length", f"{prepared.seconds:g} s")
+        st.metric("Skipped files", len(prepared.skipped))
+    split_text = "Random split by clip."
+    if index.disjoint_by != "clip":
+        split_text = f"No {index.disjoint_by} appears in both training and test."
+    st.caption(" ".join([split_text, *map(sentence, index.notes)]))
 
 
 def _balance(prepared: Prepared) -> None:
@@ -80,20 +83,20 @@ def _balance(prepared: Prepared) -> None:
     st.subheader("Class balance")
     labels = range(len(index.classes))
     st.plotly_chart(
-        class_balance(index.classes, {side: [counts[side, label] for label in labels] for side in _SIDES}),
+        class_balance(index.classes, {split: [counts[split, label] for label in labels] for split in _SPLITS}),
         key="balance",
     )
     left, right = st.columns(2)
     facts = prepared.facts[prepared.rows]
     left.subheader("Duration")
-    left.plotly_chart(distribution(facts[:, 0], title="seconds of the whole file"), key="durations")
+    left.plotly_chart(distribution(facts[:, 0], title="File duration (s)"), key="durations")
     right.subheader("Level")
-    right.plotly_chart(distribution(facts[:, 1], title="RMS of the clip, dBFS", colour="full"), key="levels")
+    right.plotly_chart(distribution(facts[:, 1], title="RMS level (dBFS)", colour="full"), key="levels")
 
 
 def _class_means(prepared: Prepared, train: RealImages) -> None:
-    st.subheader("Mean of each class")
-    st.caption("Mean log-mel-spectrogram of the training clips: time to the right, frequency upwards.")
+    st.subheader("Class means")
+    st.caption("Mean log-mel-spectrogram of the training clips. Horizontal: time. Vertical: frequency.")
     means = _means(hash((prepared.key, train.rows.tobytes(), train.labels.tobytes())), train)
     low, high = colour_range(means)
     with st.container(horizontal=True):
@@ -102,21 +105,22 @@ def _class_means(prepared: Prepared, train: RealImages) -> None:
                 st.image(data_uri(image_png(image, low=low, high=high)), caption=name, alt=f"mean of class {name}")
 
 
-@st.cache_data(max_entries=8, show_spinner="Taking the mean of each class")
+@st.cache_data(max_entries=8, show_spinner="Computing class means")
 def _means(what: int, _train: RealImages) -> NDArray[np.float32]:  # noqa: ARG001
     return class_means(_train.batches(torch.device("cpu")), _train.classes).squeeze(1).numpy()
 
 
-def _clips(prepared: Prepared, sides: dict[Split, RealImages]) -> None:
+def _clips(prepared: Prepared, splits: dict[Split, RealImages]) -> None:
     index = prepared.index
     st.subheader("Clips")
     first, second, third = st.columns([2, 1.2, 1])
     name = first.selectbox("Class", index.classes, key="class")
-    side = second.selectbox("Side", [side for side in _SIDES if len(prepared.split_rows(side))], key="side")
-    images = sides[side]
+    available = [split for split in _SPLITS if len(prepared.split_rows(split))]
+    split = second.selectbox("Split", available, format_func=lambda split: _SPLITS[split], key="split")
+    images = splits[split]
     positions = images.of_class(index.classes.index(name))
     pages = max(1, -(-len(positions) // _TILES))
-    page = third.number_input(f"Page of {pages}", 1, pages, 1, key=f"page-{name}-{side}")
+    page = third.number_input(f"Page of {pages}", 1, pages, 1, key=f"page-{name}-{split}")
     here = positions[(page - 1) * _TILES : page * _TILES]
     if not len(here):
         return
@@ -138,14 +142,14 @@ def _sound(wave: Wave) -> bytes:
 
 
 def _one_clip(prepared: Prepared, rows: list[int]) -> None:
-    st.subheader("One clip, taken apart")
+    st.subheader("Clip details")
     clips = prepared.index.clips
     row = st.selectbox("Clip", rows, format_func=lambda row: clips[row].path.name, key="clip")
     wave = np.array(prepared.waveforms[row])
     st.audio(_sound(wave), format="audio/flac", alt=clips[row].path.name)
     st.plotly_chart(clip_views(wave, SAMPLE_RATE, _views(wave), ink=ink()), key=f"views-{row}")
-    said = f"`{clips[row].path}`, {prepared.facts[row, 0]:.2f} s, {prepared.facts[row, 1]:.1f} dBFS"
-    st.caption(said + (f", group {clips[row].group}" if clips[row].group else ""))
+    facts = f"`{clips[row].path}`, {prepared.facts[row, 0]:.2f} s, {prepared.facts[row, 1]:.1f} dBFS"
+    st.caption(facts + (f", group {clips[row].group}" if clips[row].group else ""))
 
 
 def _views(wave: Wave) -> dict[str, tuple[NDArray[np.float32], float]]:
@@ -161,16 +165,16 @@ def _views(wave: Wave) -> dict[str, tuple[NDArray[np.float32], float]]:
     return views
 
 
-def _left_out(prepared: Prepared) -> None:
+def _skipped(prepared: Prepared) -> None:
     if prepared.skipped:
-        st.subheader("Files that could not be used")
-        st.dataframe([{"file": str(skip.path), "why": skip.reason} for skip in prepared.skipped], hide_index=True)
+        st.subheader("Skipped files")
+        st.dataframe([{"file": str(skip.path), "reason": skip.reason} for skip in prepared.skipped], hide_index=True)
     if prepared.index.unlisted:
-        with st.expander(f"{len(prepared.index.unlisted)} audio files that the dataset's own list does not name"):
+        with st.expander(f"{len(prepared.index.unlisted)} audio files not in the dataset's index"):
             st.code("\n".join(str(path) for path in prepared.index.unlisted[:200]), language=None)
 
 
-def pieces(index: Index) -> None:
-    """Recordings without classes: chosen by name and played."""
-    chosen = st.selectbox("Piece", [clip.path for clip in index.clips], format_func=lambda path: path.name)
-    st.audio(str(chosen))
+def recordings(index: Index) -> None:
+    """Draws a menu of recordings without classes, and a player of the selected one."""
+    selected = st.selectbox("Recording", [clip.path for clip in index.clips], format_func=lambda path: path.name)
+    st.audio(str(selected))

@@ -6,7 +6,7 @@ from distrack import jobs
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.results import evaluation_report
 from distrack.ui.distill.form import job_of
-from distrack.ui.shared.job_panel import spoken
+from distrack.ui.shared.progress import spoken
 from distrack.ui.shared.run_in_view import runs_path
 
 # Runs that are alike in these take about the same time for a step.

@@ -1,24 +1,28 @@
-"""A distillation as it happens: tracks, loss and accuracy."""
+"""A distillation while it is running: its tracks, its loss, and its accuracy so far; the same once it is done."""
 
 import streamlit as st
 
-from distrack import jobs, runs
+from distrack import runs
+from distrack.distill.objectives import OBJECTIVES
 from distrack.errors import RunError
 from distrack.evaluate import Report
 from distrack.figures.loss import loss_curve
+from distrack.figures.style import NAMES
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.results import evaluation_report
+from distrack.ui.distill.form import job_of
 from distrack.ui.shared import track_grid
 from distrack.ui.shared.panel import PANELS, Panel
 
-_COMPARED = (("synthetic", "Synthetic tracks"), ("random-selection", "As many random clips"), ("full", "All clips"))
+# Training sets whose accuracy is shown; the other pages show the rest.
+_COMPARED = ("synthetic", "random-selection", "full")
 
 
 def _describe(job: DistillJob) -> str:
     return f"{job.dataset}, {job.ipc} per class, {job.feature.name}, {job.preset}"
 
 
-def _live(run: runs.Run, status: runs.Status) -> None:
+def _show(run: runs.Run, status: runs.Status) -> None:
     _tracks(run, status)
     left, right = st.columns([1.5, 1], gap="large")
     with left:
@@ -36,35 +40,36 @@ def _links(run: runs.Run) -> None:
         st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/bar_chart:", query_params=here)
 
 
-PANELS.add("distillation", Panel("pages/distill.py", "run", _describe, _live, links=_links))
+PANELS.add("distillation", Panel("pages/distill.py", "run", _describe, _show, links=_links))
 
 
 def _accuracy(report: Report) -> None:
     accuracies = [
-        (label, evaluation.accuracy)
-        for name, label in _COMPARED
+        (NAMES[name], evaluation.accuracy)
+        for name in _COMPARED
         for evaluation in report.evaluations
         if (evaluation.evaluator, evaluation.trained_on) == ("random-cnn", name)
     ]
     if accuracies:
         st.subheader("Accuracy")
-        st.caption("of a CNN trained on them, on real test clips")
+        st.caption("CNN trained on them, tested on real clips")
         for label, accuracy in accuracies:
             spread = f"± {accuracy.std:.1%} over {len(accuracy.runs)} seeds"
             st.metric(label, f"{accuracy.mean:.1%}", spread, "off", delta_arrow="off")
 
 
 def _loss(run: runs.Run, status: runs.Status) -> None:
-    metrics = run.metrics()
+    metrics, job = run.metrics(), job_of(run)
     if any("loss" in record for record in metrics):
-        caption = "Distance between real and synthetic class means, in units of the spread of the classes."
+        objective = "" if job is None else f": {OBJECTIVES.title(job.objective.name)}"
+        caption = f"Matching loss{objective}. Lower is better."
     elif status.state in runs.ALIVE:
         caption = "Waiting for the first step."
     else:
         return
     st.subheader("Loss")
     # An empty frame at first: the browser loads what draws it while the process of the run starts.
-    st.altair_chart(loss_curve(metrics, _steps(run)), key=f"loss-{run.id}")
+    st.altair_chart(loss_curve(metrics, 0 if job is None else job.steps), key=f"loss-{run.id}")
     st.caption(caption)
 
 
@@ -75,18 +80,10 @@ def _tracks(run: runs.Run, status: runs.Status) -> None:
     steps = list(snapshots)
     step = steps[-1]
     if status.state not in runs.ALIVE and len(steps) > 1:
-        step = st.select_slider("Tracks after step", steps, value=step, key=f"step-{run.id}")
+        step = st.select_slider("Step", steps, value=step, key=f"step-{run.id}")
     else:
-        st.caption(f"Tracks after step {step}")
+        st.caption(f"Step {step}")
     try:
         track_grid.grid(snapshots[step])
     except RunError as error:
         st.warning(str(error))
-
-
-def _steps(run: runs.Run) -> int:
-    try:
-        job = jobs.job_of(run)
-    except RunError:
-        return 0
-    return job.steps if isinstance(job, DistillJob) else 0

@@ -7,9 +7,10 @@ import streamlit as st
 
 from distrack import jobs, runs
 from distrack.figures.accuracy import run_bars
+from distrack.figures.style import NAMES
 from distrack.jobs.series import SweepJob, SweepReport, SweepRow, finished_report
 from distrack.ui.shared import cells
-from distrack.ui.shared.page import ink
+from distrack.ui.shared.page import ink, sentence
 from distrack.ui.shared.panel import PANELS, Panel
 
 
@@ -27,20 +28,20 @@ def _result(run: runs.Run) -> None:
     if report is None or not report.rows:
         return
     st.subheader("Accuracy on real test clips")
-    by = list(dict.fromkeys(_by(row) for row in report.rows))
-    picked = st.selectbox("Measured by", by, key=f"by-{run.id}") if len(by) > 1 else by[0]
-    rows = [row for row in report.rows if _by(row) == picked]
+    evaluators = list(dict.fromkeys(_evaluator(row) for row in report.rows))
+    evaluator = st.selectbox("Evaluator", evaluators, key=f"by-{run.id}") if len(evaluators) > 1 else evaluators[0]
+    rows = [row for row in report.rows if _evaluator(row) == evaluator]
     chance = None if report.classes is None else 1 / report.classes
     bars = {f"{count} per class": [row for row in rows if row.tracks_per_class == count] for count in _counts(rows)}
-    st.altair_chart(run_bars(bars, chance=chance, ink=ink()), key=f"bars-{run.id}-{picked}")
+    st.altair_chart(run_bars(bars, chance=chance, ink=ink()), key=f"bars-{run.id}-{evaluator}")
     over = "the folds, of each fold's mean" if report.folds else "all seeds, of distillation and of evaluation"
-    st.caption(f"Lines: 95 % interval over {over}. Dotted: chance.")
+    st.caption(f"Error bars: 95% CI over {over}. Dotted: chance.")
     st.dataframe([_row(row) for row in report.rows], hide_index=True, key=f"table-{run.id}")
-    notes = [f"test and training clips are disjoint by {report.disjoint_by}", *report.notes]
-    st.caption("  \n".join(f"{note[:1].upper()}{note[1:]}." for note in notes))
+    split = f"no {report.disjoint_by} appears in both training and test"
+    st.caption("  \n".join(map(sentence, [split, *report.notes])))
 
 
-def _by(row: SweepRow) -> str:
+def _evaluator(row: SweepRow) -> str:
     return f"{row.evaluator}, {row.network}"
 
 
@@ -53,9 +54,9 @@ def _row(row: SweepRow) -> dict[str, Any]:
         "tracks per class": row.tracks_per_class,
         "floats per class": f"{row.floats_per_class:,}",
         "evaluator": row.evaluator,
-        "trained on": row.trained_on,
+        "trained on": NAMES.get(row.trained_on, row.trained_on),
         "accuracy": row.accuracy.text,
-        "95 %": row.accuracy.interval_text,
+        "95% CI": row.accuracy.interval_text,
         "gain": "" if row.gain is None else f"{row.gain:+.3f}",
         "macro F1": f"{row.macro_f1:.3f}",
         "network": row.network,
@@ -75,9 +76,9 @@ def _compare(run: runs.Run) -> None:
         )
 
 
-def _live(run: runs.Run, status: runs.Status) -> None:
+def _show(run: runs.Run, status: runs.Status) -> None:
     cells.show(run, status)
     _result(run)
 
 
-PANELS.add("sweep", Panel("pages/distill.py", "sweep", _describe, _live, _compare))
+PANELS.add("sweep", Panel("pages/distill.py", "sweep", _describe, _show, _compare))

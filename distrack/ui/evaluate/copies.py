@@ -64,7 +64,7 @@ def _offer(run: runs.Run) -> None:
 def _copies(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real: Sides | None) -> None:
     left, right = st.columns(2)
     spaces: dict[Space, str] = {
-        "feature": FEATURES[synthetic.config.feature.name].title.capitalize(),
+        "feature": FEATURES.title(synthetic.config.feature.name),
         "embedding": "CNN embedding",
     }
     space: Space = left.segmented_control(

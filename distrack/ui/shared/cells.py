@@ -6,12 +6,12 @@ from distrack import jobs, runs
 from distrack.errors import RunError
 from distrack.evaluate import Report
 from distrack.jobs.series import Cell, Series, finished_report, run_of
-from distrack.ui.shared import job_panel
 from distrack.ui.shared.panel import PANELS
+from distrack.ui.shared.progress import badge, phase_text, share
 
 # Cells beside each other.
 _BESIDE = 5
-_COMPARED = {"synthetic": "from tracks", "random-selection": "from random clips"}
+_COMPARED = {"synthetic": "trained on the tracks", "random-selection": "trained on random clips"}
 
 
 def series_of(run: runs.Run) -> Series | None:
@@ -47,17 +47,17 @@ def _cell(series: runs.Run, cell: Cell, *, running: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{cell.title}**")
         if report is not None and status is not None and status.state not in runs.ALIVE:
-            st.badge("done", color="green")
+            badge(runs.Status(state="done"))
         elif status is None or status.state == "unreadable":
-            st.badge("waiting", color="gray")
+            badge(runs.Status(state="queued"))
         else:
-            job_panel.badge(status)
+            badge(status)
     if report is not None:
         accuracies = {kind: report.accuracy("random-cnn", kind) for kind in _COMPARED}
         lines = [f"{accuracy:.1%} {_COMPARED[kind]}" for kind, accuracy in accuracies.items() if accuracy is not None]
         st.markdown("  \n".join(lines))
     elif status is not None and status.state in runs.ALIVE and status.phase:
-        st.progress(job_panel.share(status), text=job_panel.PHASES.get(status.phase, status.phase))
+        st.progress(share(status), text=phase_text(status))
     else:
         st.caption("Queued." if running else "Not finished.")
     with st.container(horizontal=True):

@@ -1,6 +1,5 @@
 """The job panel: a run of any kind as it happens, with its state, progress, buttons, command and log."""
 
-import time
 from collections.abc import Callable
 
 import streamlit as st
@@ -9,32 +8,12 @@ from streamlit.delta_generator import DeltaGenerator
 from distrack import jobs, runs
 from distrack.errors import DistrackError, RunError
 from distrack.jobs import Job
+from distrack.ui.shared import stage
 from distrack.ui.shared.page import show_errors
 from distrack.ui.shared.panel import PANELS, Panel
+from distrack.ui.shared.progress import badge, bar
 from distrack.ui.shared.run_in_view import runs_path
 
-_COLOURS = {
-    "queued": "gray",
-    "running": "blue",
-    "stopping": "orange",
-    "done": "green",
-    "stopped": "orange",
-    "failed": "red",
-    "stale": "red",
-    "unreadable": "red",
-}
-PHASES = {
-    "download": "Downloading the dataset",
-    "prepare": "Preparing the dataset",
-    "distill": "Distilling",
-    "invert": "Converting to audio",
-    "evaluate": "Evaluating on real test clips",
-    "series": "Running in sequence",
-    "inspect": "Looking for copies",
-    "listen": "Making sounds to compare with",
-    "decompose": "Decomposing",
-    "measure": "Measuring the quality",
-}
 # Seconds between two looks at a running job, by phase. The first loss should not wait for the page; later on the page
 # should not take from the job what it needs to compute.
 _FIRST, _USUAL = 0.4, 1.0
@@ -48,7 +27,7 @@ def launch(job: Job) -> None:
     """Launches a job and puts its run in view; an error is shown."""
     launched: list[runs.Run] = []
     if show_errors(lambda: launched.append(jobs.launch(job, runs_path()))):
-        st.query_params.from_dict({PANELS[job.kind].parameter: launched[0].id})
+        st.query_params.from_dict({PANELS[job.kind].parameter: launched[0].id, **stage.parameters()})
         st.rerun()
 
 
@@ -63,7 +42,7 @@ def named(kind: str) -> runs.Run | None:
         if jobs.kind_of(run) in (kind, ""):
             return run
         st.warning(f"Run {run_id} is a {jobs.kind_of(run)}, not a {kind}.")
-        st.page_link(page_of(run), label="Open it", query_params={PANELS[jobs.kind_of(run)].parameter: run_id})
+        link(run, "Open it")
     except RunError as error:
         st.warning(str(error))
     del st.query_params[parameter]
@@ -84,17 +63,18 @@ def earlier(kind: str, note: Callable[[runs.Run], str] = lambda run: "") -> int:
     for run in found:
         with st.container(horizontal=True, vertical_alignment="center"):
             badge(run.status())
-            st.page_link(PANELS[kind].page, label=run.id, query_params={PANELS[kind].parameter: run.id})
+            link(run)
             text = note(run) or _description(run, PANELS[kind])
             if text:
                 st.caption(text)
     return len(found)
 
 
-def page_of(run: runs.Run) -> str:
-    """The page that shows a run."""
+def link(run: runs.Run, label: str = "") -> None:
+    """Draws a link to the page that shows a run; its label is the run's id by default."""
     kind = jobs.kind_of(run)
-    return PANELS[kind].page if kind in PANELS else "pages/distill.py"
+    panel = PANELS[kind if kind in PANELS else "distillation"]
+    st.page_link(panel.page, label=label or run.id, query_params={panel.parameter: run.id})
 
 
 def _description(run: runs.Run, panel: Panel) -> str:
@@ -169,7 +149,7 @@ def _resume_button(run: runs.Run) -> None:
 
 
 def _details(run: runs.Run) -> None:
-    with st.expander("Command and log"):
+    with st.expander("Details"):
         try:
             st.code(_command(run), language="shell", wrap_lines=True)
         except DistrackError as error:
@@ -225,61 +205,3 @@ def start(job: Job) -> None:
     """Starts a job that works in the folder of the run in view; an error is shown."""
     if show_errors(lambda: jobs.launch(job, runs_path())):
         st.rerun()
-
-
-# Pieces
-
-
-def badge(status: runs.Status) -> None:
-    """The state in one word."""
-    st.badge(status.state, color=_COLOURS[status.state])  # type: ignore[arg-type]
-
-
-def time_left(status: runs.Status) -> float | None:
-    """Seconds until the counted steps are done, at their pace so far; None before there is a pace."""
-    began, first = status.counted_from
-    spent, done = time.time() - began, status.step - first
-    if status.state != "running" or done < 1 or spent < 1:
-        return None
-    return spent / done * (status.steps - status.step)
-
-
-def spoken(seconds: float) -> str:
-    """A duration as a person says it."""
-    if seconds < 100:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
-
-
-def share(status: runs.Status) -> float:
-    """The share of the phase that is done, from 0 to 1."""
-    return min(max(status.step / status.steps if status.steps else 0.0, 0.0), 1.0)
-
-
-def bar(status: runs.Status) -> None:
-    """Phase, share that is done, and estimate of the time left."""
-    if status.state == "queued":
-        st.progress(0.0, text="Starting, or queued behind another run")
-        return
-    text = PHASES.get(status.phase, status.phase)
-    if status.phase == "distill":
-        text += f": step {status.step} of {status.steps}"
-    elif status.detail:
-        text += f": {status.detail}"
-    left = time_left(status)
-    if left is not None:
-        text += f" · about {spoken(left)} left"
-    st.progress(share(status), text=text)
-
-
-@st.fragment(run_every=3.0)
-def sidebar(device: str) -> None:
-    """The device, and the runs that are running."""
-    st.caption(f"Device: **{device}**")
-    busy = [(run, status) for run in runs.all_runs(runs_path()) if (status := run.status()).state in runs.ALIVE]
-    if not busy:
-        st.caption("Nothing is running.")
-    for run, status in busy:
-        percent = f"{share(status):.0%}" if status.steps else ""
-        st.markdown(f":blue-badge[{status.state}] {PHASES.get(status.phase, status.phase)} {percent}")
-        st.page_link(page_of(run), label=run.id, query_params={"run": run.id})

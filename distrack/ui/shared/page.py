@@ -1,4 +1,4 @@
-"""What every page does alike: begins inside the app, with a title and its purpose; says what went wrong."""
+"""What every page has in common: its title and purpose, its errors, its text colour, and notes as sentences."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from distrack.errors import DistrackError
 
 
 def begin(title: str, purpose: str) -> None:
-    """Title and purpose; a page that was opened without the app around it starts over inside it.
+    """Draws title and purpose; a page that was opened without the app around it starts over inside it.
 
     Until `st.navigation` was called once in a server's life, Streamlit takes the folder `pages/` for its older way of
     navigation and opens a page without `app.py`: a reload after a restart would show neither menu nor errors.
@@ -24,6 +24,15 @@ def begin(title: str, purpose: str) -> None:
 def ink() -> str:
     """The colour of text in the viewer's theme, for figures that stand on the page's own background."""
     return "#f3ecf2" if st.context.theme.type == "dark" else "#231b2e"
+
+
+def sentence(text: str) -> str:
+    """A note of a report as a sentence: with a capital letter and a dot.
+
+    >>> sentence("no speaker appears twice")
+    'No speaker appears twice.'
+    """
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def show_errors(action: Callable[[], object]) -> bool:

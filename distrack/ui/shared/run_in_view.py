@@ -23,7 +23,14 @@ def demo() -> runs.Run | None:
 
 
 def choose(label: str, suits: Callable[[runs.Run], bool]) -> runs.Run | None:
-    """A menu of the distillations that suit, newest first, kept in the URL; None if there is none."""
+    """Draws a menu of distillations, newest first, and returns the selected one; None if there is none.
+
+    The selected run is kept in the URL. A run that the URL names and that does not suit is named in a message.
+
+    Args:
+        label: label of the menu.
+        suits: whether the menu offers a run.
+    """
     suiting = {run.id: run for run in jobs.all_runs(runs_path()) if _is_distillation(run) and suits(run)}
     shipped = demo()
     if shipped is not None and suits(shipped):
@@ -31,16 +38,18 @@ def choose(label: str, suits: Callable[[runs.Run], bool]) -> runs.Run | None:
     if not suiting:
         return None
     names = list(suiting)
-    named = _named()
-    index = names.index(named) if named in names else 0
-    chosen = st.selectbox(label, names, index=index, key=f"choose-{label}-{names[index]}")
-    if st.query_params.get("run") != chosen:
-        st.query_params["run"] = chosen
-    return suiting[chosen]
+    in_url = _id_in_url()
+    if in_url is not None and in_url not in names:
+        st.info(f"Run {in_url} has nothing to show here yet. Another run is shown.")
+    index = names.index(in_url) if in_url in names else 0
+    selected = st.selectbox(label, names, index=index, key=f"choose-{label}-{names[index]}")
+    if in_url is None or in_url in names or selected != names[index]:
+        st.query_params["run"] = selected
+    return suiting[selected]
 
 
-def _named() -> str | None:
-    """The id that the URL names; one that is not there, or is no distillation, is shown as a warning and forgotten."""
+def _id_in_url() -> str | None:
+    """The id of a distillation that the URL names; any other id is removed from it after a warning."""
     run_id = st.query_params.get("run")
     if run_id is None or (run_id == DEMO.name and demo() is not None):
         return run_id

@@ -20,7 +20,7 @@ class Stage {
     this.go = (where) => setTriggerValue("go", String(where));
     const stops = data.stops.map((title, number) => this.button("action", title, number));
     stops[data.at]?.setAttribute("aria-current", "page");
-    this.root.replaceChildren(...stops, make("kbd", "", "Page down"), this.button("action leave", "Leave the stage", "leave"));
+    this.root.replaceChildren(...stops, make("kbd", "", "Page down"), this.button("action leave", "Exit presentation", "leave"));
   }
 
   button(className, title, where) {

@@ -1,0 +1,80 @@
+"""The state and the progress of a run: a badge, a bar, and the time that is left."""
+
+import time
+
+import streamlit as st
+
+from distrack.runs import Status
+
+# Label and colour of a state.
+_STATES = {
+    "queued": ("Queued", "gray"),
+    "running": ("Running", "blue"),
+    "stopping": ("Stopping", "orange"),
+    "done": ("Done", "green"),
+    "stopped": ("Stopped", "orange"),
+    "failed": ("Failed", "red"),
+    "stale": ("Interrupted", "red"),
+    "unreadable": ("Damaged", "red"),
+}
+_PHASES = {
+    "download": "Downloading",
+    "prepare": "Preparing the dataset",
+    "distill": "Distilling",
+    "invert": "Converting to audio",
+    "evaluate": "Evaluating",
+    "series": "Running in sequence",
+    "inspect": "Looking for copies",
+    "listen": "Making sounds to compare with",
+    "decompose": "Decomposing",
+    "measure": "Measuring the quality",
+}
+
+
+def badge(status: Status) -> None:
+    """Draws the state in one word."""
+    label, colour = _STATES[status.state]
+    st.badge(label, color=colour)  # type: ignore[arg-type]
+
+
+def phase_text(status: Status) -> str:
+    """What a run is doing, and the share of it that is done."""
+    text = _STATES[status.state][0] if status.state == "queued" else _PHASES.get(status.phase, status.phase)
+    return f"{text}, {share(status):.0%}" if status.steps else text
+
+
+def bar(status: Status) -> None:
+    """Draws phase, share that is done, and an estimate of the time left."""
+    if status.state == "queued":
+        st.progress(0.0, text="Starting, or queued behind another run")
+        return
+    text = _PHASES.get(status.phase, status.phase)
+    if status.phase == "distill":
+        text += f": step {status.step} of {status.steps}"
+    elif status.detail:
+        text += f": {status.detail}"
+    left = time_left(status)
+    if left is not None:
+        text += f" · about {spoken(left)} left"
+    st.progress(share(status), text=text)
+
+
+def share(status: Status) -> float:
+    """The share of the phase that is done, from 0 to 1."""
+    return min(max(status.step / status.steps if status.steps else 0.0, 0.0), 1.0)
+
+
+def time_left(status: Status) -> float | None:
+    """Seconds until the counted steps are done, at their pace so far; None before there is a pace."""
+    began, first = status.counted_from
+    spent, done = time.time() - began, status.step - first
+    if status.state != "running" or done < 1 or spent < 1:
+        return None
+    return spent / done * (status.steps - status.step)
+
+
+def spoken(seconds: float) -> str:
+    """A duration in one unit: seconds, minutes or hours."""
+    if seconds < 100:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
