@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from distrack.registry import ChosenFrom, NameIn, Registry
+from distrack.registry import ChosenFrom, NameIn, Registry, canonical
 
 
 def mark_of(field: FieldInfo, kind: type[Any]) -> Any:
@@ -45,6 +45,15 @@ def choices_of(field: FieldInfo) -> tuple[str, ...]:
     """The names that a field allows, of the entries of a registry or of a `Literal`; empty if it allows any value."""
     registry = registry_of(field)
     return tuple(map(str, values_of(field) if registry is None else registry))
+
+
+def choice_texts_of(field: FieldInfo) -> tuple[str, ...]:
+    """The choices of a field for `--help`: the name of an entry, with its title in brackets if that says more."""
+    registry = registry_of(field)
+    if registry is None:
+        return choices_of(field)
+    titles = {name: registry.title(name) for name in registry}
+    return tuple(name if canonical(title) == canonical(name) else f"{name} ({title})" for name, title in titles.items())
 
 
 def bounds_of(field: FieldInfo) -> tuple[float | None, float | None]:

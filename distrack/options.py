@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from distrack.annotations import choices_of, mark_of, plain_type
+from distrack.annotations import choice_texts_of, choices_of, mark_of, plain_type
 from distrack.errors import ConfigError
 from distrack.registry import ChosenFrom
 from distrack.validation import Option, Overrides, Positional, overlaid
@@ -30,6 +30,7 @@ class FieldOption(NamedTuple):
         title: label of the field, for a widget.
         help: one sentence for `--help`.
         choices: possible values, where these are names.
+        choice_texts: the same for `--help`, with a title where it says more than the name.
         flag: the value is a truth value: `--name` and `--no-name`.
         off: `--name` sets the whole nested config at `path` to None.
         several: the value is a comma-separated list.
@@ -43,6 +44,7 @@ class FieldOption(NamedTuple):
     title: str = ""
     aliases: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    choice_texts: tuple[str, ...] = ()
     flag: bool = False
     off: bool = False
     several: bool = False
@@ -113,7 +115,8 @@ def _of_field(name: str, field: FieldInfo, path: tuple[str, ...], prefix: str) -
             field.description or "",
             field.title or "",
             aliases=() if marker is None else marker.aliases,
-            choices=tuple(chosen.registry),
+            choices=choices_of(field),
+            choice_texts=choice_texts_of(field),
         )
         nested = [
             option
@@ -153,6 +156,7 @@ def _leaf(
         field.title or "",
         aliases=() if marker is None else marker.aliases,
         choices=choices,
+        choice_texts=choice_texts_of(field),
         flag=of is bool,
         several=several,
         optional=optional,

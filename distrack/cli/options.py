@@ -44,7 +44,7 @@ def _option(option: FieldOption) -> click.Option:
     if option.flag:
         names = [f"--{option.name}/--no-{option.name}"]
         return click.Option([*names, option.key], default=None, help=option.help)
-    choices = f" One of: {', '.join(option.choices)}." if option.choices else ""
+    choices = f" One of: {', '.join(option.choice_texts)}." if option.choice_texts else ""
     if option.several:
         choices = choices.replace("One of", "Comma-separated, of")
     words = f"{option.help}{choices}"

@@ -7,6 +7,7 @@ from distrack import jobs, runs
 from distrack.errors import RunError
 from distrack.jobs.inspection import InspectionJob
 from distrack.jobs.results import evaluation_report, synthetic_file
+from distrack.networks import NETWORKS
 from tests.app.page import again, labelled, opened, texts
 
 
@@ -34,7 +35,7 @@ def test_further_measurements_are_launched_as_they_would_be_typed(
     baselines = labelled(app, "multiselect", "Baselines")
     networks = labelled(app, "multiselect", "Other networks")
     assert (evaluators.value, baselines.value) == (["random-cnn", "prototype"], ["random-selection", "class-mean"])
-    assert {"mlp", "resnet18"} <= set(networks.options)
+    assert {NETWORKS.title(name) for name in ("mlp", "resnet18")} <= set(networks.options)
     evaluators.set_value(["random-cnn", "linear-probe"])
     baselines.set_value(["herding"])
     networks.set_value(["mlp"])

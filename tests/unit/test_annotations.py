@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from distrack.annotations import bounds_of, choices_of, plain_type
+from distrack.annotations import bounds_of, choice_texts_of, choices_of, plain_type
 from distrack.registry import Choice, ChosenFrom, NameIn, Registry
 
 COLOURS: Registry[str] = Registry("colour")
@@ -35,6 +35,11 @@ class Config(BaseModel):
 )
 def test_choices_are_found_wherever_the_annotation_has_them(name: str, choices: tuple[str, ...]) -> None:
     assert choices_of(Config.model_fields[name]) == choices
+
+
+def test_help_shows_a_title_where_it_says_more_than_the_name() -> None:
+    assert choice_texts_of(Config.model_fields["several"]) == ("red", "green (Grass green)")
+    assert choice_texts_of(Config.model_fields["literal"]) == ("a", "b")
 
 
 def test_exclusive_bounds_become_the_next_number_inside() -> None:

@@ -1,19 +1,16 @@
 """The form for further evaluations of a finished run. Cached measurements are not made again."""
 
-from collections.abc import Sequence
-
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from distrack import runs
 from distrack.distill import DistillConfig
 from distrack.errors import DistrackError
-from distrack.evaluate import BASELINES, EVALUATORS, Baseline, EvaluationConfig, Evaluator
+from distrack.evaluate import EvaluationConfig
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.evaluation import EvaluationJob, distillation_of
 from distrack.networks import NETWORKS, check_shape
-from distrack.registry import Registry
 from distrack.ui.shared import job_panel
+from distrack.ui.shared.fields import Fields
 from distrack.ui.shared.page import show_errors
 from distrack.ui.shared.run_in_view import runs_path
 
@@ -31,11 +28,11 @@ def show(run: runs.Run) -> None:
     earlier = (config.evaluation if isinstance(config, DistillJob) else None) or EvaluationConfig()
     with st.expander("Run more evaluations"), st.form("measure", border=False):
         left, right = st.columns(2)
-        evaluators = _menu(left, "evaluators", list(EVALUATORS), earlier.evaluators, _summaries(EVALUATORS))
-        baselines = _menu(right, "baselines", list(BASELINES), earlier.baselines, _summaries(BASELINES))
-        networks = _menu(left, "architectures", _other_networks(config, earlier), earlier.architectures)
-        seeds = EvaluationConfig.model_fields["seeds"]
-        count = right.number_input(seeds.title or "", 1, 100, earlier.seeds, help=seeds.description)
+        fields = Fields(earlier, f"evaluate-{run.id}")
+        evaluators = fields.draw("evaluators", left)
+        fields.draw("baselines", right)
+        fields.draw("architectures", left, choices=_other_networks(config, earlier))
+        fields.draw("seeds", right)
         tune = left.toggle(
             "Tune learning rate",
             bool(earlier.learning_rates),
@@ -46,26 +43,8 @@ def show(run: runs.Run) -> None:
     if not evaluators:
         st.error("Select at least one evaluator.")
         return
-    overrides = {
-        "run": run.id,
-        "evaluators": evaluators,
-        "baselines": baselines,
-        "seeds": count,
-        "architectures": networks,
-        "learning_rates": _RATES if tune else (),
-    }
+    overrides = {"run": run.id, "learning_rates": _RATES if tune else (), **fields.values}
     show_errors(lambda: job_panel.start(EvaluationJob.from_overrides(overrides, runs_path())))
-
-
-def _menu(
-    place: DeltaGenerator, field_name: str, options: Sequence[str], selected: Sequence[str], more_help: str = ""
-) -> list[str]:
-    field = EvaluationConfig.model_fields[field_name]
-    return place.multiselect(field.title or "", options, selected, help=f"{field.description}{more_help}")
-
-
-def _summaries(registry: Registry[Evaluator] | Registry[Baseline]) -> str:
-    return "\n" + "".join(f"\n- {name}: {registry[name].summary}" for name in registry)
 
 
 def _other_networks(config: DistillConfig, earlier: EvaluationConfig) -> list[str]:
