@@ -10,7 +10,8 @@ import pytest
 import soundfile
 from playwright.sync_api import Page, expect
 
-from distrack import jobs, runs
+from distrack import jobs
+from distrack.jobs.series import CondenseJob
 from distrack.settings import settings
 from tests.browser.conftest import Server
 
@@ -31,8 +32,9 @@ def test_a_grid_is_launched_fills_is_heard_and_is_still_there(server: Server, pa
         field.press("Enter")
     page.get_by_role("button", name="Condense", exact=True).click()
     page.wait_for_url(re.compile(r"condensation="))
-    run = runs.find(settings().runs_path / series.CONDENSATION.folder, page.url.split("condensation=")[1])
+    run = jobs.find(settings().runs_path, page.url.split("condensation=")[1])
     job = jobs.job_of(run)
+    assert isinstance(job, CondenseJob)
     assert [(cell.job.ipc, cell.job.seconds, cell.job.steps) for cell in job.cells("")] == [
         (2, 0.25, 3),
         (1, 0.5, 3),

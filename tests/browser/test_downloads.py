@@ -51,7 +51,12 @@ def pressed(page: Page, names: list[str], until: Callable[..., None]) -> list[st
     page.wait_for_load_state("networkidle")
     for name in names:
         page.get_by_role("button", name=name, exact=True).click()
-    until(lambda: page.wait_for_timeout(100) or len(files) == len(names), 30)
+
+    def arrived() -> bool:
+        page.wait_for_timeout(100)  # Playwright hands events on only while it is called
+        return len(files) == len(names)
+
+    until(arrived, 30)
     return files
 
 

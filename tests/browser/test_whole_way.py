@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from distrack import runs
 from distrack.distill import DistillConfig
+from distrack.jobs.results import evaluation_report, track_file
 from distrack.settings import settings
 from tests.browser.conftest import Server
 
@@ -89,7 +90,7 @@ def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
     assert launched.status().state == "done", launched.status().error
     expect(page.get_by_text("Synthetic tracks", exact=True)).to_be_visible()
     expect(page.get_by_text("As many random clips", exact=True)).to_be_visible()
-    report = launched.report()
+    report = evaluation_report(launched)
     assert report is not None
     learnt, chosen = report.accuracy("random-cnn", "synthetic"), report.accuracy("random-cnn", "random-selection")
     assert learnt is not None
@@ -101,7 +102,7 @@ def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
     page.wait_for_url(re.compile(r"/listen\?run="))
     tiles = page.locator(".tile")
     expect(tiles).to_have_count(80)
-    wave, rate = soundfile.read(launched.track("7_0"))
+    wave, rate = soundfile.read(track_file(launched, "7_0"))
     assert (rate, len(wave)) == (16_000, 16_000)
     assert np.sqrt(np.mean(wave**2)) > 0.02, "not silent"
     assert 0.1 < np.abs(wave).max() <= 10 ** (-1 / 20) + 1e-3, "not clipped"
