@@ -13,11 +13,14 @@ class FileServer(ThreadingHTTPServer):
         data: the content of every path that `files` does not have.
         files: contents by path.
         status: answered instead of a file, unless it is 200.
-        ranges: whether parts of a file are served; "other" serves another part than requested.
+        ranges: whether parts of a file are served; "other" serves another part than requested, "unconditional" serves
+            a part whatever If-Range says.
+        validators: headers that identify the version of the files, such as ETag; If-Range is compared with them.
         length: a Content-Length that replaces the true one; "none" leaves it out.
         breaks: numbers of bytes after which the next answers break off.
         pause: number of bytes after which an answer waits for `go`; None for no pause.
         requests: the Range header of each request.
+        sent: the number of bytes of each answer.
         then: called after an answer that broke off.
     """
 
@@ -32,6 +35,8 @@ class FileServer(ThreadingHTTPServer):
         self.pause: int | None = None
         self.go = threading.Event()
         self.requests: list[str | None] = []
+        self.sent: list[int] = []
+        self.validators: dict[str, str] = {}
         self.then: Callable[[], None] = lambda: None
 
     def url(self, path: str = "/files/sounds.zip?download=1") -> str:
@@ -53,21 +58,28 @@ class _Handler(BaseHTTPRequestHandler):
         server, requested = self.server, self.headers["Range"]
         server.requests.append(requested)
         data = server.files.get(self.path, server.data)
-        start = int(requested[6:-1]) if requested and server.ranges else 0
+        version = self.headers["If-Range"]
+        same = version is None or version in server.validators.values() or server.ranges == "unconditional"
+        start = int(requested[6:-1]) if requested and server.ranges and same else 0
         beyond = 0 < len(data) <= start
         if server.ranges == "other":
             start = start // 2
         body = b"" if server.status != 200 or beyond else data[start:]
         status = server.status if server.status != 200 else 416 if beyond else 206 if start else 200
+        end = server.breaks.pop(0) if server.breaks else None
+        server.sent.append(len(body[:end]))
         self.send_response(status)
         if status == 206:
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        elif status == 416:
+            self.send_header("Content-Range", f"bytes */{len(data)}")
+        for name, value in server.validators.items():
+            self.send_header(name, value)
         if server.length == "none":
             self.send_header("Connection", "close")
         else:
             self.send_header("Content-Length", server.length or str(len(body)))
         self.end_headers()
-        end = server.breaks.pop(0) if server.breaks else None
         if server.pause is not None:
             self.wfile.write(body[: server.pause])
             self.wfile.flush()

@@ -6,6 +6,7 @@ a file where its last attempt ended are here.
 
 import hashlib
 import logging
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from distrack.datasets.archive import unpack
 from distrack.datasets.disk import require_room, writing_below
 from distrack.datasets.untrusted import member_path
 from distrack.errors import DatasetError
-from distrack.files import fill_once, locked, size_text
+from distrack.files import fill_once, locked, size_text, write_atomically
 from distrack.progress import DetailedProgress, Progress
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,8 @@ def _unpack(remote: Remote, file: Path, into: Path, progress: Progress) -> None:
 def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> Path:
     """Downloads one file, from where an earlier call was interrupted; returns at once where the file is there.
 
-    A file without a checksum starts over: nothing could tell whether its parts belong together.
+    The checksum tells whether the parts of a file belong together. Without a checksum, the server's strong ETag or date
+    of the file tells it; where the server sends neither, or the file has changed, the download starts over.
 
     Args:
         remote: the file.
@@ -143,6 +145,7 @@ def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> 
                 _complete(remote, part, report)
                 _verify(remote, part)
                 part.replace(file)
+                _validator_file(part).unlink(missing_ok=True)
     return file
 
 
@@ -236,20 +239,31 @@ def _verify(remote: Remote, part: Path) -> None:
 def _attempt(remote: Remote, part: Path, report: Callable[..., None]) -> None:
     import requests
 
-    start = _size(part) if remote.checksum else 0
+    validator = "" if remote.checksum else _stored_validator(part)
+    start = _size(part) if remote.checksum or validator else 0
     headers = {"Accept-Encoding": "identity", "User-Agent": "distrack"}
     if start:
         headers["Range"] = f"bytes={start}-"
+        if validator:
+            headers["If-Range"] = validator
     timeout = (_CONNECT_SECONDS, _READ_SECONDS)
     with requests.get(remote.url, headers=headers, stream=True, timeout=timeout) as response:
-        if response.status_code == 416 and start:
-            return  # there is no more; the checksum tells whether this is all
-        response.raise_for_status()
-        if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+        if start and response.status_code in (206, 416):
+            if not _continues(response.headers, start, validator):
+                part.unlink()
+                _attempt(remote, part, report)
+                return
+            if response.status_code == 416:
+                return  # the part is the whole file
+        else:
+            response.raise_for_status()
             start = 0
         length = response.raw.length_remaining
         total = start + length if length else 0
         with part.open("ab" if start else "wb") as file:
+            if not (start or remote.checksum):
+                # The part is empty by now: a kill leaves no bytes of one version with the validator of another.
+                write_atomically(_validator_file(part), _validator(response.headers))
             report(total)
             reported = time.monotonic()
             # As it was sent: an archive stays one where a server calls its compression an encoding.
@@ -260,6 +274,34 @@ def _attempt(remote: Remote, part: Path, report: Callable[..., None]) -> None:
                     report(total)
                     reported = time.monotonic()
         report(total)
+
+
+def _continues(headers: Mapping[str, str], start: int, validator: str) -> bool:
+    """Whether an answer holds the same file from byte `start` to the end, or says that the file ends there."""
+    if validator and _validator(headers) not in ("", validator):
+        return False  # the file has changed, and the server ignores If-Range
+    content_range = headers.get("Content-Range", "")
+    rest = re.fullmatch(rf"bytes {start}-(\d{{1,18}})/(\d{{1,18}})", content_range)
+    return content_range == f"bytes */{start}" or (rest is not None and int(rest[1]) + 1 == int(rest[2]))
+
+
+def _validator(headers: Mapping[str, str]) -> str:
+    """The ETag or else the date that identifies a version of a file, as If-Range takes it; empty where there is none.
+
+    A weak ETag is left out: it does not promise that the bytes are the same.
+    """
+    etag = headers.get("ETag", "")
+    return etag if etag.startswith('"') else headers.get("Last-Modified", "")
+
+
+def _validator_file(part: Path) -> Path:
+    return part.with_suffix(".validator")
+
+
+def _stored_validator(part: Path) -> str:
+    """The validator of the version that a part belongs to; empty where none was stored."""
+    file = _validator_file(part)
+    return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
 def _cause(error: BaseException) -> str:

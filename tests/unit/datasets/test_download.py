@@ -87,21 +87,89 @@ def test_a_broken_download_continues_where_it_broke(server: FileServer, tmp_path
     assert server.requests == [None, f"bytes={HALF}-", f"bytes={HALF + 1000}-"]
 
 
-@pytest.mark.parametrize("ranges", ["", "served"])
-def test_it_starts_over_without_a_checksum_or_where_the_server_knows_no_parts(
-    ranges: str, server: FileServer, tmp_path: Path
+@pytest.mark.parametrize("checksum", [md5(DATA), None])
+def test_it_starts_over_where_the_server_knows_no_parts(
+    checksum: str | None, server: FileServer, tmp_path: Path
 ) -> None:
-    server.ranges, server.breaks = ranges, [HALF, 1000]
-    checksum = None if ranges else md5(DATA)
+    server.ranges, server.breaks, server.validators = "", [HALF, 1000], {"ETag": '"1"'}
     assert fetch(Remote(server.url(), checksum), tmp_path).read_bytes() == DATA
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize("size", [len(DATA), HALF - 1])
-def test_a_file_that_changes_during_the_download_is_refused_and_then_downloaded_again(
-    size: int, server: FileServer, tmp_path: Path, refusal: Refusal
+# Without a checksum: the server tells whether the file is still the same.
+
+DATED = {"Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT"}
+WEAK = {"ETag": 'W/"1"'}
+
+
+@pytest.mark.parametrize("validators", [{"ETag": '"1"'}, DATED, {**WEAK, **DATED}])
+def test_a_file_without_a_checksum_continues_where_the_server_identifies_it(
+    validators: dict[str, str], server: FileServer, tmp_path: Path
 ) -> None:
+    server.validators, server.breaks = validators, [HALF, 1000]
+    assert fetch(Remote(server.url()), tmp_path).read_bytes() == DATA
+    assert server.requests == [None, f"bytes={HALF}-", f"bytes={HALF + 1000}-"]
+    assert server.sent == [HALF, 1000, HALF - 1000]
+    assert left_in(tmp_path) == ["sounds.zip"]
+
+
+def test_a_file_without_a_checksum_is_continued_by_a_later_call(
+    server: FileServer, tmp_path: Path, refusal: Refusal
+) -> None:
+    server.validators, server.breaks = {"ETag": '"1"'}, [HALF, 0, 0, 0]
+    refusal(lambda: fetch(Remote(server.url()), tmp_path))
+    assert left_in(tmp_path) == ["sounds.zip.part", "sounds.zip.validator"]
+    assert fetch(Remote(server.url()), tmp_path).read_bytes() == DATA
+    assert server.sent == [HALF, 0, 0, 0, HALF]
+
+
+@pytest.mark.parametrize("ranges", ["served", "unconditional", "other"])
+@pytest.mark.parametrize("size", [len(DATA), HALF, HALF - 1])
+@pytest.mark.parametrize("name", ["ETag", "Last-Modified"])
+def test_a_file_without_a_checksum_that_changes_during_the_download_starts_over(
+    name: str, size: int, ranges: str, server: FileServer, tmp_path: Path
+) -> None:
+    """Also where the server does not know If-Range, or sends another part than requested."""
     new = b"n" * size
+    server.ranges, server.validators = ranges, {name: '"1"'}
+    server.breaks, server.then = [HALF, size // 3], lambda: vars(server).update(data=new, validators={name: '"2"'})
+    assert fetch(Remote(server.url()), tmp_path).read_bytes() == new
+    assert server.requests[:2] == [None, f"bytes={HALF}-"]
+
+
+@pytest.mark.parametrize("validators", [{}, WEAK])
+def test_a_file_without_a_checksum_starts_over_where_the_server_does_not_identify_its_bytes(
+    validators: dict[str, str], server: FileServer, tmp_path: Path
+) -> None:
+    server.validators, server.breaks = validators, [HALF]
+    assert fetch(Remote(server.url()), tmp_path).read_bytes() == DATA
+    assert server.requests == [None, None]
+    assert server.sent == [HALF, len(DATA)]
+
+
+def test_a_new_version_that_is_not_identified_starts_over_too(server: FileServer, tmp_path: Path) -> None:
+    """The validator of the first version does not outlive it."""
+    server.validators, server.breaks = {"ETag": '"1"'}, [HALF, 1000]
+    server.then = lambda: vars(server).update(data=DATA[::-1], validators={})
+    assert fetch(Remote(server.url()), tmp_path).read_bytes() == DATA[::-1]
+    assert server.requests == [None, f"bytes={HALF}-", None]
+
+
+def test_a_part_without_a_checksum_that_is_complete_is_not_sent_again(server: FileServer, tmp_path: Path) -> None:
+    """All bytes arrive, but the first answer announces one more. A kill before the last step leaves the same part."""
+    server.validators, server.breaks, server.length = {"ETag": '"1"'}, [len(DATA)], str(len(DATA) + 1)
+    server.then = lambda: setattr(server, "length", "")
+    assert fetch(Remote(server.url()), tmp_path).read_bytes() == DATA
+    assert server.sent == [len(DATA), 0]
+
+
+# With a checksum: it decides.
+
+
+def test_a_file_that_changes_during_the_download_is_refused_and_then_downloaded_again(
+    server: FileServer, tmp_path: Path, refusal: Refusal
+) -> None:
+    new = b"n" * len(DATA)
     server.breaks, server.then = [HALF], lambda: setattr(server, "data", new)
     remote = Remote(server.url(), md5(new))
     assert "not the file that its authors published" in refusal(lambda: fetch(remote, tmp_path))
@@ -109,9 +177,16 @@ def test_a_file_that_changes_during_the_download_is_refused_and_then_downloaded_
     assert fetch(remote, tmp_path).read_bytes() == new
 
 
-def test_another_part_than_requested_is_not_appended(server: FileServer, tmp_path: Path, refusal: Refusal) -> None:
+def test_a_file_that_becomes_shorter_than_its_part_starts_over(server: FileServer, tmp_path: Path) -> None:
+    new = b"n" * (HALF - 1)
+    server.breaks, server.then = [HALF], lambda: setattr(server, "data", new)
+    assert fetch(Remote(server.url(), md5(new)), tmp_path).read_bytes() == new
+
+
+def test_another_part_than_requested_is_not_appended(server: FileServer, tmp_path: Path) -> None:
     server.ranges, server.breaks = "other", [HALF]
-    assert "not the file" in refusal(lambda: fetch(Remote(server.url(), md5(DATA)), tmp_path))
+    assert fetch(Remote(server.url(), md5(DATA)), tmp_path).read_bytes() == DATA
+    assert server.requests == [None, f"bytes={HALF}-", None]
 
 
 def test_a_part_of_another_checksum_is_not_continued(server: FileServer, tmp_path: Path, refusal: Refusal) -> None:
@@ -174,7 +249,7 @@ def test_what_arrives_from_a_slow_server_is_reported(
 def test_a_file_that_is_shorter_than_announced_is_refused(server: FileServer, tmp_path: Path, refusal: Refusal) -> None:
     server.length = str(len(DATA) + 100)
     assert "breaks off" in refusal(lambda: fetch(Remote(server.url()), tmp_path))
-    assert left_in(tmp_path) == ["sounds.zip.part"]
+    assert "sounds.zip" not in left_in(tmp_path)
 
 
 def test_a_file_that_is_longer_than_announced_is_refused(server: FileServer, tmp_path: Path, refusal: Refusal) -> None:
