@@ -151,6 +151,6 @@ def test_on_stage_one_key_goes_through_the_pages_with_the_run_in_view(
         expect(page.get_by_role("button", name=title, exact=True)).to_have_attribute("aria-current", "page")
     page.keyboard.press("PageUp")
     expect(page.get_by_role("heading", name="Evaluate", exact=True, level=1)).to_be_visible()
-    page.get_by_role("button", name="Leave the stage").click()
+    page.get_by_role("button", name="Exit presentation").click()
     expect(page.get_by_test_id("stSidebar")).to_be_visible()
     assert not errors

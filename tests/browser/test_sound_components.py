@@ -1,4 +1,4 @@
-"""The soundboard and the player alone, in a real browser; what they play is measured where it leaves the context."""
+"""The soundboard and the player by themselves in a real browser; the samples that go to the speakers are measured."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from tests.browser.conftest import Server
 
 pytestmark = pytest.mark.browser
 
-# Keeps every block of samples that goes to the speakers, and the number of its first.
+# Records every block of samples that goes to the speakers, with the number of its first sample.
 _RECORDER = """
 const processor = `registerProcessor("recorder", class extends AudioWorkletProcessor {
   process([[samples]]) {
@@ -24,8 +24,8 @@ const processor = `registerProcessor("recorder", class extends AudioWorkletProce
 const connect = AudioNode.prototype.connect;
 const url = URL.createObjectURL(new Blob([processor], { type: "text/javascript" }));
 window.AudioContext = class extends AudioContext {
-  constructor(...asked) {
-    super(...asked);
+  constructor(...options) {
+    super(...options);
     window.recorded = { rate: this.sampleRate, blocks: [] };
     this.waiting = [];
     this.audioWorklet.addModule(url).then(() => {
@@ -47,7 +47,7 @@ AudioNode.prototype.connect = function (to, ...rest) {
 
 
 class Host(Server):
-    """A page that holds nothing but the components."""
+    """A server of a page with nothing but the components."""
 
     command = ("-m", "streamlit", "run", str(Path(__file__).with_name("sound_page.py")))
 
@@ -61,29 +61,29 @@ def host(own_place: Path) -> Iterator[Host]:
 
 @pytest.fixture(autouse=True)
 def errors(page: Page) -> Iterator[None]:
-    """Fails a test in which the console had something to say."""
-    found: list[str] = []
+    """Fails a test that leaves errors or warnings in the console."""
+    messages: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        # Media are asked for again where a rerun had let go of them; the browser notes each time.
+        # Media that an interrupted rerun has dropped are requested again; the browser reports each failure.
         if message.type in ("error", "warning") and "/media/" not in message.location["url"]:
-            found.append(message.text)
+            messages.append(message.text)
 
     page.on("console", note)
-    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     yield
-    assert not found
+    assert not messages
 
 
-def opened(page: Page, host: Host, asked: str) -> tuple[Locator, Locator]:
-    """Board and player of the page; the one that is not there is not looked for."""
+def opened(page: Page, host: Host, parameters: str) -> tuple[Locator, Locator]:
+    """Locators of the board and the player; the page has one of them."""
     page.add_init_script(_RECORDER)
-    page.goto(f"{host.url}/?{asked}")
+    page.goto(f"{host.url}/?{parameters}")
     return page.locator(".board"), page.locator(".player")
 
 
 def recorded(page: Page) -> tuple[NDArray[np.float64], int]:
-    """What went to the speakers so far, and its sample rate; blocks that were lost are not numbers."""
+    """The samples that went to the speakers so far, with NaN for lost blocks, and the sample rate."""
     rate, blocks = page.evaluate("[recorded.rate, recorded.blocks]")
     first = blocks[0][0]
     wave = np.full(blocks[-1][0] + 128 - first, np.nan)
@@ -101,7 +101,7 @@ def started(player: Locator, *, loop: bool = True) -> None:
     expect(player).to_have_attribute("data-playing", "true")
 
 
-def test_a_switch_keeps_the_place_as_the_samples_tell(page: Page, host: Host) -> None:
+def test_a_switch_keeps_the_position(page: Page, host: Host) -> None:
     _, player = opened(page, host, "show=player")
     started(player)
     page.wait_for_timeout(500)
@@ -110,7 +110,7 @@ def test_a_switch_keeps_the_place_as_the_samples_tell(page: Page, host: Host) ->
         page.wait_for_timeout(300)
     wave, rate = recorded(page)
     place = (np.abs(wave) - 0.1) / 0.7
-    # Where it would be had it never been switched: constant, as far as a second's loop goes.
+    # The position minus the elapsed time, modulo the loop of a second: constant if no switch changes it.
     origin = (place - np.arange(len(wave)) / rate) % 1.0
     switches = np.flatnonzero(np.sign(wave[1:]) * np.sign(wave[:-1]) < 0)
     before, after = origin[switches - rate // 50], origin[switches + rate // 50]
@@ -120,7 +120,7 @@ def test_a_switch_keeps_the_place_as_the_samples_tell(page: Page, host: Host) ->
     assert np.nanmax(np.abs(np.diff(wave[switches[0] - 500 : switches[0] + 500]))) < 0.05, "a click"
 
 
-def test_a_tone_stays_one_tone(page: Page, host: Host) -> None:
+def test_a_tone_is_played_without_aliases(page: Page, host: Host) -> None:
     _, player = opened(page, host, "show=tone")
     started(player)
     page.wait_for_timeout(1500)
@@ -133,12 +133,12 @@ def test_a_tone_stays_one_tone(page: Page, host: Host) -> None:
     assert 20 * np.log10(others / spectrum.max()) < -50
 
 
-def test_another_track_is_ready_only_with_its_own_sounds(page: Page, host: Host) -> None:
+def test_the_player_of_another_track_waits_for_its_sounds(page: Page, host: Host) -> None:
     _, player = opened(page, host, "show=player")
     expect(player).to_have_attribute("data-ready", "true", timeout=60_000)
     held: list[Route] = []
 
-    # Playwright looks into what it calls, which a list's own method does not allow.
+    # Playwright inspects its callbacks, which a list's method does not allow.
     def hold(route: Route) -> None:
         held.append(route)
 
@@ -151,7 +151,7 @@ def test_another_track_is_ready_only_with_its_own_sounds(page: Page, host: Host)
     expect(player).to_have_attribute("data-ready", "true")
 
 
-def test_it_loops_stops_at_its_end_steps_and_matches(page: Page, host: Host) -> None:
+def test_the_player_stops_at_the_end_loops_steps_and_matches_loudness(page: Page, host: Host) -> None:
     _, player = opened(page, host, "show=player")
     started(player, loop=False)
     expect(player).to_have_attribute("data-playing", "false", timeout=3_000)
@@ -179,7 +179,7 @@ def test_it_loops_stops_at_its_end_steps_and_matches(page: Page, host: Host) -> 
     expect(player).to_have_attribute("data-gain", "1.0000")
 
 
-def test_a_board_plays_all_in_order_and_names_are_text(page: Page, host: Host, until: Callable[..., None]) -> None:
+def test_play_all_plays_in_order_and_names_are_text(page: Page, host: Host, until: Callable[..., None]) -> None:
     board, _ = opened(page, host, "show=board&classes=3&tracks=2&seconds=0.3")
     expect(board.locator(".tile")).to_have_count(6, timeout=60_000)
     expect(board.get_by_role("columnheader").first).to_contain_text("<img src=x onerror=alert(1)> ä/\"0'")
@@ -193,12 +193,12 @@ def test_a_board_plays_all_in_order_and_names_are_text(page: Page, host: Host, u
     until(lambda: len(page.evaluate("order")) == 6, 20)
     assert page.evaluate("order") == [f"{label}_{track}" for label in range(3) for track in range(2)]
     expect(page.get_by_role("button", name="Play all")).to_be_visible()
-    expect(page.get_by_text("heard: None")).to_be_visible()
+    expect(page.get_by_text("played: None")).to_be_visible()
     page.keyboard.press("2")
-    expect(page.get_by_text("heard: 2_0")).to_be_visible()
+    expect(page.get_by_text("played: 2_0")).to_be_visible()
 
 
-def test_a_rerun_that_is_cut_short_leaves_no_tile_empty(page: Page, host: Host) -> None:
+def test_an_interrupted_rerun_leaves_no_tile_empty(page: Page, host: Host) -> None:
     board, _ = opened(page, host, "show=board&classes=40&tracks=2&wait=1")
     tiles = board.locator(".tile")
     expect(tiles).to_have_count(80, timeout=60_000)
@@ -212,17 +212,17 @@ def test_a_rerun_that_is_cut_short_leaves_no_tile_empty(page: Page, host: Host) 
     expect(tiles.last.locator(".picture")).to_have_attribute("style", re.compile("background-image"))
     tiles.last.click()
     expect(board).to_have_attribute("data-playing", "39_1")
-    assert gone, "nothing was let go of: this tests nothing"
+    assert gone, "no file was dropped, so nothing was tested"
 
 
-def test_many_classes_are_rows_that_load_as_they_come_near(page: Page, host: Host) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "/media/" in request.url else None)
+def test_many_classes_are_rows_that_load_when_scrolled_near(page: Page, host: Host) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url) if "/media/" in request.url else None)
     board, _ = opened(page, host, "show=board&classes=50&tracks=10")
     expect(board.locator(".tile")).to_have_count(500, timeout=60_000)
     expect(board.get_by_role("rowheader")).to_have_count(50)
     page.wait_for_timeout(500)
-    near = len(asked)
+    near = len(requests)
     assert 0 < near < 30
     board.locator(".tile").first.click()
     page.keyboard.press("ArrowDown")
@@ -232,4 +232,24 @@ def test_many_classes_are_rows_that_load_as_they_come_near(page: Page, host: Hos
     board.locator(".tile").last.scroll_into_view_if_needed()
     board.locator(".tile").last.click()
     expect(board).to_have_attribute("data-playing", "49_9")
-    assert len(asked) > near
+    assert len(requests) > near
+
+
+def test_no_media_are_requested_after_the_page_was_left(page: Page, host: Host) -> None:
+    requests: list[str] = []
+
+    def refuse(route: Route) -> None:
+        requests.append(route.request.url)
+        route.fulfill(status=404)
+
+    page.route(f"{host.url}/media/**", refuse)
+    board, _ = opened(page, host, "show=board&classes=3&tracks=1")
+    expect(board.locator(".tile")).to_have_count(3, timeout=60_000)
+    page.get_by_text("Leave", exact=True).click()
+    expect(page.get_by_text("Nothing here")).to_be_visible()
+    expect(board).to_have_count(0)
+    before = len(requests)
+    assert before >= 3
+    # The last attempt of a file that is still needed comes 5.8 s after the first.
+    page.wait_for_timeout(5_500)
+    assert len(requests) == before

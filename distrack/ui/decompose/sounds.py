@@ -11,7 +11,7 @@ from distrack.decompose.plane import plane
 from distrack.figures.images import image_png
 from distrack.ui.decompose.events_in_view import sound_of
 from distrack.ui.decompose.plane_view import digest
-from distrack.ui.sound import Heard, Sound, player
+from distrack.ui.sound import PlayerSource, Sound, player
 
 
 def draw(run: runs.Run, wave: Floats, rate: int, decomposed: Events, edited: Events, selection: list[int]) -> None:
@@ -37,7 +37,7 @@ def draw(run: runs.Run, wave: Floats, rate: int, decomposed: Events, edited: Eve
         text = f"Event {selection[0]} alone." if len(selection) == 1 else f"{len(selection)} selected events alone."
         sounds.append(("Selection", text, sound_of(alone)))
     longest = max(samples.shape[1] for _, _, samples in sounds) / rate
-    sources = [Heard(title, text, (_sound(digest(samples), samples, rate),)) for title, text, samples in sounds]
+    sources = [PlayerSource(title, text, (_sound(digest(samples), samples, rate),)) for title, text, samples in sounds]
     player(sources, title="Clip and events", seconds=longest, key=f"sounds-{run.id}")
 
 

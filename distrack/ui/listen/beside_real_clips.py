@@ -20,7 +20,7 @@ from distrack.jobs.results import track_file
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.download import download_button
 from distrack.ui.shared.run_in_view import DEMO
-from distrack.ui.sound import Heard, Sound, player
+from distrack.ui.sound import PlayerSource, Sound, player
 
 _TITLES: dict[Kind, str] = {
     "track": "Synthetic",
@@ -61,7 +61,7 @@ def show(run: runs.Run, synthetic: SyntheticSet, track: str) -> None:
         return
     config = synthetic.config
     choices = [
-        Heard(
+        PlayerSource(
             _TITLES[kind],
             _note(kind, of_kind, listening),
             tuple(_sound(run, source, config.feature) for source in of_kind),

@@ -1,11 +1,12 @@
-// The soundboard: a grid of tiles, a column for each class and a row for each track; many classes the other way round.
+// The soundboard: a grid of tiles with a column for each class and a row for each track, or with a row for each class
+// when there are many.
 
 const boards = new WeakMap();
-// Classes that have room beside each other.
-const ABREAST = 12;
+// Most classes that fit beside each other.
+const MOST_COLUMNS = 12;
 
 export default function (component) {
-  return once(boards, component, Board);
+  return mounted(boards, component, Board);
 }
 
 class Board {
@@ -15,15 +16,15 @@ class Board {
     this.all = this.bar.appendChild(make("button", "action", "Play all"));
     this.all.type = "button";
     this.all.addEventListener("click", () => (this.sequence ? this.stop() : this.playAll()));
-    this.said = this.bar.appendChild(make("span", "said"));
-    this.said.setAttribute("role", "status");
+    this.status = this.bar.appendChild(make("span", "status"));
+    this.status.setAttribute("role", "status");
     this.grid = this.root.appendChild(make("div", "grid"));
     this.grid.setAttribute("role", "grid");
     this.grid.addEventListener("click", (event) => this.pressed(event));
     this.grid.addEventListener("focusin", (event) => this.focused(event));
-    this.root.addEventListener("keydown", (event) => this.keyIn(event));
-    this.keyAnywhere = (event) => this.keyOn(event);
-    document.addEventListener("keydown", this.keyAnywhere);
+    this.root.addEventListener("keydown", (event) => this.keyInGrid(event));
+    this.keyOnPage = this.keyOnPage.bind(this);
+    document.addEventListener("keydown", this.keyOnPage);
     this.near = new IntersectionObserver((entries) => this.load(entries), { root: this.grid, rootMargin: "200px" });
     this.stop = this.stop.bind(this);
     this.frame = this.frame.bind(this);
@@ -33,31 +34,31 @@ class Board {
 
   update({ data, setStateValue }) {
     this.report = setStateValue;
-    const print = JSON.stringify(data);
-    if (print === this.print) return;
-    this.print = print;
+    const json = JSON.stringify(data);
+    if (json === this.json) return;
+    this.json = json;
     this.stop();
     this.classes = data.classes;
     this.seconds = data.seconds;
-    this.hint = data.hint;
+    this.keys = data.keys;
     this.draw();
   }
 
   draw() {
-    this.rows = Math.max(...this.classes.map((one) => one.names.length));
+    this.rows = Math.max(...this.classes.map((sheet) => sheet.names.length));
     this.row = Math.min(this.row, this.rows - 1);
     this.column = Math.min(this.column, this.classes.length - 1);
-    this.abreast = this.classes.length <= ABREAST;
+    this.classesAcross = this.classes.length <= MOST_COLUMNS;
     this.tiles = Array.from({ length: this.rows }, () => []);
     this.near.disconnect();
-    const heads = this.classes.map((one, column) => this.head(one, column));
-    const cells = this.tiles.map((_, row) => this.classes.map((one, column) => this.cell(one, row, column)));
-    const lines = this.abreast
-      ? [this.line(heads, "row heads"), ...cells.map((some) => this.line(some, "row"))]
-      : heads.map((head, column) => this.line([head, ...cells.map((some) => some[column])], "row"));
-    this.grid.classList.toggle("stacked", !this.abreast);
-    this.grid.style.setProperty("--columns", this.abreast ? this.classes.length : this.rows);
-    this.grid.setAttribute("aria-label", this.hint);
+    const heads = this.classes.map((sheet, column) => this.head(sheet, column));
+    const cells = this.tiles.map((_, row) => this.classes.map((sheet, column) => this.cell(sheet, row, column)));
+    const lines = this.classesAcross
+      ? [this.line(heads, "row heads"), ...cells.map((row) => this.line(row, "row"))]
+      : heads.map((head, column) => this.line([head, ...cells.map((row) => row[column])], "row"));
+    this.grid.classList.toggle("stacked", !this.classesAcross);
+    this.grid.style.setProperty("--columns", this.classesAcross ? this.classes.length : this.rows);
+    this.grid.setAttribute("aria-label", this.keys);
     this.grid.replaceChildren(...lines);
     heads.forEach((head) => this.near.observe(head));
     this.tabStop();
@@ -70,73 +71,73 @@ class Board {
     return line;
   }
 
-  head(one, column) {
-    const head = make("div", "head", one.title);
-    head.setAttribute("role", this.abreast ? "columnheader" : "rowheader");
-    head.title = one.title;
+  head(sheet, column) {
+    const head = make("div", "head", sheet.title);
+    head.setAttribute("role", this.classesAcross ? "columnheader" : "rowheader");
+    head.title = sheet.title;
     head.dataset.column = column;
-    if (column < 10 && one.title !== String(column)) head.append(make("kbd", "", String(column)));
+    if (column < 10 && sheet.title !== String(column)) head.append(make("kbd", "", String(column)));
     return head;
   }
 
-  cell(one, row, column) {
+  cell(sheet, row, column) {
     const cell = make("div", "cell");
     cell.setAttribute("role", "gridcell");
-    if (row >= one.names.length) return cell;
+    if (row >= sheet.names.length) return cell;
     const tile = cell.appendChild(make("button", "tile"));
     tile.type = "button";
     tile.tabIndex = -1;
-    tile.dataset.name = one.names[row];
-    tile.setAttribute("aria-label", `track ${row + 1} of class ${one.title}`);
+    tile.dataset.name = sheet.names[row];
+    tile.setAttribute("aria-label", `track ${row + 1} of class ${sheet.title}`);
     const picture = tile.appendChild(make("span", "picture"));
-    // One picture for all tracks of a class, below each other.
-    picture.style.backgroundSize = `100% ${100 * one.names.length}%`;
-    picture.style.backgroundPositionY = one.names.length > 1 ? `${(100 * row) / (one.names.length - 1)}%` : "0";
+    // The picture of a class shows all its tracks below each other.
+    picture.style.backgroundSize = `100% ${100 * sheet.names.length}%`;
+    picture.style.backgroundPositionY = sheet.names.length > 1 ? `${(100 * row) / (sheet.names.length - 1)}%` : "0";
     tile.append(make("span", "playhead"));
-    const place = { tile, picture, one, row, column };
-    if (!one.sound || one.missing.includes(row)) this.mute(place, "no audio");
-    else if (one.silent.includes(row)) this.mute(place, "silent");
+    const place = { tile, picture, sheet, row, column };
+    if (!sheet.sound || sheet.missing.includes(row)) this.mute(place, "no audio");
+    else if (sheet.silent.includes(row)) this.mute(place, "silent");
     this.tiles[row][column] = place;
     return cell;
   }
 
-  // A class is loaded as it comes near: its picture, and its sound so that the first press need not wait for it.
+  // Loads the picture and the sound of a class when it is scrolled near, so that the first press plays at once.
   load(entries) {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
       this.near.unobserve(target);
-      const one = this.classes[target.dataset.column];
-      pictured(one.picture).then(
-        () => this.of(one).forEach(({ picture }) => (picture.style.backgroundImage = `url("${one.picture}")`)),
+      const sheet = this.classes[target.dataset.column];
+      loadedImage(sheet.picture).then(
+        () => this.placesOf(sheet).forEach((place) => (place.picture.style.backgroundImage = `url("${sheet.picture}")`)),
         () => {},
       );
-      if (one.sound) decoded(one.sound).catch(() => this.silent(one));
+      if (sheet.sound) decoded(sheet.sound).catch(() => this.markUnavailable(sheet));
     }
   }
 
-  mute({ tile, row, one }, why) {
+  mute({ tile, row, sheet }, why) {
     tile.classList.add("mute");
     tile.title = why;
     tile.setAttribute("aria-disabled", "true");
-    tile.setAttribute("aria-label", `track ${row + 1} of class ${one.title}, ${why}`);
+    tile.setAttribute("aria-label", `track ${row + 1} of class ${sheet.title}, ${why}`);
   }
 
-  silent(one) {
-    this.of(one).forEach((place) => this.mute(place, "no audio"));
-    this.said.textContent = `The sounds of ${one.title} could not be loaded.`;
+  markUnavailable(sheet) {
+    this.placesOf(sheet).forEach((place) => this.mute(place, "no audio"));
+    this.status.textContent = `The audio of ${sheet.title} could not be loaded.`;
   }
 
-  every() {
+  places() {
     return this.classes.flatMap((_, column) => this.tiles.map((row) => row[column]).filter(Boolean));
   }
 
-  of(one) {
-    return this.every().filter((place) => place.one === one);
+  placesOf(sheet) {
+    return this.places().filter((place) => place.sheet === sheet);
   }
 
   at(element) {
     const tile = element instanceof Element && element.closest(".tile");
-    return tile && this.every().find((place) => place.tile === tile);
+    return tile && this.places().find((place) => place.tile === tile);
   }
 
   pressed(event) {
@@ -154,18 +155,18 @@ class Board {
     this.tabStop();
   }
 
-  // The tab key enters the grid at one tile and leaves it again; arrows go from tile to tile.
+  // The Tab key enters the grid at one tile and leaves it again; arrow keys move from tile to tile.
   tabStop() {
     const { row, column } = this;
-    this.every().forEach((place) => (place.tile.tabIndex = place.row === row && place.column === column ? 0 : -1));
+    this.places().forEach((place) => (place.tile.tabIndex = place.row === row && place.column === column ? 0 : -1));
   }
 
-  keyIn(event) {
-    if (writes(event)) return;
+  keyInGrid(event) {
+    if (isTyping(event)) return;
     const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
     const step = steps[event.key];
     if (step && this.at(event.composedPath()[0])) {
-      const [rows, columns] = this.abreast ? step : step.toReversed();
+      const [rows, columns] = this.classesAcross ? step : step.toReversed();
       const place = this.tiles[this.row + rows]?.[this.column + columns];
       if (place) place.tile.focus();
       event.preventDefault();
@@ -174,10 +175,10 @@ class Board {
     }
   }
 
-  // Digits play wherever the focus is, unless someone writes.
-  keyOn(event) {
+  // Digits play a class wherever the focus is, unless the user types text.
+  keyOnPage(event) {
     const taken = event.composedPath().some((part) => part.dataset?.keys === "digits");
-    if (taken || writes(event) || event.repeat || !/^[0-9]$/.test(event.key)) return;
+    if (taken || isTyping(event) || event.repeat || !/^[0-9]$/.test(event.key)) return;
     const place = this.tiles[this.row]?.[Number(event.key)];
     if (!place) return;
     this.sequence = null;
@@ -186,7 +187,7 @@ class Board {
   }
 
   async playAll() {
-    this.sequence = this.every().filter(({ tile }) => !tile.classList.contains("mute"));
+    this.sequence = this.places().filter(({ tile }) => !tile.classList.contains("mute"));
     this.next();
   }
 
@@ -201,9 +202,9 @@ class Board {
     const context = audio();
     this.silence();
     takeTurn(this.stop);
-    const asked = (this.asked = place);
-    const buffer = await decoded(place.one.sound).catch(() => null);
-    if (!buffer || this.asked !== asked) return;
+    const wanted = (this.wanted = place);
+    const buffer = await decoded(place.sheet.sound).catch(() => null);
+    if (!buffer || this.wanted !== wanted) return;
     const source = context.createBufferSource();
     const gain = context.createGain();
     source.buffer = buffer;
@@ -217,10 +218,10 @@ class Board {
     place.tile.classList.add("on");
     place.tile.setAttribute("aria-pressed", "true");
     this.all.textContent = this.sequence ? "Stop" : "Play all";
-    this.said.textContent = `Playing track ${place.row + 1} of class ${place.one.title}`;
-    this.root.dataset.playing = place.one.names[place.row];
+    this.status.textContent = `Playing track ${place.row + 1} of class ${place.sheet.title}`;
+    this.root.dataset.playing = place.sheet.names[place.row];
     if (this.sequence) place.tile.scrollIntoView({ block: "nearest", inline: "nearest" });
-    else this.report("track", place.one.names[place.row]);
+    else this.report("track", place.sheet.names[place.row]);
     this.frame();
   }
 
@@ -246,18 +247,18 @@ class Board {
   }
 
   stop() {
-    this.asked = this.sequence = null;
+    this.wanted = this.sequence = null;
     this.silence();
     leaveTurn(this.stop);
     this.all.textContent = "Play all";
-    this.said.textContent = "";
+    this.status.textContent = "";
     delete this.root.dataset.playing;
   }
 
   end() {
     this.stop();
     this.near.disconnect();
-    document.removeEventListener("keydown", this.keyAnywhere);
+    document.removeEventListener("keydown", this.keyOnPage);
     this.root.remove();
   }
 }

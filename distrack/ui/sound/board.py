@@ -1,4 +1,4 @@
-"""The soundboard: a tile for every track, a column for each class, to press and to type."""
+"""The soundboard: a tile for every track, in a column for each class, played by mouse or keyboard."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,22 +15,22 @@ from distrack.jobs.results import synthetic_file, track_file
 from distrack.runs import Run
 from distrack.ui.sound.media import source, url_of
 
-# Rows of pixels of a tile.
+# Pixels of a tile.
 _HEIGHT = 64
 # The keys of the soundboard, for the page and for screen readers.
 KEYS = "Arrows move, Space plays, 0-9 plays a class, Esc stops."
 
 
 class Sheet(NamedTuple):
-    """All tracks of a class.
+    """The tracks of a class, as one picture and one sound that hold all of them: two files for any number of tracks.
 
     Attributes:
-        title: its name.
-        names: of the tracks.
-        picture: PNG of all their images, below each other.
-        sound: FLAC of all of them, one after the other, each as long as a track; nothing where none is audible.
-        missing: which of them were not made audible.
-        silent: which of them are, and hold nothing but silence.
+        title: name of the class.
+        names: names of the tracks.
+        picture: PNG of their images below each other.
+        sound: FLAC of the tracks one after the other, all equally long; nothing if no track has audio.
+        missing: positions of the tracks without audio.
+        silent: positions of the tracks whose audio is silence.
     """
 
     title: str
@@ -42,12 +42,12 @@ class Sheet(NamedTuple):
 
 
 def sheets(run: Run) -> tuple[Sheet, ...]:
-    """One sheet for each class of a run; two files a class, however many tracks there are.
+    """One sheet for each class of a run.
 
     Raises:
         RunError: the synthetic set is damaged.
     """
-    # A track that becomes audible later changes its folder.
+    # A track that gets its audio later changes the time of the folder.
     audio = run.path / "audio"
     changed = synthetic_file(run).stat().st_mtime, audio.stat().st_mtime if audio.is_dir() else 0.0
     return _sheets(run.path, changed)
@@ -60,7 +60,7 @@ def _sheets(path: Path, changed: tuple[float, float]) -> tuple[Sheet, ...]:  # n
     names, count, samples = synthetic.track_names(), synthetic.tracks_per_class, synthetic.config.samples
     images = synthetic.images().squeeze(1).numpy()
     low, high = colour_range(images)
-    found = []
+    made = []
     for label, title in enumerate(synthetic.classes):
         mine = range(label * count, (label + 1) * count)
         picture = images_png(images[mine.start : mine.stop], low=low, high=high, height=_HEIGHT)
@@ -70,12 +70,12 @@ def _sheets(path: Path, changed: tuple[float, float]) -> tuple[Sheet, ...]:  # n
         silence = np.zeros(samples, dtype=np.float32)
         whole = np.concatenate([silence if wave is None else wave for wave in waves])
         sound = b"" if len(missing) == count else flac_bytes(whole)
-        found.append(Sheet(title, tuple(names[number] for number in mine), picture, sound, missing, silent))
-    return tuple(found)
+        made.append(Sheet(title, tuple(names[number] for number in mine), picture, sound, missing, silent))
+    return tuple(made)
 
 
 def _wave(path: Path, samples: int) -> np.ndarray[tuple[int], np.dtype[np.float32]] | None:
-    """A track's samples, exactly so many; None where it is not there or cannot be read."""
+    """The audio of a track, cut or padded to this many samples; None if the file is missing or damaged."""
     try:
         wave, rate = soundfile.read(path, dtype="float32")
     except (OSError, soundfile.SoundFileError):
@@ -86,7 +86,7 @@ def _wave(path: Path, samples: int) -> np.ndarray[tuple[int], np.dtype[np.float3
 
 
 def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str) -> str | None:
-    """Tiles that sound at once: pressed, by the digit of their class, by arrows and the space bar; or all in order.
+    """Draws a tile for every track. A tile plays when it is pressed, by the digit of its class, or in turn with all.
 
     Args:
         shown: the classes.
@@ -94,7 +94,7 @@ def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str) -> str | Non
         key: of the component.
 
     Returns:
-        name of the track that was heard last, None before the first
+        the name of the track that was played last, None before the first
     """
     classes = [
         {
@@ -107,10 +107,10 @@ def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str) -> str | Non
         }
         for label, sheet in enumerate(shown)
     ]
-    data: dict[str, Any] = {"classes": classes, "seconds": seconds, "hint": KEYS}
+    data: dict[str, Any] = {"classes": classes, "seconds": seconds, "keys": KEYS}
     result = _component(key=key, data=data, default={"track": None}, on_track_change=lambda: None)
-    heard: str | None = result.track
-    return heard
+    last: str | None = result.track
+    return last
 
 
 _component = st.components.v2.component(

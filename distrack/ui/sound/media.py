@@ -1,4 +1,4 @@
-"""Media for our own components: bytes by a URL of the app's own server, as Streamlit's players have them."""
+"""Media of our own components: bytes behind a URL of the app's server, and the text of our JavaScript and CSS."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ _HERE = Path(__file__).parent
 
 
 def url_of(data: bytes, mimetype: str, place: str) -> str:
-    """Where the browser finds these bytes, as long as the page's session lives; "" where nothing is served.
+    """The URL of these bytes while the page's session lives; "" where no server runs, as in a test of a page.
 
     Args:
-        data: equal ones have the same URL.
+        data: equal bytes have the same URL.
         mimetype: "audio/flac", "image/png".
-        place: which part of the page they are for; what was there before is forgotten.
+        place: the part of the page that uses them; the bytes that it used before are dropped.
     """
     if not runtime.exists():
         return ""
@@ -23,5 +23,5 @@ def url_of(data: bytes, mimetype: str, place: str) -> str:
 
 
 def source(*names: str) -> str:
-    """The text of our own files, one after the other."""
+    """The text of files of this folder, one after the other."""
     return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)

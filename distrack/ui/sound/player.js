@@ -1,9 +1,10 @@
-// The player: several sounds on one transport. All run together and one is heard, so that switching keeps the position.
+// The player: several sounds on one transport. All play together and all but one are muted, so a switch keeps the
+// position.
 
 const players = new WeakMap();
 
 export default function (component) {
-  return once(players, component, Player);
+  return mounted(players, component, Player);
 }
 
 class Player {
@@ -23,17 +24,17 @@ class Player {
     this.wave = this.view.appendChild(make("canvas", "wave"));
     this.head = this.view.appendChild(make("span", "playhead"));
     this.steps = this.root.appendChild(make("label", "steps"));
-    this.stepsSaid = this.steps.appendChild(make("span", "said"));
+    this.stepLabel = this.steps.appendChild(make("span", "status"));
     this.slider = this.steps.appendChild(make("input"));
     this.slider.type = "range";
     this.slider.min = 0;
     const bar = this.root.appendChild(make("div", "bar"));
-    this.button = this.control(bar, "Play", () => (this.sounding ? this.pause() : this.play()));
+    this.button = this.control(bar, "Play", () => (this.playing ? this.pause() : this.play()));
     this.again = this.control(bar, "Loop", () => this.loop(!this.looping));
     this.level = this.control(bar, "Match loudness", () => this.match(!this.matched));
     this.time = bar.appendChild(make("span", "time"));
-    this.said = bar.appendChild(make("span", "said"));
-    this.said.setAttribute("role", "status");
+    this.status = bar.appendChild(make("span", "status"));
+    this.status.setAttribute("role", "status");
     this.slider.addEventListener("input", () => this.toStep(Number(this.slider.value)));
     this.view.addEventListener("pointerdown", (event) => this.dragged(event));
     this.view.addEventListener("pointermove", (event) => event.buttons && this.dragged(event));
@@ -43,7 +44,7 @@ class Player {
     this.seen = new ResizeObserver(() => this.drawWave());
     this.seen.observe(this.view);
     this.position = 0;
-    this.chosen = 0;
+    this.selected = 0;
     this.step = 0;
     this.match(true);
     this.loop(false);
@@ -57,13 +58,13 @@ class Player {
   }
 
   async update({ data }) {
-    const print = JSON.stringify(data);
-    if (print === this.print) return;
-    const title = this.sources?.[this.chosen]?.title;
-    this.print = print;
+    const json = JSON.stringify(data);
+    if (json === this.json) return;
+    const title = this.sources?.[this.selected]?.title;
+    this.json = json;
     this.pause();
     this.position = 0;
-    // Those of the track before are not to be heard under this one's name.
+    // Sounds of the previous track must not play under this track's name.
     this.buffers = null;
     delete this.root.dataset.ready;
     this.seconds = data.seconds;
@@ -71,8 +72,8 @@ class Player {
     this.sources = data.sources;
     this.root.setAttribute("aria-label", data.title);
     this.tabs.replaceChildren(...this.sources.map((source, number) => this.tab(source, number)));
-    // Who compares one kind of sound from track to track goes on with it.
-    this.choose(Math.max(this.sources.findIndex((source) => source.title === title), 0));
+    // The selected source stays selected from track to track.
+    this.select(Math.max(this.sources.findIndex((source) => source.title === title), 0));
     await this.load();
   }
 
@@ -82,20 +83,20 @@ class Player {
     tab.setAttribute("role", "radio");
     tab.title = note;
     tab.prepend(make("kbd", "", String(number + 1)));
-    tab.addEventListener("click", () => this.choose(number));
+    tab.addEventListener("click", () => this.select(number));
     return tab;
   }
 
-  // Sounds of all sources, an evolution's one after the other; each as long as the longest.
+  // Decodes the sounds of all sources.
   async load() {
-    const { sources, print } = this;
+    const { sources, json } = this;
     const loaded = sources.map(({ sounds }) => Promise.all(sounds.map((sound) => this.loadOne(sound))));
     const buffers = await Promise.all(loaded);
-    if (this.print !== print) return;
+    if (this.json !== json) return;
     this.buffers = buffers;
-    // As loud as the softest of them can be without clipping.
-    const reach = this.buffers.flat().filter((one) => one.buffer && one.loudness !== null);
-    this.target = Math.min(-16, ...reach.map(({ loudness, peak }) => loudness - 20 * Math.log10(peak)));
+    // LUFS: as loud as the softest sound can be played without clipping.
+    const audible = this.buffers.flat().filter(({ buffer, loudness }) => buffer && loudness !== null);
+    this.target = Math.min(-16, ...audible.map(({ loudness, peak }) => loudness - 20 * Math.log10(peak)));
     this.drawWave();
     this.root.dataset.ready = "true";
   }
@@ -117,28 +118,28 @@ class Player {
     takeTurn(this.pause);
     if (this.position >= this.seconds) this.position = 0;
     const begin = context.currentTime + 0.01;
-    this.nodes = this.buffers.map((some) => some.map((one) => this.start(context, one, begin)));
+    this.nodes = this.buffers.map((sounds) => sounds.map((sound) => this.start(context, sound, begin)));
     this.begin = begin - this.position;
-    this.sounding = true;
+    this.playing = true;
     this.button.textContent = "Pause";
     this.root.dataset.playing = "true";
     this.blend(0);
     this.frame();
   }
 
-  start(context, one, begin) {
-    if (!one.buffer) return null;
+  start(context, sound, begin) {
+    if (!sound.buffer) return null;
     const source = context.createBufferSource();
     const gain = context.createGain();
-    source.buffer = this.padded(context, one.buffer);
+    source.buffer = this.padded(context, sound.buffer);
     source.loop = this.looping;
     source.connect(gain).connect(context.destination);
     gain.gain.value = 0;
     source.start(begin, this.position);
-    return { source, gain, one };
+    return { source, gain, sound };
   }
 
-  // Equal lengths: what loops stays together.
+  // All loops have the same length, so they stay together.
   padded(context, buffer) {
     const length = Math.round(this.seconds * buffer.sampleRate);
     if (buffer.length === length) return buffer;
@@ -147,30 +148,30 @@ class Player {
     return copy;
   }
 
-  // Only the chosen one is heard.
+  // Fades to the selected sound; all others are muted.
   blend(seconds) {
-    if (!this.sounding) return;
+    if (!this.playing) return;
     const now = audio().currentTime;
-    this.nodes.forEach((some, number) =>
-      some.forEach((node, step) => {
+    this.nodes.forEach((nodes, number) =>
+      nodes.forEach((node, step) => {
         if (!node) return;
-        const heard = number === this.chosen && (some.length === 1 || step === this.step);
-        const level = heard ? this.gainOf(node.one) : 0;
+        const audible = number === this.selected && (nodes.length === 1 || step === this.step);
+        const level = audible ? this.gainOf(node.sound) : 0;
         node.gain.gain.cancelScheduledValues(now);
         node.gain.gain.setValueAtTime(node.gain.gain.value, now);
         node.gain.gain.linearRampToValueAtTime(level, now + Math.max(seconds, FADE));
-        if (heard) this.root.dataset.gain = level.toFixed(4);
+        if (audible) this.root.dataset.gain = level.toFixed(4);
       }),
     );
   }
 
   now() {
-    const played = this.sounding ? Math.max(0, audio().currentTime - this.begin) : this.position;
-    return this.looping && this.sounding ? played % this.seconds : Math.min(played, this.seconds);
+    const played = this.playing ? Math.max(0, audio().currentTime - this.begin) : this.position;
+    return this.looping && this.playing ? played % this.seconds : Math.min(played, this.seconds);
   }
 
   frame() {
-    if (!this.sounding) return;
+    if (!this.playing) return;
     this.show();
     if (!this.looping && this.now() >= this.seconds) {
       this.pause();
@@ -186,8 +187,8 @@ class Player {
     this.head.style.insetInlineStart = `${(100 * position) / this.seconds}%`;
     this.time.textContent = `${position.toFixed(2)} / ${this.seconds.toFixed(2)} s`;
     this.root.dataset.position = position.toFixed(4);
-    // Read out where it stands; what runs would be read out without end.
-    if (this.sounding) return;
+    // A screen reader reads the position out when it stands still; while it moves that would never end.
+    if (this.playing) return;
     this.view.setAttribute("aria-valuenow", position.toFixed(2));
     this.view.setAttribute("aria-valuetext", this.time.textContent);
   }
@@ -195,9 +196,9 @@ class Player {
   pause() {
     cancelAnimationFrame(this.drawn);
     leaveTurn(this.pause);
-    if (!this.sounding) return;
+    if (!this.playing) return;
     this.position = this.now();
-    this.sounding = false;
+    this.playing = false;
     const now = audio().currentTime;
     this.nodes.flat().forEach((node) => {
       if (!node) return;
@@ -211,10 +212,10 @@ class Player {
   }
 
   seek(position) {
-    const sounding = this.sounding;
+    const playing = this.playing;
     this.pause();
     this.position = Math.min(Math.max(position, 0), this.seconds - 0.001);
-    if (sounding) this.play();
+    if (playing) this.play();
     this.show();
   }
 
@@ -223,9 +224,9 @@ class Player {
     this.seek(((event.clientX - box.left) / box.width) * this.seconds);
   }
 
-  choose(number) {
+  select(number) {
     if (!this.sources[number]) return;
-    this.chosen = number;
+    this.selected = number;
     const { sounds, note, title } = this.sources[number];
     [...this.tabs.children].forEach((tab, other) => {
       tab.setAttribute("aria-checked", String(other === number));
@@ -234,17 +235,17 @@ class Player {
     this.steps.hidden = sounds.length < 2;
     this.slider.max = sounds.length - 1;
     this.root.dataset.source = title;
-    this.said.textContent = note;
+    this.status.textContent = note;
     this.toStep(Math.min(this.step, sounds.length - 1));
   }
 
   toStep(step) {
     this.step = step;
-    const { sounds, title } = this.sources[this.chosen];
+    const { sounds, title } = this.sources[this.selected];
     const { picture, label } = sounds[step];
     this.slider.value = step;
     this.slider.setAttribute("aria-valuetext", label);
-    this.stepsSaid.textContent = label;
+    this.stepLabel.textContent = label;
     this.picture.hidden = !picture;
     this.picture.alt = `${title} ${label}`.trim();
     if (picture) this.draw(picture);
@@ -256,21 +257,21 @@ class Player {
 
   async draw(picture) {
     this.drawing = picture;
-    await pictured(picture).catch(() => {});
+    await loadedImage(picture).catch(() => {});
     if (this.drawing === picture) this.picture.src = picture;
   }
 
   drawWave() {
-    const one = this.buffers?.[this.chosen]?.[this.step];
+    const sound = this.buffers?.[this.selected]?.[this.step];
     const { clientWidth: width, clientHeight: height } = this.wave;
-    if (!one?.buffer || !width) return;
+    if (!sound?.buffer || !width) return;
     const scale = devicePixelRatio;
     this.wave.width = width * scale;
     this.wave.height = height * scale;
     const brush = this.wave.getContext("2d");
     brush.fillStyle = getComputedStyle(this.wave).color;
-    const samples = one.buffer.getChannelData(0);
-    const each = (this.seconds * one.buffer.sampleRate) / this.wave.width;
+    const samples = sound.buffer.getChannelData(0);
+    const each = (this.seconds * sound.buffer.sampleRate) / this.wave.width;
     for (let x = 0; x < this.wave.width; x++) {
       let low = 0;
       let high = 0;
@@ -279,16 +280,16 @@ class Player {
         high = Math.max(high, samples[i]);
       }
       const middle = this.wave.height / 2;
-      brush.fillRect(x, middle - (high / one.peak) * middle, 1, Math.max(((high - low) / one.peak) * middle, 1));
+      brush.fillRect(x, middle - (high / sound.peak) * middle, 1, Math.max(((high - low) / sound.peak) * middle, 1));
     }
   }
 
   loop(on) {
-    const position = this.sounding ? this.now() : 0;
+    const position = this.playing ? this.now() : 0;
     this.looping = on;
     this.again.setAttribute("aria-pressed", String(on));
     this.root.dataset.loop = String(on);
-    if (!this.sounding) return;
+    if (!this.playing) return;
     this.begin = audio().currentTime - position;
     this.nodes.flat().forEach((node) => node && (node.source.loop = on));
   }
@@ -300,19 +301,19 @@ class Player {
   }
 
   key(event) {
-    if (writes(event)) return;
+    if (isTyping(event)) return;
     const onSlider = event.target === this.slider;
     const acts = {
-      " ": () => (this.sounding ? this.pause() : this.play()),
+      " ": () => (this.playing ? this.pause() : this.play()),
       l: () => this.loop(!this.looping),
       ArrowLeft: () => !onSlider && this.seek(this.now() - 0.1),
       ArrowRight: () => !onSlider && this.seek(this.now() + 0.1),
       Home: () => this.seek(0),
     };
     const act = acts[event.key.toLowerCase()] ?? acts[event.key];
-    if (/^[1-6]$/.test(event.key)) this.choose(Number(event.key) - 1);
+    if (/^[1-6]$/.test(event.key)) this.select(Number(event.key) - 1);
     else if (!act || (onSlider && event.key.startsWith("Arrow"))) return;
-    // A button that has the focus is pressed by the space bar already.
+    // The space bar already presses the button that has the focus.
     else if (event.key === " " && event.target instanceof HTMLButtonElement) return;
     else act();
     event.preventDefault();

@@ -1,4 +1,4 @@
-"""The player: what belongs to a track on one transport, to switch between without losing the place."""
+"""The player: several sounds on one transport, so that a switch between them keeps the position."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -7,17 +7,17 @@ import streamlit as st
 
 from distrack.ui.sound.media import source, url_of
 
-MOST = 6
+MOST_SOURCES = 6
 
 
 class Sound(NamedTuple):
     """One sound.
 
     Attributes:
-        flac: its samples.
-        loudness: integrated, in LUFS; None where it is silent.
-        picture: PNG of its image, or nothing.
-        label: what it is among the sounds of its kind: "step 40".
+        flac: content of a FLAC file.
+        loudness: integrated, in LUFS; None for silence.
+        picture: content of a PNG file, or nothing.
+        label: names it among the sounds of its source ("step 40").
     """
 
     flac: bytes
@@ -26,13 +26,13 @@ class Sound(NamedTuple):
     label: str = ""
 
 
-class Heard(NamedTuple):
-    """What a key of the player switches to.
+class PlayerSource(NamedTuple):
+    """A tab of the player.
 
     Attributes:
         title: two or three words.
-        note: where it comes from, in a line.
-        sounds: one, or several of an evolution, which a slider goes through.
+        note: one line about where the sound comes from.
+        sounds: one sound, or several that a slider steps through.
     """
 
     title: str
@@ -40,32 +40,33 @@ class Heard(NamedTuple):
     sounds: tuple[Sound, ...]
 
 
-def player(sources: Sequence[Heard], *, title: str, seconds: float, key: str) -> None:
-    """Plays one of at most six sources; keys 1 to 6 switch, the space bar plays, L loops, arrows seek.
+def player(sources: Sequence[PlayerSource], *, title: str, seconds: float, key: str) -> None:
+    """Draws a player. Keys 1 to 6 switch the source, the space bar plays, L loops, arrow keys seek.
 
-    All are matched in loudness, as loud as the softest can be without clipping, until that is switched off.
+    The loudness of all sources is matched to the softest one, as loud as that can be without clipping. A button
+    switches this off.
 
     Args:
-        sources: in the order of their keys.
-        title: what they have in common.
-        seconds: length of the longest.
+        sources: one to six, in the order of their keys.
+        title: describes all sources.
+        seconds: length of the longest sound.
         key: of the component.
 
     Raises:
-        ValueError: there are none, or more than six.
+        ValueError: there is no source, or more than six.
     """
-    if not 0 < len(sources) <= MOST:
-        raise ValueError(f"{len(sources)} sources: a player has one to {MOST}")
+    if not 0 < len(sources) <= MOST_SOURCES:
+        raise ValueError(f"{len(sources)} sources: a player has one to {MOST_SOURCES}")
     data: dict[str, Any] = {
         "title": title,
         "seconds": seconds,
         "sources": [
             {
-                "title": heard.title,
-                "note": heard.note,
-                "sounds": [_served(sound, f"{key}-{number}-{step}") for step, sound in enumerate(heard.sounds)],
+                "title": each.title,
+                "note": each.note,
+                "sounds": [_served(sound, f"{key}-{number}-{step}") for step, sound in enumerate(each.sounds)],
             }
-            for number, heard in enumerate(sources)
+            for number, each in enumerate(sources)
         ],
     }
     _component(key=key, data=data)

@@ -1,31 +1,32 @@
-// What both components share: one audio context, sounds decoded once, one thing that sounds at a time.
+// Shared by the soundboard and the player: one audio context, a cache of decoded sounds, one sound at a time.
 
-const shared = (globalThis.distrackSound ??= { context: null, decoded: new Map(), stop: null });
-// Long enough against clicks, too short to be heard.
+// instances: how many components are on the page.
+const shared = (globalThis.distrackSound ??= { context: null, decoded: new Map(), stop: null, instances: 0 });
+// Seconds: long enough to avoid clicks, too short to be heard.
 const FADE = 0.006;
-// Of the context and of all that is decoded: a source that has to change the rate draws straight lines between samples,
-// which is heard as tones that are not there.
+// Sample rate of the context and of all decoded sounds. An audio source that has to change the rate interpolates
+// linearly, which adds audible aliases.
 const RATE = 48000;
-// Samples of decoded sounds that are kept, the last used ones: five minutes, 58 MB.
-const KEPT = 300 * RATE;
+// Samples in the cache, which drops the sounds that were not used for the longest time: five minutes, 58 MB.
+const CACHED = 300 * RATE;
 
-// Only after a gesture: browsers refuse it before.
+// Call it only after a gesture of the user: browsers refuse to start an audio context before.
 function audio() {
   shared.context ??= new AudioContext({ latencyHint: "interactive", sampleRate: RATE });
   if (shared.context.state === "suspended") shared.context.resume();
   return shared.context;
 }
 
-// Decoding needs no gesture, so that everything is there when a tile is pressed.
+// Decoding needs no gesture, so sounds can be ready before a tile is pressed.
 function decoded(url) {
   const entry = shared.decoded.get(url) ?? { sound: decode(url), length: 0 };
-  // What was used last is the last to be let go.
+  // The map is in the order of last use.
   shared.decoded.delete(url);
   shared.decoded.set(url, entry);
   entry.sound.then(
     (buffer) => {
       entry.length = buffer.length;
-      forget();
+      trimCache();
     },
     () => shared.decoded.delete(url),
   );
@@ -37,47 +38,49 @@ async function decode(url) {
 }
 
 function fetched(url) {
-  return patiently(async () => {
-    const answer = await fetch(url);
-    if (!answer.ok) throw new Error(`nothing at ${url}`);
-    return answer.arrayBuffer();
+  return retried(async () => {
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`HTTP ${response.status} for ${url}`);
+    return response.arrayBuffer();
   });
 }
 
-// Until it can be shown at once.
-function pictured(url) {
-  return patiently(() => {
+// Resolves when the image can be shown without a delay.
+function loadedImage(url) {
+  return retried(() => {
     const image = new Image();
     image.src = url;
     return image.decode();
   });
 }
 
-// A rerun that was cut short lets go of its files until the one after it names them again.
-async function patiently(get) {
+// Repeats a request that fails: when a rerun is interrupted, Streamlit drops its files until the next rerun serves them
+// again. When the user has left the page nobody needs the file, and it would never come back.
+async function retried(request) {
   for (const wait of [300, 1500, 4000]) {
     try {
-      return await get();
-    } catch {
+      return await request();
+    } catch (error) {
       await new Promise((resolve) => setTimeout(resolve, wait));
+      if (!shared.instances) throw error;
     }
   }
-  return get();
+  return request();
 }
 
 function channels(buffer) {
   return Array.from({ length: buffer?.numberOfChannels ?? 0 }, (_, number) => buffer.getChannelData(number));
 }
 
-function forget() {
-  let kept = 0;
+function trimCache() {
+  let samples = 0;
   for (const [url, { length }] of [...shared.decoded].reverse()) {
-    if (kept && kept + length > KEPT) shared.decoded.delete(url);
-    else kept += length;
+    if (samples && samples + length > CACHED) shared.decoded.delete(url);
+    else samples += length;
   }
 }
 
-// Whoever begins to sound stops what sounded before.
+// A component that starts to play stops the one that plays.
 function takeTurn(stop) {
   if (shared.stop && shared.stop !== stop) shared.stop();
   shared.stop = stop;
@@ -94,24 +97,28 @@ function make(tag, className, text) {
   return element;
 }
 
-// Keys belong to whoever writes.
-function writes(event) {
+// Whether a key press is text for a field, or a shortcut of the browser.
+function isTyping(event) {
   const target = event.composedPath()[0];
   const fields = "input:not([type=range]), textarea, select, [contenteditable=true], [role=combobox], [role=listbox]";
-  const typed = target instanceof HTMLElement && target.closest(fields);
-  return Boolean(typed) || event.ctrlKey || event.metaKey || event.altKey;
+  const inField = target instanceof HTMLElement && target.closest(fields);
+  return Boolean(inField) || event.ctrlKey || event.metaKey || event.altKey;
 }
 
-// One instance for each place on the page; a rerun finds it again.
-function once(instances, component, Make) {
+// The instance of a component at one place of the page, kept from rerun to rerun.
+function mounted(instances, component, Component) {
   const root = component.parentElement;
   let instance = instances.get(root);
-  if (!instance) instances.set(root, (instance = new Make(root)));
+  if (!instance) {
+    instances.set(root, (instance = new Component(root)));
+    shared.instances += 1;
+  }
   instance.update(component);
   return () => {
-    // Streamlit also calls this for data that newer data overtook: then the place is still on the page, and sounds on.
-    if (root.isConnected) return;
+    // Streamlit also calls this when newer data replaces older data; the component then stays on the page.
+    if (root.isConnected || !instances.has(root)) return;
     instance.end();
     instances.delete(root);
+    shared.instances -= 1;
   };
 }

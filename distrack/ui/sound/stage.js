@@ -1,15 +1,16 @@
-// The way of a talk: its pages in order, to press or to go through with the keys of a presenter's remote.
+// The bar of presentation mode: the pages of a talk in order. Page Down and Page Up, the keys of a presenter's remote,
+// move through them.
 
 const stages = new WeakMap();
 
 export default function (component) {
-  return once(stages, component, Stage);
+  return mounted(stages, component, Stage);
 }
 
 class Stage {
   constructor(root) {
     this.root = root.appendChild(make("nav", "stage"));
-    this.root.setAttribute("aria-label", "Stage");
+    this.root.setAttribute("aria-label", "Presentation");
     this.key = this.key.bind(this);
     document.addEventListener("keydown", this.key);
   }
@@ -20,7 +21,7 @@ class Stage {
     this.go = (where) => setTriggerValue("go", String(where));
     const stops = data.stops.map((title, number) => this.button("action", title, number));
     stops[data.at]?.setAttribute("aria-current", "page");
-    this.root.replaceChildren(...stops, make("kbd", "", "Page down"), this.button("action leave", "Exit presentation", "leave"));
+    this.root.replaceChildren(...stops, make("kbd", "", "Page Down"), this.button("action leave", "Exit presentation", "leave"));
   }
 
   button(className, title, where) {
@@ -32,7 +33,7 @@ class Stage {
 
   key(event) {
     const step = { PageDown: 1, PageUp: -1 }[event.key];
-    if (!step || writes(event)) return;
+    if (!step || isTyping(event)) return;
     event.preventDefault();
     this.go((Math.max(this.at, step > 0 ? -1 : 0) + step + this.count) % this.count);
   }
