@@ -20,7 +20,7 @@ def logged(run: Run) -> Iterator[None]:
         RunError: the log cannot be written, or a file could not be used within the block.
     """
     try:
-        handler = logging.FileHandler(run.path / "log.txt", encoding="utf-8")
+        handler = logging.FileHandler(run.path / "log.txt", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise RunError(f"run {run.id}: cannot write log.txt: {error.strerror or error}") from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -13,11 +13,14 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from distrack import runs
+from distrack.runs.session import HOLD_AT
 from distrack.settings import PROJECT, settings
 from tests.chromium import of_playwright, on_path
 
+# Distillations that the app launches wait after this step until they are stopped or released, as quick as they are.
+HELD = 60
 # Long enough beside other work; what is there is seen at once.
-_PATIENCE = 30_000
+_PATIENCE = 90_000
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 
 
@@ -40,7 +43,12 @@ class Server:
             self._process = subprocess.Popen(
                 [sys.executable, *self.command],
                 cwd=PROJECT,
-                env={**os.environ, "PORT": str(self.port), "STREAMLIT_SERVER_PORT": str(self.port)},
+                env={
+                    **os.environ,
+                    "PORT": str(self.port),
+                    "STREAMLIT_SERVER_PORT": str(self.port),
+                    HOLD_AT: f"distill:{HELD}",
+                },
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

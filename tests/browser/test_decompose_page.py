@@ -49,7 +49,7 @@ def test_a_note_is_decomposed_transposed_played_and_saved(server: Server, page: 
     page.wait_for_url(re.compile(r"run="))
     run = runs.find(settings().runs_path, page.url.split("run=")[1])
     player = page.locator(".player")
-    expect(player).to_have_attribute("data-ready", "true", timeout=60_000)
+    expect(player).to_have_attribute("data-ready", "true")
     report = decomposition_report(run)
     assert report is not None
     assert report.snr_db > 20
@@ -94,7 +94,7 @@ def _check_download_and_reload(page: Page, run: runs.Run) -> None:
     assert np.array_equal(render(downloaded), render(edited))
 
     page.reload()
-    expect(page.get_by_text("1 edit: Transpose")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("1 edit: Transpose")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("1 edit: Transpose")).to_be_hidden()
     expect(player.get_by_role("radio")).to_have_count(3)
@@ -107,7 +107,7 @@ def test_a_box_on_the_plane_selects_the_events_it_touches(server: Server, page: 
     run = job.create(settings().runs_path, "boxed")
     jobs.work(run)
     page.goto(f"{server.url}/decompose?run={run.id}")
-    expect(page.locator(".player")).to_have_attribute("data-ready", "true", timeout=60_000)
+    expect(page.locator(".player")).to_have_attribute("data-ready", "true")
     plane = page.locator(".js-plotly-plot .nsewdrag").first
     plane.scroll_into_view_if_needed()
     place = plane.bounding_box()

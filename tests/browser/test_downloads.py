@@ -47,7 +47,7 @@ def pressed(page: Page, names: list[str], until: Callable[..., None]) -> list[st
         files.append(download.suggested_filename)
 
     page.on("download", note)
-    expect(page.get_by_role("button", name=names[-1], exact=True)).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name=names[-1], exact=True)).to_be_visible()
     page.wait_for_load_state("networkidle")
     for name in names:
         page.get_by_role("button", name=name, exact=True).click()

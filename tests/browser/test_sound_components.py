@@ -93,7 +93,7 @@ def recorded(page: Page) -> tuple[NDArray[np.float64], int]:
 
 
 def started(player: Locator, *, loop: bool = True) -> None:
-    expect(player).to_have_attribute("data-ready", "true", timeout=60_000)
+    expect(player).to_have_attribute("data-ready", "true")
     player.focus()
     if loop:
         player.press("l")
@@ -135,7 +135,7 @@ def test_a_tone_is_played_without_aliases(page: Page, host: Host) -> None:
 
 def test_the_player_of_another_track_waits_for_its_sounds(page: Page, host: Host) -> None:
     _, player = opened(page, host, "show=player")
-    expect(player).to_have_attribute("data-ready", "true", timeout=60_000)
+    expect(player).to_have_attribute("data-ready", "true")
     held: list[Route] = []
 
     # Playwright inspects its callbacks, which a list's method does not allow.
@@ -181,7 +181,7 @@ def test_the_player_stops_at_the_end_loops_steps_and_matches_loudness(page: Page
 
 def test_play_all_plays_in_order_and_names_are_text(page: Page, host: Host, until: Callable[..., None]) -> None:
     board, _ = opened(page, host, "show=board&classes=3&tracks=2&seconds=0.3")
-    expect(board.locator(".tile")).to_have_count(6, timeout=60_000)
+    expect(board.locator(".tile")).to_have_count(6)
     expect(board.get_by_role("columnheader").first).to_contain_text("<img src=x onerror=alert(1)> ä/\"0'")
     page.evaluate(
         """board => { window.order = []; new MutationObserver(() => {
@@ -201,7 +201,7 @@ def test_play_all_plays_in_order_and_names_are_text(page: Page, host: Host, unti
 def test_an_interrupted_rerun_leaves_no_tile_empty(page: Page, host: Host, until: Callable[..., None]) -> None:
     board, _ = opened(page, host, "show=board&classes=40&tracks=2&wait=4")
     tiles = board.locator(".tile")
-    expect(tiles).to_have_count(80, timeout=60_000)
+    expect(tiles).to_have_count(80)
     expect(tiles.first.locator(".picture")).to_have_attribute("style", re.compile("background-image"))
     url = re.search(r'url\("(.*?)"\)', tiles.first.locator(".picture").get_attribute("style") or "")
     assert url is not None
@@ -220,7 +220,7 @@ def test_many_classes_are_rows_that_load_when_scrolled_near(page: Page, host: Ho
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url) if "/media/" in request.url else None)
     board, _ = opened(page, host, "show=board&classes=50&tracks=10")
-    expect(board.locator(".tile")).to_have_count(500, timeout=60_000)
+    expect(board.locator(".tile")).to_have_count(500)
     expect(board.get_by_role("rowheader")).to_have_count(50)
     page.wait_for_timeout(500)
     near = len(requests)
@@ -245,7 +245,7 @@ def test_no_media_are_requested_after_the_page_was_left(page: Page, host: Host) 
 
     page.route(f"{host.url}/media/**", refuse)
     board, _ = opened(page, host, "show=board&classes=3&tracks=1")
-    expect(board.locator(".tile")).to_have_count(3, timeout=60_000)
+    expect(board.locator(".tile")).to_have_count(3)
     page.get_by_text("Leave", exact=True).click()
     expect(page.get_by_text("Nothing here")).to_be_visible()
     expect(board).to_have_count(0)

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -13,10 +13,10 @@ from distrack import runs
 from distrack.distill import DistillConfig
 from distrack.jobs.results import evaluation_report, track_file
 from distrack.settings import settings
-from tests.browser.conftest import Server
+from tests.browser.conftest import HELD, Server
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=30_000)
+expect.set_options()
 
 
 def until(true: Callable[[], object], seconds: float, what: str) -> None:
@@ -27,37 +27,54 @@ def until(true: Callable[[], object], seconds: float, what: str) -> None:
         time.sleep(0.1)
 
 
-@pytest.fixture(scope="module")
-def launched(server: Server, browser: Browser) -> runs.Run:
-    """A run with the page's defaults, launched by its button; the first loss point was seen on the page."""
-    DistillConfig().material()
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+def last_step(run: runs.Run) -> int:
+    return max((record.get("step", 0) for record in run.metrics()), default=0)
+
+
+def distill(server: Server, page: Page, **values: str) -> runs.Run:
+    """Presses Distill with the page's defaults but for these values of `Advanced`; returns the run in view."""
     page.goto(f"{server.url}/distill")
+    page.get_by_text("Advanced").click()
+    page.get_by_role("tab", name="Run and evaluation").click()
+    for label, value in values.items():
+        field = page.get_by_label(label, exact=True)
+        field.fill(value)
+        field.press("Enter")
     page.get_by_role("button", name="Distill", exact=True).click()
-    page.wait_for_url(re.compile(r"run="), timeout=30_000)
+    page.wait_for_url(re.compile(r"run="))
     run = runs.find(settings().runs_path, page.url.split("run=")[1])
-    expect(page.get_by_text(run.id, exact=True).first).to_be_visible(timeout=30_000)
-    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("Distance between real and synthetic")).to_be_visible(timeout=60_000)
-    page.close()
+    expect(page.get_by_text(run.id, exact=True).first).to_be_visible()
     return run
 
 
-def losses(run: runs.Run) -> int:
-    """Loss points so far."""
-    return sum("loss" in record for record in run.metrics())
+@pytest.fixture(scope="module", autouse=True)
+def prepared() -> None:
+    """The dataset is there before the first page is opened."""
+    DistillConfig().material()
 
 
-def test_the_curve_grows_and_the_pictures_change(server: Server, page: Page, launched: runs.Run) -> None:
-    page.goto(f"{server.url}/distill?run={launched.id}")
-    chart = page.get_by_test_id("stVegaLiteChart")
-    expect(chart).to_be_visible()
-    tile = page.get_by_test_id("track-grid").locator("img").first
-    expect(tile).to_be_visible()
-    before, picture, points = chart.screenshot(), tile.get_attribute("src"), losses(launched)
-    until(lambda: losses(launched) > points + 40, 60, "more loss points")
-    until(lambda: chart.screenshot() != before, 20, "the curve moves")
-    until(lambda: tile.get_attribute("src") != picture, 60, "the pictures change")
+def test_a_run_is_stopped_and_resumed_on_the_page(server: Server, page: Page) -> None:
+    run = distill(server, page)
+    until(lambda: last_step(run) >= HELD, 150, "the step that it is held at")
+    page.get_by_role("button", name="Stop").click()
+    until(lambda: run.status().state == "stopped", 90, "the run stops")
+    reached = last_step(run)
+    page.get_by_role("button", name="Resume").click()
+    until(lambda: last_step(run) > reached, 150, "the run continues")
+    runs.stop(run)
+
+
+@pytest.fixture(scope="module")
+def launched(server: Server, browser: Browser) -> Iterator[runs.Run]:
+    """A run that waits in the middle; the first loss was seen on the page."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    run = distill(server, page, Seeds="1")
+    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
+    expect(page.get_by_text("Distance between real and synthetic")).to_be_visible()
+    page.close()
+    yield run
+    if run.status().state in runs.ALIVE:
+        runs.stop(run)
 
 
 def test_reload_second_tab_and_restarted_server_keep_the_run_in_view(
@@ -78,15 +95,28 @@ def test_reload_second_tab_and_restarted_server_keep_the_run_in_view(
     page.goto(page.url)
     expect(name).to_be_visible()
     expect(page.get_by_role("link", name="Home")).to_be_visible()
-    assert launched.status().pid == pid, "the run went on in its own process"
-    assert launched.status().state in {"running", "done"}
+    assert (launched.status().pid, launched.status().state) == (pid, "running"), "it runs in a process of its own"
+
+
+def test_the_curve_grows_and_the_pictures_change(server: Server, page: Page, launched: runs.Run) -> None:
+    page.goto(f"{server.url}/distill?run={launched.id}")
+    chart = page.get_by_test_id("stVegaLiteChart")
+    expect(chart).to_be_visible()
+    tile = page.get_by_test_id("track-grid").locator("img").first
+    expect(tile).to_be_visible()
+    until(lambda: last_step(launched) == HELD, 150, "the step that it is held at")
+    before, picture = chart.screenshot(), tile.get_attribute("src")
+    (launched.path / "go").touch()
+    until(lambda: last_step(launched) > HELD + 40, 150, "more losses")
+    until(lambda: chart.screenshot() != before, 90, "the curve moves")
+    until(lambda: tile.get_attribute("src") != picture, 150, "the pictures change")
 
 
 def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
     server: Server, page: Page, launched: runs.Run
 ) -> None:
     page.goto(f"{server.url}/distill?run={launched.id}")
-    until(lambda: launched.status().state not in runs.ALIVE, 180, "the run ends")
+    until(lambda: launched.status().state not in runs.ALIVE, 250, "the run ends")
     assert launched.status().state == "done", launched.status().error
     expect(page.get_by_text("Synthetic tracks", exact=True)).to_be_visible()
     expect(page.get_by_text("As many random clips", exact=True)).to_be_visible()
@@ -113,26 +143,6 @@ def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
     page.get_by_role("link", name="Evaluate").first.click()
     expect(page.get_by_text("unseen clips", exact=False).first).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
-
-
-def test_stop_and_resume_from_the_page(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/distill")
-    page.get_by_text("Advanced").click()
-    page.get_by_role("tab", name="Run and evaluation").click()
-    steps = page.get_by_label("Steps", exact=True)
-    steps.fill("5000")
-    steps.press("Enter")
-    page.get_by_role("button", name="Distill", exact=True).click()
-    page.wait_for_url(re.compile(r"run="))
-    run = runs.find(settings().runs_path, page.url.split("run=")[1])
-    until(lambda: losses(run) > 5, 60, "the first steps")
-    page.get_by_role("button", name="Stop").click()
-    until(lambda: run.status().state == "stopped", 30, "the run stops")
-    expect(page.get_by_role("button", name="Resume")).to_be_visible()
-    reached = max(record.get("step", 0) for record in run.metrics())
-    page.get_by_role("button", name="Resume").click()
-    until(lambda: max(record.get("step", 0) for record in run.metrics()) > reached, 60, "the run goes on")
-    runs.stop(run)
 
 
 def test_a_forged_host_does_not_open_the_websocket(server: Server) -> None:
