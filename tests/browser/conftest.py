@@ -17,11 +17,13 @@ from distrack.runs.session import HOLD_AT
 from distrack.settings import PROJECT, settings
 from tests.chromium import of_playwright, on_path
 
-# Distillations that the app launches wait after this step until they are stopped or released, as quick as they are.
-HELD = 60
 # Long enough beside other work; what is there is seen at once.
-_PATIENCE = 90_000
+PATIENCE = 90_000
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
+
+
+# Distillations that the app launches are held at this step until a file `go` lies in their folder.
+HELD_AT_STEP = 8
 
 
 class Server:
@@ -47,7 +49,7 @@ class Server:
                     **os.environ,
                     "PORT": str(self.port),
                     "STREAMLIT_SERVER_PORT": str(self.port),
-                    HOLD_AT: f"distill:{HELD}",
+                    HOLD_AT: f"distill:{HELD_AT_STEP}",
                 },
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -88,6 +90,7 @@ def browser() -> Iterator[Browser]:
     path = on_path() or of_playwright()
     if path is None:
         pytest.fail("no Chromium: run `make test`, or name one with DISTRACK_CHROMIUM")
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=_FLAGS)
         yield chromium
@@ -98,7 +101,6 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A tab of a laptop's size."""
     tab = browser.new_page(viewport={"width": 1280, "height": 1000})
-    tab.set_default_timeout(_PATIENCE)
-    expect.set_options(timeout=_PATIENCE)
+    tab.set_default_timeout(PATIENCE)
     yield tab
     tab.close()

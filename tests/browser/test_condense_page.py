@@ -20,17 +20,17 @@ pytestmark = pytest.mark.browser
 
 def test_a_grid_is_launched_fills_is_heard_and_is_still_there(server: Server, page: Page, sounds: Path) -> None:
     page.goto(f"{server.url}/condense?dataset=FOLDER&path={quote(str(sounds))}")
-    budget = page.get_by_label("Budget (s)", exact=True)
+    budget = page.get_by_label("Seconds per class", exact=True)
     budget.fill("0.5")
     budget.press("Enter")
     expect(page.get_by_test_id("strips")).to_contain_text("1 track x 0.5 s")
     expect(page.get_by_test_id("strips")).to_contain_text("2 tracks x 0.25 s")
     page.get_by_text("Advanced").click()
-    for label, value in (("Steps", "3"), ("Seeds", "1")):
+    for label, value in (("Steps", "3"), ("Evaluation seeds", "1")):
         field = page.get_by_label(label, exact=True)
         field.fill(value)
         field.press("Enter")
-    page.get_by_role("button", name="Condense", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"condensation="))
     run = jobs.find(settings().runs_path, page.url.split("condensation=")[1])
     job = jobs.job_of(run)
@@ -39,19 +39,19 @@ def test_a_grid_is_launched_fills_is_heard_and_is_still_there(server: Server, pa
         (2, 0.25, 3),
         (1, 0.5, 3),
     ]
-    expect(page.get_by_text(run.id, exact=True).first).to_be_visible()
+    expect(page.get_by_text(run.id, exact=True).first).to_be_visible(timeout=30_000)
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     # Beside the one in the menu: a cell is done, and the curve begins.
-    expect(page.get_by_role("link", name="Evaluate").nth(1)).to_be_visible()
-    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
+    expect(page.get_by_role("link", name="Evaluate").nth(1)).to_be_visible(timeout=90_000)
+    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=30_000)
 
-    expect(page.get_by_role("heading", name="Hear both ends")).to_be_visible(timeout=120_000)
+    expect(page.get_by_role("heading", name="Listen: shortest and longest")).to_be_visible(timeout=120_000)
     page.reload()
     players = page.locator("audio")
     report = jobs.report_of(run)
     assert report is not None
-    expect(players).to_have_count(sum(min(6, row.rendered_per_class or 0) for row in report.rows))
-    expect(page.get_by_text("done", exact=True)).to_have_count(3)
+    expect(players).to_have_count(sum(min(6, row.rendered_per_class or 0) for row in report.rows), timeout=30_000)
+    expect(page.get_by_text("Done", exact=True)).to_have_count(3)
     expect(page.get_by_role("link", name="Listen")).to_have_count(3)
     lengths = []
     for player in (players.first, players.last):

@@ -40,10 +40,10 @@ def test_a_folder_is_prepared_seen_and_heard(server: Server, page: Page, recordi
     folder.press("Enter")
     page.wait_for_url(re.compile(r"path="))
     page.get_by_role("button", name="Prepare", exact=True).click()
-    expect(page.get_by_role("heading", name="Class balance")).to_be_visible()
-    expect(page.get_by_test_id("stMetric").filter(has_text="Files left out")).to_contain_text("1")
-    expect(page.get_by_role("heading", name="Files that could not be used")).to_be_attached()
-    expect(page.locator(".js-plotly-plot")).to_have_count(4)
+    expect(page.get_by_role("heading", name="Class balance")).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Skipped files")).to_contain_text("1")
+    expect(page.get_by_role("heading", name="Skipped files")).to_be_attached()
+    expect(page.locator(".js-plotly-plot")).to_have_count(4, timeout=30_000)
     players = page.locator("audio")
     expect(players).to_have_count(13)
     source = players.first.get_attribute("src")
@@ -54,7 +54,7 @@ def test_a_folder_is_prepared_seen_and_heard(server: Server, page: Page, recordi
     heard = float(np.argmax(spectrum)) * rate / len(wave)
     assert 1600 < heard < 1900, "a clip of the first class"
     page.reload()
-    expect(page.get_by_role("heading", name="Class balance")).to_be_visible()
+    expect(page.get_by_role("heading", name="Class balance")).to_be_visible(timeout=30_000)
 
 
 def zipped(root: Path) -> bytes:
@@ -72,14 +72,14 @@ def test_a_zip_becomes_a_dataset(server: Server, page: Page, recordings: Path) -
     page.get_by_label("Name", exact=True).press("Enter")
     chosen = FilePayload(name="mine.zip", mimeType="application/zip", buffer=zipped(recordings))
     page.locator("input[type=file]").first.set_input_files(chosen)
-    button = page.get_by_role("button", name="Make a dataset of it")
-    expect(button).to_be_enabled()
+    button = page.get_by_role("button", name="Create dataset")
+    expect(button).to_be_enabled(timeout=30_000)
     button.click()
-    page.wait_for_url(re.compile(r"from-a-zip"))
+    page.wait_for_url(re.compile(r"from-a-zip"), timeout=30_000)
     stored = settings().data_path / "uploads" / "from-a-zip"
     assert len(list((stored / "high").glob("*.wav"))) == 20
     page.get_by_role("button", name="Prepare", exact=True).click()
-    expect(page.get_by_role("heading", name="Class balance")).to_be_visible()
+    expect(page.get_by_role("heading", name="Class balance")).to_be_visible(timeout=60_000)
 
 
 def test_a_zip_that_climbs_out_is_refused_and_leaves_nothing(server: Server, page: Page) -> None:
@@ -92,8 +92,8 @@ def test_a_zip_that_climbs_out_is_refused_and_leaves_nothing(server: Server, pag
     page.get_by_label("Name", exact=True).press("Enter")
     chosen = FilePayload(name="bad.zip", mimeType="application/zip", buffer=buffer.getvalue())
     page.locator("input[type=file]").first.set_input_files(chosen)
-    button = page.get_by_role("button", name="Make a dataset of it")
-    expect(button).to_be_enabled()
+    button = page.get_by_role("button", name="Create dataset")
+    expect(button).to_be_enabled(timeout=30_000)
     button.click()
-    expect(page.get_by_test_id("stAlert").filter(has_text="climbed")).to_be_visible()
+    expect(page.get_by_test_id("stAlert").filter(has_text="climbed")).to_be_visible(timeout=30_000)
     assert not (settings().data_path / "uploads" / "climber").exists()

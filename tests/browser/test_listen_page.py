@@ -58,7 +58,7 @@ def test_tiles_are_pressed_typed_walked_and_played_in_order(
 ) -> None:
     page.goto(f"{server.url}/listen?run={heard.id}")
     board, tiles = page.locator(".board"), page.locator(".tile")
-    expect(tiles).to_have_count(80)
+    expect(tiles).to_have_count(80, timeout=60_000)
     tiles.nth(13).click()
     name = tiles.nth(13).get_attribute("data-name")
     assert name is not None
@@ -91,7 +91,7 @@ def test_switching_keeps_the_place_loops_and_matches_loudness(
 ) -> None:
     page.goto(f"{server.url}/listen?run={heard.id}")
     player = page.locator(".player")
-    expect(player).to_have_attribute("data-ready", "true")
+    expect(player).to_have_attribute("data-ready", "true", timeout=60_000)
     player.focus()
     page.keyboard.press("l")
     page.keyboard.press(" ")
@@ -125,7 +125,7 @@ def test_switching_keeps_the_place_loops_and_matches_loudness(
 
 def test_a_blind_test_is_taken_to_its_end(server: Server, page: Page, heard: runs.Run) -> None:
     page.goto(f"{server.url}/listen?run={heard.id}&view=Blind+test")
-    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).click(timeout=60_000)
     page.wait_for_url(re.compile("blind="))
     (test,) = blind_test.all_tests(heard)
     for number, trial in enumerate(test.trials):
@@ -141,7 +141,7 @@ def test_on_stage_one_key_goes_through_the_pages_with_the_run_in_view(
     server: Server, page: Page, heard: runs.Run, errors: list[str]
 ) -> None:
     page.goto(f"{server.url}/distill?run={heard.id}")
-    page.get_by_role("button", name="Stage mode").click()
+    page.get_by_role("button", name="Presentation mode").click(timeout=60_000)
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
     for title in ("Listen", "Evaluate", "Distill"):
         page.get_by_role("heading", level=1).click()

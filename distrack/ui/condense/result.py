@@ -83,8 +83,10 @@ def _end(cell: Cell, here: runs.Run, label: int) -> None:
     count = synthetic.tracks_per_class
     _, images = pictures(synthetic_file(here), synthetic_file(here).stat().st_mtime, _HEARD)
     names = synthetic.track_names()[label * count : (label + 1) * count][:_HEARD]
-    title = f"**{cell.title}**" + (f", which render to {count} tracks" if count > cell.job.ipc else "")
-    st.markdown(title + (f"; the first {_HEARD} of them" if count > _HEARD else ""))
+    shown = (
+        f"the first {_HEARD} of {count} tracks" if count > _HEARD else f"{count} {'track' if count == 1 else 'tracks'}"
+    )
+    st.markdown(f"**{cell.title}**: {shown}")
     for column, name, uri in zip(st.columns(len(names)), names, images[label], strict=False):
         with column:
             named = f"track {html.escape(name)} of {cell.job.seconds:g} s"

@@ -40,5 +40,5 @@ def _badge(dataset: Dataset) -> None:
         st.badge("Ready" if ready else "Downloaded", color="green" if ready else "blue")
     elif dataset.make is not None:
         st.badge("Included", color="blue")
-    else:
+    elif dataset.clips:
         st.badge("Not downloaded", color="gray")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from distrack import jobs
+from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.results import evaluation_report
 from distrack.ui.distill.form import job_of
@@ -19,7 +20,8 @@ def storage_text(job: DistillJob) -> str:
     count = f"**{tracks} track{'s' * (tracks > 1)} per class**"
     if tracks == job.ipc:
         return f"{count} ({floats:,} floats)."
-    return f"{count}, stored in the space of {job.ipc} ({floats:,} of {budget:,} floats, {job.parameterisation.name})."
+    stored = PARAMETERISATIONS[job.parameterisation.name].summary
+    return f"{count}, stored in the space of {job.ipc} ({floats:,} of {budget:,} floats: {stored})."
 
 
 def time_text(distillations: Sequence[DistillJob], *, times: int = 1) -> str:

@@ -40,7 +40,7 @@ def ask(before: DistillJob | None) -> DistillJob | None:
         before: an earlier job to begin with; by default the recommended one.
     """
     plain = before or from_the_url()
-    first, second, third, fourth = st.columns([1.5, 1.3, 1.3, 1.1])
+    first, second, third, fourth = st.columns([1.45, 1.4, 1.25, 1.05])
     chosen = Fields(plain, f"{hash(plain)}")
     dataset: str = chosen.draw("dataset", first, choices=labelled_datasets())
     preset = chosen.draw("preset", fourth)
