@@ -24,10 +24,16 @@ def test_every_registered_choice_is_offered_and_the_budget_is_shown(app: AppTest
     assert labelled(app, "selectbox", "Representation").options == [FEATURES.title(name) for name in FEATURES]
     assert labelled(app, "selectbox", "Preset").options == [PRESETS.title(name) for name in PRESETS]
     # Eight tracks of 226 coefficients, which coefficients they are, and eight labels.
-    assert "**8 tracks per class**, stored in the space of 1 (2,042 of 2,049 floats: strongest DCT coefficients)" in texts(app)
+    assert (
+        "**8 tracks per class**, stored in the space of 1 (2,042 of 2,049 floats: strongest DCT coefficients)"
+        in texts(app)
+    )
     app.slider[0].set_value(10)
     again(app)
-    assert "**40 tracks per class**, stored in the space of 10 (20,458 of 20,490 floats: strongest DCT coefficients)" in texts(app)
+    assert (
+        "**40 tracks per class**, stored in the space of 10 (20,458 of 20,490 floats: strongest DCT coefficients)"
+        in texts(app)
+    )
 
 
 def test_what_cannot_be_combined_is_not_offered(app: AppTest) -> None:
