@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 from functools import cache
-from itertools import combinations, product
+from itertools import combinations, cycle, product
 from typing import Any
 
 import pytest
@@ -26,15 +26,12 @@ Start = Callable[..., Distiller]
 Config = Callable[..., DistillConfig]
 Choice = Mapping[str, Any]
 
-# All of these with each other.
-IN_FULL: Mapping[str, list[Any]] = {
+# Every value of each of these is tried with every value of every other one.
+VALUES: Mapping[str, list[Any]] = {
     "domain": list(DOMAINS),
     "parameterisation": list(PARAMETERISATIONS),
     "objective": list(OBJECTIVES),
     "optimiser": list(OPTIMISERS),
-}
-# Of these every value with every value of each other one, and of those above.
-IN_PAIRS: Mapping[str, list[Any]] = {
     "initialisation": list(INITIALISATIONS),
     "feature": list(FEATURES),
     "network": list(NETWORKS),
@@ -60,61 +57,52 @@ def pairs(choice: Choice) -> set[tuple[tuple[str, Any], tuple[str, Any]]]:
 
 @cache
 def covering() -> list[Choice]:
-    """The first set in full, each with such values of the second that all pairs are there; few, and always the same."""
+    """Few choices that contain all pairs of values that go together; always the same ones."""
     draw = random.Random(0)
-    names = list(IN_FULL)
-    first = [dict(zip(names, values, strict=True)) for values in product(*IN_FULL.values())]
-    first = [choice for choice in first if goes_together(choice)]
     covered: set[Any] = set()
-    found: list[Choice] = []
-    while len(found) < len(first) or len(covered) < wanted():
-        start = first[len(found) % len(first)]
-        tries = [{**start, **{name: draw.choice(values) for name, values in IN_PAIRS.items()}} for _ in range(30)]
-        best = max(tries, key=lambda choice: len(pairs(choice) - covered))
-        if pairs(best) <= covered and len(found) >= len(first):
-            continue
-        covered |= pairs(best)
-        found.append(best)
-    return found
+    choices: list[Choice] = []
+    while len(covered) < number_of_pairs():
+        tries = [{name: draw.choice(values) for name, values in VALUES.items()} for _ in range(200)]
+        best = max(filter(goes_together, tries), key=lambda choice: len(pairs(choice) - covered))
+        if not pairs(best) <= covered:
+            covered |= pairs(best)
+            choices.append(best)
+    return choices
 
 
-def wanted() -> int:
-    """How many pairs there are."""
-    every = {**IN_FULL, **IN_PAIRS}
-    everything = sum(len(every[one]) * len(every[other]) for one, other in combinations(every, 2))
+def number_of_pairs() -> int:
+    """The number of pairs of values that go together."""
+    everything = sum(len(VALUES[one]) * len(VALUES[other]) for one, other in combinations(VALUES, 2))
     impossible = sum(
         domain not in PARAMETERISATIONS[form].domains for domain, form in product(DOMAINS, PARAMETERISATIONS)
     )
     return everything - impossible
 
 
-def asked_for(choice: Choice) -> dict[str, Any]:
-    """A config's values of a choice, tiny."""
+def settings_of(choice: Choice) -> dict[str, Any]:
+    """The settings of a choice for a tiny config."""
     asked = dict(choice)
     pool = {"size": asked.pop("pool"), "training": asked.pop("training"), "clips_per_class": 4, "grow_every": 1}
     augmentation = AUGMENTED if asked.pop("augmented") else {}
     feature = {"name": asked.pop("feature"), "n_fft": 512, "hop_length": 256}
     if feature["name"] != "chromagram":
         feature["n_mels"] = 16
-    network = {"name": asked.pop("network"), "width": 4, "depth": 2}
+    network = {"name": asked.pop("network"), "width": 16 if choice["network"] == "lenet" else 4, "depth": 2}
     return {**asked, "pool": pool, "augmentation": augmentation, "feature": feature, "network": network, "steps": 2}
 
 
-def test_the_cover_has_every_pair_and_is_small() -> None:
-    found = covering()
-    assert len(set().union(*map(pairs, found))) == wanted()
-    in_full = {tuple(choice[name] for name in IN_FULL) for choice in found}
-    assert len(in_full) == len(KINDS) * len(OPTIMISERS)
-    assert len(found) < 60
+def test_the_choices_contain_every_pair_and_are_few() -> None:
+    assert len(set().union(*map(pairs, covering()))) == number_of_pairs()
+    assert len(covering()) < 45
 
 
-def said(choice: Choice) -> str:
+def label(choice: Choice) -> str:
     return "-".join(str(value) for value in choice.values())
 
 
-@pytest.mark.parametrize("choice", covering(), ids=said)
+@pytest.mark.parametrize("choice", covering(), ids=label)
 def test_what_the_config_accepts_runs(start: Start, choice: Choice) -> None:
-    distiller = start(**asked_for(choice))
+    distiller = start(**settings_of(choice))
     before = distiller.synthetic_set()
     records = list(distiller)
     after = distiller.synthetic_set()
@@ -122,7 +110,7 @@ def test_what_the_config_accepts_runs(start: Start, choice: Choice) -> None:
     assert all(record.loss is not None and 0 <= record.loss < float("inf") for record in records)
     assert after.parameters.isfinite().all()
     assert after.parameters.dtype == torch.float32
-    # Of every class something has moved.
+    # Something has moved in every class.
     moved = (after.parameters != before.parameters).flatten(1).any(1).view(3, -1)
     assert moved.any(1).all()
     assert after.tracks().isfinite().all()
@@ -149,7 +137,7 @@ def test_a_parameterisation_in_another_s_domain_is_refused_in_one_line(tiny: Con
 def test_a_network_too_deep_for_the_images_is_refused_and_any_other_accepted(
     tiny: Config, domain: str, feature: str, network: str
 ) -> None:
-    # Of a tenth of a second: 12 to 16 bands, and 17, 5 or 3 frames.
+    # A tenth of a second has 12 to 16 bands, and 17, 5 or 3 frames.
     for hop_length in (100, 400, 800):
         values = {"name": feature, "n_fft": 1600, "hop_length": hop_length}
         values |= {} if feature == "chromagram" else {"n_mels": 16}
@@ -167,14 +155,12 @@ def test_a_network_too_deep_for_the_images_is_refused_and_any_other_accepted(
                 assert min(bands, frames) >= (2**depth if network == "convnet" else 1)
 
 
-# It repeats itself and goes on where it stopped, whatever it is made of
+# The same bits: whatever the parts, a distillation that was interrupted ends equal to one that was not
 
 KINDS = [
-    (domain, form, objective)
-    for domain, form, objective in product(DOMAINS, PARAMETERISATIONS, OBJECTIVES)
-    if domain in PARAMETERISATIONS[form].domains
+    (domain, form) for domain, form in product(DOMAINS, PARAMETERISATIONS) if domain in PARAMETERISATIONS[form].domains
 ]
-# Everything that a step draws, and a pool that is replaced in the middle.
+# All that a step draws, and a pool that is replaced in the middle.
 ALL_AT_ONCE: Mapping[str, Any] = {
     "ipc": 3,
     "steps": 6,
@@ -183,7 +169,11 @@ ALL_AT_ONCE: Mapping[str, Any] = {
     "augmentation": AUGMENTED,
     "pool": {"size": 2, "grow_every": 1, "refresh_every": 3, "training": 2, "clips_per_class": 4},
 }
-every_kind = pytest.mark.parametrize(("domain", "form", "objective"), KINDS)
+# Each objective and each optimiser with some of the kinds: they do not know of each other.
+every_kind = pytest.mark.parametrize(
+    ("domain", "form", "objective", "optimiser", "stop"),
+    [(*kind, *rest) for kind, *rest in zip(KINDS, cycle(OBJECTIVES), cycle(OPTIMISERS), cycle((1, 4)))],
+)
 
 
 def finished(distiller: Distiller) -> tuple[list[StepRecord], dict[str, Tensor]]:
@@ -197,43 +187,43 @@ def equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
 
 
 @every_kind
-@pytest.mark.parametrize("stop", [1, 4])
-def test_resumed_it_ends_equal_to_one_that_was_not(
-    start: Start, domain: str, form: str, objective: str, stop: int
+def test_resumed_it_ends_equal_to_one_that_was_not_interrupted_and_another_seed_ends_otherwise(
+    start: Start, domain: str, form: str, objective: str, optimiser: str, stop: int
 ) -> None:
-    asked = {**ALL_AT_ONCE, "domain": domain, "parameterisation": form, "objective": objective}
-    records, whole = finished(start(**asked))
-    stopped = start(**asked)
+    settings = {
+        **ALL_AT_ONCE,
+        **{"domain": domain, "parameterisation": form, "objective": objective, "optimiser": optimiser},
+    }
+    records, whole = finished(start(**settings))
+    stopped = start(**settings)
     drive = iter(stopped)
     assert [next(drive) for _ in range(stop)] == records[:stop]
     state = safetensors.torch.load(safetensors.torch.save(stopped.state()))
     drive.close()  # type: ignore[attr-defined]
-    resumed = start(**asked)
+    # Neither the process's random state nor its past is a part of a state.
+    torch.manual_seed(stop)
+    resumed = start(**settings)
     resumed.resume(state)
     rest, same = finished(resumed)
     assert rest == records[stop:]
     assert equal(same, whole)
+    others, other = finished(start(**settings, seed=1))
+    assert others != records
+    assert not torch.equal(other["parameters"], whole["parameters"])
 
 
-@every_kind
-def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads_and_another_seed_others(
-    start: Start, domain: str, form: str, objective: str
-) -> None:
-    asked = {**ALL_AT_ONCE, "domain": domain, "parameterisation": form, "objective": objective}
+@pytest.mark.parametrize(("domain", "form"), [("spectral", "dct"), ("waveform", "multiformation")])
+def test_on_another_number_of_threads_it_ends_almost_equal(start: Start, domain: str, form: str) -> None:
     before = torch.get_num_threads()
     results = []
     try:
         for threads in (1, 3):
             torch.set_num_threads(threads)
-            torch.manual_seed(threads)
-            results.append(finished(start(**asked)))
-            # As many as before, for whatever comes next.
+            settings = {**ALL_AT_ONCE, "domain": domain, "parameterisation": form, "objective": "mmd", "steps": 2}
+            results.append(finished(start(**settings)))
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
     (records, whole), (again, same) = results
-    assert again == records
-    assert equal(same, whole)
-    others, other = finished(start(**asked, seed=1))
-    assert others != records
-    assert not torch.equal(other["parameters"], whole["parameters"])
+    assert [record.loss for record in again] == pytest.approx([record.loss for record in records], rel=1e-3)
+    torch.testing.assert_close(same["parameters"], whole["parameters"], atol=1e-2, rtol=1e-2)

@@ -1,4 +1,4 @@
-"""Selections of real clips: each keeps its promise in the embedding that it goes by, for any class and image."""
+"""Initialisations: the clips that each selects, in the embedding that it compares them in, for any class and image."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def chosen(name: str, train: RealImages, count: int, seed: int = 0) -> list[int]
 
 
 def clips(images: np.ndarray[tuple[int, ...], np.dtype[np.float64]], labels: list[int]) -> RealImages:
-    """Real clips that are these images, ``[n, bands, frames]``; among others of the dataset, so that rows count."""
+    """Real clips of these images ``[n, bands, frames]``, on random rows among other clips of the dataset."""
     n = len(labels)
     rows = np.random.default_rng(7).permutation(2 * n)[:n]
     dataset = np.full((2 * n, 1, *images.shape[1:]), np.nan, dtype=np.float32)
@@ -46,7 +46,7 @@ def clips(images: np.ndarray[tuple[int, ...], np.dtype[np.float64]], labels: lis
 
 
 def random_clips(*counts: int, shape: tuple[int, int] = (16, 8), seed: int = 0) -> RealImages:
-    """Unrelated images, so many of each class, the classes mixed."""
+    """Unrelated images, the given number of each class, the classes mixed."""
     draw = np.random.default_rng(seed)
     labels = draw.permutation(np.repeat(np.arange(len(counts)), counts))
     return clips(draw.standard_normal((len(labels), *shape)), labels.tolist())
@@ -61,7 +61,7 @@ def embeddings_of(train: RealImages, label: int, seed: int) -> tuple[Tensor, lis
 
 
 @every_selection
-def test_a_selection_has_every_class_in_its_place_and_no_clip_twice(name: str) -> None:
+def test_a_selection_is_class_by_class_and_has_no_clip_twice(name: str) -> None:
     train = random_clips(9, 20, 12)
     for count in (1, 5, 9):
         positions = chosen(name, train, count)
@@ -70,7 +70,7 @@ def test_a_selection_has_every_class_in_its_place_and_no_clip_twice(name: str) -
 
 
 @every_selection
-def test_a_class_of_too_few_gives_all_its_clips_and_then_the_same_again(name: str) -> None:
+def test_a_class_with_too_few_clips_gives_all_of_them_and_then_the_same_again(name: str) -> None:
     train = random_clips(3, 20)
     few = chosen(name, train, 8)[:8]
     assert set(few[:3]) == set(train.of_class(0).tolist())
@@ -79,7 +79,7 @@ def test_a_class_of_too_few_gives_all_its_clips_and_then_the_same_again(name: st
 
 
 @every_selection
-def test_a_selection_belongs_to_its_seed_alone(name: str) -> None:
+def test_a_selection_depends_on_its_seed_alone(name: str) -> None:
     train = random_clips(30, 30)
     torch.manual_seed(1)
     np.random.seed(1)
@@ -93,14 +93,14 @@ def test_a_selection_belongs_to_its_seed_alone(name: str) -> None:
 
 
 @every_selection
-@pytest.mark.parametrize("shape", [(64, 5), (4, 40), (2, 2), (3, 100), (7, 7), (8, 8), (300, 400)])
+@pytest.mark.parametrize("shape", [(64, 5), (2, 2), (3, 100), (300, 400)])
 def test_images_of_any_size_that_a_network_takes_can_be_selected(name: str, shape: tuple[int, int]) -> None:
     train = random_clips(6, 6, shape=shape)
     assert len(set(chosen(name, train, 4))) == 8
 
 
 @every_selection
-def test_clips_that_are_all_alike_are_still_different_clips(name: str) -> None:
+def test_of_equal_clips_different_ones_are_selected(name: str) -> None:
     train = clips(np.ones((12, 8, 8)), [0] * 12)
     assert len(set(chosen(name, train, 7))) == 7
 
@@ -112,11 +112,11 @@ def test_a_class_without_clips_is_named(name: str) -> None:
         INITIALISATIONS[name].select(train, 2, 0)
 
 
-def test_noise_takes_no_clips() -> None:
+def test_noise_selects_no_clips() -> None:
     assert INITIALISATIONS["noise"].select(random_clips(3), 2, 0) is None
 
 
-# Random ones
+# Random clips
 
 
 def test_real_clips_are_those_of_the_random_selection_where_there_are_enough() -> None:
@@ -124,12 +124,12 @@ def test_real_clips_are_those_of_the_random_selection_where_there_are_enough() -
     assert chosen("real", train, 9) == random_selection(train, 9, 0).tolist()
 
 
-def test_the_random_selection_has_nothing_twice_and_says_how_many_there_are() -> None:
+def test_more_random_clips_than_a_class_has_are_refused_with_their_number() -> None:
     with pytest.raises(ConfigError, match=r"ipc 10: class number 0 has only 9 training clips; ask for at most"):
         random_selection(random_clips(9, 12), 10, 0)
 
 
-def test_every_clip_has_its_chance() -> None:
+def test_every_clip_can_be_selected() -> None:
     train = random_clips(6)
     assert {position for seed in range(40) for position in chosen("real", train, 2, seed)} == set(range(6))
 
@@ -138,7 +138,7 @@ def test_every_clip_has_its_chance() -> None:
 
 
 @by_embedding
-def test_in_a_large_class_only_some_clips_are_looked_at_and_others_with_another_seed(
+def test_in_a_large_class_only_some_clips_are_candidates_and_others_with_another_seed(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("distrack.distill.initialisations.selection._CANDIDATES", 10)
@@ -154,11 +154,11 @@ def test_in_a_large_class_only_some_clips_are_looked_at_and_others_with_another_
     assert [len(looked) for looked in seen] == [10, 7]
     chosen(name, train, 4, seed=1)
     assert set(seen[2]) != set(seen[0])
-    # But never fewer than are asked for.
+    # There are never fewer candidates than clips to select.
     assert len(set(chosen(name, train, 30)[:30])) == 30
 
 
-def test_embedding_in_parts_is_embedding_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_embedding_in_parts_gives_the_same_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
     train = random_clips(10)
     network = selection_network(train.shape, 1, 0)
     whole = embed(train, np.arange(10), network)
@@ -173,37 +173,37 @@ def test_embedding_in_parts_is_embedding_at_once(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("count", [1, 3, 10])
-def test_the_mean_of_a_herd_is_nearer_to_that_of_its_class_than_random_clips_are(count: int) -> None:
+def test_the_mean_of_herded_clips_is_nearer_to_that_of_their_class_than_that_of_random_clips(count: int) -> None:
     train = random_clips(40, 40)
     gaps: dict[str, list[float]] = {"herding": [], "real": []}
     for seed in range(5):
         embeddings, members = embeddings_of(train, 1, seed)
-        for name, found in gaps.items():
+        for name, of_seeds in gaps.items():
             rows = [members.index(position) for position in chosen(name, train, count, seed)[count:]]
-            found.append(float((embeddings[rows].mean(0) - embeddings.mean(0)).norm()))
+            of_seeds.append(float((embeddings[rows].mean(0) - embeddings.mean(0)).norm()))
     assert all(herd < random for herd, random in zip(gaps["herding"], gaps["real"], strict=True))
     assert np.mean(gaps["herding"]) < 0.85 * np.mean(gaps["real"])
 
 
-def test_each_of_a_herd_is_the_best_next_one() -> None:
+def test_each_herded_row_is_the_best_next_one() -> None:
     rows = torch.randn(30, 5, generator=torch.Generator().manual_seed(0)).double() + 3
-    found = herded(rows, 12)
+    selected = herded(rows, 12)
     for k in range(12):
-        gaps = {row: float((rows[[*found[:k], row]].mean(0) - rows.mean(0)).norm()) for row in range(30)}
-        left = {row: gap for row, gap in gaps.items() if row not in found[:k]}
-        assert found[k] == min(left, key=left.__getitem__)
-    assert herded(rows, 5) == found[:5]
+        gaps = {row: float((rows[[*selected[:k], row]].mean(0) - rows.mean(0)).norm()) for row in range(30)}
+        left = {row: gap for row, gap in gaps.items() if row not in selected[:k]}
+        assert selected[k] == min(left, key=left.__getitem__)
+    assert herded(rows, 5) == selected[:5]
 
 
-def test_a_whole_herd_is_all_of_them() -> None:
+def test_all_rows_can_be_herded() -> None:
     assert sorted(herded(torch.randn(8, 3, generator=torch.Generator().manual_seed(0)), 8)) == list(range(8))
 
 
 # Clusters
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_each_of_three_kinds_of_sound_in_a_class_has_one_in_the_middle(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(5))
+def test_each_of_three_kinds_of_sound_in_a_class_has_one_clip(seed: int) -> None:
     draw = np.random.default_rng(0)
     kinds = draw.standard_normal((6, 16, 16))
     # One kind is rare: random clips would often miss it.
@@ -216,13 +216,13 @@ def test_each_of_three_kinds_of_sound_in_a_class_has_one_in_the_middle(seed: int
 
 def test_a_medoid_is_the_row_nearest_to_the_middle_of_its_cluster() -> None:
     draw = torch.Generator().manual_seed(0)
-    heaps = 20 * torch.eye(4)[:, None] + torch.randn(4, 25, 4, generator=draw)
-    found = sorted(medoids(heaps.flatten(0, 1), 4, draw))
-    nearest = (heaps - heaps.mean(1, keepdim=True)).norm(dim=2).argmin(1) + 25 * torch.arange(4)
-    assert found == nearest.tolist()
+    clusters = 20 * torch.eye(4)[:, None] + torch.randn(4, 25, 4, generator=draw)
+    rows = sorted(medoids(clusters.flatten(0, 1), 4, draw))
+    nearest = (clusters - clusters.mean(1, keepdim=True)).norm(dim=2).argmin(1) + 25 * torch.arange(4)
+    assert rows == nearest.tolist()
 
 
-def test_clusters_leave_about_as_little_unexplained_as_those_of_scikit_learn() -> None:
+def test_clusters_are_about_as_tight_as_those_of_scikit_learn() -> None:
     from sklearn.cluster import KMeans
 
     rows = torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
@@ -243,29 +243,28 @@ def test_clusters_leave_about_as_little_unexplained_as_those_of_scikit_learn() -
 
 
 @pytest.mark.parametrize("different", [1, 2, 5])
-def test_more_clusters_than_different_rows_are_still_as_many_rows(different: int) -> None:
+def test_with_more_clusters_than_different_rows_there_are_still_as_many_rows(different: int) -> None:
     rows = torch.randn(different, 4, generator=torch.Generator().manual_seed(0))[torch.arange(12) % different]
-    found = medoids(rows, 7, torch.Generator())
-    assert len(set(found)) == 7
-    assert len({row % different for row in found}) == different
+    selected = medoids(rows, 7, torch.Generator())
+    assert len(set(selected)) == 7
+    assert len({row % different for row in selected}) == different
 
 
 # On real recordings
 
 
 @pytest.mark.real_data
-def test_what_is_chosen_of_real_digits_in_one_network_holds_in_others(real_data: Path, tmp_path: Path) -> None:
+def test_a_selection_of_real_digits_in_one_network_is_good_in_another(real_data: Path, tmp_path: Path) -> None:
     feature = FEATURES.choice("logmelspectrogram")
     train = load("FSDD", real_data / "fsdd", seconds=0.5, feature=feature, cache_path=tmp_path).train
     selections = {name: chosen(name, train, 10) for name in SELECTIONS}
     gaps, distances = dict.fromkeys(SELECTIONS, 0.0), dict.fromkeys(SELECTIONS, 0.0)
-    for seed in (1, 2):
-        network = selection_network(train.shape, train.classes, seed)
-        for label in range(train.classes):
-            embeddings = embed(train, train.of_class(label), network)
-            for name, positions in selections.items():
-                some = embed(train, np.array(positions[10 * label : 10 * label + 10]), network)
-                gaps[name] += float((some.mean(0) - embeddings.mean(0)).square().sum())
-                distances[name] += float(torch.cdist(embeddings, some).square().min(1).values.mean())
+    network = selection_network(train.shape, train.classes, 1)
+    for label in range(train.classes):
+        embeddings = embed(train, train.of_class(label), network)
+        for name, positions in selections.items():
+            selected = embed(train, np.array(positions[10 * label : 10 * label + 10]), network)
+            gaps[name] += float((selected.mean(0) - embeddings.mean(0)).square().sum())
+            distances[name] += float(torch.cdist(embeddings, selected).square().min(1).values.mean())
     assert gaps["herding"] < 0.4 * gaps["real"]
     assert distances["k-means"] < 0.85 * distances["real"]

@@ -1,4 +1,4 @@
-"""Matching objectives: what each sees of two sets, what following it leads to, and how large it is."""
+"""Matching objectives: what each compares of two sets, where its gradient leads, and its scale."""
 
 import math
 
@@ -25,13 +25,13 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 def centred(*shape: int, seed: int = 0) -> Tensor:
-    """Random sets whose means are zero and whose variances are one, to the last bit that counts."""
+    """Random sets whose means are zero and whose variances are one, exactly."""
     sets = normal(*shape, seed=seed)
     sets = sets - sets.mean(1, keepdim=True)
     return sets / sets.var(1, correction=0, keepdim=True).sqrt()
 
 
-def test_the_means_are_all_that_distribution_matching_asks_for() -> None:
+def test_distribution_matching_needs_only_the_means() -> None:
     assert {name: OBJECTIVES[name].real for name in OBJECTIVES} == {
         "mean": "mean",
         "mmd": "sample",
@@ -46,34 +46,34 @@ def test_squared_distances_are_those_of_each_pair() -> None:
     assert (squared_distances(1e3 * one, 1e3 * one) >= 0).all()
 
 
-# What each sees
+# What each compares
 
 
 @every_sample_objective
 @pytest.mark.parametrize("spread", [0.0, 0.5, 2.0])
-def test_another_spread_around_the_same_mean_is_another_set(name: str, spread: float) -> None:
+def test_sets_of_different_spread_around_the_same_mean_differ(name: str, spread: float) -> None:
     real = centred(4, 50, 16)
     synthetic = spread * centred(4, 40, 16, seed=1)
     alike = OBJECTIVES[name].distance(real, centred(4, 40, 16, seed=1), draws())
     other = OBJECTIVES[name].distance(real, synthetic, draws())
     assert (other > 2 * alike).all()
-    # What the first moments alone cannot tell.
+    # The first moments alone do not differ.
     assert (match_means(real, synthetic, draws()) < 1e-9).all()
 
 
 @every_sample_objective
-def test_two_heaps_are_not_their_middle(name: str) -> None:
-    heaps = centred(1, 40, 8)
-    heaps = heaps + 3 * torch.tensor([1.0, -1.0]).repeat(20)[None, :, None]
-    same = heaps[:, :20]
-    torch.testing.assert_close(same.mean(1), heaps.mean(1), atol=1, rtol=0)
-    middle = centred(1, 20, 8, seed=1) * heaps.std(1, keepdim=True)
+def test_two_clusters_differ_from_one_in_their_middle(name: str) -> None:
+    clusters = centred(1, 40, 8)
+    clusters = clusters + 3 * torch.tensor([1.0, -1.0]).repeat(20)[None, :, None]
+    same = clusters[:, :20]
+    torch.testing.assert_close(same.mean(1), clusters.mean(1), atol=1, rtol=0)
+    middle = centred(1, 20, 8, seed=1) * clusters.std(1, keepdim=True)
     distance = OBJECTIVES[name].distance
-    assert distance(heaps, same, draws()) < 0.5 * distance(heaps, middle, draws())
+    assert distance(clusters, same, draws()) < 0.5 * distance(clusters, middle, draws())
 
 
 @every_sample_objective
-def test_what_an_objective_says_does_not_depend_on_where_zero_is(name: str) -> None:
+def test_an_objective_does_not_depend_on_the_origin(name: str) -> None:
     real, synthetic = normal(3, 20, 8), normal(3, 5, 8, seed=1) + 1
     distance = OBJECTIVES[name].distance
     torch.testing.assert_close(
@@ -102,13 +102,13 @@ def test_with_a_wide_kernel_the_discrepancy_is_the_squared_distance_of_the_means
     wanted = match_means(real, synthetic, draws())
     wide = match_kernel_means(real, synthetic, draws(), bandwidths=(1e6,))
     torch.testing.assert_close(wide, wanted, rtol=1e-3, atol=0)
-    # And each width adds the same to the whole.
+    # The result is the mean over the widths.
     torch.testing.assert_close(
         match_kernel_means(real, synthetic, draws(), bandwidths=(1e6, 1e5)), wanted, rtol=1e-3, atol=0
     )
 
 
-def test_the_discrepancy_is_that_of_the_kernel_as_it_is_written() -> None:
+def test_the_discrepancy_is_that_of_the_documented_kernel() -> None:
     real, synthetic = normal(1, 6, 3), normal(1, 4, 3, seed=1)
     distances = torch.pdist(real[0]).square()
     scale = float(distances.median().maximum((synthetic - real.mean(1)).square().sum(2).mean()))
@@ -117,39 +117,39 @@ def test_the_discrepancy_is_that_of_the_kernel_as_it_is_written() -> None:
         return torch.exp(-torch.cdist(one, other).square() / (2 * 0.5 * scale)).mean()
 
     squared = kernel(real, real) + kernel(synthetic, synthetic) - 2 * kernel(real, synthetic)
-    found = match_kernel_means(real, synthetic, draws(), bandwidths=(0.5,))
-    torch.testing.assert_close(found[0], 0.5 * scale * squared)
+    distance = match_kernel_means(real, synthetic, draws(), bandwidths=(0.5,))
+    torch.testing.assert_close(distance[0], 0.5 * scale * squared)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 0.8])
 def test_near_sets_differ_in_their_characteristic_functions_as_in_their_means(alpha: float) -> None:
-    # Narrow against their distance from each other, which is what the frequencies go by.
+    # The sets are narrow against their distance from each other, which the scale of the frequencies depends on.
     real, synthetic = 1e-2 * normal(3, 20, 64), 1e-2 * normal(3, 10, 64, seed=1) + 0.1
     far = match_characteristic_functions(real, synthetic, draws(), frequencies=8192, alpha=alpha)
     assert (far < match_means(real, synthetic, draws())).all()
-    # A shift that is small against the spread, which loses amplitude alike on both sides.
+    # A shift that is small against the spread: both sides lose the same amplitude.
     shifted = real + 1e-3
     near = match_characteristic_functions(real, shifted, draws(), frequencies=8192, alpha=alpha)
     # |phi|^2 is the mean of the kernel exp(-|x - y|^2 / (2 s^2)) over the pairs.
     scale = 2 * (real - real.mean(1, keepdim=True)).square().sum(2).mean(1)[:, None, None]
     widths = [torch.exp(squared_distances(real, real) / (-2 * w * scale)).mean((1, 2)) for w in (0.25, 1, 4)]
-    kept = torch.stack(widths).mean(0)
-    assert (kept > 0.4).all()
-    torch.testing.assert_close(near, kept * match_means(real, shifted, draws()), rtol=0.1, atol=0)
+    share = torch.stack(widths).mean(0)
+    assert (share > 0.4).all()
+    torch.testing.assert_close(near, share * match_means(real, shifted, draws()), rtol=0.1, atol=0)
 
 
 def test_at_half_weight_the_expected_difference_is_the_discrepancy_of_the_same_kernels() -> None:
     real, synthetic = normal(1, 12, 5), normal(1, 6, 5, seed=1) + 0.3
-    found = match_characteristic_functions(real, synthetic, draws(), frequencies=200_000, bandwidths=(0.5, 2.0))
-    # The same bandwidths from another scale: the mean squared distance here, the median one there.
+    difference = match_characteristic_functions(real, synthetic, draws(), frequencies=200_000, bandwidths=(0.5, 2.0))
+    # The scales differ: one objective takes the mean squared distance, the other the median.
     mean = 2 * (real - real.mean(1, keepdim=True)).square().sum(2).mean()
     factor = float(mean / torch.pdist(real[0]).square().median())
     wanted = match_kernel_means(real, synthetic, draws(), bandwidths=(0.5 * factor, 2 * factor))
-    torch.testing.assert_close(found, wanted, rtol=0.02, atol=0)
+    torch.testing.assert_close(difference, wanted, rtol=0.02, atol=0)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 0.9])
-def test_amplitude_and_phase_weigh_as_the_formula_with_the_angle_says(alpha: float) -> None:
+def test_amplitude_and_phase_have_the_weights_of_the_formula_with_the_angle(alpha: float) -> None:
     real, synthetic = normal(1, 12, 5), normal(1, 6, 5, seed=1) + 0.3
     scale = 2 * (real - real.mean(1, keepdim=True)).square().sum(2).mean() * torch.tensor([1.0, 3.0]).repeat(32)
     directions = torch.randn(5, 64, generator=draws(3)) / scale.sqrt()
@@ -158,26 +158,26 @@ def test_amplitude_and_phase_weigh_as_the_formula_with_the_angle_says(alpha: flo
     angle = of_real.angle() - of_tracks.angle()
     phase = 2 * of_real.abs() * of_tracks.abs() * (1 - angle.cos())
     wanted = (scale * (alpha * amplitude + (1 - alpha) * phase)).mean() / (1 - alpha)
-    found = match_characteristic_functions(
+    difference = match_characteristic_functions(
         real, synthetic, draws(3), frequencies=64, alpha=alpha, bandwidths=(1.0, 3.0)
     )
-    torch.testing.assert_close(found[0], wanted, rtol=1e-3, atol=0)
+    torch.testing.assert_close(difference[0], wanted, rtol=1e-3, atol=0)
 
 
 @every_objective
-def test_one_learning_rate_does_for_all(name: str) -> None:
-    # As embeddings are: many dimensions, rectified, the tracks a little off.
+def test_one_learning_rate_suits_all(name: str) -> None:
+    # Like embeddings: many dimensions, rectified, the tracks a little apart.
     real, synthetic = normal(3, 50, 256).relu(), (normal(3, 10, 256, seed=1) + 0.2).relu().requires_grad_()
     (gradient,) = torch.autograd.grad(OBJECTIVES[name].distance(real, synthetic, draws()).sum(), synthetic)
     (wanted,) = torch.autograd.grad(match_means(real, synthetic, draws()).sum(), synthetic)
     assert 0.25 < gradient.norm() / wanted.norm() < 2
 
 
-# What following it leads to
+# Where its gradient leads
 
 
-def followed(name: str, real: Tensor, synthetic: Tensor, *, steps: int = 300) -> Tensor:
-    """Where gradient descent leads; a track's part of the mean's gradient is one of as many as there are."""
+def followed(name: str, real: Tensor, synthetic: Tensor, *, steps: int = 250) -> Tensor:
+    """The result of gradient descent; the rate is in units of a single track's share of the mean."""
     synthetic = synthetic.clone().requires_grad_()
     for step in range(steps):
         distance = OBJECTIVES[name].distance(real, synthetic, draws(step)).sum()
@@ -189,15 +189,15 @@ def followed(name: str, real: Tensor, synthetic: Tensor, *, steps: int = 300) ->
 
 @every_objective
 @pytest.mark.parametrize("away", [1.0, 20.0])
-def test_tracks_that_follow_it_arrive_at_the_mean_and_where_it_sees_that_at_the_spread(name: str, away: float) -> None:
+def test_descent_leads_to_the_real_mean_and_for_sample_objectives_to_the_real_spread(name: str, away: float) -> None:
     scale = torch.tensor([0.5, 1.0, 1.5, 2.0])
     real = scale * centred(2, 60, 4) + torch.tensor([[[-1.0]], [[2.0]]])
-    # All in nearly one place.
+    # All tracks start in nearly the same place.
     start = real.mean(1, keepdim=True) + away * torch.tensor([1.0, -1.0, 1.0, -1.0]) / 2
     start = start + 0.05 * normal(2, 30, 4, seed=1)
-    found = followed(name, real, start)
-    torch.testing.assert_close(found.mean(1), real.mean(1), atol=0.15, rtol=0)
-    spread = found.std(1, correction=0) / scale
+    end = followed(name, real, start)
+    torch.testing.assert_close(end.mean(1), real.mean(1), atol=0.15, rtol=0)
+    spread = end.std(1, correction=0) / scale
     if name == "mean":
         assert (spread < 0.5).all()
     else:
@@ -205,14 +205,14 @@ def test_tracks_that_follow_it_arrive_at_the_mean_and_where_it_sees_that_at_the_
 
 
 @every_objective
-def test_the_gradient_of_a_class_is_its_own(name: str) -> None:
+def test_the_distance_of_a_class_has_no_gradient_for_other_classes(name: str) -> None:
     real, synthetic = normal(3, 10, 8), normal(3, 4, 8, seed=1).requires_grad_()
     (gradient,) = torch.autograd.grad(OBJECTIVES[name].distance(real, synthetic, draws())[1], synthetic)
     assert gradient[1].any()
     assert not gradient[[0, 2]].any()
 
 
-# Numbers, whatever comes
+# Finite numbers for any sets
 
 
 def collapsed(kind: str) -> tuple[Tensor, Tensor]:
@@ -259,14 +259,14 @@ def test_a_distance_and_its_gradient_are_numbers(name: str, kind: str, factor: f
     if kind in {"all one point", "silence"}:
         assert (distance <= 1e-6 * size).all()
     elif kind not in {"tracks at the mean", "the same clips"}:
-        # Where the sets differ, there is a way.
+        # Sets that differ have a gradient.
         assert gradient.flatten(1).any(1).all()
         assert gradient.norm() > 1e-3 * math.sqrt(size) / 1e4
 
 
 @every_sample_objective
 @pytest.mark.parametrize("away", [3.0, 30.0, 3000.0])
-def test_tracks_that_are_far_away_are_still_drawn_near(name: str, away: float) -> None:
+def test_tracks_that_are_far_away_have_a_gradient_towards_the_clips(name: str, away: float) -> None:
     real, synthetic = normal(2, 20, 64), (normal(2, 10, 64, seed=1) + away).requires_grad_()
     (gradient,) = torch.autograd.grad(OBJECTIVES[name].distance(real, synthetic, draws()).sum(), synthetic)
     (wanted,) = torch.autograd.grad(match_means(real, synthetic, draws()).sum(), synthetic)
@@ -274,7 +274,7 @@ def test_tracks_that_are_far_away_are_still_drawn_near(name: str, away: float) -
 
 
 @every_sample_objective
-def test_a_single_track_that_was_left_behind_is_drawn_near(name: str) -> None:
+def test_a_single_distant_track_has_a_gradient_towards_the_clips(name: str) -> None:
     real, others = centred(1, 60, 8), centred(1, 29, 8, seed=1)
     # A squared distance of ten times the usual one between two clips.
     behind = (10 * 2 * 8 / 8) ** 0.5 * torch.ones(1, 1, 8)
@@ -286,16 +286,16 @@ def test_a_single_track_that_was_left_behind_is_drawn_near(name: str) -> None:
     assert gradient[0, -1].norm() > 0.05 * wanted[0, -1].norm()
 
 
-def test_an_amplitude_of_nothing_has_a_gradient() -> None:
+def test_an_amplitude_of_zero_has_a_finite_gradient() -> None:
     parts = torch.zeros(2, 3, requires_grad=True)
     (gradient,) = torch.autograd.grad(_amplitude(*parts).sum(), parts)
     assert torch.equal(gradient, torch.zeros(2, 3))
 
 
-# Its draws
+# Random draws
 
 
-def test_frequencies_belong_to_the_draws_they_are_given() -> None:
+def test_frequencies_depend_on_the_given_generator_alone() -> None:
     real, synthetic = normal(3, 10, 8), normal(3, 4, 8, seed=1)
     torch.manual_seed(1)
     first = match_characteristic_functions(real, synthetic, draws(5))
@@ -307,7 +307,7 @@ def test_frequencies_belong_to_the_draws_they_are_given() -> None:
 
 
 @pytest.mark.parametrize("name", ["mean", "mmd"])
-def test_the_others_draw_nothing(name: str) -> None:
+def test_other_objectives_draw_nothing(name: str) -> None:
     draw = draws()
     before = draw.get_state()
     OBJECTIVES[name].distance(normal(3, 10, 8), normal(3, 4, 8, seed=1), draw)

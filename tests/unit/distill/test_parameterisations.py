@@ -1,4 +1,4 @@
-"""Parameterisations: what is rendered from what is stored, and that none takes more than its budget."""
+"""Parameterisations: tracks that are rendered from stored numbers, and the storage budget."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -36,7 +36,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 def parameterisation(form: str, *, ipc: int = 1, factor: int | None = None, size: tuple[int, ...]) -> Parameterisation:
-    """For three classes, with the usual factor unless another is asked for."""
+    """A parameterisation of three classes, by default with the usual factor."""
     kind = PARAMETERISATIONS[form]
     return kind(Plan(3, ipc, kind.usual_factor(ipc) if factor is None else factor, size))
 
@@ -54,13 +54,13 @@ def clips_of(size: tuple[int, ...], each: int = 5) -> Callable[[], Iterator[tupl
 
 
 def stored(form: Parameterisation, clips: int = 1_000) -> Stored:
-    """Noise, as many tracks as there are to be of classes of so many clips."""
+    """Stored noise, the number of tracks for classes of that many clips."""
     size = form.plan.size
     return form.store(normal(3 * form.tracks(clips), *size), clips_of(size))
 
 
 def rest_of(stored: Stored) -> tuple[Tensor, Stored]:
-    """Parameters, and what else is stored."""
+    """Parameters and constants."""
     rest = dict(stored)
     return rest.pop("parameters"), rest
 
@@ -70,7 +70,7 @@ def rest_of(stored: Stored) -> tuple[Tensor, Stored]:
 
 @every_kind
 @pytest.mark.parametrize("ipc", [1, 3, 20])
-def test_what_is_stored_for_a_class_is_within_the_budget_and_uses_it(domain: str, form: str, ipc: int) -> None:
+def test_the_numbers_stored_for_a_class_use_the_budget_and_do_not_exceed_it(domain: str, form: str, ipc: int) -> None:
     for size, factor in product(SIZES[domain], PARAMETERISATIONS[form].factors):
         kind = parameterisation(form, ipc=ipc, factor=factor, size=size)
         budget = ipc * (math.prod(size) + 1)
@@ -83,7 +83,7 @@ def test_what_is_stored_for_a_class_is_within_the_budget_and_uses_it(domain: str
             assert left == 0
             used += labels
             assert used <= budget
-            # Known before anything is stored.
+            # The number is known before anything is stored.
             assert kind.floats(kind.tracks(clips)) == used
             # One number more would be too much: of every row, and of the choice where there is one.
             finest = {
@@ -142,12 +142,12 @@ def test_rendering_is_linear_and_its_gradient_is_its_adjoint(domain: str, form: 
         weights, free = normal(*rendered.shape, seed=2), parameters.clone().requires_grad_()
         (gradient,) = torch.autograd.grad((kind.render(free, rest) * weights).sum(), free)
         torch.testing.assert_close((gradient * parameters).sum(), (rendered * weights).sum(), rtol=1e-3, atol=1e-2)
-        # Every number that is stored has its part in a track.
+        # Every stored number is used.
         assert gradient.all()
 
 
 @every_kind
-def test_a_class_is_rendered_from_its_own_numbers_alone_and_a_row_from_its_own(domain: str, form: str) -> None:
+def test_a_class_and_a_row_are_rendered_from_their_own_numbers_alone(domain: str, form: str) -> None:
     kind = parameterisation(form, ipc=2, size=SIZES[domain][0])
     parameters, rest = rest_of(stored(kind))
     rendered = kind.render(parameters, rest)
@@ -157,14 +157,14 @@ def test_a_class_is_rendered_from_its_own_numbers_alone_and_a_row_from_its_own(d
         changed[label * each : (label + 1) * each] += 1
         touched = (kind.render(changed, rest) != rendered).flatten(1).any(1).view(3, tracks).any(1)
         assert touched.tolist() == [label == k for k in range(3)]
-    # The second half of the rows of each class, as a step that moves only some of them renders it.
-    some = parameters.unflatten(0, (3, each))[:, each // 2 :].flatten(0, 1)
+    # A step that moves only some tracks renders only some rows of each class.
+    half = parameters.unflatten(0, (3, each))[:, each // 2 :].flatten(0, 1)
     expected = rendered.unflatten(0, (3, tracks))[:, tracks // 2 :].flatten(0, 1)
-    torch.testing.assert_close(kind.render(some, rest), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(kind.render(half, rest), expected, rtol=1e-4, atol=1e-5)
 
 
 @every_kind
-def test_what_is_stored_does_not_hang_on_the_tracks_it_came_from(domain: str, form: str) -> None:
+def test_storing_and_rendering_do_not_change_the_tracks(domain: str, form: str) -> None:
     kind = parameterisation(form, ipc=2, size=SIZES[domain][0])
     tracks = normal(3 * kind.tracks(1_000), *SIZES[domain][0])
     before = tracks.clone()
@@ -199,7 +199,7 @@ def test_a_piece_of_an_image_is_stretched_as_torch_interpolates(factor: int, fra
 
 
 @pytest.mark.parametrize("factor", PARAMETERISATIONS["multiformation"].factors)
-def test_images_that_do_not_change_in_time_come_back_each_in_its_place(factor: int) -> None:
+def test_images_that_are_constant_in_time_are_rendered_unchanged_and_in_order(factor: int) -> None:
     kind = parameterisation("multiformation", ipc=2, factor=factor, size=(1, 5, 33))
     columns = normal(6 * factor, 1, 5, 1)
     images = columns.expand(-1, -1, -1, 33)
@@ -208,7 +208,7 @@ def test_images_that_do_not_change_in_time_come_back_each_in_its_place(factor: i
     torch.testing.assert_close(kind.render(parameters, rest), images, rtol=1e-5, atol=1e-5)
 
 
-def test_a_slow_change_comes_back_nearly_and_the_place_in_time_stays() -> None:
+def test_a_slow_change_is_rendered_almost_unchanged_and_at_the_same_time() -> None:
     kind = parameterisation("multiformation", factor=4, size=(1, 1, 64))
     middles = torch.tensor([16.0, 32.0, 48.0]).repeat(4)
     images = torch.exp(-(((torch.arange(64.0) - middles[:, None]) / 10) ** 2)).view(12, 1, 1, 64)
@@ -225,14 +225,14 @@ def tones(frequency: float, count: int, samples: int) -> Tensor:
 
 
 def loudest_frequency(waves: Tensor) -> Tensor:
-    """Hertz of the highest peak, between bins too."""
+    """Frequency of the highest peak in hertz, interpolated between bins."""
     samples = waves.shape[1]
     spectra: Tensor = torch.fft.rfft(waves * torch.hann_window(samples), n=8 * samples).abs()
     return spectra.argmax(1) * (SAMPLE_RATE / (8 * samples))
 
 
 def level(waves: Tensor) -> Tensor:
-    """RMS in dB, without the ends, where a resampler sees the silence outside."""
+    """RMS in dB, without the ends, where the resampler sees silence."""
     return 10 * waves[:, 500:-500].square().mean(1).log10()
 
 
@@ -247,9 +247,9 @@ def test_a_steady_tone_keeps_its_pitch_and_its_level(factor: int, samples: int) 
     assert rendered.shape == waves.shape
     torch.testing.assert_close(loudest_frequency(rendered), torch.full((3 * factor,), 300.0), atol=1, rtol=0)
     assert (level(rendered) - level(waves)).abs().max() < 0.5
-    # And its place in time: the waves themselves, but for the filter's ripple.
+    # It keeps its place in time as well, up to the ripple of the filter.
     assert (level(rendered - waves) - level(waves)).max() < -25
-    # What a piece stores is the tone at the lower rate, not a shorter tone.
+    # A piece stores the tone at a lower rate, not a shorter tone.
     stored_pieces = parameters.reshape(3 * factor, -1)
     torch.testing.assert_close(
         loudest_frequency(stored_pieces), torch.full((3 * factor,), 300.0 * factor), atol=30, rtol=0
@@ -257,7 +257,7 @@ def test_a_steady_tone_keeps_its_pitch_and_its_level(factor: int, samples: int) 
 
 
 @pytest.mark.parametrize("factor", PARAMETERISATIONS["multiformation"].factors)
-def test_a_tone_above_the_stored_rate_is_left_out_and_does_not_fold(factor: int) -> None:
+def test_a_tone_above_the_stored_band_is_removed_and_not_aliased(factor: int) -> None:
     kind = parameterisation("multiformation", ipc=1, factor=factor, size=(8_000,))
     waves = tones(1.4 * SAMPLE_RATE / (2 * factor), 3 * factor, 8_000)
     parameters, rest = rest_of(kind.store(waves, clips_of((8_000,))))
@@ -280,7 +280,7 @@ def transformed(images: Tensor) -> Tensor:
     return coefficients.flatten(1)
 
 
-def test_of_all_its_coefficients_an_image_is_itself_in_whatever_order_they_stand() -> None:
+def test_all_coefficients_of_an_image_in_any_order_render_the_image() -> None:
     kind = parameterisation("dct", ipc=2, size=(1, 12, 33))
     images = normal(6, 1, 12, 33)
     order = torch.stack([torch.randperm(396, generator=torch.Generator().manual_seed(label)) for label in range(3)])
@@ -289,7 +289,7 @@ def test_of_all_its_coefficients_an_image_is_itself_in_whatever_order_they_stand
     torch.testing.assert_close(kind.render(parameters, {"positions": order.int()}), images, rtol=1e-4, atol=1e-4)
 
 
-def test_a_track_stores_its_coefficients_at_the_places_of_its_class_and_loses_only_the_others() -> None:
+def test_a_track_stores_its_coefficients_at_the_positions_of_its_class() -> None:
     kind = parameterisation("dct", ipc=2, factor=4, size=(1, 12, 33))
     tracks = normal(3 * 8, 1, 12, 33)
     parameters, rest = rest_of(kind.store(tracks, clips_of((1, 12, 33))))
@@ -304,7 +304,7 @@ def test_a_track_stores_its_coefficients_at_the_places_of_its_class_and_loses_on
 
 
 @pytest.mark.parametrize("factor", [1, 8, 32])
-def test_no_other_choice_of_as_many_coefficients_holds_more_of_the_class_s_energy(
+def test_no_other_choice_of_as_many_coefficients_holds_more_of_a_class_s_energy(
     start: Start, tiny_images: Images, cpu: torch.device, factor: int
 ) -> None:
     train = tiny_images["train"]
@@ -314,19 +314,19 @@ def test_no_other_choice_of_as_many_coefficients_holds_more_of_the_class_s_energ
     best = energy.topk(kept.shape[1], dim=1).values.sum(1)
     held = energy.gather(1, kept).sum(1)
     assert (held >= (1 - 1e-6) * best).all()
-    # It is a choice: each class has one of its own.
+    # Each class has its own choice.
     assert len({tuple(sorted(of_class)) for of_class in kept.tolist()}) == 3
     if factor == 8:
         assert (held > 0.8 * energy.sum(1)).all()
 
 
-def test_each_class_chooses_by_its_own_clips() -> None:
+def test_the_choice_of_a_class_depends_on_its_own_clips() -> None:
     kind = parameterisation("dct", ipc=1, factor=1, size=(1, 8, 8))
     along_bands, along_frames = normal(3, 1, 8, 1).expand(-1, -1, -1, 8), normal(3, 1, 1, 8).expand(-1, -1, 8, -1)
 
     def examples() -> Iterator[tuple[Tensor, Tensor]]:
         yield along_bands, torch.tensor([0, 0, 0])
-        # A batch may hold several classes.
+        # A batch may contain several classes.
         yield torch.cat([along_frames, along_bands]), torch.tensor([1, 1, 1, 2, 2, 2])
 
     positions = kind.store(normal(3, 1, 8, 8), examples)["positions"]
@@ -334,11 +334,11 @@ def test_each_class_chooses_by_its_own_clips() -> None:
     assert set(positions[1, :8].tolist()) == set(range(8))
 
 
-# Refusals: one line that says what to do
+# Refusals
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("settings", "says"),
     [
         ({"parameterisation": "identity", "factor": 2}, ["factor 2", "identity takes 1"]),
         ({"parameterisation": "multiformation", "factor": 3}, ["factor 3", "multiformation takes 2, 4, 8"]),
@@ -366,9 +366,11 @@ def test_each_class_chooses_by_its_own_clips() -> None:
         ({"parameterisation": "multi-formations"}, ["unknown parameterisation", "Did you mean multiformation"]),
     ],
 )
-def test_what_does_not_come_out_is_refused_in_one_line(tiny: Config, asked: dict[str, Any], says: list[str]) -> None:
+def test_a_plan_that_cannot_be_stored_is_refused_in_one_line(
+    tiny: Config, settings: dict[str, Any], says: list[str]
+) -> None:
     plain = tiny().model_dump(exclude={"factor"})
-    mixed = {name: {**plain[name], **value} if isinstance(value, dict) else value for name, value in asked.items()}
+    mixed = {name: {**plain[name], **value} if isinstance(value, dict) else value for name, value in settings.items()}
     with pytest.raises(ConfigError) as refused:
         from_preset(DistillConfig, {**plain, **mixed})
     line = str(refused.value)
@@ -377,7 +379,7 @@ def test_what_does_not_come_out_is_refused_in_one_line(tiny: Config, asked: dict
 
 
 @pytest.mark.parametrize("form", list(PARAMETERISATIONS))
-def test_the_usual_factor_is_one_of_those_it_takes(tiny: Config, form: str) -> None:
+def test_the_usual_factor_is_a_possible_one(tiny: Config, form: str) -> None:
     kind = PARAMETERISATIONS[form]
     for ipc in (1, 2, 10, 50, 1_000):
         assert kind.usual_factor(ipc) in kind.factors
