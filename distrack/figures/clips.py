@@ -71,7 +71,8 @@ def clip_views(
     )
     columns = np.array_split(wave, min(len(wave), _MOST_COLUMNS))
     outline = np.array([value for column in columns for value in (column.min(), column.max())])
-    time = np.repeat(np.linspace(0, len(wave) / sample_rate, len(columns), endpoint=False), 2)
+    starts = np.cumsum([0, *map(len, columns[:-1])])
+    time = np.repeat(starts / sample_rate, 2)
     figure.add_scatter(x=time, y=outline, mode="lines", line={"width": 1, "color": COLOURS["synthetic"]}, row=1, col=1)
     for row, (image, hop) in enumerate(features.values(), start=2):
         heat = go.Heatmap(z=image, x=np.arange(image.shape[1]) * hop, colorscale=_magma_scale(), showscale=False)

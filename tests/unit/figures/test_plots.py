@@ -1,0 +1,74 @@
+"""Plotly figures."""
+
+import numpy as np
+import pytest
+
+from distrack.evaluate import Point
+from distrack.figures.clips import class_balance, clip_views, distribution
+from distrack.figures.confusion import confusion_matrix
+from distrack.figures.embedding import embedding_map
+from distrack.figures.events import event_plane
+from distrack.settings import PROJECT
+
+
+def test_the_rows_of_a_confusion_matrix_are_shares_of_the_true_class() -> None:
+    (heat,) = confusion_matrix([[3, 1], [0, 0]], ["a", "b"], ink="black").data
+    assert np.array(heat.z).tolist() == [[0.75, 0.25], [0.0, 0.0]]
+    assert list(heat.y) == ["a", "b"]
+
+
+def test_many_classes_have_no_numbers_in_their_cells() -> None:
+    names = [str(number) for number in range(13)]
+    (heat,) = confusion_matrix(np.eye(13, dtype=int).tolist(), names, ink="black").data
+    assert heat.texttemplate is None
+
+
+def test_a_split_without_clips_is_left_out_of_the_class_balance() -> None:
+    figure = class_balance(["a", "b"], {"train": [3, 4], "validation": [0, 0], "test": [1, 2]})
+    assert {bar.name: list(bar.y) for bar in figure.data} == {"train": [3, 4], "test": [1, 2]}
+
+
+def test_a_distribution_counts_every_clip() -> None:
+    (bars,) = distribution(np.arange(100, dtype=np.float32), title="seconds").data
+    assert sum(bars.y) == 100
+
+
+def test_the_outline_of_a_long_waveform_keeps_its_peaks() -> None:
+    wave = np.zeros(50_000, np.float32)
+    wave[12_345], wave[40_000] = 1.0, -1.0
+    figure = clip_views(wave, 16_000, {"mel": (np.zeros((4, 5), np.float32), 0.5)}, ink="black")
+    outline, heat = figure.data
+    assert len(outline.y) == 3000
+    assert (max(outline.y), min(outline.y)) == (1.0, -1.0)
+    assert outline.x[int(np.argmax(outline.y))] == pytest.approx(12_345 / 16_000, abs=0.01)
+    assert list(heat.x) == [0.0, 0.5, 1.0, 1.5, 2.0]
+
+
+def test_every_point_of_the_map_carries_its_kind_and_number() -> None:
+    points = [
+        Point(kind=kind, number=5, label=label, pca=(0.0, label), t_sne=(1.0, label))
+        for kind in ("clip", "track", "centre")
+        for label in (0, 1)
+    ]
+    figure = embedding_map(points, ["a", "b"], method="t-sne")
+    assert [trace.customdata[0][0] for trace in figure.data] == 2 * ["clip", "track", "centre"]
+    assert {(trace.x[0], trace.y[0]) for trace in figure.data if trace.name == "b"} == {(1.0, 1.0)}
+    assert [trace.name for trace in figure.data if trace.showlegend] == ["a", "b"]
+
+
+def test_events_are_lines_at_their_pitch_with_marks_at_their_onsets() -> None:
+    spans = np.array([[0.0, 0.5, 440.0], [0.2, 0.3, 20.0]])
+    groups = {"all": (np.array([0, 1]), "#ffffff")}
+    figure = event_plane(b"", extent=(1.0, 55.0, 880.0), spans=spans, energy=np.array([1.0, 0.01]), groups=groups)
+    lines, marks = figure.data
+    assert lines.y[0] == lines.y[1] == pytest.approx(np.log2(440))
+    assert marks.y[1] == pytest.approx(np.log2(55)), "a pitch below the picture is drawn at its edge"
+    assert [list(entry) for entry in marks.customdata] == [[0, 440.0], [1, 20.0]]
+    assert marks.marker.size[0] > marks.marker.size[1]
+
+
+def test_no_kind_of_figure_loads_both_plotting_libraries() -> None:
+    for path in (PROJECT / "distrack" / "figures").glob("*.py"):
+        lines = path.read_text().splitlines()
+        imported = {line.split()[1].partition(".")[0] for line in lines if line.startswith(("import ", "from "))}
+        assert not {"altair", "plotly"} <= imported, path.name
