@@ -125,13 +125,13 @@ def test_scores_of_two_runs_are_those_of_hand_and_of_sklearn() -> None:
 
 
 def test_a_class_that_is_never_predicted_has_no_recall_and_one_without_clips_is_not_the_worst() -> None:
-    truth = np.array([0, 1, 2, 2])
-    scored = score(truth, [np.zeros(4, dtype=np.int64)], classes=4, evaluator="e", trained_on="t", network="n")
-    # Class 0: precision 1/4, recall 1. The other three, one of which has no clips, count zero.
+    truth = np.array([1, 2, 3, 3])
+    scored = score(truth, [np.ones(4, dtype=np.int64)], classes=4, evaluator="e", trained_on="t", network="n")
+    # Class 1: precision 1/4, recall 1. The other three, one of which has no clips, count zero.
     assert scored.macro_f1 == pytest.approx(2 * 0.25 / 1.25 / 4)
-    assert scored.confusion == ((1, 0, 0, 0), (1, 0, 0, 0), (2, 0, 0, 0), (0, 0, 0, 0))
-    assert scored.recall == (1.0, 0.0, 0.0, 0.0)
-    assert (scored.worst_class, scored.lowest_recall) == (1, 0.0)
+    assert scored.confusion == ((0, 0, 0, 0), (0, 1, 0, 0), (0, 1, 0, 0), (0, 2, 0, 0))
+    assert scored.recall == (0.0, 1.0, 0.0, 0.0)
+    assert (scored.worst_class, scored.lowest_recall) == (2, 0.0)
 
 
 def test_an_interval_narrows_with_the_seeds_and_stays_between_0_and_1() -> None:
