@@ -35,7 +35,7 @@ def test_a_folder_is_prepared_seen_and_heard(server: Server, page: Page, recordi
     page.goto(f"{server.url}/datasets")
     expect(page.get_by_role("heading", name="Medley-solos-DB")).to_be_visible()
     page.goto(f"{server.url}/datasets?dataset=FOLDER")
-    folder = page.get_by_label("Folder", exact=True)
+    folder = page.get_by_role("textbox", name="Folder", exact=True)
     folder.fill(str(recordings))
     folder.press("Enter")
     page.wait_for_url(re.compile(r"path="))
