@@ -209,8 +209,8 @@ def test_an_interrupted_rerun_leaves_no_tile_empty(page: Page, host: Host) -> No
     tiles.first.click()
     expect(board).to_have_attribute("data-playing", "0_0")
     tiles.nth(2).click()
-    # The rerun that the second press interrupted has dropped the files; the next one serves them again. Where the page is
-    # slow, that moment may have passed; what follows holds before and after it.
+    # The rerun that the second press interrupted has dropped the files; the next one serves them again. On a slow page
+    # that moment may have passed; what follows holds before and after it.
     deadline = time.monotonic() + 10
     while page.request.get(host.url + url[1]).status != 404 and time.monotonic() < deadline:
         page.wait_for_timeout(50)

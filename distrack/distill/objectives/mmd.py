@@ -48,6 +48,7 @@ def match_kernel_means(
         Gretton et al., "A Kernel Two-Sample Test", JMLR 2012 (the biased statistic, the median heuristic); for
         distillation Zhang et al., "M3D: Dataset Condensation by Minimizing Maximum Mean Discrepancy", AAAI 2024.
 
+    >>> from distrack.distill.objectives.mean import match_means
     >>> spread, narrow = torch.tensor([[[-1.0], [1.0]]]), torch.tensor([[[-0.5], [0.5]]])
     >>> match_means(spread, narrow, torch.Generator()).item()
     0.0
