@@ -4,58 +4,27 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
+from distrack.validation import Config
 
-class AugmentationConfig(BaseModel):
+
+class AugmentationConfig(Config):
     """How far an image may be changed. A change of 0, or of less than half a frame or band, is left out."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    time_shift: Annotated[
-        float,
-        Field(
-            ge=0, le=0.5, title="Time shift", description="Longest shift in time either way, as a share of the frames."
-        ),
-    ] = 1 / 8
-    band_shift: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=0.5,
-            title="Band shift",
-            description="Longest shift in frequency either way, as a share of the bands.",
-        ),
-    ] = 1 / 20
-    time_mask: Annotated[
-        float,
-        Field(
-            ge=0, le=0.5, title="Time mask", description="Longest stretch of masked frames, as a share of the frames."
-        ),
-    ] = 0.0
-    band_mask: Annotated[
-        float,
-        Field(ge=0, le=0.5, title="Band mask", description="Longest stretch of masked bands, as a share of the bands."),
-    ] = 0.0
-    gain: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=10,
-            title="Gain",
-            description="Standard deviation of the number added to a whole image, in normalised units.",
-        ),
-    ] = 0.3
-    noise: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=10,
-            title="Noise",
-            description="Standard deviation of the noise added to each pixel, in normalised units.",
-        ),
-    ] = 0.1
+    time_shift: Annotated[float, Field(ge=0, le=0.5)] = 1 / 8
+    """Longest shift in time either way, as a share of the frames."""
+    band_shift: Annotated[float, Field(ge=0, le=0.5)] = 1 / 20
+    """Longest shift in frequency either way, as a share of the bands."""
+    time_mask: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Longest stretch of masked frames, as a share of the frames."""
+    band_mask: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Longest stretch of masked bands, as a share of the bands."""
+    gain: Annotated[float, Field(ge=0, le=10)] = 0.3
+    """Standard deviation of the number added to a whole image, in normalised units."""
+    noise: Annotated[float, Field(ge=0, le=10)] = 0.1
+    """Standard deviation of the noise added to each pixel, in normalised units."""
 
 
 NO_AUGMENTATION = AugmentationConfig(time_shift=0, band_shift=0, time_mask=0, band_mask=0, gain=0, noise=0)

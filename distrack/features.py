@@ -6,11 +6,12 @@ from typing import Annotated, ClassVar, Self
 
 import torch
 import torchaudio
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from distrack.audio import SAMPLE_RATE
 from distrack.registry import Choice, Registry
+from distrack.validation import Record
 
 # Power below which a mel band counts as silent: about 70 dB below speech at full scale.
 LOG_FLOOR = 1e-4
@@ -34,10 +35,8 @@ class FeatureConfig(Choice):
     """How a waveform becomes an image: the settings that every feature has. Each feature has a subclass of its own."""
 
     n_fft: WindowLength = 1024
-    hop_length: Annotated[
-        int,
-        Field(ge=16, le=4096, title="Hop length", description="Samples from one frame to the next."),
-    ] = 512
+    hop_length: Annotated[int, Field(ge=16, le=4096)] = 512
+    """Samples from one frame to the next."""
 
     @model_validator(mode="after")
     def _frames_overlap(self) -> Self:
@@ -95,15 +94,8 @@ class MelConfig(FeatureConfig):
 class MfccConfig(MelConfig):
     """Settings of an MFCC image."""
 
-    n_mfcc: Annotated[
-        int,
-        Field(
-            ge=2,
-            le=256,
-            title="Cepstral coefficients",
-            description="Number of cepstral coefficients, at most as many as mel bands.",
-        ),
-    ] = 13
+    n_mfcc: Annotated[int, Field(ge=2, le=256, title="Cepstral coefficients")] = 13
+    """Number of cepstral coefficients, at most as many as mel bands."""
 
     @model_validator(mode="after")
     def _no_more_coefficients_than_bands(self) -> Self:
@@ -272,14 +264,12 @@ def build_feature(config: FeatureConfig) -> Feature:
     return FEATURES[config.name](config)
 
 
-class Normalisation(BaseModel):
+class Normalisation(Record):
     """Mean and standard deviation over all frames of the training clips: images become (image - mean) / std.
 
     Attributes:
         mean, std: one number for all bands, or one for each band.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     mean: float | tuple[float, ...]
     std: float | tuple[float, ...]

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from distrack.errors import unknown
-from distrack.validation import Overrides, explain, filled
+from distrack.validation import Config, Overrides, explain, filled
 
 T = TypeVar("T")
 
@@ -29,14 +29,12 @@ def canonical(name: str) -> str:
     return re.sub(r"[\s_-]", "", name).lower()
 
 
-class Choice(BaseModel):
+class Choice(Config):
     """The selected entry of a registry and that entry's settings. A subclass adds the settings.
 
     Attributes:
         name: the entry's registered name.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = ""
 

@@ -4,13 +4,33 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import pydantic
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from distrack.errors import ConfigError
 
 # Values by field name, nested configs as mappings.
 Overrides = Mapping[str, Any]
 C = TypeVar("C", bound=BaseModel)
+
+
+class Record(BaseModel):
+    """An immutable model that is stored as JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Config(BaseModel):
+    """An immutable model of settings that accepts no unknown field.
+
+    The docstring below a field is its help text; the field's name is its label unless `title` gives another.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        field_title_generator=lambda name, _: name.replace("_", " ").capitalize(),
+    )
 
 
 class Option(NamedTuple):

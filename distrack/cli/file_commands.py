@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import click
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from distrack import runs
 from distrack.cli import terminal
@@ -21,35 +21,26 @@ from distrack.export.config import CompareConfig, ExportConfig
 from distrack.export.formats import content
 from distrack.files import write_atomically
 from distrack.settings import settings
-from distrack.validation import Positional, from_preset, overlaid
+from distrack.validation import Config, Positional, from_preset, overlaid
 
 C = TypeVar("C", bound=BaseModel)
 # Share of the sound that goes through a room that is named without a share.
 _USUAL_WET = 0.3
 
 
-class RenderConfig(BaseModel):
+class RenderConfig(Config):
     """Which events are rendered, through which room, and to which file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    events: Annotated[
-        Path,
-        Positional("EVENTS"),
-        Field(title="Events", description="A file of events: events.safetensors in a decomposition's folder."),
-    ]
-    to: Annotated[
-        Path,
-        Field(title="File", description="File to write: .flac, .wav, .mid, .json or .safetensors."),
-    ]
-    room: Annotated[
-        str | None,
-        Field(title="Room", description="An impulse response: a file, or a name below IMPULSE_RESPONSE_PATH."),
-    ] = None
-    wet: Annotated[
-        float | None, Field(title="Reverb mix", description="Share of the sound that goes through the room, 0 to 1.")
-    ] = None
-    tail: Annotated[bool, Field(title="Tail", description="Render until the room has died away.")] = False
+    events: Annotated[Path, Positional("EVENTS")]
+    """A file of events: events.safetensors in a decomposition's folder."""
+    to: Annotated[Path, Field(title="File")]
+    """File to write: .flac, .wav, .mid, .json or .safetensors."""
+    room: str | None = None
+    """An impulse response: a file, or a name below IMPULSE_RESPONSE_PATH."""
+    wet: Annotated[float | None, Field(title="Reverb mix")] = None
+    """Share of the sound that goes through the room, 0 to 1."""
+    tail: bool = False
+    """Render until the room has died away."""
 
 
 def commands() -> dict[str, click.Command]:

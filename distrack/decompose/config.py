@@ -19,20 +19,12 @@ _PAPER: dict[str, Any] = {"method": {"name": "splat", "iterations": 3_000}, "eve
 class DecomposeConfig(Budget):
     """A method of decomposition and its budget."""
 
-    preset: Annotated[
-        Literal["quick", "paper"],
-        Field(
-            title="Preset",
-            description="Values of the fields that are not given: quick for the defaults, paper for the published "
-            "setting of splatting.",
-        ),
-    ] = "quick"
-    method: Annotated[
-        Method,
-        ChosenFrom(DECOMPOSERS, DEFAULT),
-        Option(""),
-        Field(title="Method", description="How the sound is decomposed."),
-    ] = Field(default_factory=lambda: DECOMPOSERS.choice(DEFAULT))
+    preset: Literal["quick", "paper"] = "quick"
+    """Values of the fields that are not given: quick for the defaults, paper for the published setting of splatting."""
+    method: Annotated[Method, ChosenFrom(DECOMPOSERS, DEFAULT), Option("")] = Field(
+        default_factory=lambda: DECOMPOSERS.choice(DEFAULT)
+    )
+    """How the sound is decomposed."""
 
     @model_validator(mode="before")
     @classmethod

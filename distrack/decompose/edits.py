@@ -13,6 +13,7 @@ from distrack.decompose.events import MOST_EVENTS, Events
 from distrack.decompose.rooms import room_named
 from distrack.errors import EventsError
 from distrack.registry import Registry
+from distrack.validation import Config
 
 P = ParamSpec("P")
 Takes = Literal["nothing", "events", "room"]
@@ -72,7 +73,7 @@ def edit(
     return registered
 
 
-class Edit(BaseModel):
+class Edit(Config):
     """One edit as it is stored, with JSON both ways.
 
     Attributes:
@@ -83,14 +84,12 @@ class Edit(BaseModel):
         arguments: arguments of the edit; those left out have their defaults.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str
     which: Annotated[tuple[Annotated[int, Field(ge=0, lt=MOST_EVENTS)], ...], Field(max_length=MOST_EVENTS)] | None = (
         None
     )
     source: Annotated[str, Field(max_length=1_000)] | None = None
-    arguments: dict[str, JsonValue] = {}
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -136,15 +135,13 @@ def apply(
     return events
 
 
-class History(BaseModel):
+class History(Config):
     """Edits that are done and edits that were undone: immutable, with JSON both ways.
 
     Attributes:
         done: edits to apply to the decomposed events, from first to last.
         undone: edits that can be redone; the next one stands last.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     done: Annotated[tuple[Edit, ...], Field(max_length=MOST_EDITS)] = ()
     undone: Annotated[tuple[Edit, ...], Field(max_length=MOST_EDITS)] = ()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from distrack import images
 from distrack.audio import SAMPLE_RATE
@@ -23,7 +23,7 @@ from distrack.networks import NetworkConfig, check_shape
 from distrack.progress import DetailedProgress
 from distrack.registry import Choice, ChosenFrom, NameIn, Registry, entry_name, filled_choices
 from distrack.settings import user_path
-from distrack.validation import Option, filled
+from distrack.validation import Config, Option, filled
 
 # Seconds of a track, and tracks per class.
 SHORTEST, LONGEST = 0.1, 30.0
@@ -33,210 +33,95 @@ DATASET, PRESET, FEATURE, DOMAIN = "SPOKEN_DIGITS", "quick", "logmelspectrogram"
 PARAMETERISATION, INITIALISATION, OBJECTIVE, OPTIMISER = "identity", "real", "mean", "adam"
 
 
-class PoolConfig(BaseModel):
+class PoolConfig(Config):
     """The networks that embed real clips and tracks."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    size: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=1000,
-            title="Networks",
-            description="Number of networks that the steps share; 0 takes a new network at every step.",
-        ),
-    ] = 32
-    grow_every: Annotated[
-        int,
-        Field(
-            ge=1,
-            title="Steps until another network joins",
-            description="Steps until another network joins the pool; the first step then waits for one network only.",
-        ),
-    ] = 10
-    refresh_every: Annotated[
-        int,
-        Field(
-            ge=0,
-            title="Steps until the pool is replaced",
-            description="Steps after which new networks replace all networks of the pool; 0 never replaces them.",
-        ),
-    ] = 0
-    clips_per_class: Annotated[
-        int,
-        Field(
-            ge=1,
-            title="Real clips per class",
-            description="Random real clips of each class that a network embeds, once for all its steps.",
-        ),
-        Option("clips-per-class"),
-    ] = 50
-    training: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=10_000,
-            title="Network pre-training steps",
-            description="Each network is trained on real clips for 0 to this many steps; 0 leaves all of them random.",
-        ),
-    ] = 0
+    size: Annotated[int, Field(ge=0, le=1000, title="Networks")] = 32
+    """Number of networks that the steps share; 0 takes a new network at every step."""
+    grow_every: Annotated[int, Field(ge=1, title="Steps until another network joins")] = 10
+    """Steps until another network joins the pool; the first step then waits for one network only."""
+    refresh_every: Annotated[int, Field(ge=0, title="Steps until the pool is replaced")] = 0
+    """Steps after which new networks replace all networks of the pool; 0 never replaces them."""
+    clips_per_class: Annotated[int, Field(ge=1, title="Real clips per class"), Option("clips-per-class")] = 50
+    """Random real clips of each class that a network embeds, once for all its steps."""
+    training: Annotated[int, Field(ge=0, le=10_000, title="Network pre-training steps")] = 0
+    """Each network is trained on real clips for 0 to this many steps; 0 leaves all of them random."""
 
 
 def _default(registry: Registry[Any], name: str) -> Any:
     return Field(default_factory=lambda: registry.choice(name))
 
 
-class DistillConfig(BaseModel):
+class DistillConfig(Config):
     """A distillation: what is distilled, into how much storage, and how. The preset gives what is not given here."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: Annotated[str, NameIn(DATASETS), Field(title="Dataset", description="Name of the dataset.")] = DATASET
-    data_path: Annotated[
-        Path | None,
-        Field(
-            title="Dataset folder",
-            description="Folder that holds the dataset; needed where the dataset is not below the data path.",
-        ),
-    ] = None
-    test_fold: Annotated[
-        int | None, Field(title="Test fold", description="Official fold to test on, where the dataset has folds.")
-    ] = None
+    dataset: Annotated[str, NameIn(DATASETS)] = DATASET
+    """Name of the dataset."""
+    data_path: Annotated[Path | None, Field(title="Dataset folder")] = None
+    """Folder that holds the dataset; needed where the dataset is not below the data path."""
+    test_fold: int | None = None
+    """Official fold to test on, where the dataset has folds."""
     duration: Annotated[
         Annotated[float, Field(ge=SHORTEST, le=LONGEST)] | None,
-        Field(
-            title="Track length (s)",
-            description="Length of a track in seconds; the dataset's own where it is not given. Longer clips are cut, "
-            "shorter ones padded.",
-            validate_default=True,
-            json_schema_extra={"step": 0.1},
-        ),
+        Field(title="Track length (s)", validate_default=True, json_schema_extra={"step": 0.1}),
     ] = None
+    """Length of a track in seconds; the dataset's own where it is not given. Longer clips are cut, shorter ones
+    padded."""
     feature: Annotated[
-        FeatureConfig,
-        ChosenFrom(FEATURES, FEATURE),
-        Field(title="Representation", description="Image that a waveform becomes."),
-        Option("", own="feature-type"),
+        FeatureConfig, ChosenFrom(FEATURES, FEATURE), Field(title="Representation"), Option("", own="feature-type")
     ] = _default(FEATURES, FEATURE)
-    domain: Annotated[
-        Choice,
-        ChosenFrom(DOMAINS, DOMAIN),
-        Field(
-            title="Optimise",
-            description="Spectrograms are faster and more accurate. Waveforms are audio throughout.",
-        ),
-    ] = _default(DOMAINS, DOMAIN)
-    parameterisation: Annotated[
-        Choice,
-        ChosenFrom(PARAMETERISATIONS, PARAMETERISATION),
-        Field(
-            title="Parameterisation", description="How stored numbers become tracks; the storage budget stays the same."
-        ),
-    ] = _default(PARAMETERISATIONS, PARAMETERISATION)
-    ipc: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=MOST_TRACKS,
-            title="Budget (tracks per class)",
-            description="Storage budget of a class, in whole tracks.",
-        ),
-    ] = 1
-    factor: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=1000,
-            title="Tracks per stored track",
-            description="Tracks rendered from the storage of one; more tracks have less detail each. The "
-            "parameterisation's usual factor where it is not given.",
-        ),
-    ] = Field(default_factory=lambda data: _usual_factor(data))  # noqa: PLW0108
-    initialisation: Annotated[
-        Choice,
-        ChosenFrom(INITIALISATIONS, INITIALISATION),
-        Field(title="Initialise from", description="What the tracks are before the first step."),
-    ] = _default(INITIALISATIONS, INITIALISATION)
-    objective: Annotated[
-        Choice,
-        ChosenFrom(OBJECTIVES, OBJECTIVE),
-        Field(title="Objective", description="Matching objective that the steps lower."),
-    ] = _default(OBJECTIVES, OBJECTIVE)
+    """Image that a waveform becomes."""
+    domain: Annotated[Choice, ChosenFrom(DOMAINS, DOMAIN), Field(title="Optimise")] = _default(DOMAINS, DOMAIN)
+    """Spectrograms are faster and more accurate. Waveforms are audio throughout."""
+    parameterisation: Annotated[Choice, ChosenFrom(PARAMETERISATIONS, PARAMETERISATION)] = _default(
+        PARAMETERISATIONS, PARAMETERISATION
+    )
+    """How stored numbers become tracks; the storage budget stays the same."""
+    ipc: Annotated[int, Field(ge=1, le=MOST_TRACKS, title="Budget (tracks per class)")] = 1
+    """Storage budget of a class, in whole tracks."""
+    factor: Annotated[int, Field(ge=1, le=1000, title="Tracks per stored track")] = Field(
+        default_factory=lambda data: _usual_factor(data)  # noqa: PLW0108
+    )
+    """Tracks rendered from the storage of one; more tracks have less detail each. The parameterisation's usual factor
+    where it is not given."""
+    initialisation: Annotated[Choice, ChosenFrom(INITIALISATIONS, INITIALISATION), Field(title="Initialise from")] = (
+        _default(INITIALISATIONS, INITIALISATION)
+    )
+    """What the tracks are before the first step."""
+    objective: Annotated[Choice, ChosenFrom(OBJECTIVES, OBJECTIVE)] = _default(OBJECTIVES, OBJECTIVE)
+    """Matching objective that the steps lower."""
     classification: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1000,
-            title="Classification loss weight",
-            json_schema_extra={"step": 0.05},
-            description="Weight of a cross-entropy of the tracks in the pre-trained networks of the pool.",
-        ),
+        float, Field(ge=0, le=1000, title="Classification loss weight", json_schema_extra={"step": 0.05})
     ] = 0.0
-    network: Annotated[
-        NetworkConfig,
-        Field(title="Embedding network", description="Network that compares real clips and tracks."),
-        Option(""),
-    ] = NetworkConfig()
-    pool: Annotated[
-        PoolConfig, Field(title="Network pool", description="Networks that embed real clips and tracks.")
-    ] = PoolConfig()
-    augmentation: Annotated[
-        AugmentationConfig,
-        Field(
-            title="Siamese augmentation (DSA)",
-            description="Random shifts, gain and noise, the same for real clips and tracks.",
-        ),
-        Option(""),
-    ] = NO_AUGMENTATION
-    optimiser: Annotated[
-        Choice,
-        ChosenFrom(OPTIMISERS, OPTIMISER),
-        Field(title="Optimiser", description="How a gradient becomes a step."),
-        Option("optimiser", aliases=("optimizer",)),
-    ] = _default(OPTIMISERS, OPTIMISER)
-    learning_rate: Annotated[
-        float, Field(gt=0, le=1000, title="Learning rate", description="Size of a step of the tracks' parameters.")
-    ] = 0.05
-    schedule: Annotated[
-        Literal["constant", "cosine"],
-        Field(title="Schedule", description="Course of the learning rate over the steps."),
-    ] = "cosine"
-    balance: Annotated[
-        Literal["none", "spread"],
-        Field(
-            title="Balance of the networks",
-            description="Whether a network's loss is divided by the spread of its real class means.",
-        ),
-    ] = "spread"
-    tracks_per_step: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=1000,
-            title="Tracks per step",
-            description="Random stored tracks of a class that a step changes; 0 changes all of them.",
-        ),
-    ] = 0
-    steps: Annotated[
-        int, Field(ge=1, le=1_000_000, title="Steps", description="Optimisation steps; more steps match more closely.")
-    ] = 400
-    snapshots: Annotated[
-        int,
-        Field(ge=2, le=200, title="Snapshots", description="Number of states of the tracks that are saved."),
-    ] = 20
-    seed: Annotated[
-        int,
-        Field(
-            ge=0, lt=2**32, title="Seed", description="Seed of all random draws; the same seed gives the same tracks."
-        ),
-    ] = 0
-    device: Annotated[
-        str, Field(title="Device", description="Device that computes: auto, cpu, cuda, cuda:N or mps.")
-    ] = "auto"
-    preset: Annotated[
-        str, NameIn(PRESETS), Field(title="Preset", description="Recipe that gives every setting that is not given.")
-    ] = PRESET
+    """Weight of a cross-entropy of the tracks in the pre-trained networks of the pool."""
+    network: Annotated[NetworkConfig, Field(title="Embedding network"), Option("")] = NetworkConfig()
+    """Network that compares real clips and tracks."""
+    pool: Annotated[PoolConfig, Field(title="Network pool")] = PoolConfig()
+    """Networks that embed real clips and tracks."""
+    augmentation: Annotated[AugmentationConfig, Field(title="Siamese augmentation (DSA)"), Option("")] = NO_AUGMENTATION
+    """Random shifts, gain and noise, the same for real clips and tracks."""
+    optimiser: Annotated[Choice, ChosenFrom(OPTIMISERS, OPTIMISER), Option("optimiser", aliases=("optimizer",))] = (
+        _default(OPTIMISERS, OPTIMISER)
+    )
+    """How a gradient becomes a step."""
+    learning_rate: Annotated[float, Field(gt=0, le=1000)] = 0.05
+    """Size of a step of the tracks' parameters."""
+    schedule: Literal["constant", "cosine"] = "cosine"
+    """Course of the learning rate over the steps."""
+    balance: Annotated[Literal["none", "spread"], Field(title="Balance of the networks")] = "spread"
+    """Whether a network's loss is divided by the spread of its real class means."""
+    tracks_per_step: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Random stored tracks of a class that a step changes; 0 changes all of them."""
+    steps: Annotated[int, Field(ge=1, le=1_000_000)] = 400
+    """Optimisation steps; more steps match more closely."""
+    snapshots: Annotated[int, Field(ge=2, le=200)] = 20
+    """Number of states of the tracks that are saved."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of all random draws; the same seed gives the same tracks."""
+    device: str = "auto"
+    """Device that computes: auto, cpu, cuda, cuda:N or mps."""
+    preset: Annotated[str, NameIn(PRESETS)] = PRESET
+    """Recipe that gives every setting that is not given."""
 
     @model_validator(mode="before")
     @classmethod

@@ -24,24 +24,19 @@ Seeds = Annotated[
 class EvaluationConfig(Recipe):
     """What is measured of a synthetic set, and the recipe of all measurements."""
 
-    evaluators: Annotated[
-        tuple[Annotated[str, NameIn(EVALUATORS)], ...],
-        Option("evaluators"),
-        Field(title="Evaluators", description="Ways to measure how much a training set teaches."),
-    ] = ("random-cnn", "prototype")
-    baselines: Annotated[
-        tuple[Annotated[str, NameIn(BASELINES)], ...],
-        Option("baselines"),
-        Field(title="Baselines", description="Real clips that are measured in the place of the tracks."),
-    ] = ("random-selection", "class-mean")
+    evaluators: Annotated[tuple[Annotated[str, NameIn(EVALUATORS)], ...], Option("evaluators")] = (
+        "random-cnn",
+        "prototype",
+    )
+    """Ways to measure how much a training set teaches."""
+    baselines: Annotated[tuple[Annotated[str, NameIn(BASELINES)], ...], Option("baselines")] = (
+        "random-selection",
+        "class-mean",
+    )
+    """Real clips that are measured in the place of the tracks."""
     seeds: Seeds = 3
-    architectures: Annotated[
-        tuple[Annotated[str, NameIn(NETWORKS)], ...],
-        Field(
-            title="Other networks",
-            description="Other architectures, of the same width and depth, with which the CNN's accuracy is repeated.",
-        ),
-    ] = ()
+    architectures: Annotated[tuple[Annotated[str, NameIn(NETWORKS)], ...], Field(title="Other networks")] = ()
+    """Other architectures, of the same width and depth, with which the CNN's accuracy is repeated."""
 
     @property
     def recipe(self) -> Recipe:

@@ -1,7 +1,6 @@
 """The inspection of a synthetic set: the memorisation check, and a map of tracks and real clips."""
 
 import torch
-from pydantic import BaseModel, ConfigDict
 
 from distrack.distill import SyntheticSet
 from distrack.evaluate.maps import Point, embedding_map
@@ -9,17 +8,16 @@ from distrack.evaluate.memorisation import Memorisation, memorisation
 from distrack.images import RealImages
 from distrack.networks import NetworkConfig
 from distrack.progress import Progress
+from distrack.validation import Record
 
 
-class Inspection(BaseModel):
+class Inspection(Record):
     """The content of `inspection.json`.
 
     Attributes:
         tracks: fingerprint of the inspected synthetic set.
         names: names of its tracks, in order.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     tracks: str
     names: tuple[str, ...]

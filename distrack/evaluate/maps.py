@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from distrack.arrays import Integers
@@ -12,6 +11,7 @@ from distrack.distill.initialisations.selection import embed
 from distrack.images import RealImages
 from distrack.networks import NetworkConfig, build_network
 from distrack.randomness import derived_seed, generator
+from distrack.validation import Record
 
 Method = Literal["pca", "t-sne"]
 # Real clips on a map, at most; more would hide each other.
@@ -20,7 +20,7 @@ _CLIPS = 600
 _COMPONENTS = 30
 
 
-class Point(BaseModel):
+class Point(Record):
     """A point of the map.
 
     Attributes:
@@ -29,8 +29,6 @@ class Point(BaseModel):
         label: its class.
         pca, t_sne: its place in each projection.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Literal["clip", "track", "centre"]
     number: int

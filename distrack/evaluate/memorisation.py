@@ -13,6 +13,7 @@ from distrack.images import RealImages
 from distrack.networks import Network, NetworkConfig, build_network
 from distrack.progress import Progress
 from distrack.randomness import derived_seed, generator
+from distrack.validation import Record
 
 Space = Literal["feature", "embedding"]
 Side = Literal["train", "test"]
@@ -24,7 +25,7 @@ _RARE = 0.01
 _BATCH = 256
 
 
-class NearestClips(BaseModel):
+class NearestClips(Record):
     """The nearest real clip of every track, among the clips of one side, in one space.
 
     Attributes:
@@ -36,8 +37,6 @@ class NearestClips(BaseModel):
         threshold: first percentile of the reference.
         flagged: tracks whose distance is below the threshold.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     space: Space
     side: Side

@@ -1,11 +1,10 @@
 """The report of a run: its data, its storage and its evaluations, as `report.json` stores them."""
 
-from pydantic import BaseModel, ConfigDict
-
 from distrack.evaluate.scores import Evaluation
+from distrack.validation import Record
 
 
-class SplitReport(BaseModel):
+class SplitReport(Record):
     """The split of the dataset.
 
     Attributes:
@@ -15,8 +14,6 @@ class SplitReport(BaseModel):
         notes: further facts, for example that the dataset is a subset.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     train: int
     test: int
     disjoint_by: str
@@ -25,7 +22,7 @@ class SplitReport(BaseModel):
     notes: tuple[str, ...] = ()
 
 
-class Report(BaseModel):
+class Report(Record):
     """The content of `report.json`.
 
     Attributes:
@@ -35,8 +32,6 @@ class Report(BaseModel):
         seconds: wall time of each phase.
         skipped: number of files of the dataset that cannot be used.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     dataset: str
     split: SplitReport

@@ -5,18 +5,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import Field, computed_field
 from scipy.special import stdtrit
 
 from distrack.arrays import Integers
+from distrack.validation import Record
 
 _CONFIDENCE = 0.95
 
 
-class Accuracy(BaseModel):
+class Accuracy(Record):
     """Share of correct predictions: the mean and standard deviation over runs, and the value of every run."""
-
-    model_config = ConfigDict(frozen=True)
 
     mean: float
     std: float
@@ -59,7 +58,7 @@ class Accuracy(BaseModel):
         return "" if self.interval is None else f"{self.interval[0]:.3f} to {self.interval[1]:.3f}"
 
 
-class Evaluation(BaseModel):
+class Evaluation(Record):
     """One line of `report.json`: the scores of one evaluator that learnt from one training set.
 
     Attributes:
@@ -71,15 +70,13 @@ class Evaluation(BaseModel):
         learning_rate: the tuned learning rate, or None if it was not tuned.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     evaluator: str
     trained_on: str
     network: str
     accuracy: Accuracy
     macro_f1: float
     confusion: tuple[tuple[int, ...], ...]
-    recipe: dict[str, Any] = {}
+    recipe: dict[str, Any] = Field(default_factory=dict)
     learning_rate: float | None = None
 
     @property

@@ -3,17 +3,15 @@
 import json
 from importlib import resources
 
-from pydantic import BaseModel, ConfigDict
+from distrack.validation import Record
 
 
-class PublishedAccuracy(BaseModel):
+class PublishedAccuracy(Record):
     """One published accuracy.
 
     Attributes:
         tracks_per_class: the budget; None for a baseline that has none.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     dataset: str
     evaluator: str

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import pydantic
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from distrack import runs
 from distrack.errors import ConfigError, RunError
@@ -23,7 +23,7 @@ from distrack.runs import Run, Session, Status
 from distrack.runs.environment import describe
 from distrack.runs.folder import check_name, make_folder, new_name
 from distrack.runs.log import logged
-from distrack.validation import Overrides, explain
+from distrack.validation import Config, Overrides, explain
 
 
 class Table(NamedTuple):
@@ -41,7 +41,7 @@ class Table(NamedTuple):
     notes: Sequence[str] = ()
 
 
-class Job(BaseModel):
+class Job(Config):
     """One job: the fields of a subclass are the config of its kind, and `work` does it.
 
     Attributes:
@@ -54,8 +54,6 @@ class Job(BaseModel):
         has_own_command: whether the verb's options are this kind's; if not, another kind's command makes such jobs.
         always_given: paths of fields that `command` writes even if a preset would fill them.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: ClassVar[str]
     verb: ClassVar[str]

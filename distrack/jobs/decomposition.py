@@ -12,7 +12,7 @@ import numpy as np
 import safetensors.numpy
 import soundfile
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 from safetensors import SafetensorError
 
 from distrack.audio import Segment, read_segment
@@ -34,7 +34,7 @@ from distrack.errors import AudioError, EventsError, RunError
 from distrack.jobs.contract import Job, Table, read_report, register
 from distrack.runs import Run, Session
 from distrack.settings import user_path
-from distrack.validation import Positional
+from distrack.validation import Positional, Record
 
 log = logging.getLogger(__name__)
 
@@ -48,17 +48,15 @@ _QUALITY_POINTS = 9
 _CHECKPOINT_SHARE = 0.05
 
 
-class Quality(BaseModel):
+class Quality(Record):
     """Quality of a reconstruction from the strongest events alone."""
-
-    model_config = ConfigDict(frozen=True)
 
     events: int
     snr_db: float
     spectral_convergence: float
 
 
-class DecomposeReport(BaseModel):
+class DecomposeReport(Record):
     """`report.json` of a decomposition.
 
     Attributes:
@@ -73,8 +71,6 @@ class DecomposeReport(BaseModel):
         spectral_convergence: see `distrack.decompose.quality`.
         curve: the quality of reconstructions from fewer events.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     method: str
     file: str
@@ -104,35 +100,17 @@ class DecomposeJob(DecomposeConfig, Job):
     report_type: ClassVar[type[DecomposeReport]] = DecomposeReport
     always_given: ClassVar[tuple[tuple[str, ...], ...]] = (("events",),)
 
-    file: Annotated[
-        Path,
-        Positional("FILE"),
-        Field(title="Recording", description="The recording.", examples=["recording.wav"]),
-    ]
-    start: Annotated[
-        float,
-        Field(ge=0, allow_inf_nan=False, title="Start (s)", description="Start of the part, in seconds."),
-    ] = 0.0
-    seconds: Annotated[
-        float | None,
-        Field(gt=0, allow_inf_nan=False, title="Seconds", description="Length of the part; to the end if not given."),
-    ] = None
-    sample_rate: Annotated[
-        int | None,
-        Field(
-            ge=1_000,
-            le=192_000,
-            title="Sample rate",
-            description="Sample rate in Hz; the recording's own if not given. A lower one is faster and loses what "
-            "lies above half of it.",
-        ),
-    ] = None
-    mono: Annotated[
-        bool,
-        Field(
-            title="Mono", description="Decompose the mean of the channels; otherwise events have a place between them."
-        ),
-    ] = False
+    file: Annotated[Path, Positional("FILE"), Field(title="Recording", examples=["recording.wav"])]
+    """The recording."""
+    start: Annotated[float, Field(ge=0, allow_inf_nan=False, title="Start (s)")] = 0.0
+    """Start of the part, in seconds."""
+    seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    """Length of the part; to the end if not given."""
+    sample_rate: Annotated[int | None, Field(ge=1_000, le=192_000)] = None
+    """Sample rate in Hz; the recording's own if not given. A lower one is faster and loses what lies above half of
+    it."""
+    mono: bool = False
+    """Decompose the mean of the channels; otherwise events have a place between them."""
 
     @field_validator("file")
     @classmethod

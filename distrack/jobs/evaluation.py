@@ -44,7 +44,8 @@ class FollowUp(Job):
 
     has_own_folder: ClassVar[bool] = False
 
-    run: Annotated[str, Positional("RUN"), Field(title="Run", description="Id of a finished run.")]
+    run: Annotated[str, Positional("RUN")]
+    """Id of a finished run."""
 
     def queue(self, run: Run) -> str:
         """The device of the distillation."""
@@ -82,14 +83,12 @@ class EvaluationJob(EvaluationConfig, FollowUp):
     summary: ClassVar[str] = "Evaluates finished runs with other evaluators, baselines, networks or seeds."
     report_type: ClassVar[type[Report]] = Report
 
-    run: Annotated[str, Positional("RUN", many=True), Field(title="Run", description="Id of a finished run.")]
+    run: Annotated[str, Positional("RUN", many=True)]
+    """Id of a finished run."""
     # A distillation has seeds of its own: only here does the short name mean those of the evaluation.
     seeds: Annotated[Seeds, Option("seeds", ("evaluation-seeds",))] = 3
-    processes: Annotated[
-        int,
-        Option("jobs"),
-        Field(ge=1, le=256, title="Processes", description="Processes that measure side by side."),
-    ] = 1
+    processes: Annotated[int, Option("jobs"), Field(ge=1, le=256)] = 1
+    """Processes that measure side by side."""
 
     @classmethod
     def from_overrides(cls, overrides: Overrides, runs_path: Path | None = None) -> Job:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from distrack import datasets
 from distrack.datasets import DATASETS
@@ -20,11 +20,12 @@ from distrack.jobs.contract import Job, Table, as_json, read_report, register
 from distrack.registry import NameIn
 from distrack.runs import Run, Session
 from distrack.settings import settings, user_path
+from distrack.validation import Record
 
 log = logging.getLogger(__name__)
 
 
-class PreparationReport(BaseModel):
+class PreparationReport(Record):
     """`report.json` of a preparation: what the dataset holds.
 
     Attributes:
@@ -39,8 +40,6 @@ class PreparationReport(BaseModel):
         pieces: number of pieces, of a dataset whose pieces have no class and are only decomposed.
         root: the dataset's folder.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     classes: tuple[str, ...] = ()
     train: int = 0
@@ -70,25 +69,16 @@ class Preparation(Job):
     has_own_folder: ClassVar[bool] = False
     always_given: ClassVar[tuple[tuple[str, ...], ...]] = (("dataset",),)
 
-    dataset: Annotated[str, NameIn(DATASETS), Field(title="Dataset", description="Name of the dataset.")] = (
-        "SPOKEN_DIGITS"
-    )
-    data_path: Annotated[
-        Path | None, Field(title="Folder", description="Folder that holds the dataset; its usual place if not given.")
-    ] = None
+    dataset: Annotated[str, NameIn(DATASETS)] = "SPOKEN_DIGITS"
+    """Name of the dataset."""
+    data_path: Annotated[Path | None, Field(title="Folder")] = None
+    """Folder that holds the dataset; its usual place if not given."""
     duration: Annotated[
-        float | None,
-        Field(
-            ge=SHORTEST,
-            le=LONGEST,
-            title="Seconds of a clip",
-            description="Length of a clip in seconds; the dataset's own if not given.",
-            validate_default=True,
-        ),
+        float | None, Field(ge=SHORTEST, le=LONGEST, title="Seconds of a clip", validate_default=True)
     ] = None
-    download: Annotated[bool, Field(title="Download", description="Download the dataset first if it is absent.")] = (
-        False
-    )
+    """Length of a clip in seconds; the dataset's own if not given."""
+    download: bool = False
+    """Download the dataset first if it is absent."""
 
     @field_validator("data_path")
     @classmethod

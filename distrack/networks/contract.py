@@ -5,40 +5,24 @@ from threading import Lock
 from typing import Annotated, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from distrack.registry import NameIn, Registry
+from distrack.validation import Config
 
 NETWORKS: Registry["Architecture"] = Registry("network")
 
 
-class NetworkConfig(BaseModel):
+class NetworkConfig(Config):
     """The architecture of an embedding or evaluation network."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: Annotated[str, NameIn(NETWORKS), Field(title="Architecture", description="Architecture of the network.")] = (
-        "convnet"
-    )
-    width: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=1024,
-            title="Width",
-            description="Channels of a convnet; the size of other networks in proportion, with 64 as published.",
-        ),
-    ] = 32
-    depth: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=6,
-            title="Depth",
-            description="Blocks of a convnet or hidden layers of an mlp; other networks have a fixed depth.",
-        ),
-    ] = 3
+    name: Annotated[str, NameIn(NETWORKS), Field(title="Architecture")] = "convnet"
+    """Architecture of the network."""
+    width: Annotated[int, Field(ge=1, le=1024)] = 32
+    """Channels of a convnet; the size of other networks in proportion, with 64 as published."""
+    depth: Annotated[int, Field(ge=1, le=6)] = 3
+    """Blocks of a convnet or hidden layers of an mlp; other networks have a fixed depth."""
 
 
 class Network(nn.Module):

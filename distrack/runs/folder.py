@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 import psutil
 import pydantic
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from distrack.errors import RunError
 from distrack.files import write_atomically
+from distrack.validation import Record
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed", "stale", "unreadable"]
 ALIVE: frozenset[State] = frozenset({"queued", "running", "stopping"})
@@ -24,7 +25,7 @@ SILENCE = 8.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-class Status(BaseModel):
+class Status(Record):
     """The content of `status.json`: the state that a run's process last wrote.
 
     Attributes:
@@ -44,8 +45,6 @@ class Status(BaseModel):
         error: message of the error that ended the run.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     state: State
     phase: str = ""
     step: int = 0
@@ -55,7 +54,7 @@ class Status(BaseModel):
     phase_started: float = 0.0
     counted_from: tuple[float, int] = (0.0, 0)
     heartbeat: float = 0.0
-    seconds: dict[str, float] = {}
+    seconds: dict[str, float] = Field(default_factory=dict)
     device: str = ""
     command: tuple[str, ...] = ()
     pid: int = 0

@@ -18,14 +18,8 @@ from distrack.validation import Option
 class WaveformConfig(Choice):
     """Settings of the waveform domain."""
 
-    prior: Annotated[
-        Prior,
-        Field(
-            title="Step scaling",
-            description="How a step is spread over the frequencies: in proportion to the class's spectrum, or evenly.",
-        ),
-        Option("prior"),
-    ] = "spectrum"
+    prior: Annotated[Prior, Field(title="Step scaling"), Option("prior")] = "spectrum"
+    """How a step is spread over the frequencies: in proportion to the class's spectrum, or evenly."""
 
 
 @DOMAINS.register("waveform", config=WaveformConfig)

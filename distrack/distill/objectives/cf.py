@@ -14,18 +14,10 @@ from distrack.registry import Choice
 class CharacteristicFunctionConfig(Choice):
     """Settings of the difference of characteristic functions."""
 
-    frequencies: Annotated[
-        int, Field(ge=1, le=100_000, title="Frequencies", description="Number of random frequencies at a step.")
-    ] = 256
-    alpha: Annotated[
-        float,
-        Field(
-            ge=0,
-            lt=1,
-            title="Weight of the amplitudes",
-            description="Weight of the amplitudes' difference; the phases have the rest.",
-        ),
-    ] = 0.5
+    frequencies: Annotated[int, Field(ge=1, le=100_000)] = 256
+    """Number of random frequencies at a step."""
+    alpha: Annotated[float, Field(ge=0, lt=1, title="Weight of the amplitudes")] = 0.5
+    """Weight of the amplitudes' difference; the phases have the rest."""
     bandwidths: Bandwidths = (0.25, 1.0, 4.0)
 
 

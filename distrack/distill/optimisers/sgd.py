@@ -14,11 +14,8 @@ from distrack.validation import Option
 class SgdConfig(Choice):
     """Settings of SGD."""
 
-    momentum: Annotated[
-        float,
-        Field(ge=0, lt=1, title="Momentum", description="Share of the last step that goes into the next one."),
-        Option("momentum"),
-    ] = 0.5
+    momentum: Annotated[float, Field(ge=0, lt=1), Option("momentum")] = 0.5
+    """Share of the last step that goes into the next one."""
 
 
 @OPTIMISERS.register("sgd", config=SgdConfig)

@@ -3,8 +3,6 @@
 from collections import Counter
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
-
 from distrack import datasets
 from distrack.distill import DistillConfig
 from distrack.errors import ConfigError, RunError
@@ -29,11 +27,8 @@ class DistillJob(DistillConfig, Job):
     has_own_command: ClassVar[bool] = False  # a sweep's, which may be a single distillation
     always_given: ClassVar[tuple[tuple[str, ...], ...]] = (("dataset",), ("preset",), ("ipc",))
 
-    evaluation: Annotated[
-        EvaluationConfig | None,
-        Option("evaluation", off="no-evaluate"),
-        Field(description="Distill only, without an evaluation."),
-    ] = EvaluationConfig()
+    evaluation: Annotated[EvaluationConfig | None, Option("evaluation", off="no-evaluate")] = EvaluationConfig()
+    """Distill only, without an evaluation."""
 
     @property
     def usual_name(self) -> str:

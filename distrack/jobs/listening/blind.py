@@ -11,11 +11,12 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from distrack.errors import RunError
 from distrack.jobs.listening.sounds import Listening, Source
 from distrack.runs.folder import Run
+from distrack.validation import Record
 
 Task = Literal["class", "synthetic"]
 TASKS: tuple[Task, ...] = ("class", "synthetic")
@@ -24,7 +25,7 @@ _FOLDER = "blind-tests"
 _CONFIDENCE = 0.95
 
 
-class Trial(BaseModel):
+class Trial(Record):
     """One question.
 
     Attributes:
@@ -33,14 +34,12 @@ class Trial(BaseModel):
         truth: number of the class, or position of the synthetic sound.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     task: Task
     sounds: tuple[Source, ...]
     truth: int
 
 
-class BlindTest(BaseModel):
+class BlindTest(Record):
     """One listener's test; `blind-tests/<id>.json` in the run's folder.
 
     Attributes:
@@ -49,8 +48,6 @@ class BlindTest(BaseModel):
         classes: their names.
         answers: given so far, one a trial in their order.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     started: float

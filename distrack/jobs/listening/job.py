@@ -4,7 +4,6 @@ import statistics
 from typing import Annotated, Any, ClassVar
 
 import pydantic
-from pydantic import Field
 
 from distrack.distill import SyntheticSet
 from distrack.errors import RunError
@@ -31,14 +30,8 @@ class ListeningJob(FollowUp):
     report_type: ClassVar[type[Listening]] = Listening
     report_name: ClassVar[str] = "listening.json"
 
-    tracks: Annotated[
-        tuple[str, ...],
-        Option("track"),
-        Field(
-            title="Tracks",
-            description="Tracks whose snapshots become sounds, by name; the first of each class if none is given.",
-        ),
-    ] = ()
+    tracks: Annotated[tuple[str, ...], Option("track")] = ()
+    """Tracks whose snapshots become sounds, by name; the first of each class if none is given."""
 
     def work(self, run: Run, session: Session) -> Listening:
         """The sounds that are missing; real clips are loaded only if one of these needs them."""

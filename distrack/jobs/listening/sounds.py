@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from distrack.validation import Record
 
 Kind = Literal["track", "nearest", "random", "class-mean", "snapshot"]
 _ORDER: tuple[Kind, ...] = ("track", "nearest", "random", "class-mean", "snapshot")
@@ -17,7 +17,7 @@ class Key(NamedTuple):
     step: int | None = None
 
 
-class Source(BaseModel):
+class Source(Record):
     """One sound that a player can switch to.
 
     Attributes:
@@ -36,8 +36,6 @@ class Source(BaseModel):
             `distrack.inversion.inversion_error`.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     kind: Kind
     title: str
     file: str
@@ -55,7 +53,7 @@ class Source(BaseModel):
         return Key(self.kind, self.track, None if self.track else self.label, self.step)
 
 
-class Listening(BaseModel):
+class Listening(Record):
     """`listening.json` of a run.
 
     Attributes:
@@ -63,8 +61,6 @@ class Listening(BaseModel):
         unit: of the errors; none where they are shares.
         every: all sources that were made.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     tracks: str
     unit: str

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from distrack.evaluate import Accuracy
 from distrack.jobs.distillation import DistillJob
+from distrack.validation import Record
 
 
 class Cell(NamedTuple):
@@ -40,7 +39,7 @@ class Group(NamedTuple):
     cells: tuple[Cell, ...]
 
 
-class Tabulated(BaseModel):
+class Tabulated(Record):
     """`report.json` of a series of any kind, as far as it is measured.
 
     Attributes:
@@ -50,8 +49,6 @@ class Tabulated(BaseModel):
         cells, done: number of runs, and how many of them are done.
         notes: sentences that a reader should know.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     dataset: str
     feature: str

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
 
 from distrack.errors import ConfigError, DistrackError
 from distrack.evaluate import Accuracy, EvaluationConfig, Report, measurements
@@ -16,7 +16,7 @@ from distrack.jobs.series.grid import Grid, fitting
 from distrack.jobs.series.series import Series
 from distrack.networks import check_shape
 from distrack.options import FieldOption, differences, options_of
-from distrack.validation import Overrides, from_preset, merged
+from distrack.validation import Overrides, Record, from_preset, merged
 
 # Sentences that a reader of a result should know.
 NOTES = (
@@ -31,7 +31,7 @@ _OF_THE_GRID = ({"ipc"}, {"duration"})
 T = TypeVar("T")
 
 
-class Row(BaseModel):
+class Row(Record):
     """The figures of one duration; None if no cell of it is done.
 
     Attributes:
@@ -45,8 +45,6 @@ class Row(BaseModel):
         random_selection: accuracy of as many real clips of the same length over all evaluation seeds.
         gain: difference of the means.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     seconds_per_track: float
     tracks_per_class: int

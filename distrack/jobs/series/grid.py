@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from distrack.audio import SAMPLE_RATE
 from distrack.distill.config import LONGEST, MOST_TRACKS, SHORTEST
+from distrack.validation import Config
 
 # Durations that an error message names.
 _NAMED = 8
@@ -39,27 +40,15 @@ def usual(budget_seconds: float, among: Sequence[float] | None = None) -> tuple[
     return fit[-3:]
 
 
-class Grid(BaseModel):
+class Grid(Config):
     """A budget in seconds, divided into tracks of several durations."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    budget_seconds: Annotated[
-        float,
-        Field(
-            ge=SHORTEST,
-            le=LONGEST * MOST_TRACKS,
-            title="Seconds per class",
-            description="Budget: seconds of tracks per class, whatever the length of a track.",
-        ),
-    ] = 3.0
-    durations: Annotated[
-        tuple[Duration, ...],
-        Field(
-            title="Track lengths (s)",
-            description="Lengths of a track in seconds; each divides the budget into a whole number of tracks.",
-        ),
-    ] = Field(default_factory=lambda data: usual(data.get("budget_seconds", 3.0)))
+    budget_seconds: Annotated[float, Field(ge=SHORTEST, le=LONGEST * MOST_TRACKS, title="Seconds per class")] = 3.0
+    """Budget: seconds of tracks per class, whatever the length of a track."""
+    durations: Annotated[tuple[Duration, ...], Field(title="Track lengths (s)")] = Field(
+        default_factory=lambda data: usual(data.get("budget_seconds", 3.0))
+    )
+    """Lengths of a track in seconds; each divides the budget into a whole number of tracks."""
 
     @field_validator("durations")
     @classmethod

@@ -49,10 +49,8 @@ class Series(Job):
     report_type: ClassVar[type[Tabulated]]
 
     distillations: tuple[DistillJob, ...]
-    seeds: Annotated[
-        int,
-        Field(ge=1, le=100, title="Seeds", description="Distillations of each kind, each with a seed of its own."),
-    ] = 1
+    seeds: Annotated[int, Field(ge=1, le=100)] = 1
+    """Distillations of each kind, each with a seed of its own."""
 
     @model_validator(mode="after")
     def _seeds_fit(self) -> Self:

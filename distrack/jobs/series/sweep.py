@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from distrack import datasets
 from distrack.errors import ConfigError
@@ -14,12 +14,12 @@ from distrack.jobs.distillation import DistillJob
 from distrack.jobs.series.cells import Cell, Group, Tabulated, pooled
 from distrack.jobs.series.series import Series
 from distrack.options import FieldOption, options_of
-from distrack.validation import Overrides
+from distrack.validation import Config, Overrides, Record
 
 _IPC = ("ipc",)
 
 
-class SweepRow(BaseModel):
+class SweepRow(Record):
     """Figures of one evaluator on one training set, over all cells that are done.
 
     Attributes:
@@ -30,8 +30,6 @@ class SweepRow(BaseModel):
         gain: accuracy of the synthetic tracks minus that of random clips.
         runs: ids of the cells that measured it.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     tracks_per_class: int
     floats_per_class: int
@@ -65,20 +63,13 @@ class SweepReport(Tabulated):
         return "folds" if self.folds else "seeds"
 
 
-class SweepOptions(BaseModel):
+class SweepOptions(Config):
     """The options of `distill` that make a sweep, beside several numbers of tracks per class."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    cross_validate: Annotated[
-        bool, Field(title="Cross-validate", description="Test on each official fold in turn.")
-    ] = False
-    seeds: Annotated[
-        int | None,
-        Field(
-            ge=1, le=100, title="Seeds", description="Distillations, each with a seed of its own; the first is --seed."
-        ),
-    ] = None
+    cross_validate: Annotated[bool, Field(title="Cross-validate")] = False
+    """Test on each official fold in turn."""
+    seeds: Annotated[int | None, Field(ge=1, le=100)] = None
+    """Distillations, each with a seed of its own; the first is --seed."""
 
 
 @register
