@@ -204,13 +204,13 @@ def nested(option: FieldOption, value: Any) -> dict[str, Any]:
     return overrides
 
 
-def differences(
+def fewest(
     options: Sequence[FieldOption],
     targets: Sequence[BaseModel],
     build: Callable[[Overrides], Sequence[BaseModel]],
-    given: Overrides,
+    always: Mapping[tuple[str, ...], Any],
 ) -> list[tuple[FieldOption, Any]]:
-    """The fewest options that turn what `build` makes of `given` into the targets, in the order of the fields.
+    """The fewest options, with their values, from which `build` makes the targets.
 
     A preset fills many fields, and one option may change what it says of others; so one option at a time is added.
 
@@ -218,30 +218,42 @@ def differences(
         options: those that may be used.
         targets: configs to arrive at; all have the same value in a field that is not as the preset says.
         build: makes as many configs from overrides.
-        given: overrides that are given anyway.
+        always: values of the options that are given in any case, by path.
     """
-    chosen: dict[str, tuple[FieldOption, Any]] = {}
-    overrides = dict(given)
-    while True:
+    chosen = {option: always[option.path] for option in options if option.path in always}
+    uncertain: list[FieldOption] = []
+
+    def built(values: Mapping[FieldOption, Any]) -> list[BaseModel | None]:
+        overrides: dict[str, Any] = {}
+        for option, value in values.items():
+            overrides = overlaid(overrides, nested(option, None if option.off else value))
         try:
-            now: Sequence[BaseModel | None] = build(overrides)
+            return [*build(overrides)]
         except ConfigError:
-            now = [None] * len(targets)
-        found = next(
-            (
-                (option, value)
-                for option in options
-                if option.key not in chosen
-                for target, plain in zip(targets, now, strict=True)
-                for value in [value_at(target, option)]
-                if value is not _MISSING
-                and not (option.off and not value)
-                and (plain is None or value_at(plain, option) != value)
-            ),
-            None,
-        )
-        if found is None:
-            return list(chosen.values())
-        option, value = found
-        chosen[option.key] = found
-        overrides = overlaid(overrides, nested(option, None if option.off else value))
+            return [None] * len(targets)
+
+    while True:
+        now = built(chosen)
+        values = ((option, _differing(option, targets, now)) for option in options if option not in chosen)
+        option, value = next(((option, value) for option, value in values if value is not _MISSING), (None, None))
+        if option is None:
+            break
+        chosen[option] = value
+        if None in now:
+            uncertain.append(option)
+    for option in uncertain:  # while the overrides are impossible, nobody can say which option is needed
+        without = {other: value for other, value in chosen.items() if other != option}
+        if built(without) == [*targets]:
+            chosen = without
+    return list(chosen.items())
+
+
+def _differing(option: FieldOption, targets: Sequence[BaseModel], now: Sequence[BaseModel | None]) -> Any:
+    """The first target's value that is another now; `_MISSING` if there is none, or if no words express it."""
+    for target, plain in zip(targets, now, strict=True):
+        value = value_at(target, option)
+        if value is _MISSING or (option.off and not value):
+            continue
+        if plain is None or value_at(plain, option) != value:
+            return value
+    return _MISSING

@@ -15,7 +15,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from distrack.errors import unknown
-from distrack.validation import Config, Overrides, explain, filled
+from distrack.validation import Config, Overrides, explain, overlaid
 
 T = TypeVar("T")
 
@@ -175,7 +175,7 @@ class ChosenFrom:
         name = self.registry.name(over.get("name") or usual.get("name") or self.default)
         known = self.registry.config(name).model_fields.keys()
         usual = {key: setting for key, setting in usual.items() if key in known}
-        return {**filled(usual, over), "name": name}
+        return {**overlaid(usual, over), "name": name}
 
     def _validate(self, value: Any) -> Choice:
         settings = _choice_mapping(value)
@@ -204,7 +204,7 @@ def filled_choices(model: type[BaseModel], base: Overrides, given: Overrides) ->
         ConfigError: the name of an entry is unknown.
         ValueError: a selected entry is neither a name nor an object with a name.
     """
-    result = filled(base, given)
+    result = overlaid(base, given)
     for field in base.keys() & model.model_fields.keys():
         for mark in model.model_fields[field].metadata:
             if isinstance(mark, ChosenFrom):

@@ -1,7 +1,8 @@
 """Validation of configs: overrides merged over presets, and pydantic's errors as one line a person can act on."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeVar
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TypeVar
 
 import pydantic
 from pydantic import BaseModel, ConfigDict
@@ -10,7 +11,6 @@ from distrack.errors import ConfigError
 
 # Values by field name, nested configs as mappings.
 Overrides = Mapping[str, Any]
-C = TypeVar("C", bound=BaseModel)
 
 
 class Record(BaseModel):
@@ -31,6 +31,30 @@ class Config(BaseModel):
         use_attribute_docstrings=True,
         field_title_generator=lambda name, _: name.replace("_", " ").capitalize(),
     )
+
+    @classmethod
+    def validated(cls, values: Any) -> Self:
+        """The config from a mapping of its fields.
+
+        Raises:
+            ConfigError: one line that names the field, the value and what is allowed.
+        """
+        try:
+            return cls.model_validate(values)
+        except pydantic.ValidationError as error:
+            raise ConfigError(explain(error)) from None
+
+
+M = TypeVar("M", bound=BaseModel)
+C = TypeVar("C", bound=Config)
+
+
+def read_model(path: Path, model: type[M]) -> M | None:
+    """What a file stores as JSON; None if the file is missing or damaged."""
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except (OSError, pydantic.ValidationError):
+        return None
 
 
 class Option(NamedTuple):
@@ -71,10 +95,7 @@ def from_preset(model: type[C], overrides: Overrides) -> C:
     Raises:
         ConfigError: one line that names the field, the value and what is allowed.
     """
-    try:
-        return model.model_validate(merged({}, overrides))
-    except pydantic.ValidationError as error:
-        raise ConfigError(explain(error)) from None
+    return model.validated(merged({}, overrides))
 
 
 def explain(error: pydantic.ValidationError) -> str:
@@ -99,21 +120,12 @@ def merged(base: Overrides, over: Overrides) -> dict[str, Any]:
 
 
 def overlaid(base: Overrides, over: Overrides) -> dict[str, Any]:
-    """`base` with the values of `over`, nested configs merged field by field; a value of None replaces too."""
+    """`base` with the values of `over`, nested configs field by field; unlike in `merged`, None replaces a value."""
     result = dict(base)
     for key, value in over.items():
         before = result.get(key)
         both = isinstance(value, Mapping) and isinstance(before, Mapping)
         result[key] = overlaid(before, value) if both else value  # type: ignore[arg-type]
-    return result
-
-
-def filled(base: Overrides, given: Overrides) -> dict[str, Any]:
-    """`given`, and from `base` the values that it lacks, nested configs field by field."""
-    result = {**base, **given}
-    for key in base.keys() & given.keys():
-        if isinstance(base[key], Mapping) and isinstance(given[key], Mapping):
-            result[key] = filled(base[key], given[key])
     return result
 
 

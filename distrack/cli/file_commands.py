@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import click
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from distrack import runs
 from distrack.cli import terminal
@@ -23,7 +23,7 @@ from distrack.files import write_atomically
 from distrack.settings import settings
 from distrack.validation import Config, Positional, from_preset, overlaid
 
-C = TypeVar("C", bound=BaseModel)
+C = TypeVar("C", bound=Config)
 # Share of the sound that goes through a room that is named without a share.
 _USUAL_WET = 0.3
 

@@ -9,7 +9,7 @@ from distrack.arrays import Floats
 from distrack.decompose.budget import Budget
 from distrack.decompose.decomposer import DECOMPOSERS, Decomposer, Method
 from distrack.registry import ChosenFrom
-from distrack.validation import Option, filled
+from distrack.validation import Option, overlaid
 
 DEFAULT = "matching-pursuit"
 # The published setting of splatting.
@@ -38,7 +38,7 @@ class DecomposeConfig(Budget):
             method = {"name": method}
         paper = _PAPER["method"]["name"]
         if isinstance(method, Mapping) and DECOMPOSERS.name(str(method.get("name") or paper)) == paper:
-            method = {**filled(_PAPER["method"], method), "name": paper}
+            method = {**overlaid(_PAPER["method"], method), "name": paper}
         return {**_PAPER, **given, "method": method}
 
     def decomposer(self, wave: Floats, sample_rate: int) -> Decomposer:

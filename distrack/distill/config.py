@@ -23,7 +23,7 @@ from distrack.networks import NetworkConfig, check_shape
 from distrack.progress import DetailedProgress
 from distrack.registry import Choice, ChosenFrom, NameIn, Registry, entry_name, filled_choices
 from distrack.settings import user_path
-from distrack.validation import Config, Option, filled
+from distrack.validation import Config, Option, overlaid
 
 # Seconds of a track, and tracks per class.
 SHORTEST, LONGEST = 0.1, 30.0
@@ -141,7 +141,7 @@ class DistillConfig(Config):
             if not 1 <= target.ipc <= MOST_TRACKS or not SHORTEST <= target.seconds <= LONGEST:
                 return given
             # Augmentation's own defaults are those of an evaluation; where a preset names none, there is none.
-            usual = filled({"augmentation": NO_AUGMENTATION.model_dump()}, recipe(target))
+            usual = overlaid({"augmentation": NO_AUGMENTATION.model_dump()}, recipe(target))
             preset_form = entry_name(usual.get("parameterisation", {})) or PARAMETERISATION
             form = entry_name(given.get("parameterisation", {})) or preset_form
             if PARAMETERISATIONS.name(form) != PARAMETERISATIONS.name(preset_form):

@@ -8,22 +8,21 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
-import pydantic
 from pydantic import BaseModel
 
 from distrack import runs
 from distrack.errors import ConfigError, RunError
 from distrack.jobs.migration import migrated
-from distrack.options import FieldOption, differences, options_of, value_at
+from distrack.options import FieldOption, fewest, options_of, value_at
 from distrack.progress import Watch, unwatched
 from distrack.registry import Registry
 from distrack.runs import Run, Session, Status
 from distrack.runs.environment import describe
 from distrack.runs.folder import check_name, make_folder, new_name
 from distrack.runs.log import logged
-from distrack.validation import Config, Overrides, explain
+from distrack.validation import Config, Overrides, read_model
 
 
 class Table(NamedTuple):
@@ -160,39 +159,23 @@ class Job(Config):
         """
         return cls.validated(overrides)
 
-    @classmethod
-    def validated(cls, values: Any) -> Self:
-        """This kind's config from a mapping, with errors of pydantic as one line.
+    def targets(self) -> "Sequence[Job]":
+        """The configs that the options describe: the job itself, or the distillations of a series."""
+        return [self]
 
-        Raises:
-            ConfigError: names the field, the value and what is allowed.
-        """
-        try:
-            return cls.model_validate(values)
-        except pydantic.ValidationError as error:
-            raise ConfigError(explain(error)) from None
-
-    def given(self, runs_path: Path | None = None) -> list[tuple[FieldOption, Any]]:
-        """The options, with their values, that make this job: the fewest that its preset needs."""
-        options = type(self).options()
-        first = [option for option in options if option.positional or option.path in self.always_given]
-        overrides: dict[str, Any] = {}
-        chosen = [(option, value_at(self, option)) for option in first]
-        for option, value in chosen:
-            inner = overrides
-            for name in option.path[:-1]:
-                inner = inner.setdefault(name, {})
-            inner[option.path[-1]] = value
-        rest = [option for option in options if option not in first]
-
-        def build(values: Overrides) -> list[BaseModel]:
-            return [type(self).from_overrides(values, runs_path)]
-
-        return chosen + differences(rest, [self], build, overrides)
+    def always_written(self) -> dict[tuple[str, ...], Any]:
+        """Values that the command gives even if a preset would fill them, by the path of their field."""
+        written = [option for option in self.options() if option.positional or option.path in self.always_given]
+        return {option.path: value_at(self, option) for option in written}
 
     def words(self, runs_path: Path | None = None) -> list[str]:
-        """The words of the command after `python -m distrack`."""
-        return [self.verb, *(word for option, value in self.given(runs_path) for word in option.words(value))]
+        """The words of the command after `python -m distrack`, with the fewest options that the preset needs."""
+
+        def build(values: Overrides) -> Sequence[Job]:
+            return type(self).from_overrides(values, runs_path).targets()
+
+        given = fewest(self.options(), self.targets(), build, self.always_written())
+        return [self.verb, *(word for option, value in given for word in option.words(value))]
 
     def command(self, runs_path: Path | None = None) -> str:
         """The command that a person types for this job."""
@@ -261,10 +244,7 @@ def report_of(run: Run) -> Any:
 
 def read_report(run: Run, kind: type[Job]) -> Any:
     """The report that a job of a kind left in a run's folder, or None."""
-    try:
-        return kind.report_type.model_validate_json((run.path / kind.report_name).read_bytes())
-    except (OSError, pydantic.ValidationError):
-        return None
+    return read_model(run.path / kind.report_name, kind.report_type)
 
 
 def all_runs(runs_path: Path, *kinds: str) -> Iterator[Run]:

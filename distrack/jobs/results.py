@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import pydantic
-
 from distrack.errors import RunError
 from distrack.evaluate import EvaluationConfig, Report, measurements
 from distrack.runs import Run
+from distrack.validation import read_model
 
 
 def synthetic_file(run: Run) -> Path:
@@ -21,10 +20,7 @@ def track_file(run: Run, name: str) -> Path:
 
 def evaluation_report(run: Run) -> Report | None:
     """The report of a distillation as far as it is measured; None if there is none, or it is another kind's."""
-    try:
-        return Report.model_validate_json((run.path / "report.json").read_bytes())
-    except (OSError, pydantic.ValidationError):
-        return None
+    return read_model(run.path / "report.json", Report)
 
 
 def check_finished(run: Run) -> None:

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-import pydantic
 from pydantic import Field
 
 from distrack.errors import RunError
 from distrack.files import write_atomically
-from distrack.validation import Record
+from distrack.validation import Record, read_model
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed", "stale", "unreadable"]
 ALIVE: frozenset[State] = frozenset({"queued", "running", "stopping"})
@@ -85,9 +84,8 @@ class Run:
 
     def status(self) -> Status:
         """The status that the run's process wrote last; `stale` if that process is gone."""
-        try:
-            status = Status.model_validate_json((self.path / "status.json").read_bytes())
-        except (OSError, pydantic.ValidationError):
+        status = read_model(self.path / "status.json", Status)
+        if status is None:
             return Status(state="unreadable", error="status.json is missing or damaged")
         if status.state in ALIVE and not status.process_is_alive():
             return status.model_copy(update={"state": "stale"})

@@ -243,6 +243,7 @@ def test_a_job_that_its_preset_alone_would_make_impossible_has_a_command_too(typ
     feature = {"name": "logmelspectrogram", "n_fft": 800, "hop_length": 200, "n_mels": 20}
     job = DistillJob.validated({**base, "feature": feature, "network": {"depth": 1}})
     assert typed_again(job) == job, job.command()
+    assert not {"--data-path", "--test-fold"} & set(job.words()), job.command()
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))

@@ -7,16 +7,15 @@ import random
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from distrack.errors import RunError
 from distrack.jobs.listening.sounds import Listening, Source
 from distrack.runs.folder import Run
-from distrack.validation import Record
+from distrack.validation import Record, read_model
 
 Task = Literal["class", "synthetic"]
 TASKS: tuple[Task, ...] = ("class", "synthetic")
@@ -162,16 +161,8 @@ def find(run: Run, test_id: str) -> BlindTest | None:
 def all_tests(run: Run) -> Iterator[BlindTest]:
     """Every test on a run, the oldest first; damaged ones are left out."""
     for path in sorted((run.path / _FOLDER).glob("*.json")):
-        test = _read(path)
-        if test is not None:
+        if test := read_model(path, BlindTest):
             yield test
-
-
-def _read(path: Path) -> BlindTest | None:
-    try:
-        return BlindTest.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        return None
 
 
 def results(tests: Sequence[BlindTest]) -> list[Result]:

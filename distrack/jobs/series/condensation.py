@@ -15,7 +15,7 @@ from distrack.jobs.series.cells import Cell, Group, Tabulated, pooled
 from distrack.jobs.series.grid import Grid, fitting
 from distrack.jobs.series.series import Series
 from distrack.networks import check_shape
-from distrack.options import FieldOption, differences, options_of
+from distrack.options import FieldOption, options_of
 from distrack.validation import Overrides, Record, from_preset, merged
 
 # Sentences that a reader of a result should know.
@@ -161,20 +161,10 @@ class CondenseJob(Grid, Series):
         """
         return cls.validated(overrides) if "distillations" in overrides else condense_job(overrides)
 
-    def given(self, runs_path: Path | None = None) -> list[tuple[FieldOption, Any]]:  # noqa: ARG002
-        """The grid, and the fewest options of a distillation that its presets need."""
-        options = {option.path: option for option in type(self).options()}
-        grid: dict[str, Any] = {"budget_seconds": self.budget_seconds, "durations": self.durations}
-        grid |= {"seeds": self.seeds} if self.seeds > 1 else {}
-        always = {"dataset": self.first.dataset, "preset": self.first.preset}
-        fields = [(options[name,], value) for name, value in {**grid, **always}.items()]
-        rest = [option for option in options_of(DistillJob) if option.path in options and option.path[0] not in always]
-        return fields + differences(
-            rest,
-            self.distillations,
-            lambda overrides: condense_job({**grid, **always, **overrides}).distillations,
-            {},
-        )
+    def always_written(self) -> dict[tuple[str, ...], Any]:
+        """The grid too."""
+        grid = {("budget_seconds",): self.budget_seconds, ("durations",): self.durations}
+        return super().always_written() | grid
 
     @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:

@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -66,6 +66,15 @@ class Series(Job):
     def queue(self, run: Run) -> str:
         """The device of the distillations."""
         return self.first.queue(run)
+
+    def targets(self) -> Sequence[Job]:
+        """Its distillations."""
+        return self.distillations
+
+    def always_written(self) -> dict[tuple[str, ...], Any]:
+        """Dataset, preset and several seeds."""
+        written: dict[tuple[str, ...], Any] = {("dataset",): self.first.dataset, ("preset",): self.first.preset}
+        return written | ({("seeds",): self.seeds} if self.seeds > 1 else {})
 
     def every_seed(self) -> range:
         """The seeds, in the order of work."""

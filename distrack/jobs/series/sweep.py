@@ -184,24 +184,14 @@ class SweepJob(Series):
             return jobs[0]
         return sweep_of(jobs, cross_validate=options.cross_validate, seeds=options.seeds)
 
-    def given(self, runs_path: Path | None = None) -> list[tuple[FieldOption, Any]]:
-        """The options that all distillations have in common, the numbers of tracks, and what makes it a sweep."""
-        common: dict[str, tuple[FieldOption, dict[str, Any]]] = {}
-        for distillation in self.distillations:
-            for option, value in distillation.given(runs_path):
-                common.setdefault(option.key, (option, {}))[1][str(value)] = value
-        # An option that differs between the distillations has the value that the preset gives it for each number.
-        given = [
-            (option, next(iter(values.values())))
-            for option, values in common.values()
-            if len(values) == 1 and option.path not in (_IPC, ("test_fold",) if self.folds else _IPC)
-        ]
-        options = {option.path: option for option in type(self).options()}
-        given.append((options[_IPC], tuple(job.ipc for job in self.distillations)))
-        given += [(options["cross_validate",], True)] if self.folds else []
-        alone = len(self.distillations) == 1 and not self.folds  # without its seeds, a single distillation
-        given += [(options["seeds",], self.seeds)] if self.seeds > 1 or alone else []
-        return given
+    def always_written(self) -> dict[tuple[str, ...], Any]:
+        """The numbers of tracks too, and what makes it a sweep."""
+        written = super().always_written() | {_IPC: tuple(job.ipc for job in self.distillations)}
+        if self.folds:
+            written["cross_validate",] = True
+        elif len(self.distillations) == 1:  # without its seeds it would be a single distillation
+            written["seeds",] = self.seeds
+        return written
 
     @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:

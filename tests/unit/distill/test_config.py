@@ -23,7 +23,7 @@ from distrack.errors import ConfigError
 from distrack.features import FEATURES
 from distrack.jobs.distillation import DistillJob
 from distrack.networks import NETWORKS
-from distrack.validation import Overrides, filled, from_preset, merged
+from distrack.validation import Overrides, from_preset, merged, overlaid
 
 every_preset = pytest.mark.parametrize("preset", list(PRESETS))
 # Fields that select an entry of a registry.
@@ -181,13 +181,13 @@ def test_a_config_that_is_whole_stays_as_it_is_whatever_its_preset_says_today() 
     assert job.distillation() == whole
 
 
-def test_filled_takes_from_the_base_only_what_is_not_given_at_any_depth() -> None:
+def test_an_overlay_takes_from_the_base_only_what_is_not_given_at_any_depth() -> None:
     base = {"a": 1, "b": {"c": 2, "d": {"e": 3, "f": 4}}, "g": {"h": 5}}
     given = {"a": 10, "b": {"d": {"e": 30}}, "g": 50, "i": 60}
     before = json.dumps([base, given])
-    assert filled(base, given) == {"a": 10, "b": {"c": 2, "d": {"e": 30, "f": 4}}, "g": 50, "i": 60}
-    assert filled({}, given) == given
-    assert filled(base, {}) == base
+    assert overlaid(base, given) == {"a": 10, "b": {"c": 2, "d": {"e": 30, "f": 4}}, "g": 50, "i": 60}
+    assert overlaid({}, given) == given
+    assert overlaid(base, {}) == base
     assert json.dumps([base, given]) == before
 
 
