@@ -7,7 +7,9 @@ from distrack.distill import SyntheticSet
 from distrack.evaluate import Inspection, inspect
 from distrack.images import Material
 from distrack.jobs.contract import Table, read_report, register
-from distrack.jobs.evaluation import FollowUp, device_of, distillation_of, prepared_material
+from distrack.jobs.distillation import distillation_job
+from distrack.jobs.distillation.phases import device_of, prepared_material
+from distrack.jobs.evaluation import FollowUp
 from distrack.jobs.results import synthetic_file
 from distrack.runs import Run, Session
 
@@ -67,7 +69,7 @@ def inspected(run: Run, session: Session, material: Material | None = None) -> I
     before = inspection_of(run)
     if before is not None and before.tracks == synthetic.fingerprint:
         return before
-    config = distillation_of(run)
+    config = distillation_job(run)
     material = material or prepared_material(config, session)
     session.phase("inspect")
     inspection = inspect(synthetic, material.train, material.test, device=device_of(config), progress=session.progress)

@@ -7,23 +7,40 @@ from distrack import datasets
 from distrack.distill import DistillConfig
 from distrack.errors import ConfigError, RunError
 from distrack.evaluate import EvaluationConfig, Report
-from distrack.jobs.contract import Job, Table, job_of, register
+from distrack.jobs.contract import Job, Table, job_of, register, shell_text
+from distrack.jobs.distillation.phases import device_of
 from distrack.jobs.distillation.work import Work
-from distrack.jobs.evaluation import device_of, report_table
 from distrack.jobs.results import is_finished
 from distrack.networks import check_shape
 from distrack.runs import Run, Session
 from distrack.validation import Option
 
 
+class Measured(Job):
+    """A job whose report holds evaluations."""
+
+    report_type: ClassVar[type[Report]] = Report
+
+    @classmethod
+    def tables(cls, report: Any, run_id: str) -> list[Table]:
+        """Accuracy of every evaluator on every training set."""
+        if not report.evaluations:
+            again = shell_text(["evaluate", run_id])
+            return [Table(f"{run_id} is done, not evaluated. Evaluate it with: {again}", (), ())]
+        rows = [
+            (each.evaluator, each.trained_on, each.accuracy.text, f"{each.macro_f1:.3f}") for each in report.evaluations
+        ]
+        columns = ("evaluator", "trained on", "accuracy", "macro F1")
+        return [Table(f"{run_id}: {report.split.test} test clips", columns, rows)]
+
+
 @register
-class DistillJob(DistillConfig, Job):
+class DistillJob(DistillConfig, Measured):
     """Distils a dataset and evaluates the result, unless `evaluation` is None."""
 
     kind: ClassVar[str] = "distillation"
     verb: ClassVar[str] = "distill"
     summary: ClassVar[str] = "Distills a dataset and evaluates the result."
-    report_type: ClassVar[type[Report]] = Report
     has_own_command: ClassVar[bool] = False  # a sweep's, which may be a single distillation
     always_given: ClassVar[tuple[tuple[str, ...], ...]] = (("dataset",), ("preset",), ("ipc",))
 
@@ -32,12 +49,10 @@ class DistillJob(DistillConfig, Job):
 
     @property
     def usual_name(self) -> str:
-        """Dataset, feature and tracks per class."""
         feature = self.feature.name.removesuffix("spectrogram")
         return f"{self.dataset.lower().replace('_', '-')}_{feature}_ipc{self.ipc}"
 
     def queue(self, run: Run) -> str:  # noqa: ARG002
-        """The device."""
         return str(device_of(self))
 
     def distillation(self) -> DistillConfig:
@@ -72,16 +87,11 @@ class DistillJob(DistillConfig, Job):
 
     def work(self, run: Run, session: Session) -> Report:
         """Prepares the dataset, distills, inverts and evaluates; what is done is not done again."""
-        return Work(run, self.distillation(), self.evaluation, device_of(self), session).finish()
+        return Work(run, self.distillation(), self.evaluation, session).finish()
 
     def is_done(self, run: Run) -> bool:
         """Whether a run has everything that this job makes."""
         return is_finished(run, self.evaluation)
-
-    @classmethod
-    def tables(cls, report: Any, run_id: str) -> list[Table]:
-        """Accuracy of every evaluator on every training set."""
-        return [report_table(report, run_id)]
 
 
 def distillation_job(run: Run) -> DistillJob:
@@ -90,7 +100,7 @@ def distillation_job(run: Run) -> DistillJob:
     Raises:
         RunError: the run is of another kind, or its config cannot be read.
     """
-    found = job_of(run)
-    if not isinstance(found, DistillJob):
-        raise RunError(f"run {run.id} is a {found.kind}, not a distillation")
-    return found
+    job = job_of(run)
+    if not isinstance(job, DistillJob):
+        raise RunError(f"run {run.id} is a {job.kind}, not a distillation")
+    return job

@@ -4,7 +4,6 @@ import json
 import logging
 import time
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
@@ -13,7 +12,7 @@ from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.evaluate import EvaluationConfig, Report
 from distrack.images import Material
 from distrack.inversion import invert
-from distrack.jobs.evaluation import evaluate_tracks, prepared_material, write_report
+from distrack.jobs.distillation.phases import device_of, evaluate_tracks, prepared_material, write_report
 from distrack.jobs.results import synthetic_file, track_file
 from distrack.runs import Run, Session
 
@@ -27,26 +26,10 @@ _INVERSION_BATCH = 32
 
 
 class Work:
-    """Takes a run from wherever it stands to its end.
+    """Takes a run from wherever it stands to its end; without an `evaluation` that is a written synthetic set."""
 
-    Args:
-        run: its folder.
-        config: the distillation.
-        evaluation: the evaluation that follows; None is none.
-        device: where to compute.
-        session: takes the progress and says when to stop.
-    """
-
-    def __init__(
-        self,
-        run: Run,
-        config: DistillConfig,
-        evaluation: EvaluationConfig | None,
-        device: torch.device,
-        session: Session,
-    ) -> None:
-        self.run, self.config, self.evaluation = run, config, evaluation
-        self.device, self.session = device, session
+    def __init__(self, run: Run, config: DistillConfig, evaluation: EvaluationConfig | None, session: Session) -> None:
+        self.run, self.config, self.evaluation, self.session = run, config, evaluation, session
 
     def finish(self) -> Report:
         """Does the phases that are not done yet; the report is written as far as it is measured."""
@@ -57,12 +40,13 @@ class Work:
         if not all(track_file(self.run, name).is_file() for name in synthetic.track_names()):
             self.invert(synthetic)
         if self.evaluation is None:
-            return write_report(self.run, self.config, self.device, self.session, material, synthetic, ())
-        return evaluate_tracks(self.run, self.config, self.evaluation, self.device, self.session, material, again=False)
+            return write_report(self.run, self.config, self.session, material, synthetic)
+        return evaluate_tracks(self.run, self.config, self.evaluation, self.session, material, again=False)
 
     def distill(self, material: Material) -> None:
         """Takes the steps that are left, with snapshots as configured and a checkpoint every few seconds."""
-        distiller = Distiller(self.config, material.train, classes=material.prepared.index.classes, device=self.device)
+        classes, device = material.prepared.index.classes, device_of(self.config)
+        distiller = Distiller(self.config, material.train, classes=classes, device=device)
         self._restore(distiller)
         self.session.phase("distill", self.config.steps)
         snapshot_steps = self.config.snapshot_steps

@@ -1,14 +1,15 @@
 """The listening as a job: real clips, class means and snapshots become sounds that tracks are compared with."""
 
 import statistics
+from contextlib import suppress
 from typing import Annotated, Any, ClassVar
-
-import pydantic
 
 from distrack.distill import SyntheticSet
 from distrack.errors import RunError
-from distrack.jobs.contract import Table, register
-from distrack.jobs.evaluation import FollowUp, distillation_of, prepared_material
+from distrack.jobs.contract import Table, read_report, register
+from distrack.jobs.distillation import distillation_job
+from distrack.jobs.distillation.phases import prepared_material
+from distrack.jobs.evaluation import FollowUp
 from distrack.jobs.inspection import inspected
 from distrack.jobs.listening.make import Clips, Sources
 from distrack.jobs.listening.sounds import Listening
@@ -38,7 +39,7 @@ class ListeningJob(FollowUp):
         sources = Sources(run, SyntheticSet.load(synthetic_file(run)), self.tracks, listening_of(run))
         clips = None
         if sources.lack_clips:
-            material = prepared_material(distillation_of(run), session)
+            material = prepared_material(distillation_job(run), session)
             near = inspected(run, session, material).memorisation.of("feature", "train")
             clips = Clips(material.train, material.prepared.index, near)
         session.phase("listen")
@@ -60,8 +61,8 @@ class ListeningJob(FollowUp):
 
 def listening_of(run: Run) -> Listening | None:
     """The listening of a run's present tracks, or None if there is none."""
-    try:
-        listening = Listening.model_validate_json((run.path / ListeningJob.report_name).read_bytes())
-        return listening if listening.tracks == SyntheticSet.load(synthetic_file(run)).fingerprint else None
-    except (OSError, pydantic.ValidationError, RunError):
-        return None
+    listening: Listening | None = read_report(run, ListeningJob)
+    with suppress(RunError):
+        if listening and listening.tracks == SyntheticSet.load(synthetic_file(run)).fingerprint:
+            return listening
+    return None

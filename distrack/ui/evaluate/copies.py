@@ -23,7 +23,7 @@ from distrack.figures.embedding import embedding_map
 from distrack.figures.images import colour_range, data_uri, image_png
 from distrack.figures.nearness import nearness
 from distrack.images import RealImages
-from distrack.jobs.evaluation import distillation_of
+from distrack.jobs.distillation import distillation_job
 from distrack.jobs.inspection import InspectionJob, inspection_of
 from distrack.jobs.results import synthetic_file, track_file
 from distrack.ui.shared import job_panel
@@ -177,7 +177,7 @@ def _cached_images(path: Path, modified: float) -> Floats:  # noqa: ARG001
 def _real(path: Path) -> Sides | None:
     """Both sides of the run's dataset; None if it is not prepared on this computer."""
     try:
-        material = distillation_of(runs.Run(path)).cached_material()
+        material = distillation_job(runs.Run(path)).cached_material()
         return None if material is None else material.sides
     except DistrackError:
         return None

@@ -6,8 +6,8 @@ from distrack import runs
 from distrack.distill import DistillConfig
 from distrack.errors import DistrackError
 from distrack.evaluate import EvaluationConfig
-from distrack.jobs.distillation import DistillJob
-from distrack.jobs.evaluation import EvaluationJob, distillation_of
+from distrack.jobs.distillation import DistillJob, distillation_job
+from distrack.jobs.evaluation import EvaluationJob
 from distrack.networks import NETWORKS, check_shape
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.fields import Fields
@@ -21,7 +21,7 @@ _RATES = (0.002, 0.006, 0.02)
 def show(run: runs.Run) -> None:
     """The form, and the start of an evaluation when its button is pressed."""
     try:
-        config = distillation_of(run)
+        config = distillation_job(run)
     except DistrackError as error:
         st.warning(str(error))
         return
