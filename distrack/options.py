@@ -220,7 +220,8 @@ def fewest(
         build: makes as many configs from overrides.
         always: values of the options that are given in any case, by path.
     """
-    chosen = {option: always[option.path] for option in options if option.path in always}
+    by_path = {option.path: option for option in options}
+    chosen = {by_path[path]: value for path, value in always.items()}
     uncertain: list[FieldOption] = []
 
     def built(values: Mapping[FieldOption, Any]) -> list[BaseModel | None]:

@@ -26,7 +26,7 @@ _INVERSION_BATCH = 32
 
 
 class Work:
-    """Takes a run from wherever it stands to its end; without an `evaluation` that is a written synthetic set."""
+    """The phases of a run, each done unless an earlier process did it; without an `evaluation`, all but the last."""
 
     def __init__(self, run: Run, config: DistillConfig, evaluation: EvaluationConfig | None, session: Session) -> None:
         self.run, self.config, self.evaluation, self.session = run, config, evaluation, session

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from distrack.errors import ConfigError
 from distrack.export.config import CompareConfig, ExportConfig
-from distrack.validation import from_preset
+from distrack.validation import Config, from_preset
 
 
 @pytest.mark.parametrize(
@@ -20,7 +19,7 @@ from distrack.validation import from_preset
         (CompareConfig, {"evaluator": "random-cn"}, "Did you mean random-cnn"),
     ],
 )
-def test_an_impossible_value_is_refused_by_name(model: type[BaseModel], values: dict[str, Any], reason: str) -> None:
+def test_an_impossible_value_is_refused_by_name(model: type[Config], values: dict[str, Any], reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         from_preset(model, values)
 
@@ -32,12 +31,12 @@ def test_an_impossible_value_is_refused_by_name(model: type[BaseModel], values: 
         CompareConfig(to=Path("x.tex"), evaluator="Random CNN", network="convnet 32 x 3"),
     ],
 )
-def test_a_config_is_the_same_after_json(config: BaseModel) -> None:
+def test_a_config_is_the_same_after_json(config: Config) -> None:
     assert type(config).model_validate_json(config.model_dump_json()) == config
 
 
 @pytest.mark.parametrize("model", [ExportConfig, CompareConfig])
-def test_every_field_has_a_label_and_a_sentence(model: type[BaseModel]) -> None:
+def test_every_field_has_a_label_and_a_sentence(model: type[Config]) -> None:
     for field in model.model_fields.values():
         assert field.title
         assert (field.description or "").endswith(".")
