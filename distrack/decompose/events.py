@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +31,16 @@ class Column(NamedTuple):
         name: "time" or "frequency", for example. Kinds use the same name for the same thing.
         unit: "s", "Hz" or "dB", for example; "" for a number without a unit.
         about: what the number means, for a reader of the table of events.
+        low, high: its range.
+        between: how it is interpolated; an angle turns the short way, and a whole number is that of the nearer event.
     """
 
     name: str
     unit: str
     about: str
+    low: float = -np.inf
+    high: float = np.inf
+    between: Literal["linear", "geometric", "angle", "whole"] = "linear"
 
 
 class Box(NamedTuple):
@@ -74,6 +79,9 @@ class Kind:
     name begins with "amplitude". A method that changes events returns new parameters and does not modify the old ones.
     """
 
+    precision: type[np.floating[Any]] = np.float32
+    """Precision in which `scaled` multiplies."""
+
     def columns(self, channels: int) -> tuple[Column, ...]:
         """The numbers stored of an event, in the order of its row; at most 20."""
         raise NotImplementedError
@@ -84,7 +92,15 @@ class Kind:
         Raises:
             EventsError: a number is out of its range, or a shared array is missing.
         """
-        raise NotImplementedError
+        for place, column in enumerate(self.columns(events.channels)):
+            values = events.parameters[:, place]
+            wrong = (values < column.low) | (values > column.high)
+            if column.between == "whole":
+                wrong |= values != np.floor(values)
+            if wrong.any():
+                row = int(wrong.argmax())
+                allowed = f"between {column.low:g} and {column.high:g}"
+                raise EventsError(f"event {row}: its {column.name} {values[row]:g} is not {allowed}")
 
     def synthesise(self, events: Events, gains: Floats) -> Floats:
         """Sum of all events, each times its gain, without reverb; the same samples on every call and in every process.
@@ -120,13 +136,47 @@ class Kind:
         """
         raise NotImplementedError
 
+    def scaled(self, events: Events, which: Mask, factors: Mapping[str, float]) -> Floats:
+        """Parameters after columns of the selected events were multiplied by a factor each, and clipped."""
+        rows = events.parameters.astype(self.precision)
+        for name, factor in factors.items():
+            rows[which, events.place(name)] *= factor
+        return self.clipped(rows.astype(np.float32))
+
+    def clipped(self, rows: Floats) -> Floats:
+        """Rows with each number clipped to its range, so that every change gives events that can be rendered."""
+        for place, column in enumerate(self._columns_of(rows)):
+            rows[:, place] = np.clip(rows[:, place], column.low, column.high)
+        return rows
+
     def interpolated(self, one: Floats, other: Floats, share: float) -> Floats:
-        """Rows between `one` (share 0) and `other` (share 1): linear in time, geometric in pitch and duration.
+        """Rows between `one` (share 0) and `other` (share 1), each number as its column says.
 
         Shape:
             - all: ``[events, columns]``
         """
-        raise NotImplementedError
+        if share in {0.0, 1.0}:
+            return (other if share else one).copy()
+        first, last = one.astype(np.float64), other.astype(np.float64)
+        rows = self.linear(first, last, share)
+        for place, column in enumerate(self._columns_of(one)):
+            start, end = first[:, place], last[:, place]
+            if column.between == "geometric":
+                least = column.low or 1e-3
+                rows[:, place] = np.maximum(start, least) ** (1 - share) * np.maximum(end, least) ** share
+            elif column.between == "angle":
+                rows[:, place] = start + share * (np.remainder(end - start + np.pi, 2 * np.pi) - np.pi)
+            elif column.between == "whole":
+                rows[:, place] = start if share < 0.5 else end
+        return self.clipped(rows.astype(np.float32))
+
+    def linear(self, first: Doubles, last: Doubles, share: float) -> Doubles:
+        """Numbers between two. Each kind keeps its order of operations: a stored morph gives the same bits again."""
+        return first + share * (last - first)
+
+    def _columns_of(self, rows: Floats) -> tuple[Column, ...]:
+        mono, stereo = self.columns(1), self.columns(2)
+        return mono if len(mono) == rows.shape[1] else stereo
 
 
 KINDS: Registry[Kind] = Registry("kind of event")
@@ -202,20 +252,21 @@ class Events:
         return stored + (0 if self.room is None else len(self))
 
     def column(self, name: str) -> Floats:
-        """One number of every event, ``[events]``.
-
-        Raises:
-            KeyError: events of this kind have no such column.
-        """
-        return self.parameters[:, self._place(name)]
+        """One number of every event, ``[events]``."""
+        return self.parameters[:, self.place(name)]
 
     def with_column(self, name: str, values: NDArray[np.floating[Any]]) -> Self:
         """The same events with other values, ``[events]``, in one column."""
         parameters = self.parameters.copy()
-        parameters[:, self._place(name)] = values
+        parameters[:, self.place(name)] = values
         return replace(self, parameters=parameters)
 
-    def _place(self, name: str) -> int:
+    def place(self, name: str) -> int:
+        """Number of a column in the rows of `parameters`.
+
+        Raises:
+            KeyError: events of this kind have no such column.
+        """
         names = [column.name for column in self.kind.columns(self.channels)]
         if name not in names:
             raise KeyError(f"{self.kind_name} events have no {name}: they have {', '.join(names)}")
@@ -273,26 +324,3 @@ def _check_array(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None
         raise EventsError(f"{name}: {array.dtype} of {array.shape} is not float32 of {shape}")
     if not np.isfinite(array).all():
         raise EventsError(f"{name}: it holds values that are not numbers (NaN or infinite)")
-
-
-def check_ranges(events: Events, ranges: Mapping[str, tuple[float, float]], whole: str = "") -> None:
-    """Refuses a number outside its range, and a fraction in a column of whole numbers.
-
-    Args:
-        ranges: least and greatest value by column name; columns without a range are not checked.
-        whole: name of a column whose values are whole numbers.
-
-    Raises:
-        EventsError: the message names the event, the column and the range.
-    """
-    for place, column in enumerate(events.kind.columns(events.channels)):
-        if column.name not in ranges:
-            continue
-        low, high = ranges[column.name]
-        values = events.parameters[:, place]
-        wrong = (values < low) | (values > high)
-        if column.name == whole:
-            wrong |= values != np.floor(values)
-        if wrong.any():
-            row = int(wrong.argmax())
-            raise EventsError(f"event {row}: its {column.name} {values[row]:g} is not between {low:g} and {high:g}")

@@ -8,15 +8,13 @@ from numpy.typing import NDArray
 from scipy.special import erf
 
 from distrack.arrays import Complex, Doubles, Floats, Integers, Mask
-from distrack.decompose.events import KINDS, Box, Column, Events, Kind, check_ranges
+from distrack.decompose.events import KINDS, Box, Column, Events, Kind
 from distrack.decompose.pursuit.atoms import DAMPED, GABOR, REACH, Atom, as_complex, pieces
 
 # A Gaussian is audible up to this many standard deviations from its centre; a decay is at -40 dB after so many scales.
 AUDIBLE, DECAYED = 2.0, 4.6
 # An atom with fewer periods than these is heard as a click without a pitch.
 PERIODS = 4.0
-RANGES = {"time": (-1e5, 1e5), "scale": (1e-5, 1e3), "frequency": (0.0, 1e7), "amplitude": (-1e6, 1e6)}
-_PHASES = (-1e6, 1e6)
 # Columns of a row; the amplitude of the first channel stands at `FIRST`, its phase after it.
 TIME, SCALE, FREQUENCY, FIRST = range(4)
 
@@ -34,29 +32,20 @@ class Atoms(Kind):
     def columns(self, channels: int) -> tuple[Column, ...]:
         """Time, scale and frequency, then amplitude and phase of each channel, then the shape if rows store it."""
         columns = [
-            Column("time", "s", "centre of a Gaussian, onset of a decay"),
-            Column("scale", "s", "standard deviation of a Gaussian, time in which a decay falls to 1/e"),
-            Column("frequency", "Hz", "frequency of the sinusoid"),
-            Column("amplitude", "", "amplitude at that time; 1 is full scale"),
-            Column("phase", "rad", "phase of the cosine at that time"),
+            Column("time", "s", "centre of a Gaussian, onset of a decay", -1e5, 1e5),
+            Column("scale", "s", "standard deviation of a Gaussian, time of a decay to 1/e", 1e-5, 1e3, "geometric"),
+            Column("frequency", "Hz", "frequency of the sinusoid", 0.0, 1e7, "geometric"),
+            Column("amplitude", "", "amplitude at that time; 1 is full scale", -1e6, 1e6),
+            Column("phase", "rad", "phase of the cosine at that time", -1e6, 1e6, "angle"),
         ]
         if channels == 2:
             columns += [
-                Column("amplitude right", "", "amplitude of the right channel"),
-                Column("phase right", "rad", "phase of the right channel"),
+                Column("amplitude right", "", "amplitude of the right channel", -1e6, 1e6),
+                Column("phase right", "rad", "phase of the right channel", -1e6, 1e6, "angle"),
             ]
         if self.shape is None:
-            columns.append(Column("shape", "", "0 for a Gaussian, 1 for a decay"))
+            columns.append(Column("shape", "", "0 for a Gaussian, 1 for a decay", GABOR, DAMPED, "whole"))
         return tuple(columns)
-
-    def check(self, events: Events) -> None:
-        """Refuses numbers outside their ranges.
-
-        Raises:
-            EventsError: the message names the event, the column and the range.
-        """
-        ranges = RANGES | {"amplitude right": RANGES["amplitude"], "phase": _PHASES, "phase right": _PHASES}
-        check_ranges(events, ranges | {"shape": (GABOR, DAMPED)}, whole="shape")
 
     def shapes(self, parameters: Floats) -> Integers:
         """`GABOR` or `DAMPED` for each row, ``[events]``."""
@@ -115,22 +104,18 @@ class Atoms(Kind):
 
     def stretched(self, events: Events, which: Mask, factor: float) -> Floats:
         """The envelope becomes longer by `factor`; centre or onset stay where they are."""
-        rows = events.parameters.copy()
-        rows[which, SCALE] *= factor
-        return clipped(rows)
+        return self.scaled(events, which, {"scale": factor})
 
     def transposed(self, events: Events, which: Mask, semitones: float) -> Floats:
         """Another frequency under the same envelope; an atom above half the sample rate is silent."""
-        rows = events.parameters.copy()
-        rows[which, FREQUENCY] *= 2 ** (semitones / 12)
-        return clipped(rows)
+        return self.scaled(events, which, {"frequency": 2 ** (semitones / 12)})
 
     def decayed(self, events: Events, which: Mask, factor: float) -> Floats:
         """The envelope becomes longer by `factor`; the centre of a Gaussian moves so that its onset stays."""
         rows = self.stretched(events, which, factor)
         gaussian = which & (self.shapes(rows) == GABOR)
         rows[gaussian, TIME] += AUDIBLE * (rows[gaussian, SCALE] - events.parameters[gaussian, SCALE])
-        return clipped(rows)
+        return self.clipped(rows)
 
     def coloured(self, events: Events, which: Mask, octaves: float) -> Floats:
         """Tilts the selected atoms: 6 dB per octave of pitch for every octave of `octaves`.
@@ -142,35 +127,10 @@ class Atoms(Kind):
         energy = self.boxes(events).energy.astype(np.float64) * which
         if not energy.sum() > 0:
             return rows
-        pitch = np.log2(np.maximum(rows[:, FREQUENCY].astype(np.float64), 1.0))
-        middle = (energy * pitch).sum() / energy.sum()
-        gain = 2 ** np.clip(octaves * (pitch - middle), -30, 30)
-        gain *= math.sqrt(energy.sum() / (energy * gain**2).sum())
+        gain = tilt(energy, np.maximum(rows[:, FREQUENCY].astype(np.float64), 1.0), octaves)
         for channel in range(events.channels):
             rows[which, FIRST + 2 * channel] *= gain[which]
-        return clipped(rows)
-
-    def interpolated(self, one: Floats, other: Floats, share: float) -> Floats:
-        """Linear in time and amplitude, geometric in scale and frequency; phases turn the short way.
-
-        A shape cannot be interpolated: it is that of the nearer row.
-
-        Shape:
-            - all: ``[events, columns]``
-        """
-        if share in {0.0, 1.0}:
-            return (other if share else one).copy()
-        first, last = one.astype(np.float64), other.astype(np.float64)
-        rows = first + share * (last - first)
-        for place in (SCALE, FREQUENCY):
-            start, end = (np.maximum(side[:, place], 1e-3 if place == FREQUENCY else 1e-5) for side in (first, last))
-            rows[:, place] = start ** (1 - share) * end**share
-        for place in range(FIRST + 1, rows.shape[1] - (self.shape is None), 2):
-            turn = np.remainder(last[:, place] - first[:, place] + np.pi, 2 * np.pi) - np.pi
-            rows[:, place] = first[:, place] + share * turn
-        if self.shape is None:
-            rows[:, -1] = first[:, -1] if share < 0.5 else last[:, -1]
-        return clipped(rows.astype(np.float32))
+        return self.clipped(rows)
 
 
 def amplitudes_of(parameters: Floats, channels: int) -> Complex:
@@ -184,11 +144,15 @@ def _geometric(rate: NDArray[Any], begin: Doubles, count: Doubles) -> NDArray[An
     return total
 
 
-def clipped(rows: Floats) -> Floats:
-    """Rows with each number clipped to its range, so that every change gives atoms that can be rendered."""
-    for place, name in enumerate(RANGES):
-        rows[:, place] = np.clip(rows[:, place], *RANGES[name])
-    return rows
+def tilt(energy: Doubles, frequency: Doubles, octaves: float) -> Doubles:
+    """Gains that tilt a sum of events about its mean pitch in octaves and leave the sum of their energies as it was.
+
+    Shape:
+        - all: ``[events]``
+    """
+    pitch = np.log2(frequency)
+    gain = 2 ** np.clip(octaves * (pitch - (energy * pitch).sum() / energy.sum()), -30, 30)
+    return gain * math.sqrt(energy.sum() / (energy * gain**2).sum())
 
 
 KINDS.add("gabor", Atoms(GABOR))

@@ -1,11 +1,10 @@
 """The kind of event "waveform": a learned waveform at a time, pitch, length and level."""
 
-import math
-
 import numpy as np
 
 from distrack.arrays import Doubles, Floats, Integers, Mask
-from distrack.decompose.events import KINDS, Box, Column, Events, Kind, check_ranges
+from distrack.decompose.events import KINDS, Box, Column, Events, Kind
+from distrack.decompose.pursuit.atom_kinds import FIRST, FREQUENCY, TIME, tilt
 from distrack.decompose.pursuit.playback import played
 from distrack.errors import EventsError
 
@@ -13,8 +12,6 @@ from distrack.errors import EventsError
 WAVEFORMS = "waveforms"
 # Share of a waveform's energy outside of its box, on both sides together.
 OUTSIDE = 0.05
-RANGES = {"time": (-1e5, 1e5), "scale": (1e-5, 600.0), "frequency": (1e-2, 1e7), "amplitude": (-1e6, 1e6)}
-TIME, SCALE, FREQUENCY, FIRST = range(4)
 # A factor this near to 1 is 1: float32 does not store it exactly.
 SAME = 1e-5
 # The most waveforms that a file may hold, and the longest, in seconds.
@@ -26,14 +23,14 @@ class Waveforms(Kind):
 
     def columns(self, channels: int) -> tuple[Column, ...]:
         """Five numbers, six in stereo; the samples of the waveforms are stored beside them."""
-        right = (Column("amplitude right", "", "amplitude of the right channel"),) if channels == 2 else ()
+        right = (Column("amplitude right", "", "amplitude of the right channel", -1e6, 1e6),) if channels == 2 else ()
         return (
-            Column("time", "s", "when the waveform begins"),
-            Column("scale", "s", "length of the waveform"),
-            Column("frequency", "Hz", "frequency of its strongest partial"),
-            Column("amplitude", "", "factor on a waveform whose energy is 1"),
+            Column("time", "s", "when the waveform begins", -1e5, 1e5),
+            Column("scale", "s", "length of the waveform", 1e-5, 600.0, "geometric"),
+            Column("frequency", "Hz", "frequency of its strongest partial", 1e-2, 1e7, "geometric"),
+            Column("amplitude", "", "factor on a waveform whose energy is 1", -1e6, 1e6),
             *right,
-            Column("waveform", "", "number of the learned waveform"),
+            Column("waveform", "", "number of the learned waveform", 0, MOST_WAVEFORMS - 1, "whole"),
         )
 
     def check(self, events: Events) -> None:
@@ -50,8 +47,11 @@ class Waveforms(Kind):
                 f"waveforms: {len(waveforms)} of {waveforms.shape[1]} samples: at most {MOST_WAVEFORMS} of "
                 f"{LONGEST_WAVEFORM:g} s can be played"
             )
-        ranges = RANGES | {"amplitude right": RANGES["amplitude"], "waveform": (0, len(waveforms) - 1)}
-        check_ranges(events, ranges, whole="waveform")
+        super().check(events)
+        numbers = _numbers(events)
+        if len(events) and numbers.max() >= len(waveforms):
+            row, most = int(numbers.argmax()), len(waveforms) - 1
+            raise EventsError(f"event {row}: its waveform {numbers[row]} is not between 0 and {most}")
 
     def synthesise(self, events: Events, gains: Floats) -> Floats:
         """The sum of all events, each from the sample nearest to its time; partials above half the rate are silent."""
@@ -99,15 +99,11 @@ class Waveforms(Kind):
 
     def stretched(self, events: Events, which: Mask, factor: float) -> Floats:
         """The waveform is played from more grains or fewer, at the same pitch."""
-        rows = events.parameters.copy()
-        rows[which, SCALE] *= factor
-        return _clipped(rows)
+        return self.scaled(events, which, {"scale": factor})
 
     def transposed(self, events: Events, which: Mask, semitones: float) -> Floats:
         """All partials move by the same ratio; those above half the sample rate are silent."""
-        rows = events.parameters.copy()
-        rows[which, FREQUENCY] *= 2 ** (semitones / 12)
-        return _clipped(rows)
+        return self.scaled(events, which, {"frequency": 2 ** (semitones / 12)})
 
     def decayed(self, events: Events, which: Mask, factor: float) -> Floats:
         """The same as `stretched`: the time of a waveform is its onset."""
@@ -119,26 +115,9 @@ class Waveforms(Kind):
         energy = self.boxes(events).energy.astype(np.float64) * which
         if not energy.sum() > 0:
             return rows
-        pitch = np.log2(rows[:, FREQUENCY].astype(np.float64))
-        gain = 2 ** np.clip(octaves * (pitch - (energy * pitch).sum() / energy.sum()), -30, 30)
-        gain *= math.sqrt(energy.sum() / (energy * gain**2).sum())
+        gain = tilt(energy, rows[:, FREQUENCY].astype(np.float64), octaves)
         rows[which, FIRST:-1] *= gain[which, None].astype(np.float32)
-        return _clipped(rows)
-
-    def interpolated(self, one: Floats, other: Floats, share: float) -> Floats:
-        """Linear in time and amplitude, geometric in length and pitch; the waveform is that of the nearer row.
-
-        Shape:
-            - all: ``[events, columns]``
-        """
-        if share in {0.0, 1.0}:
-            return (other if share else one).copy()
-        first, last = one.astype(np.float64), other.astype(np.float64)
-        rows = first + share * (last - first)
-        for place in (SCALE, FREQUENCY):
-            rows[:, place] = first[:, place] ** (1 - share) * last[:, place] ** share
-        rows[:, -1] = (first if share < 0.5 else last)[:, -1]
-        return _clipped(rows.astype(np.float32))
+        return self.clipped(rows)
 
 
 def first_sample(time: float, sample_rate: int) -> int:
@@ -168,14 +147,6 @@ def _middle(power: Doubles) -> tuple[Integers, Integers]:
     """First and last position of the middle of each row, which holds all but `OUTSIDE` of its power."""
     share = np.cumsum(power, axis=1) / np.maximum(power.sum(axis=1, keepdims=True), 1e-30)
     return (share < OUTSIDE / 2).sum(axis=1), (share < 1 - OUTSIDE / 2).sum(axis=1) + 1
-
-
-def _clipped(rows: Floats) -> Floats:
-    """Rows with each number clipped to its range, so that every change gives events that can be rendered."""
-    for place, name in enumerate(("time", "scale", "frequency")):
-        rows[:, place] = np.clip(rows[:, place], *RANGES[name])
-    rows[:, FIRST:-1] = np.clip(rows[:, FIRST:-1], *RANGES["amplitude"])
-    return rows
 
 
 KINDS.add("waveform", Waveforms())

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from distrack.arrays import Doubles, Floats
 from distrack.decompose.events import Column
-from distrack.decompose.splat.burst import Bursts, Envelope, burst
+from distrack.decompose.splat.burst import MOST_NUMBERS, Bursts, Envelope, burst
 from distrack.decompose.splat.resonance import ORDER, Resonances, resonate
 
 HARMONICS = 4
@@ -16,26 +16,29 @@ HARMONICS = 4
 FADE = 0.05
 
 COLUMNS = (
-    Column("time", "s", "onset of the event"),
-    Column("frequency", "Hz", "pitch of the resonance at its loudest"),
-    Column("amplitude", "", "sum of the peaks of resonance and burst"),
-    Column("mix", "", "share of the resonance in the amplitude; the rest is the burst of noise"),
-    Column("attack", "s", "time constant of the resonance's rise"),
-    Column("decay", "s", "time constant of the resonance's fall"),
-    Column("damping", "1/s", "how much faster each higher harmonic falls, as under a closing low-pass"),
-    Column("bend", "", "how far the frequency moves while the event sounds, as a share"),
-    Column("burst", "s", "time constant of the noise"),
-    Column("centre", "Hz", "middle of the noise's band"),
-    Column("width", "octaves", "standard deviation of the noise's band"),
-    Column("noise", "", "number of the noise; equal numbers give equal noise"),
-    Column("phase", "rad", "phase of the first harmonic at the onset"),
+    Column("time", "s", "onset of the event", -1e5, 1e5),
+    Column("frequency", "Hz", "pitch of the resonance at its loudest", 1e-3, 1e7, "geometric"),
+    Column("amplitude", "", "sum of the peaks of resonance and burst", 0, 1e6),
+    Column("mix", "", "share of the resonance in the amplitude; the rest is the burst of noise", 0, 1),
+    Column("attack", "s", "time constant of the resonance's rise", 1e-5, 1e4, "geometric"),
+    Column("decay", "s", "time constant of the resonance's fall", 1e-5, 1e4, "geometric"),
+    Column("damping", "1/s", "how much faster each higher harmonic falls, as under a closing low-pass", 0, 1e6),
+    Column("bend", "", "how far the frequency moves while the event sounds, as a share", -0.9, 9.0),
+    # The noise of an event is rendered in one piece, so its length is limited.
+    Column("burst", "s", "time constant of the noise", 1e-5, 4.0, "geometric"),
+    Column("centre", "Hz", "middle of the noise's band", 1e-3, 1e7, "geometric"),
+    Column("width", "octaves", "standard deviation of the noise's band", 1e-3, 20, "geometric"),
+    Column("noise", "", "number of the noise; equal numbers give equal noise", 0, MOST_NUMBERS - 1, "whole"),
+    Column("phase", "rad", "phase of the first harmonic at the onset", -1e4, 1e4, "angle"),
     *(
-        Column(f"{part} {k}", "", f"{part} part of harmonic {k} relative to the first, at {k} times its phase")
+        Column(
+            f"{part} {k}", "", f"{part} part of harmonic {k} relative to the first, at {k} times its phase", -1e6, 1e6
+        )
         for k in range(2, HARMONICS + 1)
         for part in ("cosine", "sine")
     ),
 )
-PAN = Column("pan", "", "-1 is left, 0 the middle, 1 right")
+PAN = Column("pan", "", "-1 is left, 0 the middle, 1 right", -1, 1)
 PLACES = {column.name: place for place, column in enumerate((*COLUMNS, PAN))}
 # Columns of the relative harmonics.
 FIRST, LAST = PLACES["cosine 2"], PLACES[f"sine {HARMONICS}"] + 1
