@@ -23,10 +23,9 @@ import soxr
 
 from distrack.arrays import Floats
 from distrack.decompose import DecomposeConfig, Events, remove, render, snr_db, spectral_convergence
-from distrack.decompose.budget import Budget
-from distrack.decompose.splat.config import SplatConfig
-from distrack.decompose.splat.decomposer import PRUNE_AT, Splatter
-from distrack.decompose.splat.prune import least_important
+from distrack.decompose.decomposer import Budget
+from distrack.decompose.splat.decomposer import PRUNE_AT, SplatConfig, Splatter
+from distrack.decompose.splat.loss import least_important
 
 TABLE = Path(__file__).with_suffix(".md")
 RATE, SECONDS, SHARE = 22_050, 1.5, 0.2

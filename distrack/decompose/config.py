@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from distrack.arrays import Floats
-from distrack.decompose.budget import Budget
-from distrack.decompose.decomposer import DECOMPOSERS, Decomposer, Method
-from distrack.registry import ChosenFrom
-from distrack.validation import Option, overlaid
+from distrack.decompose.decomposer import DECOMPOSERS, Budget, Decomposer, Method
+from distrack.registry import ChosenFrom, filled_choices
+from distrack.validation import Option
 
 DEFAULT = "matching-pursuit"
 # The published setting of splatting.
@@ -29,17 +28,8 @@ class DecomposeConfig(Budget):
     @model_validator(mode="before")
     @classmethod
     def _filled(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping) or given.get("preset") != "paper":
-            return given
-        method = given.get("method", {})
-        if isinstance(method, BaseModel):
-            method = method.model_dump()
-        if isinstance(method, str):
-            method = {"name": method}
-        paper = _PAPER["method"]["name"]
-        if isinstance(method, Mapping) and DECOMPOSERS.name(str(method.get("name") or paper)) == paper:
-            method = {**overlaid(_PAPER["method"], method), "name": paper}
-        return {**_PAPER, **given, "method": method}
+        paper = isinstance(given, Mapping) and given.get("preset") == "paper"
+        return filled_choices(cls, _PAPER, given) if paper else given
 
     def decomposer(self, wave: Floats, sample_rate: int) -> Decomposer:
         """A decomposer of one clip.

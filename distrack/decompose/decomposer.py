@@ -1,14 +1,28 @@
-"""What a method of decomposition must be able to do, and the registry of methods."""
+"""What a method of decomposition must be able to do, what it may use, and the registry of methods."""
 
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
+from pydantic import Field
 
 from distrack.arrays import Floats
-from distrack.decompose.budget import Budget
-from distrack.decompose.events import Events
+from distrack.decompose.events import MOST_EVENTS, Events
 from distrack.registry import Choice, Registry
+from distrack.validation import Config
+
+
+class Budget(Config):
+    """What a decomposition may use, whatever its method."""
+
+    events: Annotated[int, Field(ge=1, le=MOST_EVENTS, title="Max. events")] = 64
+    """The sound is split into at most this many."""
+    time_limit: Annotated[float | None, Field(gt=0, le=86_400, title="Time limit (s)")] = None
+    """Seconds of computing after which the events found so far are the result."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of all random choices."""
 
 
 class Progress(NamedTuple):
@@ -28,25 +42,6 @@ class Progress(NamedTuple):
     loss: float | None
 
 
-class Decomposer(Protocol):
-    """Decomposes one clip. It yields after every small step, so that its driver can show, store or stop it.
-
-    A decomposer that restores the state of another one continues bit for bit as the other one would have.
-    """
-
-    def __iter__(self) -> Iterator[Progress]:
-        """Continues from the current state to the end."""
-
-    def events(self) -> Events:
-        """The events found so far, those with the most energy first."""
-
-    def state(self) -> Mapping[str, NDArray[Any]]:
-        """Arrays that hold everything needed to continue."""
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Continues from the state of another decomposer of the same clip and config."""
-
-
 class Method(Choice):
     """The selected method of decomposition and its settings.
 
@@ -64,6 +59,71 @@ class Method(Choice):
         """
 
 
-# (wave, sample rate, budget, settings) -> decomposer. The wave is [channels, samples], finite and not silent; the
-# settings are an instance of the config that the entry is registered with.
+class Decomposer(ABC):
+    """Decomposes one clip. It yields after every small step, so that its driver can show, store or stop it.
+
+    A decomposer that restores the state of another one continues bit for bit as the other one would have.
+
+    Args:
+        wave: finite and not silent.
+        settings: an instance of the config that the method is registered with.
+
+    Shape:
+        - wave: ``[channels, samples]``
+    """
+
+    def __init__(self, wave: Floats, sample_rate: int, budget: Budget, settings: Any) -> None:
+        self.wave, self.sample_rate, self.budget, self.settings = wave, sample_rate, budget, settings
+        self.seconds_spent = 0.0
+
+    def __iter__(self) -> Iterator[Progress]:
+        """Continues from the current state to the end."""
+        while not self.over:
+            began = time.monotonic()
+            self.step()
+            self.seconds_spent += time.monotonic() - began
+            yield self.progress()
+
+    def late(self, share: float = 1.0) -> bool:
+        """Whether this share of the time limit is used up."""
+        limit = self.budget.time_limit
+        return limit is not None and self.seconds_spent >= share * limit
+
+    @property
+    @abstractmethod
+    def over(self) -> bool:
+        """Whether the decomposition has ended. However short the time limit, one event is found."""
+
+    @abstractmethod
+    def step(self) -> None:
+        """Does one small step."""
+
+    @abstractmethod
+    def progress(self) -> Progress:
+        """How far the decomposition is."""
+
+    @abstractmethod
+    def events_in_order(self) -> Events:
+        """The events found so far, in the order in which they were found."""
+
+    def events(self) -> Events:
+        """The events found so far, those with the most energy first."""
+        return self.events_in_order().by_energy()
+
+    def clip_events(self, kind_name: str, rows: Floats, **rest: Any) -> Events:
+        """Events of the clip from their rows; see `Events` for the rest."""
+        channels, samples = self.wave.shape
+        clip = {"sample_rate": self.sample_rate, "samples": samples, "channels": channels, "seed": self.budget.seed}
+        return Events.of(kind_name, rows, **clip, **rest)
+
+    @abstractmethod
+    def state(self) -> Mapping[str, NDArray[Any]]:
+        """Arrays that hold everything needed to continue."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Continues from the state of another decomposer of the same clip and config."""
+
+
+# (wave, sample rate, budget, settings) -> decomposer, as `Decomposer` takes them.
 DECOMPOSERS: Registry[Callable[[Floats, int, Budget, Any], Decomposer]] = Registry("method")

@@ -151,8 +151,9 @@ def tilt(energy: Doubles, frequency: Doubles, octaves: float) -> Doubles:
         - all: ``[events]``
     """
     pitch = np.log2(frequency)
-    gain = 2 ** np.clip(octaves * (pitch - (energy * pitch).sum() / energy.sum()), -30, 30)
-    return gain * math.sqrt(energy.sum() / (energy * gain**2).sum())
+    gain: Doubles = 2 ** np.clip(octaves * (pitch - (energy * pitch).sum() / energy.sum()), -30, 30)
+    gain *= math.sqrt(energy.sum() / (energy * gain**2).sum())
+    return gain
 
 
 KINDS.add("gabor", Atoms(GABOR))

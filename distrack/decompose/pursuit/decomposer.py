@@ -1,25 +1,57 @@
-"""The method "matching-pursuit": it starts, ends, continues from a stored state, and reports its progress."""
+"""The method "matching-pursuit": its settings, and how it starts, ends, and continues from a stored state."""
 
 import math
-import time
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from distrack.arrays import Floats
-from distrack.decompose.budget import Budget
-from distrack.decompose.decomposer import DECOMPOSERS, Progress
-from distrack.decompose.events import Events
+from distrack.decompose.decomposer import DECOMPOSERS, Budget, Decomposer, Method, Progress
+from distrack.decompose.events import MOST_SHARED, Events
 from distrack.decompose.pursuit.atom_search import AtomSearch
-from distrack.decompose.pursuit.config import PursuitConfig
+from distrack.decompose.pursuit.waveform_kind import LONGEST_WAVEFORM, MOST_WAVEFORMS
 from distrack.decompose.pursuit.waveform_search import WaveformSearch
+from distrack.errors import ConfigError
+from distrack.validation import Option
 
 # A residual below this share of the clip's energy is rounding error.
 NOTHING = 1e-12
 # Share of the time limit that preparation may take.
 PREPARATION = 0.5
+
+
+class PursuitConfig(Method):
+    """A matching pursuit."""
+
+    name: str = "matching-pursuit"
+    atoms: Annotated[Literal["gabor", "damped", "both", "learned"], Field(title="Atom type")] = "gabor"
+    """Gabor atoms, damped sinusoids, both, or waveforms learned from the clip itself."""
+    orthogonal: Annotated[bool, Field(title="Orthogonal pursuit")] = False
+    """Refit the amplitudes of overlapping atoms after each new atom. Better, slower."""
+    snr_db: Annotated[float | None, Field(gt=0, le=120, title="Stop at SNR (dB)"), Option("snr")] = None
+    """The pursuit ends once the reconstruction has this signal-to-noise ratio."""
+    waveforms: Annotated[int, Field(ge=1, le=MOST_WAVEFORMS)] = 8
+    """Number of waveforms that are learned."""
+    waveform_seconds: Annotated[float, Field(ge=0.002, le=LONGEST_WAVEFORM, title="Waveform length (s)")] = 0.05
+    """Length of each learned waveform, or of the clip if that is shorter."""
+    learning: Annotated[int, Field(ge=0, le=100, title="Learning rounds")] = 10
+    """How often all waveforms are updated from the places where they were used."""
+
+    def check(self, sample_rate: int) -> None:
+        """Refuses learned waveforms that together are larger than what events may share.
+
+        Raises:
+            ConfigError: there are too many waveforms, or they are too long.
+        """
+        samples = self.waveforms * round(self.waveform_seconds * sample_rate)
+        if self.atoms == "learned" and samples > MOST_SHARED:
+            raise ConfigError(
+                f"waveforms: {samples:,} samples in all of them, at most {MOST_SHARED:,} can be stored: learn fewer or "
+                "shorter ones"
+            )
 
 
 class Search(Protocol):
@@ -59,11 +91,8 @@ class Search(Protocol):
 
 
 @DECOMPOSERS.register("matching-pursuit", aliases=("mp",), config=PursuitConfig, title="Matching pursuit (fast)")
-class MatchingPursuit:
+class MatchingPursuit(Decomposer):
     """Subtracts the atom that removes the most energy from the residual, again and again.
-
-    Args:
-        wave: ``[channels, samples]``
 
     Source:
         Mallat and Zhang, "Matching Pursuits With Time-Frequency Dictionaries", IEEE Transactions on Signal Processing
@@ -74,37 +103,28 @@ class MatchingPursuit:
     """
 
     def __init__(self, wave: Floats, sample_rate: int, budget: Budget, settings: PursuitConfig) -> None:
-        self.wave, self.sample_rate, self.budget, self.settings = wave, sample_rate, budget, settings
+        super().__init__(wave, sample_rate, budget, settings)
         self.search = _search(wave, sample_rate, budget, settings)
         self.clip_energy = self.residual_energy = float(np.square(wave, dtype=np.float64).sum())
-        self.seconds_spent = 0.0
         self.exhausted = False
-
-    def __iter__(self) -> Iterator[Progress]:
-        limit = self.budget.time_limit
-        while not self.over:
-            began = time.monotonic()
-            done, steps = self.search.preparing
-            if done < steps:
-                self.search.prepare(hurried=limit is not None and self.seconds_spent > PREPARATION * limit)
-            else:
-                removed = self.search.take()
-                self.residual_energy -= removed
-                self.exhausted = removed <= 0
-            self.seconds_spent += time.monotonic() - began
-            yield self._progress()
 
     @property
     def over(self) -> bool:
-        """Whether the pursuit has ended: enough atoms, near enough, nothing left, or out of time.
-
-        However short the time limit, one atom is found.
-        """
-        limit, target = self.budget.time_limit, self.settings.snr_db
-        late = limit is not None and self.seconds_spent >= limit and self.search.count > 0
-        near = target is not None and self.search.count > 0 and self.snr_db() >= target
+        """Whether there are enough atoms, or the residual is small enough, or nothing is left, or time is up."""
+        target, count = self.settings.snr_db, self.search.count
+        near = target is not None and self.snr_db() >= target
         nothing = self.exhausted or self.residual_energy <= NOTHING * self.clip_energy
-        return late or near or nothing or self.search.count >= self.budget.events
+        return (count > 0 and (self.late() or near)) or nothing or count >= self.budget.events
+
+    def step(self) -> None:
+        """One step of preparation, or one more atom."""
+        done, steps = self.search.preparing
+        if done < steps:
+            self.search.prepare(hurried=self.late(PREPARATION))
+        else:
+            removed = self.search.take()
+            self.residual_energy -= removed
+            self.exhausted = removed <= 0
 
     def snr_db(self) -> float:
         """Signal-to-noise ratio of the reconstruction so far, in dB."""
@@ -112,32 +132,19 @@ class MatchingPursuit:
             return 0.0
         return 10 * math.log10(self.clip_energy / max(self.residual_energy, 1e-20 * self.clip_energy))
 
-    def _progress(self) -> Progress:
+    def progress(self) -> Progress:
+        """Preparation counts as well as atoms."""
         done, steps = self.search.preparing
         count = self.search.count
         return Progress(done + count, steps + self.budget.events, count, self.snr_db(), None)
 
-    def events(self) -> Events:
-        """The events found so far, those with the most energy first."""
-        channels, samples = self.wave.shape
-        events = Events.of(
-            self.search.kind_name,
-            self.search.rows(),
-            sample_rate=self.sample_rate,
-            samples=samples,
-            channels=channels,
-            seed=self.budget.seed,
-            shared=self.search.shared(),
-        )
-        return events.by_energy()
+    def events_in_order(self) -> Events:
+        """The atoms found so far."""
+        return self.clip_events(self.search.kind_name, self.search.rows(), shared=self.search.shared())
 
     def state(self) -> Mapping[str, NDArray[Any]]:
-        """Arrays that hold everything needed to continue."""
-        numbers = {
-            "left": self.residual_energy,
-            "spent": self.seconds_spent,
-            "exhausted": float(self.exhausted),
-        }
+        """The state of the search, and three numbers."""
+        numbers = {"left": self.residual_energy, "spent": self.seconds_spent, "exhausted": float(self.exhausted)}
         return {f"pursuit.{name}": np.array([number]) for name, number in numbers.items()} | self.search.state()
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:

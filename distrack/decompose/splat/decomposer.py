@@ -1,26 +1,24 @@
 """The method "splat": finds events by a pursuit or at onsets, then fits all of them at once by gradient descent."""
 
 import math
-import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 
 from distrack.adam import adam_step
 from distrack.arrays import Floats
-from distrack.decompose.budget import Budget
-from distrack.decompose.decomposer import DECOMPOSERS, Progress
+from distrack.decompose.decomposer import DECOMPOSERS, Budget, Decomposer, Method, Progress
 from distrack.decompose.events import Events
 from distrack.decompose.quality import snr_db
-from distrack.decompose.splat.config import SplatConfig
-from distrack.decompose.splat.initialisation import Initialiser
-from distrack.decompose.splat.loss import SpectralLoss
+from distrack.decompose.splat.burst import Envelope
+from distrack.decompose.splat.initialisation import Initialisation, Initialiser
+from distrack.decompose.splat.loss import SpectralLoss, least_important
 from distrack.decompose.splat.parameters import COLUMNS, mixed
-from distrack.decompose.splat.prune import least_important
 from distrack.decompose.splat.variables import (
     PLACES,
     TONES,
@@ -43,12 +41,34 @@ FAINT, FAINT_EVERY = 1e-3, 50
 FINDING = 0.4
 
 
-@DECOMPOSERS.register("splat", config=SplatConfig, title="Splatting (fewer, richer events; 1-2 min)")
-class Splatter:
-    """Gradient descent on all events at once; the loss compares their sum with the clip.
+class SplatConfig(Method):
+    """A fit of events by gradient descent; the published setting is 64 events and 3,000 iterations."""
 
-    Args:
-        wave: ``[channels, samples]``
+    # Every iteration renders the clip: at full rate it takes twice as long.
+    suggested_rate: ClassVar[int | None] = 22_050
+
+    name: str = "splat"
+    iterations: Annotated[int, Field(ge=0, le=100_000)] = 400
+    """Steps of the optimiser after the first events are found. The published setting is 3,000."""
+    envelope: Annotated[Envelope, Field(title="Noise envelope")] = "gamma"
+    """Shape of each burst of noise in time."""
+    initialisation: Annotated[Initialisation, Field(title="Initialise from")] = "pursuit"
+    """The first events come from a pursuit of harmonic groups, or lie at the onsets of the clip."""
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 1.0
+    """Factor on the step size of every parameter; the default suits all clips that were tried."""
+    phases: Annotated[float, Field(ge=0, le=100, title="Phase weight")] = 0.1
+    """Weight of the complex spectrum in the loss; it keeps the waveform near the original."""
+    bands: Annotated[float, Field(ge=0, le=100, title="Band weight")] = 0.1
+    """Weight of the distance octave by octave in the loss; it preserves quiet high bands."""
+    sparsity: Annotated[float, Field(ge=0, le=100, title="Sparsity penalty")] = 0.0
+    """Weight of the mean logarithm of the events' strengths; above 0, faint events fade away and are removed."""
+    prune: Annotated[float, Field(ge=0, lt=1, title="Pruned share")] = 0.0
+    """Share of the events that is removed after 40% of the iterations, the least important first."""
+
+
+@DECOMPOSERS.register("splat", config=SplatConfig, title="Splatting (fewer, richer events; 1-2 min)")
+class Splatter(Decomposer):
+    """Gradient descent on all events at once; the loss compares their sum with the clip.
 
     Attributes:
         done: steps of gradient descent; -1 while the first events are being found.
@@ -57,10 +77,11 @@ class Splatter:
         noise: number of each event's noise, ``[events]``.
     """
 
+    settings: SplatConfig
+
     def __init__(self, wave: Floats, sample_rate: int, budget: Budget, settings: SplatConfig) -> None:
-        self.wave, self.sample_rate, self.budget, self.settings = wave, sample_rate, budget, settings
+        super().__init__(wave, sample_rate, budget, settings)
         self.initialiser = Initialiser(wave, sample_rate, events=self._most, method=settings.initialisation)
-        self.seconds_spent = 0.0
         self.done = -1
         self.variables = np.zeros((0, len(VARIABLES)))
         self.scale = self.noise = np.zeros(0)
@@ -74,31 +95,27 @@ class Splatter:
         """Most events: together they must not have more numbers than the clip has samples."""
         return min(self.budget.events, max(1, self.wave.size // len(COLUMNS)))
 
-    def __iter__(self) -> Iterator[Progress]:
-        while not self.over:
-            began = time.monotonic()
-            if self.done < 0:
-                self._find()
-            else:
-                with one_thread():
-                    self._descend()
-            self.seconds_spent += time.monotonic() - began
-            yield self._progress()
-
     @property
     def over(self) -> bool:
-        """Whether the fit has ended: all iterations done, no events, or out of time."""
-        limit = self.budget.time_limit
-        late = limit is not None and self.seconds_spent >= limit and self.count > 0
-        nothing = self.done >= 0 and self.count == 0
-        return late or nothing or self.done >= self.settings.iterations
+        """Whether all iterations are done, or there are no events, or time is up."""
+        if self.count == 0:
+            return self.done >= 0
+        return self.late() or self.done >= self.settings.iterations
+
+    def step(self) -> None:
+        """Finds one more event, or does one step of gradient descent."""
+        if self.done < 0:
+            self._find()
+        else:
+            with one_thread():
+                self._descend()
 
     @property
     def count(self) -> int:
         """Number of events."""
         return len(self.initialiser.groups) if self.done < 0 else len(self.variables)
 
-    def _progress(self) -> Progress:
+    def progress(self) -> Progress:
         """The signal-to-noise ratio is that of the last rendered sound."""
         step = len(self.initialiser.groups) if self.done < 0 else self._most + self.done
         sound = self._rendered_wave if self.done > 0 else self.wave - self.initialiser.residual.astype(np.float32)
@@ -106,8 +123,7 @@ class Splatter:
 
     def _find(self) -> None:
         """Finds one more event, or prepares gradient descent if there are enough."""
-        limit = self.budget.time_limit
-        hurried = limit is not None and self.seconds_spent > FINDING * limit and self.count > 0
+        hurried = self.late(FINDING) and self.count > 0
         if not hurried and self.initialiser.find():
             return
         self.variables, self.scale = initial_variables(self.initialiser.groups, sample_rate=self.sample_rate)
@@ -177,7 +193,7 @@ class Splatter:
         remaining = np.ones(len(self.variables), np.bool_)
         if settings.prune and self.done == max(1, round(PRUNE_AT * settings.iterations)):
             count = round(settings.prune * len(remaining))
-            remaining[least_important(self._events_in_order(), self.wave, count)] = False
+            remaining[least_important(self.events_in_order(), self.wave, count)] = False
         elif settings.sparsity and self.done % FAINT_EVERY == 0:
             strength = self._strength(torch.from_numpy(self.variables)).numpy()
             remaining = strength > FAINT * strength.max()
@@ -188,25 +204,14 @@ class Splatter:
             for name in ("mean", "square"):
                 self.adam[name] = self.adam[name][torch.from_numpy(remaining)]
 
-    def _events_in_order(self) -> Events:
+    def events_in_order(self) -> Events:
         """The events in the order in which they were found."""
         variables, scale, noise = self.variables, self.scale, self.noise
         if self.done < 0:
             variables, scale = initial_variables(self.initialiser.groups, sample_rate=self.sample_rate)
             variables[:, PLACES["level"]], noise = 0.0, np.arange(len(variables), dtype=np.float64)
-        return Events.of(
-            "splat",
-            stored_rows(variables, scale, noise, channels=len(self.wave)),
-            sample_rate=self.sample_rate,
-            samples=self.wave.shape[1],
-            channels=len(self.wave),
-            seed=self.budget.seed,
-            settings={"envelope": self.settings.envelope},
-        )
-
-    def events(self) -> Events:
-        """The events found so far, those with the most energy first."""
-        return self._events_in_order().by_energy()
+        rows = stored_rows(variables, scale, noise, channels=len(self.wave))
+        return self.clip_events("splat", rows, settings={"envelope": self.settings.envelope})
 
     def state(self) -> Mapping[str, NDArray[Any]]:
         """Arrays that hold everything needed to continue."""

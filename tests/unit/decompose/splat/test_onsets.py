@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from distrack.decompose.splat.onsets import group_at, onsets
+from distrack.decompose.splat.initialisation import group_at, onsets
 from tests.unit.decompose.splat.fits import RATE, notes
 
 
