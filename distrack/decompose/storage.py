@@ -2,12 +2,10 @@
 
 import base64
 import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save
 
-from distrack.decompose.events import KINDS, MOST_EVENTS, Events
+from distrack.decompose.events import KINDS, Events
 from distrack.errors import ConfigError, EventsError
 from distrack.tensor_file import ordered
 
@@ -27,27 +25,22 @@ MOST_HEADER = 1 << 20
 MOST_BYTES = 1 << 27
 MOST_ARRAYS = 64
 
-_DTYPES = {"F32": 4, "BOOL": 1}
+# Fields of events that are stored under their own names.
+_NUMBERS = ("sample_rate", "samples", "channels", "seed")
 # In files, the names of shared arrays carry this prefix.
 _SHARED = "kept."
-# What Python raises when the parts of a damaged file do not have the expected types, names, sizes or values.
+# What a file that is unreadable or damaged makes Python and its libraries raise.
 _MALFORMED = (
-    KeyError,
+    LookupError,
     TypeError,
     ValueError,
     AttributeError,
-    IndexError,
     ArithmeticError,
     RecursionError,
+    OSError,
+    SafetensorError,
     ConfigError,
 )
-
-
-class _Content(NamedTuple):
-    """Content of a file: the JSON object of its header, and its float32 and bool arrays."""
-
-    header: Mapping[str, Any]
-    arrays: Mapping[str, NDArray[Any]]
 
 
 # Writing
@@ -81,14 +74,8 @@ def to_json(events: Events) -> str:
 
 
 def _header(events: Events) -> dict[str, Any]:
-    return {
-        "kind": events.kind_name,
-        "sample_rate": events.sample_rate,
-        "samples": events.samples,
-        "channels": events.channels,
-        "seed": events.seed,
-        "settings": dict(events.settings),
-    }
+    numbers = {name: getattr(events, name) for name in _NUMBERS}
+    return {"kind": events.kind_name, **numbers, "settings": dict(events.settings)}
 
 
 def _arrays(events: Events) -> dict[str, NDArray[Any]]:
@@ -116,7 +103,12 @@ def load(path: Path) -> Events:
         EventsError: no such file, not events, of a newer version, damaged, or with impossible numbers.
     """
     try:
-        return _events(*_unpacked(path))
+        with _one_error():
+            # Opening a pipe or a device would wait for it, and neither has a size.
+            if not path.is_file():
+                raise EventsError("it is not a file" if path.exists() else "there is no such file")
+            _check_size(path.stat().st_size)
+            return from_bytes(path.read_bytes())
     except EventsError as error:
         raise EventsError(f"{path}: {error}") from None
 
@@ -127,7 +119,22 @@ def from_bytes(content: bytes) -> Events:
     Raises:
         EventsError: as `load`.
     """
-    return _events(*_unpacked(content))
+    _check_size(len(content))
+    claimed = int.from_bytes(content[:8], "little")
+    if not 2 <= claimed <= min(len(content) - 8, MOST_HEADER):
+        raise EventsError(f"it holds no events: its header claims {claimed} of {len(content)} bytes")
+    with _one_error():
+        entries = _plain_json(content[8 : 8 + claimed])
+        if len(entries) > MOST_ARRAYS:
+            raise EventsError(f"{len(entries)} arrays: events have at most {MOST_ARRAYS}")
+        metadata = entries.get("__metadata__", {})
+        _check_version(metadata)
+        arrays: dict[str, NDArray[Any]] = load_arrays(content)
+        for name, array in arrays.items():
+            # numpy takes some bytes other than 0 and 1 for true in one operation and for false in another.
+            if array.dtype == np.bool_ and (array.view(np.uint8) > 1).any():
+                raise EventsError(f"{name}: its truth values are neither 0 nor 1")
+        return _events(_plain_json(metadata["events"]), arrays)
 
 
 def from_json(text: str | bytes) -> Events:
@@ -136,15 +143,12 @@ def from_json(text: str | bytes) -> Events:
     Raises:
         EventsError: not JSON, not events, of a newer version, or with impossible numbers.
     """
-    if len(text) > MOST_BYTES:
-        raise EventsError(f"it has {len(text) >> 20} MB: events have at most {MOST_BYTES >> 20} MB")
+    _check_size(len(text))
     with _one_error():
         content = _plain_json(text)
         _check_version(content)
         kind = KINDS[content["kind"]]
         rows = content["events"]
-        if len(rows) > MOST_EVENTS:
-            raise EventsError(f"{len(rows)} events: at most {MOST_EVENTS} can be rendered")
         names = [column.name for column in kind.columns(content["channels"])]
         with np.errstate(over="raise"):
             values = [[row[name] for name in names] for row in rows]
@@ -156,28 +160,24 @@ def from_json(text: str | bytes) -> Events:
         for name, array in content["arrays"].items():
             decoded = base64.b64decode(array["float32"], validate=True)
             arrays[name] = np.frombuffer(decoded, "<f4").astype(np.float32).reshape(array["shape"])
-    return _events(content, arrays)
+        return _events(content, arrays)
 
 
 def _events(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Events:
-    with _one_error():
-        shared = {name.removeprefix(_SHARED): array for name, array in arrays.items() if name.startswith(_SHARED)}
-        unknown = set(arrays) - {"parameters", "muted", "wet", "room"} - {f"{_SHARED}{name}" for name in shared}
-        if unknown:
-            raise EventsError(f"it holds {min(unknown)[:40]!r}, which events do not have")
-        return Events(
-            kind_name=KINDS.name(header["kind"]),
-            sample_rate=header["sample_rate"],
-            samples=header["samples"],
-            channels=header["channels"],
-            parameters=arrays["parameters"],
-            muted=arrays["muted"],
-            wet=arrays["wet"],
-            room=arrays.get("room"),
-            seed=header["seed"],
-            shared=shared,
-            settings=header["settings"],
-        )
+    shared = {name.removeprefix(_SHARED): array for name, array in arrays.items() if name.startswith(_SHARED)}
+    unknown = set(arrays) - {"parameters", "muted", "wet", "room"} - {f"{_SHARED}{name}" for name in shared}
+    if unknown:
+        raise EventsError(f"it holds {min(unknown)[:40]!r}, which events do not have")
+    return Events(
+        kind_name=KINDS.name(header["kind"]),
+        **{name: header[name] for name in _NUMBERS},
+        parameters=arrays["parameters"],
+        muted=arrays["muted"],
+        wet=arrays["wet"],
+        room=arrays.get("room"),
+        shared=shared,
+        settings=header["settings"],
+    )
 
 
 @contextmanager
@@ -196,46 +196,9 @@ def _boolean(value: object) -> bool:
     return value
 
 
-def _unpacked(source: Path | bytes) -> _Content:
-    """Reads a file; checks its size first, and never reads more than that.
-
-    Raises:
-        EventsError: no such file, not events, of a newer version, damaged, or with impossible sizes.
-    """
-    try:
-        if isinstance(source, bytes):
-            return _read(BytesIO(source), len(source))
-        # Opening a pipe or a device would wait for it, and neither has a size.
-        if not source.is_file():
-            raise EventsError("there is no such file" if not source.exists() else "it is not a file")
-        with source.open("rb") as file:
-            return _read(file, source.stat().st_size)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise EventsError(f"it cannot be read as events: {str(error)[:200]}") from None
-
-
-def _read(file: BinaryIO, size: int) -> _Content:
+def _check_size(size: int) -> None:
     if size > MOST_BYTES:
         raise EventsError(f"it has {size >> 20} MB: events have at most {MOST_BYTES >> 20} MB")
-    claimed = int.from_bytes(file.read(8), "little")
-    if size < 8 or not 2 <= claimed <= min(size - 8, MOST_HEADER):
-        raise EventsError(f"it holds no events: its header claims {claimed} of {size} bytes")
-    entries = _plain_json(file.read(claimed))
-    if not isinstance(entries, dict) or not isinstance(entries.get("__metadata__"), dict):
-        raise EventsError("it holds no events: it has no header that names its format")
-    metadata = entries.pop("__metadata__")
-    _check_version(metadata)
-    header = _plain_json(metadata["events"])
-    if not isinstance(header, dict):
-        raise EventsError("it cannot be read as events: its header is not an object")
-    _check_sizes(entries, size - 8 - claimed)
-    file.seek(0)
-    arrays: dict[str, NDArray[Any]] = load_arrays(file.read(size))
-    for name, array in arrays.items():
-        # numpy takes some bytes other than 0 and 1 for true in one operation and for false in another.
-        if array.dtype == np.bool_ and (array.view(np.uint8) > 1).any():
-            raise EventsError(f"{name}: its truth values are neither 0 nor 1")
-    return _Content(header, arrays)
 
 
 def _check_version(header: Mapping[str, Any]) -> None:
@@ -252,21 +215,6 @@ def _check_version(header: Mapping[str, Any]) -> None:
         raise EventsError(f"it has version {version}, newer than version {VERSION} of this program: update DisTrack")
     if version < 1:
         raise EventsError(f"it claims version {version}: versions begin with 1")
-
-
-def _check_sizes(entries: Mapping[str, Any], size: int) -> None:
-    if len(entries) > MOST_ARRAYS:
-        raise EventsError(f"{len(entries)} arrays: events have at most {MOST_ARRAYS}")
-    total = 0
-    for name, entry in entries.items():
-        if entry["dtype"] not in _DTYPES:
-            raise EventsError(f"{name[:40]}: {str(entry['dtype'])[:20]} is neither F32 nor BOOL")
-        shape = entry["shape"]
-        if len(shape) > 8 or not all(isinstance(length, int) and 0 <= length < 2**40 for length in shape):
-            raise EventsError(f"{name[:40]} claims a size of {str(shape)[:80]}")
-        total += math.prod(shape) * _DTYPES[entry["dtype"]]
-    if total != size:
-        raise EventsError(f"its header claims {total} bytes of numbers, and there are {size}")
 
 
 def _plain_json(text: str | bytes) -> Any:
