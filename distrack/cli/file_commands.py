@@ -12,7 +12,8 @@ from distrack import runs
 from distrack.cli import terminal
 from distrack.cli.job_commands import runs_path_or_default
 from distrack.cli.options import CONFIG, RUNS_PATH, check_required, options_of, overrides_of, parameters_of, read_config
-from distrack.decompose import formats, known_rooms, room_named, storage, with_room
+from distrack.decompose import formats, known_rooms, room_named, storage
+from distrack.decompose import room as with_room
 from distrack.decompose import wet as with_wet
 from distrack.errors import ConfigError
 from distrack.export import bundle

@@ -12,7 +12,7 @@ from distrack.decompose.events import KINDS, Box, Column, Events, Kind
 from distrack.decompose.midi import Midi, to_midi
 from distrack.decompose.quality import snr_db, spectral_convergence
 from distrack.decompose.rendering import RenderedFile, render, render_to, soloed
-from distrack.decompose.rooms import known_rooms, room_named, with_room
+from distrack.decompose.rooms import known_rooms, room_named
 from distrack.decompose.selecting import in_box, in_pitch, mask, strongest
 from distrack.decompose.transforms import (
     colour,
@@ -77,7 +77,6 @@ __all__ = [
     "transpose",
     "unmute",
     "wet",
-    "with_room",
 ]
 
 discover(__name__, __path__)

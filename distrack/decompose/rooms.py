@@ -1,7 +1,6 @@
 """Rooms: measured impulse responses, at their measured level, which give events reverb."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,8 +9,7 @@ import soxr
 
 from distrack.arrays import Doubles, Floats
 from distrack.audio import read_impulse_response
-from distrack.decompose.events import LONGEST_ROOM, Events
-from distrack.decompose.selecting import Which, mask
+from distrack.decompose.events import LONGEST_ROOM
 from distrack.errors import AudioError, EventsError, unknown
 
 EXTENSIONS = (".wav", ".flac")
@@ -119,25 +117,3 @@ def resampled(response: Doubles, rate: int, sample_rate: int) -> Doubles:
     room[:, 1 : folded + 1] += converted[:, start - folded : start][:, ::-1]
     room[:, 0] += response[:, 0]
     return room
-
-
-def with_room(events: Events, path: Path | None, *, wet: float = 1.0, which: Which = None) -> Events:
-    """The same events with reverb, or without it.
-
-    Args:
-        path: the file of an impulse response; None removes the reverb of all events.
-        wet: share of the selected events' sound that passes through the room, 0 to 1; the rest stays dry. An event that
-            is not selected keeps its share, which is 0 if there was no room before.
-        which: the selected events; None for all.
-
-    Raises:
-        EventsError: the room cannot be read, or a share is outside 0 to 1.
-    """
-    if not 0 <= wet <= 1:
-        raise EventsError(f"room: wet {wet:g}: it must be a share from 0 (dry) to 1 (reverb only)")
-    selected = mask(events, which)
-    if path is None:
-        return replace(events, room=None, wet=np.zeros(len(events), np.float32))
-    room = read_room(path, sample_rate=events.sample_rate, channels=events.channels)
-    before = np.zeros(len(events), np.float32) if events.room is None else events.wet
-    return replace(events, room=room, wet=np.where(selected, np.float32(wet), before).astype(np.float32))

@@ -10,7 +10,7 @@ from pydantic import Field
 from distrack.arrays import Doubles
 from distrack.decompose.edits import edit
 from distrack.decompose.events import Events
-from distrack.decompose.rooms import with_room
+from distrack.decompose.rooms import read_room
 from distrack.decompose.selecting import Which, mask
 from distrack.errors import EventsError
 
@@ -84,8 +84,16 @@ def room(
         path: file of the impulse response; None removes the reverb of all events.
         wet: share of the selected events that passes through the room. The other events keep their share, which is 0 if
             there was no room before.
+
+    Raises:
+        EventsError: the room cannot be read.
     """
-    return with_room(events, path, wet=wet, which=which)
+    selected = mask(events, which)
+    if path is None:
+        return replace(events, room=None, wet=np.zeros(len(events), np.float32))
+    before = events.wet if events.room is not None else np.zeros(len(events), np.float32)
+    response = read_room(path, sample_rate=events.sample_rate, channels=events.channels)
+    return replace(events, room=response, wet=np.where(selected, np.float32(wet), before))
 
 
 @edit("move", "Shift")
