@@ -6,7 +6,7 @@ Images are computed once and memory-mapped; they are normalised as they are read
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from distrack import datasets
-from distrack.arrays import Floats, Integers
+from distrack.arrays import Floats, Integers, Mask
 from distrack.datasets import Prepared
 from distrack.datasets.arrays import reserve, write_rows
 from distrack.datasets.cache import fill_cache
@@ -101,6 +101,16 @@ class RealImages:
     def of_class(self, label: int) -> Integers:
         """Positions of the clips of one class."""
         return np.flatnonzero(self.labels == label)
+
+    def shuffled(self, label: int, draw: torch.Generator) -> Integers:
+        """Positions of the clips of one class in random order."""
+        members = self.of_class(label)
+        order: Integers = torch.randperm(len(members), generator=draw).numpy()
+        return members[order]
+
+    def at(self, positions: Integers | Mask) -> "RealImages":
+        """The clips at these positions alone."""
+        return replace(self, rows=self.rows[positions], labels=self.labels[positions])
 
 
 class Material(NamedTuple):

@@ -18,7 +18,7 @@ from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS, Memory
 from distrack.distill.parameterisations import Parameterisation, Stored
-from distrack.distill.pool import Member, network_source
+from distrack.distill.pool import Member, NetworkPool
 from distrack.distill.synthetic import SyntheticSet, ordered_labels
 from distrack.errors import ConfigError, RunError
 from distrack.images import RealImages
@@ -85,7 +85,7 @@ class Distiller:
             train, factor=self._form.time_factor, seed=config.seed, device=device
         )
         self._distance = partial(OBJECTIVES[config.objective.name].distance, **config.objective.settings)
-        self._networks = network_source(config, train, device)
+        self._networks = NetworkPool(config, train, device)
         self._update = partial(OPTIMISERS[config.optimiser.name], **config.optimiser.settings)
         self._memory: Memory = {}
         self._constants = {name: values.to(device) for name, values in self._start(train).items()}
@@ -129,11 +129,9 @@ class Distiller:
 
         def examples() -> Iterator[tuple[Tensor, Tensor]]:
             for label in range(train.classes):
-                members = train.of_class(label)
-                order = torch.randperm(len(members), generator=generator(config.seed, "fitted to", label)).numpy()
-                order = order[:_FITTED_CLIPS]
-                for batch in np.array_split(order, -(-len(order) // _BATCH)):
-                    yield self._domain.clips(train, members[batch]), torch.full((len(batch),), label)
+                fitted = train.shuffled(label, generator(config.seed, "fitted to", label))[:_FITTED_CLIPS]
+                for batch in np.array_split(fitted, -(-len(fitted) // _BATCH)):
+                    yield self._domain.clips(train, batch), torch.full((len(batch),), label)
 
         return self._form.store(tracks, examples)
 

@@ -1,8 +1,7 @@
 """The network pool: the network of each step, its augmentation, and its embeddings of real clips."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -52,41 +51,12 @@ class Member(NamedTuple):
     trained: bool
 
 
-class NetworkSource(Protocol):
-    """The network of every step; the same step always has the same network."""
-
-    def at(self, step: int) -> Member:
-        """The network of a step."""
-
-    def make_ahead(self, step: int, workers: ThreadPoolExecutor) -> None:
-        """Starts to make the networks of the steps after this one, while other work is done."""
-
-
-class FreshNetworks:
-    """A new network at every step, with a new random batch of real clips of each class."""
-
-    def __init__(self, config: DistillConfig, train: RealImages, device: torch.device) -> None:
-        self.config, self.train, self.device = config, train, device
-        self._in_progress: dict[int, Future[Member]] = {}
-
-    def at(self, step: int) -> Member:
-        """See `NetworkSource`."""
-        future = self._in_progress.pop(step, None)
-        return future.result() if future else _member(self.config, self.train, step, self.device)
-
-    def make_ahead(self, step: int, workers: ThreadPoolExecutor) -> None:
-        """See `NetworkSource`; the networks of the next steps are made side by side."""
-        for later in range(step + 1, min(step + 1 + _SIDE_BY_SIDE, self.config.steps)):
-            if later not in self._in_progress:
-                self._in_progress[later] = workers.submit(_member, self.config, self.train, later, self.device)
-
-
 class NetworkPool:
     """Networks that all steps share, each with the embeddings of its own random real clips.
 
     The real embeddings of a network are constant, so that they are computed once for each network and not once for each
-    step. The pool grows with the steps and its networks are replaced on a schedule. A network depends on the config and
-    its number alone, so that a checkpoint need not contain it.
+    step. The pool grows with the steps and its networks are replaced on a schedule; if its size is 0, every step has a
+    new network. A network depends on the config and its number alone, so that a checkpoint need not contain it.
     """
 
     def __init__(self, config: DistillConfig, train: RealImages, device: torch.device) -> None:
@@ -97,37 +67,37 @@ class NetworkPool:
     def number(self, step: int) -> int:
         """The number of the network that a step draws."""
         pool = self.config.pool
+        if not pool.size:
+            return step
         joined = min(pool.size, 1 + step // pool.grow_every)
         drawn = int(torch.randint(joined, (), generator=generator(self.config.seed, "draw", step)))
         return drawn + pool.size * (step // pool.refresh_every if pool.refresh_every else 0)
 
     def at(self, step: int) -> Member:
-        """See `NetworkSource`."""
+        """The network of a step; the same step always has the same network."""
         number = self.number(step)
         if number not in self._members:
-            while len(self._members) >= self.config.pool.size:
+            while len(self._members) >= max(1, self.config.pool.size):
                 self._members.pop(min(self._members))  # the lowest number belongs to the earliest pool
             future = self._in_progress.pop(number, None)
             self._members[number] = future.result() if future else self._make(number)
         return self._members[number]
 
     def make_ahead(self, step: int, workers: ThreadPoolExecutor) -> None:
-        """See `NetworkSource`; one network at a time."""
-        making = any(not future.done() for future in self._in_progress.values())
-        if making or len(self._in_progress) >= _MADE_AHEAD:
-            return
-        for number in map(self.number, range(step + 1, min(step + _STEPS_AHEAD, self.config.steps))):
+        """Starts to make networks of the steps after this one while other work is done.
+
+        A pool makes one network at a time; without a pool the networks of the next steps are made side by side.
+        """
+        steps_ahead, side_by_side = (_STEPS_AHEAD, 1) if self.config.pool.size else (_SIDE_BY_SIDE + 1, _MADE_AHEAD)
+        for number in map(self.number, range(step + 1, min(step + steps_ahead, self.config.steps))):
+            unfinished = sum(not future.done() for future in self._in_progress.values())
+            if unfinished >= side_by_side or len(self._in_progress) >= _MADE_AHEAD:
+                return
             if number not in self._members and number not in self._in_progress:
                 self._in_progress[number] = workers.submit(self._make, number)
-                return
 
     def _make(self, number: int) -> Member:
         return _member(self.config, self.train, number, self.device)
-
-
-def network_source(config: DistillConfig, train: RealImages, device: torch.device) -> NetworkSource:
-    """The networks of a config: a shared pool, or a new network at every step where the pool's size is 0."""
-    return (NetworkPool if config.pool.size else FreshNetworks)(config, train, device)
 
 
 def training_steps(config: DistillConfig, number: int) -> int:
@@ -182,9 +152,7 @@ def _random_clips_of_each_class(train: RealImages, config: DistillConfig, number
     """The random real clips of one network, class by class; clips of a class with too few of them are repeated."""
     count, chosen = config.pool.clips_per_class, []
     for label in range(train.classes):
-        members = train.of_class(label)
         draws = generator(config.seed, "clips", number, label)
-        order = torch.cat([torch.randperm(len(members), generator=draws) for _ in range(-(-count // len(members)))])
-        chosen.append(members[order[:count].numpy()])
-    positions = np.concatenate(chosen)
-    return replace(train, rows=train.rows[positions], labels=train.labels[positions])
+        rounds = -(-count // len(train.of_class(label)))
+        chosen.append(np.concatenate([train.shuffled(label, draws) for _ in range(rounds)])[:count])
+    return train.at(np.concatenate(chosen))

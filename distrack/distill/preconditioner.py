@@ -1,6 +1,5 @@
 """Preconditioners: how the gradient of stored parameters becomes a step of an optimiser, and what a step must keep."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -85,7 +84,9 @@ class SpectrumPreconditioner(Preconditioner):
         frequencies = torch.fft.rfftfreq(self.length, 1 / rate)
         self._band = ((frequencies >= _LOWEST_FREQUENCY) & (frequencies <= highest)).float().to(device)
         levels, weights = [], []
-        for waves in _clips_of_each_class(train, seed):
+        for label in range(train.classes):
+            measured = train.shuffled(label, generator(seed, "heard", label))[:_MEASURED_CLIPS]
+            waves = train.sounds(np.sort(measured))
             levels.append(waves.square().mean(1).add(1e-12).log().mean().mul(0.5).exp())
             stored = torchaudio.functional.resample(waves, factor, 1)[:, : self.length].to(device)
             weights.append(self._cells(stored).abs().square().mean(0).sqrt())
@@ -135,11 +136,3 @@ class SpectrumPreconditioner(Preconditioner):
     def _band_pass(self, waves: Tensor) -> Tensor:
         filtered: Tensor = torch.fft.irfft(torch.fft.rfft(waves) * self._band, n=self.length)
         return filtered
-
-
-def _clips_of_each_class(train: RealImages, seed: int) -> Iterator[Tensor]:
-    """Random real clips of each class in turn, ``[n, samples]``."""
-    for label in range(train.classes):
-        members = train.of_class(label)
-        order = torch.randperm(len(members), generator=generator(seed, "heard", label)).numpy()
-        yield train.sounds(members[np.sort(order[:_MEASURED_CLIPS])])

@@ -97,9 +97,5 @@ def embedding_map(
 def _positions_on_map(train: RealImages, seed: int) -> Integers:
     """Positions of the clips on the map, in order: equally many of each class, or all of a small class."""
     per_class = max(2, _CLIPS // train.classes)
-    positions = []
-    for label in range(train.classes):
-        members = train.of_class(label)
-        order = torch.randperm(len(members), generator=generator(seed, "map", label)).numpy()
-        positions.append(members[order[:per_class]])
-    return np.sort(np.concatenate(positions))
+    chosen = [train.shuffled(label, generator(seed, "map", label))[:per_class] for label in range(train.classes)]
+    return np.sort(np.concatenate(chosen))

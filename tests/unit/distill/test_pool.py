@@ -19,7 +19,7 @@ from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.parameterisations import PARAMETERISATIONS
-from distrack.distill.pool import Member, NetworkPool, NetworkSource, network_source, training_steps
+from distrack.distill.pool import Member, NetworkPool, training_steps
 from distrack.images import RealImages
 from distrack.networks import Network, build_network
 from distrack.randomness import derived_seed, generator
@@ -27,7 +27,7 @@ from distrack.randomness import derived_seed, generator
 Images = Mapping[Split, RealImages]
 Config = Callable[..., DistillConfig]
 Start = Callable[..., Distiller]
-Source = Callable[..., NetworkSource]
+Source = Callable[..., NetworkPool]
 
 AUGMENTED = {"time_shift": 0.2, "band_shift": 0.2, "time_mask": 0.2, "band_mask": 0.2, "gain": 0.5, "noise": 0.3}
 PLAIN = NO_AUGMENTATION.model_dump()
@@ -37,9 +37,9 @@ PLAIN = NO_AUGMENTATION.model_dump()
 def source(tiny: Config, tiny_images: Images, cpu: torch.device) -> Source:
     """The networks of a tiny config."""
 
-    def networks(pool: Mapping[str, Any], **settings: Any) -> NetworkSource:
+    def networks(pool: Mapping[str, Any], **settings: Any) -> NetworkPool:
         train = settings.pop("train", tiny_images["train"])
-        return network_source(tiny(pool=pool, **settings), train, cpu)
+        return NetworkPool(tiny(pool=pool, **settings), train, cpu)
 
     return networks
 
@@ -66,7 +66,7 @@ def everything(side: RealImages) -> Tensor:
 # The network of each step
 
 
-def numbers(networks: NetworkSource, config: DistillConfig, steps: range, upto: int) -> list[int]:
+def numbers(networks: NetworkPool, config: DistillConfig, steps: range, upto: int) -> list[int]:
     """The number of the network of each step, recognised by its initial weights."""
     known = [initial(config, number) for number in range(upto)]
     drawn = []
@@ -111,9 +111,8 @@ def test_a_pool_has_never_more_networks_than_its_size(source: Source, refresh_ev
     assert seen == (3 if refresh_every == 0 else 6 * 3 - missing(networks, 40))
 
 
-def missing(networks: NetworkSource, steps: int) -> int:
+def missing(networks: NetworkPool, steps: int) -> int:
     """Networks of the six pools of seven steps that no step has drawn."""
-    assert isinstance(networks, NetworkPool)
     drawn = {networks.number(step) for step in range(steps)}
     return 18 - len(drawn)
 
@@ -200,7 +199,6 @@ def test_trained_networks_classify_and_untrained_ones_have_their_initial_weights
     test = tiny_images["test"]
     images, labels = everything(test), torch.arange(3).repeat_interleave(8)
     members: dict[int, Member] = {}
-    assert isinstance(networks, NetworkPool)
     for step in range(100):
         members.setdefault(networks.number(step), networks.at(step))
     accuracies = {}
