@@ -31,6 +31,7 @@ class SyntheticSet:
         normalisation: normalisation of the real images.
         config: the distillation.
         constants: what the parameterisation stores beside its parameters.
+        file_digest: digest of the file that the set was read from; empty for a new set.
 
     Shape:
         - parameters: as the parameterisation stores them, class by class
@@ -43,8 +44,7 @@ class SyntheticSet:
     normalisation: Normalisation
     config: DistillConfig
     constants: Stored = field(default_factory=dict)
-    # The digest of the file that the set was loaded from; a changed copy of the set has none.
-    _file_digest: str = field(default="", init=False, repr=False, compare=False)
+    file_digest: str = ""
 
     @property
     def _form(self) -> Parameterisation:
@@ -85,8 +85,8 @@ class SyntheticSet:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of the whole set; of the file's content if it was loaded, whichever version wrote the file."""
-        return self._file_digest or _digest(self.to_bytes())
+        """A digest of the whole set: of its file where there is one, because an earlier version wrote other bytes."""
+        return self.file_digest or _digest(self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """Content of the file. The same set gives the same bytes; they do not contain the path of the dataset."""
@@ -112,16 +112,15 @@ class SyntheticSet:
                 stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 config = DistillConfig.model_validate(migrated_distillation(json.loads(header["config"])))
                 constants = PARAMETERISATIONS[config.parameterisation.name].constants
-                synthetic = cls(
+                return cls(
                     parameters=stored.pop("parameters"),
                     row_labels=stored.pop("labels"),
                     classes=tuple(json.loads(header["classes"])),
                     normalisation=Normalisation.model_validate_json(header["normalisation"]),
                     config=config,
                     constants={name: stored[name] for name in constants},
+                    file_digest=_digest(path.read_bytes()),
                 )
-            object.__setattr__(synthetic, "_file_digest", _digest(path.read_bytes()))
-            return synthetic
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, ConfigError) as error:
             raise RunError(f"{path} is not a synthetic set that can be read: {error}") from None
 
