@@ -112,7 +112,7 @@ class Distiller:
         config, fewest = self.config, min(len(train.of_class(label)) for label in range(len(self.classes)))
         count = self._form.tracks(fewest)
         initialisation = INITIALISATIONS[config.initialisation.name]
-        positions = initialisation.select(train, count, config.seed, **config.initialisation.settings)
+        positions = initialisation(train, count, config.seed, **config.initialisation.settings)
         noise = self._domain.noise(len(self.classes) * count, generator(config.seed, "noise"))
         if positions is None:
             tracks = noise

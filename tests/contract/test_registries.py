@@ -241,7 +241,7 @@ def test_a_domain_s_noise_is_standard_normal_and_drawn_from_nothing_but_its_draw
 
 @every_initialisation
 def test_an_initialisation_names_clips_of_every_class_and_belongs_to_its_seed(tiny_images: Images, name: str) -> None:
-    train, select = tiny_images["train"], INITIALISATIONS[name].select
+    train, select = tiny_images["train"], INITIALISATIONS[name]
     torch.manual_seed(1)
     positions = select(train, 3, 0)
     torch.manual_seed(2)
@@ -263,7 +263,7 @@ def test_an_initialisation_names_clips_of_every_class_and_belongs_to_its_seed(ti
 def test_an_initialisation_of_more_tracks_than_clips_names_each_clip_and_then_the_same_again(
     tiny_images: Images, name: str
 ) -> None:
-    positions = INITIALISATIONS[name].select(tiny_images["train"], 40, 0)
+    positions = INITIALISATIONS[name](tiny_images["train"], 40, 0)
     if positions is None:
         return
     for label, chosen in enumerate(positions.reshape(3, 40)):

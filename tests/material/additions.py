@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from distrack.decompose.decomposer import DECOMPOSERS
 from distrack.decompose.pursuit.decomposer import MatchingPursuit, PursuitConfig
-from distrack.distill.initialisations.contract import INITIALISATIONS, Initialisation
+from distrack.distill.initialisations.contract import INITIALISATIONS
 from distrack.distill.objectives.contract import OBJECTIVES, Objective
 from distrack.distill.optimisers.contract import OPTIMISERS
 from distrack.distill.parameterisations.contract import PARAMETERISATIONS
@@ -40,13 +40,10 @@ def sign(gradient: torch.Tensor, memory: dict[str, torch.Tensor]) -> torch.Tenso
     return gradient.sign()
 
 
-INITIALISATIONS.add(
-    "first",
-    Initialisation(
-        lambda train, count, seed: np.concatenate([train.of_class(k)[:count] for k in range(train.classes)]),
-        "the first clips",
-    ),
-)
+@INITIALISATIONS.register("first", title="The first clips")
+def first(train: Any, count: int, seed: int) -> Any:
+    """The first clips of each class."""
+    return np.concatenate([train.of_class(k)[:count] for k in range(train.classes)])
 
 
 @PARAMETERISATIONS.register("plain")

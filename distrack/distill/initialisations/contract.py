@@ -1,28 +1,24 @@
 """The contract of initialisations, and their registry."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from distrack.arrays import Integers
 from distrack.registry import Registry
 
-# (training clips, tracks per class, seed, the settings by name) -> positions of training clips, class by class; None
-# for noise.
-Select = Callable[..., NDArray[np.int64] | None]
+Initialisation = Callable[..., Integers | None]
+"""Positions of the clips that the tracks start from; None if they start from noise.
 
+Args:
+    train: the real training clips, as `distrack.images.RealImages`.
+    count: number of clips of each class.
+    seed: seed of all random draws.
+    settings: those of the initialisation's own config, by name.
 
-class Initialisation(NamedTuple):
-    """A way to choose the clips that the tracks start from.
+Shape:
+    - returns: ``[classes * count]`` int64, class by class; a class with fewer clips has all of them, and then the same
+      again
 
-    Attributes:
-        select: chooses the clips.
-        summary: what the tracks start from, in a few words; its label in menus.
-    """
-
-    select: Select
-    summary: str
-
-
+Raises:
+    ConfigError: a class has no training clips at all.
+"""
 INITIALISATIONS: Registry[Initialisation] = Registry("initialisation")

@@ -1,31 +1,20 @@
 """Herding: tracks start from clips whose mean is near that of their class."""
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from distrack.distill.initialisations.contract import INITIALISATIONS, Initialisation
+from distrack.arrays import Integers
+from distrack.distill.initialisations.contract import INITIALISATIONS
 from distrack.distill.initialisations.selection import selected
 from distrack.images import RealImages
 
 
-def herd(train: RealImages, count: int, seed: int) -> NDArray[np.int64]:
-    """Positions of clips of each class whose mean is near to that of the class, chosen one after the other.
+@INITIALISATIONS.register("herding", title="Herding (match the class mean)")
+def herd(train: RealImages, count: int, seed: int) -> Integers:
+    """Clips of each class whose mean is near to that of the class, in the order of choice; see `Initialisation`.
 
-    Distances are taken between the embeddings in one random network, as in the matching itself.
-
-    Args:
-        train: the training clips.
-        count: number of clips of each class.
-        seed: seed of the network, and of the choice of candidates in a class of more than 2,000 clips.
-
-    Shape:
-        - returns: ``[classes * count]``, class by class and in the order of choice; a class with fewer clips has all of
-          them, and then the same again
-
-    Raises:
-        ConfigError: a class has no training clips at all.
+    Distances are taken between the embeddings in one random network, as in the matching itself. The seed gives the
+    network and, in a class of more than 2,000 clips, the candidates.
 
     Source:
         Welling, "Herding Dynamical Weights to Learn", ICML 2009; in this form, with the mean of the chosen clips in
@@ -54,6 +43,3 @@ def herded(embeddings: Tensor, count: int) -> list[int]:
         chosen.append(int(lengths_with.argmin()))
         total += centred[chosen[-1]]
     return chosen
-
-
-INITIALISATIONS.add("herding", Initialisation(herd, "herding (match the class mean)"))

@@ -2,12 +2,11 @@
 
 import math
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from distrack.distill.initialisations.contract import INITIALISATIONS, Initialisation
+from distrack.arrays import Integers
+from distrack.distill.initialisations.contract import INITIALISATIONS
 from distrack.distill.initialisations.selection import selected
 from distrack.images import RealImages
 from distrack.randomness import generator
@@ -17,33 +16,21 @@ _STARTS = 3
 _ROUNDS = 50
 
 
-def central(train: RealImages, count: int, seed: int) -> NDArray[np.int64]:
-    """Positions of the middle clips of clusters: each class has as many clusters as tracks.
+@INITIALISATIONS.register("k-means", title="K-means (one clip per cluster)")
+def central(train: RealImages, count: int, seed: int) -> Integers:
+    """The middle clips of clusters, of which each class has as many as tracks; see `Initialisation`.
 
-    Distances are taken between the embeddings in one random network, as in the matching itself.
-
-    Args:
-        train: the training clips.
-        count: number of clips of each class.
-        seed: seed of the network and of the clusters, and of the choice of candidates in a class of more than 2,000
-            clips.
-
-    Shape:
-        - returns: ``[classes * count]``, class by class; a class with fewer clips has all of them, and then the same
-          again
-
-    Raises:
-        ConfigError: a class has no training clips at all.
+    Distances are taken between the embeddings in one random network, as in the matching itself. The seed gives the
+    network, the clusters and, in a class of more than 2,000 clips, the candidates.
 
     Source:
         Arthur and Vassilvitskii, "k-means++: The Advantages of Careful Seeding", SODA 2007.
     """
-    return selected(
-        train,
-        count,
-        seed,
-        lambda embeddings, wanted, label: medoids(embeddings, wanted, generator(seed, "k-means", label)),
-    )
+
+    def choose(embeddings: Tensor, clusters: int, label: int) -> list[int]:
+        return medoids(embeddings, clusters, generator(seed, "k-means", label))
+
+    return selected(train, count, seed, choose)
 
 
 def medoids(embeddings: Tensor, count: int, draw: torch.Generator) -> list[int]:
@@ -115,6 +102,3 @@ def _seeds(rows: Tensor, lengths: Tensor, count: int, draw: torch.Generator) -> 
 def _distances(rows: Tensor, lengths: Tensor, centres: Tensor) -> Tensor:
     """Squared distances ``[n, centres]``; `lengths` are those of the rows, squared, ``[n, 1]``."""
     return torch.addmm(lengths + centres.square().sum(1), rows, centres.T, alpha=-2).clamp_min_(0)
-
-
-INITIALISATIONS.add("k-means", Initialisation(central, "k-means (one clip per cluster)"))

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from distrack.arrays import Integers
 from distrack.errors import ConfigError
 from distrack.images import RealImages
 from distrack.networks import Network, NetworkConfig, build_network
@@ -18,20 +18,19 @@ _CANDIDATES = 2000
 _PIXELS = 2**16
 
 
-def shuffled(train: RealImages, label: int, seed: int) -> NDArray[np.int64]:
+def shuffled(train: RealImages, label: int, seed: int) -> Integers:
     """Positions of the clips of a class in random order.
 
     Raises:
         ConfigError: the class has no clips.
     """
-    members = train.of_class(label)
+    members = train.shuffled(label, generator(seed, "selection", label))
     if not len(members):
         raise ConfigError(f"class number {label} has no training clips: leave it out, or take another split")
-    order: NDArray[np.int64] = torch.randperm(len(members), generator=generator(seed, "selection", label)).numpy()
-    return members[order]
+    return members
 
 
-def embed(train: RealImages, positions: NDArray[np.int64], network: Network) -> Tensor:
+def embed(train: RealImages, positions: Integers, network: Network) -> Tensor:
     """Embeddings of the clips at these positions, ``[n, d]``, a few images at a time."""
     cpu, size = torch.device("cpu"), max(1, _PIXELS // (train.shape[0] * train.shape[1]))
     parts = (positions[start : start + size] for start in range(0, len(positions), size))
@@ -41,14 +40,11 @@ def embed(train: RealImages, positions: NDArray[np.int64], network: Network) -> 
 
 def selection_network(shape: tuple[int, int], classes: int, seed: int) -> Network:
     """The random network in which clips are compared; it is shallower for images of a few bands or frames."""
-    depth = min(NetworkConfig().depth, min(shape).bit_length() - 1)
-    config = NetworkConfig(depth=depth)
+    config = NetworkConfig(depth=min(NetworkConfig().depth, min(shape).bit_length() - 1))
     return build_network(config, shape=shape, classes=classes, seed=derived_seed(seed, "selection network"))
 
 
-def selected(
-    train: RealImages, count: int, seed: int, choose: Callable[[Tensor, int, int], list[int]]
-) -> NDArray[np.int64]:
+def selected(train: RealImages, count: int, seed: int, choose: Callable[[Tensor, int, int], list[int]]) -> Integers:
     """Positions of the clips that `choose` selects by their embeddings; one class is in memory at a time."""
     network, chosen = selection_network(train.shape, train.classes, seed), []
     for label in range(train.classes):

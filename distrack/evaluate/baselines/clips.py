@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from distrack.distill.initialisations import Select
+from distrack.distill.initialisations import Initialisation
 from distrack.distill.initialisations.herding import herd
 from distrack.distill.initialisations.k_means import central
 from distrack.distill.initialisations.real import random_selection
@@ -12,7 +12,7 @@ from distrack.images import RealImages
 from distrack.randomness import derived_seed
 
 
-def _selected_by(select: Select) -> Callable[[RealImages, int, int], TrainingSet]:
+def _selected_by(select: Initialisation) -> Callable[[RealImages, int, int], TrainingSet]:
     def choose(train: RealImages, ipc: int, seed: int) -> TrainingSet:
         return TrainingSet.of_clips(train, select(train, ipc, derived_seed(seed, "baseline")))
 

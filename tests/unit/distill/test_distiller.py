@@ -100,7 +100,7 @@ def test_with_a_learning_rate_of_almost_zero_tracks_stay_the_clips_that_they_sta
     distiller = start(ipc=3, learning_rate=1e-12, initialisation=initialisation, steps=2)
     _, parameters = finished(distiller)
     train = tiny_images["train"]
-    chosen = INITIALISATIONS[initialisation].select(train, 3, 0)
+    chosen = INITIALISATIONS[initialisation](train, 3, 0)
     assert chosen is not None
     if initialisation == "real":
         assert np.array_equal(chosen, random_selection(train, 3, 0))

@@ -22,7 +22,7 @@ by_embedding = pytest.mark.parametrize("name", ["herding", "k-means"])
 
 
 def chosen(name: str, train: RealImages, count: int, seed: int = 0) -> list[int]:
-    positions = INITIALISATIONS[name].select(train, count, seed)
+    positions = INITIALISATIONS[name](train, count, seed)
     assert positions is not None
     assert positions.dtype == np.int64
     listed: list[int] = positions.tolist()
@@ -109,11 +109,11 @@ def test_of_equal_clips_different_ones_are_selected(name: str) -> None:
 def test_a_class_without_clips_is_named(name: str) -> None:
     train = clips(np.ones((4, 8, 8)), [0, 0, 2, 2])
     with pytest.raises(ConfigError, match="class number 1 has no training clips"):
-        INITIALISATIONS[name].select(train, 2, 0)
+        INITIALISATIONS[name](train, 2, 0)
 
 
 def test_noise_selects_no_clips() -> None:
-    assert INITIALISATIONS["noise"].select(random_clips(3), 2, 0) is None
+    assert INITIALISATIONS["noise"](random_clips(3), 2, 0) is None
 
 
 # Random clips
