@@ -1,20 +1,20 @@
 """DisTrack's app: the navigation, the side bar, and the home page."""
 
 import gc
+from itertools import islice
 
 import streamlit as st
 
 from distrack import jobs, runs
 from distrack.device import choose_device
 from distrack.distill import SyntheticSet
-from distrack.errors import DistrackError
 from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.settings import PROJECT, settings
 from distrack.ui import panels  # noqa: F401
-from distrack.ui.shared import sidebar, stage
-from distrack.ui.shared.job_panel import link
-from distrack.ui.shared.progress import badge
-from distrack.ui.shared.run_in_view import demo, runs_path
+from distrack.ui.shared import stage
+from distrack.ui.shared.page import errors_shown
+from distrack.ui.shared.progress import phase_text
+from distrack.ui.shared.run_in_view import demo, link, list_runs, runs_path
 from distrack.ui.sound import sheets, soundboard
 
 st.set_page_config(page_title="DisTrack", page_icon=str(PROJECT / "assets" / "logo.svg"), layout="wide")
@@ -30,6 +30,18 @@ def leave_imports_alone() -> None:
     gc.freeze()
 
 
+@st.fragment(run_every=3.0)
+def side_bar(device: str) -> None:
+    """The device and the runs that are running, again every few seconds."""
+    st.caption(f"Device: **{device}**")
+    busy = [(run, status) for run in runs.all_runs(runs_path()) if (status := run.status()).state in runs.ALIVE]
+    if not busy:
+        st.caption("Nothing is running.")
+    for run, status in busy:
+        st.markdown(f":blue-badge[{phase_text(status)}]")
+        link(run)
+
+
 def home() -> None:
     """What DisTrack is, in one screen."""
     st.title("DisTrack")
@@ -37,20 +49,23 @@ def home() -> None:
         "### Thousands of recordings, distilled to a handful of tracks.\n"
         "Listen to the result, and see how well a network trained on it does."
     )
-    listen, distill, evaluate = st.columns(3)
-    with listen.container(border=True, height="stretch"):
-        st.page_link("pages/listen.py", label="**Listen**", icon=":material/graphic_eq:")
-        st.caption("Synthetic tracks for every class, to see and hear.")
-    with distill.container(border=True, height="stretch"):
-        st.page_link("pages/distill.py", label="**Distill a dataset**", icon=":material/science:")
-        st.caption("Spoken digits are included. About 2 minutes on a laptop.")
-    with evaluate.container(border=True, height="stretch"):
-        st.page_link("pages/evaluate.py", label="**Evaluate**", icon=":material/bar_chart:")
-        st.caption("Accuracy on real test clips, compared with random clips of the same size.")
+    cards = [
+        ("listen", "Listen", "graphic_eq", "Synthetic tracks for every class, to see and hear."),
+        ("distill", "Distill a dataset", "science", "Spoken digits are included. About 2 minutes on a laptop."),
+        ("evaluate", "Evaluate", "bar_chart", "Accuracy on real test clips, compared with random clips of equal size."),
+    ]
+    for column, (page, label, icon, text) in zip(st.columns(len(cards)), cards, strict=True):
+        with column.container(border=True, height="stretch"):
+            st.page_link(f"pages/{page}.py", label=f"**{label}**", icon=f":material/{icon}:")
+            st.caption(text)
     shipped = demo()
     if shipped is not None:
         _play(shipped)
-    _recent()
+    st.subheader("Recent runs")
+    recent = list(islice(runs.all_runs(runs_path()), 5))
+    list_runs(recent, _accuracy)
+    if not recent:
+        st.caption("No runs yet. Distill a dataset to start.")
 
 
 def _play(run: runs.Run) -> None:
@@ -68,20 +83,10 @@ def _play(run: runs.Run) -> None:
     soundboard(sheets(run), seconds=synthetic.config.seconds, key="board-demo")
 
 
-def _recent() -> None:
-    recent = [run for run, _ in zip(runs.all_runs(runs_path()), range(5), strict=False)]
-    st.subheader("Recent runs")
-    if not recent:
-        st.caption("No runs yet. Distill a dataset to start.")
-        return
-    for run in recent:
-        report, status = None if jobs.kind_of(run) == "decomposition" else evaluation_report(run), run.status()
-        accuracy = report.accuracy("random-cnn", "synthetic") if report else None
-        with st.container(horizontal=True, vertical_alignment="center"):
-            badge(status)
-            link(run)
-            if accuracy is not None:
-                st.caption(f"accuracy {accuracy:.0%}")
+def _accuracy(run: runs.Run) -> str:
+    report = None if jobs.kind_of(run) == "decomposition" else evaluation_report(run)
+    accuracy = report.accuracy("random-cnn", "synthetic") if report else None
+    return "" if accuracy is None else f"accuracy {accuracy:.0%}"
 
 
 page = st.navigation(
@@ -98,11 +103,9 @@ page = st.navigation(
 )
 st.logo(str(PROJECT / "assets" / "logo.svg"), size="large")
 leave_imports_alone()
-try:
+with errors_shown():
     with st.sidebar:
-        sidebar.show(str(choose_device(settings().device)))
+        side_bar(str(choose_device(settings().device)))
         stage.enter()
     stage.show(page.url_path)
     page.run()
-except DistrackError as error:
-    st.error(str(error))

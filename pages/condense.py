@@ -5,8 +5,9 @@ import streamlit as st
 from distrack.jobs.series import CondenseJob
 from distrack.jobs.series.condensation import NOTES
 from distrack.ui.condense import form
-from distrack.ui.shared import cells, job_panel
+from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import begin, sentence
+from distrack.ui.shared.run_in_view import earlier, job_of, named
 
 begin("Track length", "Many short tracks or few long ones, for the same seconds per class?")
 
@@ -23,15 +24,14 @@ def ask(before: CondenseJob | None) -> None:
             job_panel.launch(job)
 
 
-run = job_panel.named("condensation")
+run = named("condensation")
 if run is None:
     ask(None)
     st.subheader("Previous studies")
-    if not job_panel.earlier("condensation"):
+    if not earlier("condensation"):
         st.caption("None yet. Press **Start** above: each length is distilled, one after the other.")
 else:
     st.page_link("pages/condense.py", label="All studies", icon=":material/arrow_back:")
     job_panel.watch(run, "condensation")
     with st.expander("Duplicate and edit"):
-        before = cells.series_of(run)
-        ask(before if isinstance(before, CondenseJob) else None)
+        ask(job_of(run, CondenseJob))

@@ -5,10 +5,11 @@ import streamlit as st
 from distrack.ui.decompose import form, live
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import begin
+from distrack.ui.shared.run_in_view import earlier, named
 
 begin("Decompose", "Turn a sound into a few editable events, like notes.")
 
-run = job_panel.named("decomposition")
+run = named("decomposition")
 if run is not None:
     st.page_link("pages/decompose.py", label="New", icon=":material/add:")
     job_panel.watch(run, "decomposition")
@@ -17,5 +18,5 @@ else:
     if job is not None and st.button("Decompose", type="primary", icon=":material/call_split:", key="take-apart"):
         job_panel.launch(job)
     st.subheader("Recent")
-    if not job_panel.earlier("decomposition", live.note):
+    if not earlier("decomposition", live.note):
         st.caption("None yet. Select a recording above and press **Decompose**.")

@@ -6,6 +6,7 @@ from distrack.jobs.distillation import DistillJob
 from distrack.ui.distill import estimate, form
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import begin
+from distrack.ui.shared.run_in_view import earlier, job_of, named
 
 begin("Distill", "Distill a dataset into a few synthetic tracks per class.")
 
@@ -22,17 +23,16 @@ def ask(before: DistillJob | None, label: str, key: str) -> None:
         job_panel.launch(folds or job)
 
 
-run, sweep = job_panel.named("distillation"), job_panel.named("sweep")
+run, sweep = named("distillation"), named("sweep")
 if run is not None:
     job_panel.watch(run, "distillation")
     with st.expander("Duplicate and edit"):
-        ask(form.job_of(run), "Start", "distill-again")
+        ask(job_of(run, DistillJob), "Start", "distill-again")
 elif sweep is not None:
     st.page_link("pages/distill.py", label="New run", icon=":material/arrow_back:")
     job_panel.watch(sweep, "sweep")
 else:
     ask(None, "Distill", "distill")
-    with st.container() as earlier:
-        heading = st.empty()
-        if job_panel.earlier("sweep"):
-            heading.subheader("Previous sweeps")
+    heading = st.empty()
+    if earlier("sweep"):
+        heading.subheader("Previous sweeps")

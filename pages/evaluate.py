@@ -9,7 +9,7 @@ from distrack.features import FEATURES
 from distrack.jobs.results import evaluation_report
 from distrack.ui.evaluate import copies, form, scores
 from distrack.ui.shared import job_panel
-from distrack.ui.shared.page import begin, sentence
+from distrack.ui.shared.page import begin, nothing_yet, sentence
 from distrack.ui.shared.run_in_view import DEMO, choose
 
 
@@ -32,8 +32,7 @@ begin("Evaluate", "How well do networks trained on the tracks classify real clip
 run = choose("Run", lambda run: evaluation_report(run) is not None)
 report = evaluation_report(run) if run is not None else None
 if run is None or report is None:
-    st.info("No results yet. Distill a dataset to start.")
-    st.page_link("pages/distill.py", label="Distill", icon=":material/science:")
+    nothing_yet("No results yet.")
     st.stop()
 
 st.markdown(summary(report))

@@ -9,7 +9,7 @@ from distrack.features import FEATURES
 from distrack.inversion import INVERSIONS
 from distrack.jobs.results import synthetic_file
 from distrack.ui.listen import beside_real_clips, blind_test, download
-from distrack.ui.shared.page import begin
+from distrack.ui.shared.page import begin, nothing_yet
 from distrack.ui.shared.run_in_view import choose
 from distrack.ui.sound import KEYS, sheets, soundboard
 
@@ -42,8 +42,7 @@ begin("Listen", "Each tile is one synthetic track. Click to play.")
 
 run = choose("Run", lambda run: synthetic_file(run).is_file())
 if run is None:
-    st.info("No tracks yet. Distill a dataset to start.")
-    st.page_link("pages/distill.py", label="Distill", icon=":material/science:")
+    nothing_yet("No tracks yet.")
     st.stop()
 
 synthetic = SyntheticSet.load(synthetic_file(run))

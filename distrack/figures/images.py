@@ -68,3 +68,13 @@ def colour_range(images: NDArray[np.float32]) -> tuple[float, float]:
 def data_uri(png: bytes) -> str:
     """A PNG as a `data:` URI, for an HTML page that has no other files."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def image_uris(images: NDArray[np.float32], *, like: NDArray[np.float32] | None = None, height: int = 128) -> list[str]:
+    """Each image as the `data:` URI of a PNG, all in the colour range of `like`, by default of the images themselves.
+
+    Shape:
+        - images: ``[n, bands, frames]``
+    """
+    low, high = colour_range(images if like is None else like)
+    return [data_uri(image_png(image, low=low, high=high, height=height)) for image in images]

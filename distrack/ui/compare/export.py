@@ -7,7 +7,7 @@ import streamlit as st
 from distrack.export.comparison import groups
 from distrack.export.formats import EXPORTERS, content
 from distrack.ui.compare.selection import Selection
-from distrack.ui.shared.download import download_button
+from distrack.ui.shared.page import download_button
 
 
 def offer(selection: Selection) -> None:
@@ -25,6 +25,6 @@ def offer(selection: Selection) -> None:
                 partial(content, selection.entries, ending, evaluator=selection.evaluator, network=selection.network),
                 f"distrack-comparison{ending}",
                 mime=exporter.media_type,
-                description=exporter.description,
+                help=exporter.description,
                 key=f"export{ending}",
             )

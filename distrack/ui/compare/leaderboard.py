@@ -12,7 +12,7 @@ from distrack.figures.accuracy import Placed, accuracy_against_budget
 from distrack.ui.compare.selection import Selection, warn_about_recipes
 from distrack.ui.compare.url_widgets import switch
 from distrack.ui.shared.page import ink
-from distrack.ui.shared.scores import COLUMNS
+from distrack.ui.shared.scores import score_table
 
 _COLOURED_BY = ("parameterisation", "domain", "feature")
 
@@ -61,12 +61,10 @@ def show(group: Sequence[Entry], selection: Selection, place: str) -> None:
 
 def _ranking(entries: Sequence[Entry], comparisons: Mapping[str, Comparison], place: str) -> None:
     ranked = sorted(entries, key=lambda entry: -comparisons[entry.run.id].tracks.mean)
-    st.dataframe(
+    score_table(
         [_row(rank, entry, comparisons[entry.run.id]) for rank, entry in enumerate(ranked, start=1)],
-        hide_index=True,
-        placeholder="–",
+        {"": st.column_config.NumberColumn(width=40, pinned=True)},
         key=f"ranked-{place}",
-        column_config={**COLUMNS, "": st.column_config.NumberColumn(width=40, pinned=True)},
     )
 
 
@@ -93,18 +91,13 @@ def show_published(dataset: str, place: str) -> None:
         return
     st.subheader("Published results")
     st.caption("Other splits and training recipes: not comparable with the accuracies above.")
-    st.dataframe(
-        [
-            {
-                "evaluator": each.evaluator,
-                "trained on": each.trained_on,
-                "tracks per class": each.tracks_per_class,
-                "accuracy": each.accuracy,
-            }
-            for each in accuracies
-        ],
-        hide_index=True,
-        placeholder="–",
-        key=f"reported-{place}",
-        column_config={"accuracy": st.column_config.NumberColumn(format="%.2f")},
-    )
+    rows = [
+        {
+            "evaluator": each.evaluator,
+            "trained on": each.trained_on,
+            "tracks per class": each.tracks_per_class,
+            "accuracy": each.accuracy,
+        }
+        for each in accuracies
+    ]
+    score_table(rows, {"accuracy": st.column_config.NumberColumn(format="%.2f")}, key=f"reported-{place}")

@@ -14,12 +14,19 @@ from distrack.figures.loss import loss_curves
 from distrack.ui.compare import leaderboard
 from distrack.ui.compare.selection import Selection, warn_about_recipes
 from distrack.ui.compare.url_widgets import requested, several
-from distrack.ui.shared.page import ink
-from distrack.ui.shared.scores import COLUMNS, class_names, relative_scores
+from distrack.ui.shared.page import ink, sentence
+from distrack.ui.shared.scores import class_names, relative_scores, score_table
 
 _MOST_MATRICES = 2
 # The theme's colour, thin enough for a light and a dark background.
 _HIGHLIGHT = "background-color: rgba(194, 64, 127, 0.22)"
+_COLUMNS = {
+    "run": st.column_config.TextColumn(pinned=True),
+    "seeds": st.column_config.NumberColumn(help="Evaluation runs that the accuracy is the mean of."),
+    "seconds per class": st.column_config.NumberColumn(format="%.2f", help="Stored audio per class."),
+    "compression": st.column_config.NumberColumn(format="%.0f x", help="Training-set size divided by stored size."),
+    "decoded tracks": st.column_config.NumberColumn(help="Tracks per class after decoding."),
+}
 
 
 def show(selection: Selection) -> None:
@@ -49,7 +56,7 @@ def _notes(group: Sequence[Entry]) -> None:
             run_ids.setdefault(note, []).append(entry.run.id)
     for note, noted in run_ids.items():
         whose = "" if len(noted) == len(group) else f" ({', '.join(noted)})"
-        st.caption(f":material/info: {note[:1].upper()}{note[1:]}{whose}.")
+        st.caption(f":material/info: {sentence(note + whose)}")
 
 
 def _group(group: Sequence[Entry], selection: Selection, place: str) -> None:
@@ -83,22 +90,7 @@ def _bars(measured: Mapping[str, Sequence[Evaluation]], place: str) -> None:
 def _scores(group: Sequence[Entry], selection: Selection, place: str) -> None:
     rows = [_row(entry, selection) for entry in group]
     rows.sort(key=lambda row: -row["accuracy"])
-    st.dataframe(
-        rows,
-        hide_index=True,
-        placeholder="–",
-        key=f"scores-{place}",
-        column_config={
-            **COLUMNS,
-            "run": st.column_config.TextColumn(pinned=True),
-            "seeds": st.column_config.NumberColumn(help="Evaluation runs that the accuracy is the mean of."),
-            "seconds per class": st.column_config.NumberColumn(format="%.2f", help="Stored audio per class."),
-            "compression": st.column_config.NumberColumn(
-                format="%.0f x", help="Training-set size divided by stored size."
-            ),
-            "decoded tracks": st.column_config.NumberColumn(help="Tracks per class after decoding."),
-        },
-    )
+    score_table(rows, _COLUMNS, key=f"scores-{place}")
 
 
 def _row(entry: Entry, selection: Selection) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from typing import Any
 import streamlit as st
 
 from distrack.distill.parameterisations import PARAMETERISATIONS
-from distrack.errors import DistrackError
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.series import CondenseJob, Grid, condense_job, possible
 from distrack.jobs.series.grid import usual
 from distrack.ui.distill.estimate import time_text
 from distrack.ui.distill.form import fold, folder, from_the_url, labelled_datasets
 from distrack.ui.shared.fields import Fields, field_input
+from distrack.ui.shared.page import errors_shown
 
 _AS_PRESET = "Preset default"
 # Tracks that a strip shows one by one.
@@ -34,14 +34,12 @@ def ask(before: CondenseJob | None) -> CondenseJob | None:
     values: dict[str, Any] = {**fields.values, **grid.values, **folder(dataset, plain)}
     with st.expander("Advanced"):
         values |= _advanced(before, plain, dataset, preset)
-    try:
+    with errors_shown():
         with third:
             durations = _durations(before, values)
         if durations:
             return condense_job({**values, "durations": durations})
         st.info("Select the lengths of a track: one at least, two or more to compare.")
-    except DistrackError as error:
-        st.error(str(error))
     return None
 
 

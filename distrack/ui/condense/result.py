@@ -1,6 +1,5 @@
 """The result of a temporal condensation: accuracy by track length, a table, and its shortest and longest tracks."""
 
-import html
 from typing import Any
 
 import streamlit as st
@@ -14,7 +13,8 @@ from distrack.jobs.series.condensation import Row
 from distrack.ui.shared import cells
 from distrack.ui.shared.page import sentence
 from distrack.ui.shared.panel import PANELS, Panel
-from distrack.ui.shared.track_grid import pictures
+from distrack.ui.shared.pictures import picture, track_pictures
+from distrack.ui.shared.run_in_view import job_of
 
 # Tracks of one end that are shown.
 _HEARD = 6
@@ -62,7 +62,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 def _ends(run: runs.Run) -> None:
     """The shortest and the longest tracks of a class, of the cells that are done."""
-    job = cells.series_of(run)
+    job = job_of(run, CondenseJob)
     if job is None:
         return
     every = job.cells(run.id)
@@ -81,7 +81,7 @@ def _ends(run: runs.Run) -> None:
 def _end(cell: Cell, here: runs.Run, label: int) -> None:
     synthetic = SyntheticSet.load(synthetic_file(here))
     count = synthetic.tracks_per_class
-    _, images = pictures(synthetic_file(here), synthetic_file(here).stat().st_mtime, _HEARD)
+    _, images = track_pictures(synthetic_file(here), _HEARD)
     names = synthetic.track_names()[label * count : (label + 1) * count][:_HEARD]
     shown = (
         f"the first {_HEARD} of {count} tracks" if count > _HEARD else f"{count} {'track' if count == 1 else 'tracks'}"
@@ -89,10 +89,8 @@ def _end(cell: Cell, here: runs.Run, label: int) -> None:
     st.markdown(f"**{cell.title}**: {shown}")
     for column, name, uri in zip(st.columns(len(names)), names, images[label], strict=False):
         with column:
-            named = f"track {html.escape(name)} of {cell.job.seconds:g} s"
-            st.html(
-                f'<img src="{uri}" alt="{named}" style="width:100%;height:7.5rem;display:block;border-radius:.5rem">'
-            )
+            named = f"track {name} of {cell.job.seconds:g} s"
+            st.html(picture(uri, named, "height:7.5rem"))
             audio = track_file(here, name)
             if audio.is_file():
                 st.audio(audio.read_bytes(), format="audio/flac", alt=named)

@@ -1,13 +1,11 @@
 """Upload: a person's own recordings become a dataset."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from distrack.audio import EXTENSIONS
 from distrack.datasets.upload import store_upload
 from distrack.settings import settings
-from distrack.ui.shared.page import show_errors
+from distrack.ui.shared.page import errors_shown
 
 
 def show() -> None:
@@ -31,9 +29,8 @@ def _form() -> None:
     files = [archive] if archive is not None else list(folder or [])
     if st.button("Create dataset", type="primary", disabled=not (name and files), key="upload"):
         uploads = ((file.name, file) for file in files)
-        stored: list[Path] = []
-        with st.spinner("Saving"):
-            show_errors(lambda: stored.append(store_upload(name, uploads, data_path=settings().data_path)))
-        if stored:
-            st.query_params.from_dict({"dataset": "FOLDER", "path": str(stored[0])})
+        with errors_shown():
+            with st.spinner("Saving"):
+                stored = store_upload(name, uploads, data_path=settings().data_path)
+            st.query_params.from_dict({"dataset": "FOLDER", "path": str(stored)})
             st.rerun()

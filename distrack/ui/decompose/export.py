@@ -11,7 +11,7 @@ import streamlit as st
 from distrack import runs
 from distrack.decompose import Events
 from distrack.decompose.formats import save
-from distrack.ui.shared.download import download_button
+from distrack.ui.shared.page import download_button
 
 # Most rows of the table.
 _ROWS = 400

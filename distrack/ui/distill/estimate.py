@@ -6,9 +6,8 @@ from distrack import jobs
 from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.results import evaluation_report
-from distrack.ui.distill.form import job_of
 from distrack.ui.shared.progress import spoken
-from distrack.ui.shared.run_in_view import runs_path
+from distrack.ui.shared.run_in_view import job_of, runs_path
 
 # Runs that are alike in these take about the same time for a step.
 _TIMED_BY = ("dataset", "preset", "ipc", "domain", "duration", "parameterisation", "factor", "network", "objective")
@@ -36,7 +35,7 @@ def time_text(distillations: Sequence[DistillJob], *, times: int = 1) -> str:
 def expected_seconds(job: DistillJob) -> float | None:
     """Wall time of the newest finished run most like this one, scaled to its steps; None if there is none."""
     for run in jobs.all_runs(runs_path(), "distillation"):
-        report, other = evaluation_report(run), job_of(run)
+        report, other = evaluation_report(run), job_of(run, DistillJob)
         if report is None or other is None or run.status().state != "done":
             continue
         if all(getattr(other, name) == getattr(job, name) for name in _TIMED_BY):

@@ -5,7 +5,6 @@ from typing import Any
 
 import streamlit as st
 
-from distrack import jobs, runs
 from distrack.audio import SAMPLE_RATE
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
 from distrack.datasets import DATASETS, home
@@ -13,24 +12,17 @@ from distrack.distill.domains import DOMAINS
 from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
 from distrack.errors import DistrackError
 from distrack.evaluate import EvaluationConfig
+from distrack.features import FeatureConfig
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.series import SweepJob, sweep_of
-from distrack.networks import NETWORKS, check_shape
+from distrack.networks import NETWORKS, NetworkConfig, check_shape
 from distrack.registry import Choice, filled_choices
 from distrack.ui.shared.fields import Fields
+from distrack.ui.shared.page import errors_shown
 from distrack.validation import Overrides, from_preset, overlaid
 
 # The slider ends here; the command takes more tracks per class.
 _MOST_TRACKS = 50
-
-
-def job_of(run: runs.Run) -> DistillJob | None:
-    """The job of a run, for a form to begin with; None if its config cannot be read."""
-    try:
-        job = jobs.job_of(run)
-    except DistrackError:
-        return None
-    return job if isinstance(job, DistillJob) else None
 
 
 def ask(before: DistillJob | None) -> DistillJob | None:
@@ -56,13 +48,11 @@ def ask(before: DistillJob | None) -> DistillJob | None:
         values = overlaid(
             {**chosen.values, **image.values, **place}, _advanced(start, f"{chosen.values}-{feature}", plain)
         )
-    try:
+    with errors_shown():
         # Settings without a widget stay as they were in an earlier job.
         rest = filled_choices(DistillJob, before.model_dump(), values) if before and start is before else values
         return from_preset(DistillJob, rest)
-    except DistrackError as error:
-        st.error(str(error))
-        return None
+    return None
 
 
 def labelled_datasets() -> list[str]:
@@ -182,7 +172,8 @@ def _factors(start: DistillJob, form: str, duration: float) -> list[int]:
 def _matching(fields: Fields, start: DistillJob, duration: float) -> None:
     first, second, third = st.columns(3)
     fields.draw("objective", first)
-    fields.draw("network.name", second, choices=[name for name in NETWORKS if _fits(start, name, duration)])
+    networks = fitting_networks(start.network, start.feature, round(duration * SAMPLE_RATE))
+    fields.draw("network.name", second, choices=networks)
     fields.draw("network.width", third)
     training = fields.draw("pool.training", first)
     fields.draw("classification", second, disabled=not training)
@@ -191,11 +182,14 @@ def _matching(fields: Fields, start: DistillJob, duration: float) -> None:
     fields.switch("augmentation", third, off=NO_AUGMENTATION, on=AugmentationConfig())
 
 
-def _fits(start: DistillJob, name: str, duration: float) -> bool:
-    """Whether a network can take images of that many seconds."""
-    try:
-        shape = start.feature.shape(round(duration * SAMPLE_RATE))
-        check_shape(start.network.model_copy(update={"name": name}), shape)
-    except ValueError:
-        return False
-    return True
+def fitting_networks(network: NetworkConfig, feature: FeatureConfig, samples: int) -> list[str]:
+    """The architectures that, with the other settings of a network, can take the features of so many samples."""
+
+    def fits(name: str) -> bool:
+        try:
+            check_shape(network.model_copy(update={"name": name}), feature.shape(samples))
+        except ValueError:
+            return False
+        return True
+
+    return list(filter(fits, NETWORKS))

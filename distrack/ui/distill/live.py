@@ -4,15 +4,15 @@ import streamlit as st
 
 from distrack import runs
 from distrack.distill.objectives import OBJECTIVES
-from distrack.errors import RunError
 from distrack.evaluate import Report
 from distrack.figures.loss import loss_curve
 from distrack.figures.style import NAMES
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.results import evaluation_report
-from distrack.ui.distill.form import job_of
-from distrack.ui.shared import track_grid
+from distrack.ui.shared import pictures
+from distrack.ui.shared.page import errors_shown
 from distrack.ui.shared.panel import PANELS, Panel
+from distrack.ui.shared.run_in_view import job_of, link_to_results
 
 # Training sets whose accuracy is shown; the other pages show the rest.
 _COMPARED = ("synthetic", "random-selection", "full")
@@ -35,9 +35,7 @@ def _show(run: runs.Run, status: runs.Status) -> None:
 
 def _links(run: runs.Run) -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
-        here = {"run": run.id}
-        st.page_link("pages/listen.py", label="Listen", icon=":material/graphic_eq:", query_params=here)
-        st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/bar_chart:", query_params=here)
+        link_to_results(run)
 
 
 PANELS.add("distillation", Panel("pages/distill.py", "run", _describe, _show, links=_links))
@@ -59,7 +57,7 @@ def _accuracy(report: Report) -> None:
 
 
 def _loss(run: runs.Run, status: runs.Status) -> None:
-    metrics, job = run.metrics(), job_of(run)
+    metrics, job = run.metrics(), job_of(run, DistillJob)
     if any("loss" in record for record in metrics):
         objective = "" if job is None else f": {OBJECTIVES.title(job.objective.name)}"
         caption = f"Matching loss{objective}. Lower is better."
@@ -83,7 +81,5 @@ def _tracks(run: runs.Run, status: runs.Status) -> None:
         step = st.select_slider("Step", steps, value=step, key=f"step-{run.id}")
     else:
         st.caption(f"Step {step}")
-    try:
-        track_grid.grid(snapshots[step])
-    except RunError as error:
-        st.warning(str(error))
+    with errors_shown(st.warning):
+        pictures.grid(snapshots[step])

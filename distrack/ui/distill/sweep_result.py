@@ -12,6 +12,7 @@ from distrack.jobs.series import SweepJob, SweepReport, SweepRow, finished_repor
 from distrack.ui.shared import cells
 from distrack.ui.shared.page import ink, sentence
 from distrack.ui.shared.panel import PANELS, Panel
+from distrack.ui.shared.run_in_view import job_of
 
 
 def _describe(job: SweepJob) -> str:
@@ -65,7 +66,7 @@ def _row(row: SweepRow) -> dict[str, Any]:
 
 def _compare(run: runs.Run) -> None:
     """A link to the Compare page with the runs that are done."""
-    job = cells.series_of(run)
+    job = job_of(run, SweepJob)
     done = [] if job is None else [cell.run_id for cell in job.cells(run.id) if finished_report(run, cell)]
     if len(done) > 1:
         st.page_link(

@@ -1,6 +1,5 @@
 """The memorisation check: distances of tracks to real clips, the closest pairs, and the embedding map."""
 
-import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
@@ -20,14 +19,15 @@ from distrack.evaluate.maps import Method
 from distrack.evaluate.memorisation import Side, Space
 from distrack.features import FEATURES
 from distrack.figures.embedding import embedding_map
-from distrack.figures.images import colour_range, data_uri, image_png
+from distrack.figures.images import image_uris
 from distrack.figures.nearness import nearness
 from distrack.images import RealImages
 from distrack.jobs.distillation import distillation_job
 from distrack.jobs.inspection import InspectionJob, inspection_of
 from distrack.jobs.results import synthetic_file, track_file
 from distrack.ui.shared import job_panel
-from distrack.ui.shared.page import ink
+from distrack.ui.shared.page import cached_by_file, ink
+from distrack.ui.shared.pictures import picture
 from distrack.ui.shared.run_in_view import DEMO
 
 _CLOSEST = 8
@@ -45,7 +45,7 @@ def show(run: runs.Run) -> None:
         _offer(run)
         return
     try:
-        synthetic = _synthetic(run)
+        synthetic = SyntheticSet.load(synthetic_file(run))
     except DistrackError as error:
         st.warning(str(error))
         return
@@ -130,7 +130,7 @@ def _map(run: runs.Run, inspection: Inspection, classes: Sequence[str], real: Si
 
 def _track(run: runs.Run, inspection: Inspection, number: int, *, play: bool = False) -> None:
     name = inspection.names[number]
-    _picture(run, _images(run)[number], f"Synthetic: {name}")
+    _picture(run, _images(synthetic_file(run))[number], f"Synthetic: {name}")
     sound = track_file(run, name)
     if sound.is_file():
         st.audio(sound.read_bytes(), format="audio/flac", autoplay=play)
@@ -150,24 +150,14 @@ def _clip(
 
 def _picture(run: runs.Run, image: Floats, caption: str) -> None:
     """An image in the colours of the run's tracks, with a caption that screen readers read too."""
-    low, high = colour_range(_images(run))
-    uri = data_uri(image_png(image, low=low, high=high, height=192))
-    text = html.escape(caption)
-    st.html(f'<img src="{uri}" alt="{text}" style="width:100%;display:block;border-radius:.5rem">')
+    (uri,) = image_uris(image[None], like=_images(synthetic_file(run)), height=192)
+    st.html(picture(uri, caption))
     st.caption(caption)
 
 
-def _synthetic(run: runs.Run) -> SyntheticSet:
-    return SyntheticSet.load(synthetic_file(run))
-
-
-def _images(run: runs.Run) -> Floats:
-    """The run's tracks as images, `[n, bands, frames]`."""
-    return _cached_images(synthetic_file(run), synthetic_file(run).stat().st_mtime)
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _cached_images(path: Path, modified: float) -> Floats:  # noqa: ARG001
+@cached_by_file
+def _images(path: Path) -> Floats:
+    """The tracks of a synthetic set as images, `[n, bands, frames]`."""
     images: Floats = SyntheticSet.load(path).tracks().squeeze(1).numpy()
     return images
 

@@ -3,15 +3,14 @@
 import streamlit as st
 
 from distrack import runs
-from distrack.distill import DistillConfig
 from distrack.errors import DistrackError
 from distrack.evaluate import EvaluationConfig
 from distrack.jobs.distillation import DistillJob, distillation_job
 from distrack.jobs.evaluation import EvaluationJob
-from distrack.networks import NETWORKS, check_shape
+from distrack.ui.distill.form import fitting_networks
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.fields import Fields
-from distrack.ui.shared.page import show_errors
+from distrack.ui.shared.page import errors_shown
 from distrack.ui.shared.run_in_view import runs_path
 
 # Learning rates that are compared on held-out clips.
@@ -31,7 +30,9 @@ def show(run: runs.Run) -> None:
         fields = Fields(earlier, f"evaluate-{run.id}")
         evaluators = fields.draw("evaluators", left)
         fields.draw("baselines", right)
-        fields.draw("architectures", left, choices=_other_networks(config, earlier))
+        networks = fitting_networks(earlier.network, config.feature, config.samples)
+        others = [name for name in networks if name != earlier.network.name]
+        fields.draw("architectures", left, choices=others)
         fields.draw("seeds", right)
         tune = left.toggle(
             "Tune learning rate",
@@ -44,17 +45,5 @@ def show(run: runs.Run) -> None:
         st.error("Select at least one evaluator.")
         return
     overrides = {"run": run.id, "learning_rates": _RATES if tune else (), **fields.values}
-    show_errors(lambda: job_panel.start(EvaluationJob.from_overrides(overrides, runs_path())))
-
-
-def _other_networks(config: DistillConfig, earlier: EvaluationConfig) -> list[str]:
-    """Networks that are not the evaluation's own and can take the run's images."""
-    return [name for name in NETWORKS if name != earlier.network.name and _fits(config, earlier, name)]
-
-
-def _fits(config: DistillConfig, earlier: EvaluationConfig, name: str) -> bool:
-    try:
-        check_shape(earlier.network.model_copy(update={"name": name}), config.feature.shape(config.samples))
-    except ValueError:
-        return False
-    return True
+    with errors_shown():
+        job_panel.start(EvaluationJob.from_overrides(overrides, runs_path()))

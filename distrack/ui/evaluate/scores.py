@@ -9,7 +9,7 @@ from distrack.evaluate import EVALUATORS, Evaluation, Report, comparisons
 from distrack.figures.accuracy import run_bars
 from distrack.figures.confusion import confusion_matrix
 from distrack.ui.shared.page import ink
-from distrack.ui.shared.scores import COLUMNS, class_names, relative_scores
+from distrack.ui.shared.scores import class_names, relative_scores, score_table
 
 
 def show(run: runs.Run, report: Report) -> None:
@@ -50,12 +50,7 @@ def _scores(report: Report) -> None:
             }
         )
     empty = [name for name in rows[0] if all(row[name] is None for row in rows)]
-    st.dataframe(
-        [{name: value for name, value in row.items() if name not in empty} for row in rows],
-        hide_index=True,
-        placeholder="–",
-        column_config=COLUMNS,
-    )
+    score_table([{name: value for name, value in row.items() if name not in empty} for row in rows])
 
 
 def _networks(report: Report) -> None:

@@ -1,6 +1,5 @@
 """A track beside real clips: the player, the track's history as a strip, and the buttons that make these sounds."""
 
-import html
 from itertools import groupby
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from distrack.jobs.listening import Listening, ListeningJob, Source, listening_o
 from distrack.jobs.listening.sounds import Kind
 from distrack.jobs.results import track_file
 from distrack.ui.shared import job_panel
-from distrack.ui.shared.download import download_button
+from distrack.ui.shared.page import cached_by_file, download_button
+from distrack.ui.shared.pictures import picture
 from distrack.ui.shared.run_in_view import DEMO
 from distrack.ui.sound import PlayerSource, Sound, player
 
@@ -112,11 +112,11 @@ def _note(kind: Kind, sources: list[Source], listening: Listening | None) -> str
 def _sound(run: runs.Run, source: Source, feature: FeatureConfig) -> Sound:
     path = run.path / source.file
     label = "" if source.step is None else f"step {source.step}"
-    return Sound(path.read_bytes(), source.loudness, _picture(path, path.stat().st_mtime, feature), label)
+    return Sound(path.read_bytes(), source.loudness, _picture(path, feature), label)
 
 
-@st.cache_data(max_entries=512, show_spinner=False)
-def _picture(path: Path, modified: float, feature: FeatureConfig) -> bytes:  # noqa: ARG001
+@cached_by_file
+def _picture(path: Path, feature: FeatureConfig) -> bytes:
     """The feature of a sound as a PNG."""
     wave, _ = soundfile.read(path, dtype="float32")
     image = build_feature(feature)(torch.from_numpy(wave)[None])[0, 0].numpy()
@@ -127,10 +127,8 @@ def _picture(path: Path, modified: float, feature: FeatureConfig) -> bytes:  # n
 def _history(run: runs.Run, track: str, snapshots: list[Source], feature: FeatureConfig) -> None:
     with st.expander("Track by step"):
         for column, source in zip(st.columns(len(snapshots)), snapshots, strict=True):
-            path = run.path / source.file
-            uri = data_uri(_picture(path, path.stat().st_mtime, feature))
-            alt = html.escape(f"Track {track} at step {source.step}")
-            column.html(f'<img src="{uri}" alt="{alt}" style="width:100%;display:block;border-radius:.45rem">')
+            uri = data_uri(_picture(run.path / source.file, feature))
+            column.html(picture(uri, f"Track {track} at step {source.step}"))
             column.caption(f"step {source.step}")
         whole = _joined([run.path / source.file for source in snapshots])
         st.audio(whole, format="audio/flac")

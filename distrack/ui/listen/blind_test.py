@@ -1,7 +1,5 @@
 """The blind test: questions one by one, then the number of correct answers."""
 
-from functools import partial
-
 import soundfile
 import streamlit as st
 
@@ -10,8 +8,7 @@ from distrack.audio import flac_bytes
 from distrack.distill import SyntheticSet
 from distrack.jobs.listening import Source, blind, listening_of
 from distrack.jobs.listening.blind import BlindTest, Result, Task, Trial
-from distrack.ui.shared.download import download_button
-from distrack.ui.shared.page import show_errors
+from distrack.ui.shared.page import download_button, errors_shown
 from distrack.ui.shared.run_in_view import DEMO
 
 _DEFAULT_TRIALS = 12
@@ -35,7 +32,10 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
     if test is None:
         trials = st.slider("Questions", 4, 40, _DEFAULT_TRIALS, 2)
         if st.button("Start", type="primary", icon=":material/hearing:", key="begin"):
-            show_errors(lambda: _open(blind.begin(run, listening, synthetic.classes, trials=trials)))
+            with errors_shown():
+                started = blind.begin(run, listening, synthetic.classes, trials=trials)
+                st.query_params[_PARAMETER] = started.id
+                st.rerun()
     elif test.current is not None:
         _question(run, test, test.current)
         return
@@ -48,11 +48,6 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
     _all_listeners(run)
 
 
-def _open(test: BlindTest) -> None:
-    st.query_params[_PARAMETER] = test.id
-    st.rerun()
-
-
 def _question(run: runs.Run, test: BlindTest, trial: Trial) -> None:
     number = len(test.answers)
     st.progress(number / len(test.trials), text=f"Question {number + 1} of {len(test.trials)}")
@@ -62,13 +57,12 @@ def _question(run: runs.Run, test: BlindTest, trial: Trial) -> None:
         if len(trial.sounds) > 1:
             column.markdown(f"**{choices[position]}**")
         column.audio(_at_equal_loudness(run, source), format="audio/flac")
-    answer = None
     with st.container(horizontal=True):
-        for choice, label in enumerate(choices):
-            if st.button(label, key=f"answer-{test.id}-{number}-{choice}"):
-                answer = choice
-    if answer is not None and show_errors(partial(blind.answer, run, test, answer)):
-        st.rerun()
+        pressed = [st.button(label, key=f"answer-{test.id}-{number}-{choice}") for choice, label in enumerate(choices)]
+    if any(pressed):
+        with errors_shown():
+            blind.answer(run, test, pressed.index(True))
+            st.rerun()
 
 
 def _at_equal_loudness(run: runs.Run, source: Source) -> bytes:

@@ -6,13 +6,12 @@ import streamlit as st
 
 from distrack import jobs, runs
 from distrack.distill import SyntheticSet
-from distrack.errors import DistrackError
 from distrack.export import bundle
 from distrack.export.config import ExportConfig
 from distrack.files import size_text
 from distrack.options import options_of, value_at
 from distrack.settings import PROJECT
-from distrack.ui.shared.download import download_button
+from distrack.ui.shared.page import download_button, errors_shown
 from distrack.ui.shared.run_in_view import DEMO
 
 _EVERYTHING = "Everything"
@@ -33,13 +32,10 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
     name = "-".join(filter(None, (run.id, one_class, one_track))) + ".zip"
     config = ExportConfig(to=Path(name), of_class=one_class, track=one_track, format=audio)
     if st.button("Create zip", icon=":material/folder_zip:", key="zip"):
-        try:
+        with errors_shown():
             content = bundle.zipped(run, config)
-        except DistrackError as error:
-            st.error(str(error))
-            return
-        text = f"Download ({size_text(len(content))})"
-        download_button(text, content, name, mime="application/zip", primary=True)
+            text = f"Download ({size_text(len(content))})"
+            download_button(text, content, name, mime="application/zip", type="primary")
     st.code(_command(run, config), language="shell")
 
 

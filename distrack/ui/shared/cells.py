@@ -2,30 +2,20 @@
 
 import streamlit as st
 
-from distrack import jobs, runs
-from distrack.errors import RunError
-from distrack.evaluate import Report
+from distrack import runs
 from distrack.jobs.series import Cell, Series, finished_report, run_of
 from distrack.ui.shared.panel import PANELS
 from distrack.ui.shared.progress import badge, phase_text, share
+from distrack.ui.shared.run_in_view import job_of, link_to_results
 
 # Cells beside each other.
 _BESIDE = 5
 _COMPARED = {"synthetic": "trained on the tracks", "random-selection": "trained on random clips"}
 
 
-def series_of(run: runs.Run) -> Series | None:
-    """The job of a series; None if its config cannot be read."""
-    try:
-        job = jobs.job_of(run)
-    except RunError:
-        return None
-    return job if isinstance(job, Series) else None
-
-
 def show(run: runs.Run, status: runs.Status) -> None:
     """All cells of a series, group by group."""
-    job = series_of(run)
+    job = job_of(run, Series)
     if job is None:
         st.error(f"Run {run.id}: config.json is missing or damaged.")
         return
@@ -61,13 +51,8 @@ def _cell(series: runs.Run, cell: Cell, *, running: bool) -> None:
     else:
         st.caption("Queued." if running else "Not finished.")
     with st.container(horizontal=True):
-        _links(run, report)
-
-
-def _links(run: runs.Run, report: Report | None) -> None:
-    query = {"run": run.id}
-    if report is not None:
-        st.page_link("pages/listen.py", label="Listen", icon=":material/graphic_eq:", query_params=query)
-        st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/bar_chart:", query_params=query)
-    elif run.path.is_dir():
-        st.page_link("pages/distill.py", label="View", icon=":material/visibility:", query_params=query)
+        if report is not None:
+            link_to_results(run)
+        elif run.path.is_dir():
+            query = {"run": run.id}
+            st.page_link("pages/distill.py", label="View", icon=":material/visibility:", query_params=query)

@@ -3,13 +3,11 @@
 from collections.abc import Callable
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from distrack import jobs, runs
-from distrack.errors import DistrackError, RunError
 from distrack.jobs import Job
 from distrack.ui.shared import stage
-from distrack.ui.shared.page import show_errors
+from distrack.ui.shared.page import errors_shown
 from distrack.ui.shared.panel import PANELS, Panel
 from distrack.ui.shared.progress import badge, bar
 from distrack.ui.shared.run_in_view import runs_path
@@ -20,68 +18,12 @@ _FIRST, _USUAL = 0.4, 1.0
 _EVERY = {"": _FIRST, "prepare": _FIRST, "invert": 2.0, "evaluate": 2.0}
 
 
-# Launching and choosing
-
-
 def launch(job: Job) -> None:
     """Launches a job and puts its run in view; an error is shown."""
-    launched: list[runs.Run] = []
-    if show_errors(lambda: launched.append(jobs.launch(job, runs_path()))):
-        st.query_params.from_dict({PANELS[job.kind].parameter: launched[0].id, **stage.parameters()})
+    with errors_shown():
+        run = jobs.launch(job, runs_path())
+        st.query_params.from_dict({PANELS[job.kind].parameter: run.id, **stage.parameters()})
         st.rerun()
-
-
-def named(kind: str) -> runs.Run | None:
-    """The run of a kind that the URL names; None if it names none, or one that is not there, which is shown."""
-    parameter = PANELS[kind].parameter
-    run_id = st.query_params.get(parameter)
-    if run_id is None:
-        return None
-    try:
-        run = jobs.find(runs_path(), run_id)
-        if jobs.kind_of(run) in (kind, ""):
-            return run
-        st.warning(f"Run {run_id} is a {jobs.kind_of(run)}, not a {kind}.")
-        link(run, "Open it")
-    except RunError as error:
-        st.warning(str(error))
-    del st.query_params[parameter]
-    return None
-
-
-def earlier(kind: str, note: Callable[[runs.Run], str] = lambda run: "") -> int:  # noqa: ARG005
-    """Lists the runs of a kind, newest first, as links.
-
-    Args:
-        kind: which.
-        note: a few words beside a run; a description of its job if empty.
-
-    Returns:
-        how many there are
-    """
-    found = list(jobs.all_runs(runs_path(), kind))
-    for run in found:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            badge(run.status())
-            link(run)
-            text = note(run) or _description(run, PANELS[kind])
-            if text:
-                st.caption(text)
-    return len(found)
-
-
-def link(run: runs.Run, label: str = "") -> None:
-    """Draws a link to the page that shows a run; its label is the run's id by default."""
-    kind = jobs.kind_of(run)
-    panel = PANELS[kind if kind in PANELS else "distillation"]
-    st.page_link(panel.page, label=label or run.id, query_params={panel.parameter: run.id})
-
-
-def _description(run: runs.Run, panel: Panel) -> str:
-    try:
-        return panel.describe(jobs.job_of(run))
-    except DistrackError:
-        return ""
 
 
 # The panel
@@ -104,7 +46,14 @@ def _pace(status: runs.Status) -> float | None:
 
 def _view(run: runs.Run, panel: Panel, pace: float | None) -> None:
     status = run.status()
-    with _head(run, status):
+    left, right = st.columns([4, 1.4], vertical_alignment="center")
+    with left:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            badge(status)
+            st.markdown(f"**{run.id}**")
+        if status.state in runs.ALIVE:
+            bar(status)
+    with right:
         if status.state in runs.ALIVE:
             stop_button(run)
         elif status.state == "done":
@@ -121,39 +70,26 @@ def _view(run: runs.Run, panel: Panel, pace: float | None) -> None:
             st.rerun()
 
 
-def _head(run: runs.Run, status: runs.Status) -> DeltaGenerator:
-    """State, name and progress of a run; returns the place for its buttons."""
-    left, right = st.columns([4, 1.4], vertical_alignment="center")
-    with left:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            badge(status)
-            st.markdown(f"**{run.id}**")
-        if status.state in runs.ALIVE:
-            bar(status)
-    return right
-
-
 def stop_button(run: runs.Run) -> None:
     """A button that stops a running run."""
     if st.button("Stop", icon=":material/stop:", key=f"stop-{run.id}", width="stretch"):
-        with st.spinner("Stopping"):
-            stopped = show_errors(lambda: jobs.stop(run))
-        if stopped:
+        with errors_shown():
+            with st.spinner("Stopping"):
+                jobs.stop(run)
             st.rerun()
 
 
 def _resume_button(run: runs.Run) -> None:
-    pressed = st.button("Resume", icon=":material/play_arrow:", key=f"resume-{run.id}", width="stretch", type="primary")
-    if pressed and show_errors(lambda: jobs.resume(run)):
-        st.rerun()
+    if st.button("Resume", icon=":material/play_arrow:", key=f"resume-{run.id}", width="stretch", type="primary"):
+        with errors_shown():
+            jobs.resume(run)
+            st.rerun()
 
 
 def _details(run: runs.Run) -> None:
     with st.expander("Details"):
-        try:
+        with errors_shown(st.warning):
             st.code(_command(run), language="shell", wrap_lines=True)
-        except DistrackError as error:
-            st.warning(str(error))
         log(run)
 
 
@@ -165,8 +101,7 @@ def _command(run: runs.Run) -> str:
 
 def log(run: runs.Run) -> None:
     """The end of a run's log."""
-    text = runs.tail(run.path / "log.txt")
-    if text:
+    if text := runs.tail(run.path / "log.txt"):
         st.code(text, language=None, height=220)
 
 
@@ -203,5 +138,6 @@ def follow(run: runs.Run, offer: Callable[[], None]) -> None:
 
 def start(job: Job) -> None:
     """Starts a job that works in the folder of the run in view; an error is shown."""
-    if show_errors(lambda: jobs.launch(job, runs_path())):
+    with errors_shown():
+        jobs.launch(job, runs_path())
         st.rerun()

@@ -1,11 +1,22 @@
-"""What every page has in common: its title and purpose, its errors, its text colour, and notes as sentences."""
+"""What the pages have in common: their head, errors, downloads, cached files, text colour, and notes as sentences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from distrack.errors import DistrackError
+
+# A press of the button does not rerun the page. A rerun would give every file that is yet to be made another id, while
+# the browser still asks for the old one: a second press within a second or two would then fail.
+download_button = partial(st.download_button, on_click="ignore", icon=":material/download:")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def begin(title: str, purpose: str) -> None:
@@ -19,6 +30,12 @@ def begin(title: str, purpose: str) -> None:
         st.rerun()
     st.title(title)
     st.markdown(purpose)
+
+
+def nothing_yet(text: str) -> None:
+    """Says why a page has nothing to show, with a link to the page that makes a run."""
+    st.info(f"{text} Distill a dataset to start.")
+    st.page_link("pages/distill.py", label="Distill", icon=":material/science:")
 
 
 def ink() -> str:
@@ -35,15 +52,22 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def show_errors(action: Callable[[], object]) -> bool:
-    """Runs an action and shows its error on the page.
+def cached_by_file(function: Callable[P, T]) -> Callable[P, T]:
+    """Caches the results of a function of files until one of the files changes; a decorator."""
+    return st.cache_data(max_entries=64, show_spinner=False, hash_funcs={type(Path()): _version})(function)
 
-    Returns:
-        whether the action succeeded; a caller that reruns the page does so only then, because a rerun wipes the error
+
+def _version(path: Path) -> tuple[str, float]:
+    return str(path), path.stat().st_mtime if path.exists() else 0.0
+
+
+@contextmanager
+def errors_shown(show: Callable[[str], object] = st.error) -> Iterator[None]:
+    """Runs a block; an error in it is shown on the page, which goes on after the block.
+
+    A rerun wipes the error: a block that reruns the page does so as its last step.
     """
     try:
-        action()
+        yield
     except DistrackError as error:
-        st.error(str(error))
-        return False
-    return True
+        show(str(error))

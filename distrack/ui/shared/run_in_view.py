@@ -1,15 +1,20 @@
-"""The distillation in view: named in the URL, so that a refresh, a second tab or a restarted server shows the same."""
+"""Runs on a page: the one that the URL names, so that a refresh shows the same, and menus, lists and links of runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import streamlit as st
 
 from distrack import jobs, runs
 from distrack.errors import RunError
+from distrack.jobs import Job
 from distrack.settings import PROJECT, settings
+from distrack.ui.shared.panel import PANELS
+from distrack.ui.shared.progress import badge
 
 DEMO = PROJECT / "assets" / "demo"
+J = TypeVar("J", bound=Job)
 
 
 def runs_path() -> Path:
@@ -22,6 +27,40 @@ def demo() -> runs.Run | None:
     return runs.Run(DEMO) if (DEMO / "report.json").is_file() else None
 
 
+def distillations() -> list[runs.Run]:
+    """All distillations, newest first and the included one last; also damaged ones, whose results are readable."""
+    own = [run for run in jobs.all_runs(runs_path()) if jobs.kind_of(run) in ("distillation", "")]
+    included = demo()
+    return own if included is None else [*(run for run in own if run.id != included.id), included]
+
+
+def job_of(run: runs.Run, kind: type[J]) -> J | None:
+    """The job of a run; None if its config cannot be read, or is of another kind."""
+    try:
+        job = jobs.job_of(run)
+    except RunError:
+        return None
+    return job if isinstance(job, kind) else None
+
+
+def named(kind: str) -> runs.Run | None:
+    """The run of a kind that the URL names; None if it names none, or one that is not there, which is shown."""
+    parameter = PANELS[kind].parameter
+    run_id = st.query_params.get(parameter)
+    if run_id is None:
+        return None
+    try:
+        run = jobs.find(runs_path(), run_id)
+        if jobs.kind_of(run) in (kind, ""):
+            return run
+        st.warning(f"Run {run_id} is a {jobs.kind_of(run)}, not a {kind}.")
+        link(run, "Open it")
+    except RunError as error:
+        st.warning(str(error))
+    del st.query_params[parameter]
+    return None
+
+
 def choose(label: str, suits: Callable[[runs.Run], bool]) -> runs.Run | None:
     """Draws a menu of distillations, newest first, and returns the selected one; None if there is none.
 
@@ -31,14 +70,13 @@ def choose(label: str, suits: Callable[[runs.Run], bool]) -> runs.Run | None:
         label: label of the menu.
         suits: whether the menu offers a run.
     """
-    suiting = {run.id: run for run in jobs.all_runs(runs_path()) if _is_distillation(run) and suits(run)}
-    shipped = demo()
-    if shipped is not None and suits(shipped):
-        suiting[shipped.id] = shipped
+    suiting = {run.id: run for run in distillations() if suits(run)}
     if not suiting:
         return None
-    names = list(suiting)
-    in_url = _id_in_url()
+    names, included = list(suiting), demo()
+    of_demo = included is not None and st.query_params.get("run") == included.id
+    in_view = included if of_demo else named("distillation")
+    in_url = None if in_view is None else in_view.id
     if in_url is not None and in_url not in names:
         st.info(f"Run {in_url} has nothing to show here yet. Another run is shown.")
     index = names.index(in_url) if in_url in names else 0
@@ -48,22 +86,37 @@ def choose(label: str, suits: Callable[[runs.Run], bool]) -> runs.Run | None:
     return suiting[selected]
 
 
-def _id_in_url() -> str | None:
-    """The id of a distillation that the URL names; any other id is removed from it after a warning."""
-    run_id = st.query_params.get("run")
-    if run_id is None or (run_id == DEMO.name and demo() is not None):
-        return run_id
-    try:
-        run = runs.find(runs_path(), run_id)
-        if _is_distillation(run):
-            return run_id
-        st.warning(f"Run {run_id} is a {jobs.kind_of(run)}, not a distillation.")
-    except RunError as error:
-        st.warning(str(error))
-    del st.query_params["run"]
-    return None
+def list_runs(shown: Iterable[runs.Run], note: Callable[[runs.Run], str]) -> None:
+    """Lists runs as links, with their states and a few words about each."""
+    for run in shown:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            badge(run.status())
+            link(run)
+            if text := note(run):
+                st.caption(text)
 
 
-def _is_distillation(run: runs.Run) -> bool:
-    """Also a run whose config is damaged: its results are readable."""
-    return jobs.kind_of(run) in ("distillation", "")
+def earlier(kind: str, note: Callable[[runs.Run], str] = lambda run: "") -> int:  # noqa: ARG005
+    """Lists the runs of a kind, newest first, with a note or a description of the job; returns how many there are."""
+
+    def description(run: runs.Run) -> str:
+        job = job_of(run, jobs.JOBS[kind])
+        return "" if job is None else PANELS[kind].describe(job)
+
+    found = list(jobs.all_runs(runs_path(), kind))
+    list_runs(found, lambda run: note(run) or description(run))
+    return len(found)
+
+
+def link(run: runs.Run, label: str = "") -> None:
+    """Draws a link to the page that shows a run; its label is the run's id by default."""
+    kind = jobs.kind_of(run)
+    panel = PANELS[kind if kind in PANELS else "distillation"]
+    st.page_link(panel.page, label=label or run.id, query_params={panel.parameter: run.id})
+
+
+def link_to_results(run: runs.Run) -> None:
+    """Draws links to the tracks and to the accuracy of a finished distillation."""
+    here = {"run": run.id}
+    st.page_link("pages/listen.py", label="Listen", icon=":material/graphic_eq:", query_params=here)
+    st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/bar_chart:", query_params=here)

@@ -1,6 +1,8 @@
-"""Columns of score tables, and the names of the classes that scores are about."""
+"""Tables of scores, and the names of the classes that scores are about."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
@@ -10,10 +12,11 @@ from distrack.errors import RunError
 from distrack.evaluate import Comparison
 from distrack.jobs.results import synthetic_file
 from distrack.runs import Run
+from distrack.ui.shared.page import cached_by_file
 
 _THREE_DECIMALS = st.column_config.NumberColumn(format="%.3f")
-# The column configuration of every table of scores, by column; a table may have some of them.
-COLUMNS: dict[str, Any] = {
+# By column; a table may have some of them.
+_COLUMNS: dict[str, Any] = {
     "accuracy": _THREE_DECIMALS,
     "SD": st.column_config.NumberColumn(format="%.3f", help="Standard deviation over seeds."),
     "95% CI": st.column_config.TextColumn(help="95 % confidence interval of the mean over seeds (Student's t)."),
@@ -27,27 +30,28 @@ COLUMNS: dict[str, Any] = {
 }
 
 
+def score_table(
+    rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any] = MappingProxyType({}), *, key: str | None = None
+) -> None:
+    """Draws a table of scores; `columns` configures those that are not in every table of scores."""
+    st.dataframe(rows, hide_index=True, placeholder="–", key=key, column_config={**_COLUMNS, **columns})
+
+
 def relative_scores(comparison: Comparison | None) -> dict[str, float | None]:
     """The cells that compare the tracks with random clips and with the full dataset."""
     if comparison is None:
-        return {"vs random": None, "gap to full": None, "% of full": None}
+        return dict.fromkeys(("vs random", "gap to full", "% of full"))
     return {"vs random": comparison.gain, "gap to full": comparison.lost, "% of full": comparison.recovered}
 
 
 def class_names(run: Run, count: int) -> list[str]:
-    """Names of a run's classes; their numbers if the synthetic set, which has the names, is gone or damaged.
-
-    Args:
-        run: a finished distillation.
-        count: number of classes.
-    """
-    path = synthetic_file(run)
+    """Names of a run's classes; their numbers if the synthetic set, which has the names, is gone or damaged."""
     try:
-        return _class_names(path, path.stat().st_mtime)
-    except (OSError, RunError):
+        return _class_names(synthetic_file(run))
+    except RunError:
         return [str(label) for label in range(count)]
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _class_names(path: Path, modified: float) -> list[str]:  # noqa: ARG001
+@cached_by_file
+def _class_names(path: Path) -> list[str]:
     return list(SyntheticSet.load(path).classes)

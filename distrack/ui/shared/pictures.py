@@ -1,0 +1,48 @@
+"""Tracks as pictures: one picture of a page, and a grid of tiles with a column for each class."""
+
+import html
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from distrack.distill import SyntheticSet
+from distrack.figures.images import image_uris
+from distrack.ui.shared.page import cached_by_file
+
+
+def picture(uri: str, alt: str, style: str = "") -> str:
+    """The HTML of an image as wide as its place; screen readers read `alt`."""
+    look = f"width:100%;display:block;border-radius:.45rem;{style}"
+    return f'<img src="{uri}" alt="{html.escape(alt)}" style="{look}">'
+
+
+@cached_by_file
+def track_pictures(path: Path, most: int) -> tuple[list[str], list[list[str]]]:
+    """Classes, and for each the pictures of its first `most` tracks.
+
+    Args:
+        path: a synthetic set or a snapshot of one.
+        most: tracks of a class at the most.
+    """
+    synthetic = SyntheticSet.load(path)
+    images, count = synthetic.images().squeeze(1).numpy(), synthetic.tracks_per_class
+    uris = image_uris(images[np.arange(len(images)) % count < most], like=images)
+    each = min(count, most)
+    return list(synthetic.classes), [uris[first : first + each] for first in range(0, len(uris), each)]
+
+
+def grid(path: Path, *, most: int = 3) -> None:
+    """A wall of tiles that changes in place; nothing if the file is gone."""
+    if not path.is_file():
+        return
+    tiles = "".join(
+        f'<figure style="margin:0"><figcaption style="font-weight:600">{html.escape(name)}</figcaption>'
+        + "".join(picture(uri, f"track {k} of class {name}", "margin-bottom:.35rem") for k, uri in enumerate(uris))
+        + "</figure>"
+        for name, uris in zip(*track_pictures(path, most), strict=True)
+    )
+    st.html(
+        '<div data-testid="track-grid" style="display:grid;gap:.6rem;'
+        f'grid-template-columns:repeat(auto-fill,minmax(7rem,1fr))">{tiles}</div>'
+    )
