@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import altair as alt
 import pandas as pd
 
-from distrack.figures.style import AXIS, COLOURS, FONT_SIZE, LEGEND, NAMES, colour_of, series_colours
+from distrack.figures.style import COLOURS, FONT_SIZE, LEGEND, NAMES, Chart, colour_of, finished, series_colours
 
 if TYPE_CHECKING:
     from distrack.evaluate import Accuracy
@@ -18,15 +18,13 @@ class Scored(Protocol):
     @property
     def trained_on(self) -> str:
         """Name of the training set."""
-        ...
 
     @property
     def accuracy(self) -> "Accuracy":
         """On real test clips."""
-        ...
 
 
-def run_bars(measured: Mapping[str, Sequence[Scored]], *, chance: float | None, ink: str) -> alt.LayerChart:
+def run_bars(measured: Mapping[str, Sequence[Scored]], *, chance: float | None, ink: str) -> Chart:
     """A group of bars for each run: its tracks and its baselines, the full dataset as a line, chance as a dotted line.
 
     Error bars are the 95 % confidence interval over seeds; with a single seed there is none.
@@ -67,9 +65,9 @@ def run_bars(measured: Mapping[str, Sequence[Scored]], *, chance: float | None, 
         + full.mark_rule(strokeWidth=2.5, color=COLOURS["full"]).encode(
             x=x, y=alt.Y("row:N", bandPosition=1), y2=alt.Y2("last:N", bandPosition=1)
         )
-        + spread.mark_rule(strokeWidth=2, color=ink).encode(x=alt.X("low:Q", title=""), x2="high:Q", y=y)
-        + spread.mark_tick(size=12, thickness=2, color=ink).encode(x=alt.X("low:Q", title=""), y=y)
-        + spread.mark_tick(size=12, thickness=2, color=ink).encode(x=alt.X("high:Q", title=""), y=y)
+        + spread.mark_errorbar(color=ink, rule={"strokeWidth": 2}, ticks={"size": 12, "thickness": 2}).encode(
+            x=alt.X("low:Q", title=""), x2="high:Q", y=y
+        )
         + chart.mark_text(align="left", dx=8, fontSize=FONT_SIZE - 1, color=ink).encode(
             x=alt.X("end:Q", title=""), y=y, text=alt.Text("accuracy:Q", format=".1%")
         )
@@ -78,8 +76,7 @@ def run_bars(measured: Mapping[str, Sequence[Scored]], *, chance: float | None, 
         ).encode(x=alt.datum(0), y=y, text="run:N")
         + guessing.mark_rule(strokeDash=[3, 4], strokeWidth=2, color=ink).encode(x=x)
     )
-    readable: alt.LayerChart = whole.properties(height=31 * len(order)).configure_axis(**AXIS)
-    return readable
+    return finished(whole, 31 * len(order))
 
 
 def _in_order(evaluations: Sequence[Scored]) -> list[Scored]:
@@ -92,7 +89,7 @@ def duration_curve(
     accuracies: "Mapping[str, Sequence[Accuracy | None]]",
     *,
     chance: float | None,
-) -> alt.LayerChart:
+) -> Chart:
     """Accuracy against the length of a track at an equal budget of seconds per class.
 
     Error bars are the standard deviation over the runs. The figure may be drawn while some results are missing.
@@ -136,9 +133,9 @@ def duration_curve(
     above, below = chart.transform_filter("datum.best"), chart.transform_filter("!datum.best")
     text = alt.Text("accuracy:Q", format=".0%")
     whole: alt.LayerChart = (
-        chart.mark_rule(strokeWidth=2.5).encode(x=x, y=low, y2="high:Q", color=colour)
-        + chart.mark_tick(size=16, thickness=2.5).encode(x=x, y=low, color=colour)
-        + chart.mark_tick(size=16, thickness=2.5).encode(x=x, y=high, color=colour)
+        chart.mark_errorbar(rule={"strokeWidth": 2.5}, ticks={"size": 16, "thickness": 2.5}).encode(
+            x=x, y=low, y2="high:Q", color=colour
+        )
         + chart.mark_line(strokeWidth=3).encode(x=x, y=y, color=colour)
         + chart.mark_circle(size=130, opacity=1).encode(x=x, y=y, color=colour)
         + above.mark_text(dy=-14, fontSize=FONT_SIZE, fontWeight=600).encode(x=x, y=high, text=text, color=colour)
@@ -147,9 +144,7 @@ def duration_curve(
     if chance is not None:
         guessing = alt.Chart(pd.DataFrame({"accuracy": [chance]}))
         whole += guessing.mark_rule(strokeDash=[3, 4], strokeWidth=2, color=COLOURS["full"]).encode(y=y)
-    whole = whole.properties(height=380)
-    readable: alt.LayerChart = whole.configure_axis(**AXIS, labelLimit=160)
-    return readable
+    return finished(whole, 380, labelLimit=160)
 
 
 class Placed(NamedTuple):
@@ -170,7 +165,7 @@ class Placed(NamedTuple):
     marked: bool = False
 
 
-def accuracy_against_budget(placed: Sequence[Placed], *, full: float | None, chance: float, ink: str) -> alt.LayerChart:
+def accuracy_against_budget(placed: Sequence[Placed], *, full: float | None, chance: float, ink: str) -> Chart:
     """Accuracy against stored floats per class on a logarithmic axis: a point for each run and for its random clips.
 
     Error bars are the 95 % confidence interval over seeds.
@@ -223,8 +218,7 @@ def accuracy_against_budget(placed: Sequence[Placed], *, full: float | None, cha
     for text, value in (("chance", chance), ("full dataset", full)):
         if value is not None:
             whole += _level(f"{text} {value:.1%}", value, ink if text == "chance" else COLOURS["full"])
-    readable: alt.LayerChart = whole.properties(height=420).configure_axis(**AXIS)
-    return readable
+    return finished(whole, 420)
 
 
 def _level(text: str, value: float, colour: str) -> alt.LayerChart:

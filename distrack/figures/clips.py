@@ -26,11 +26,10 @@ def class_balance(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -
     for split, colour in (("train", "synthetic"), ("validation", "class-mean"), ("test", "full")):
         if any(counts.get(split, ())):
             figure.add_bar(name=split, x=list(classes), y=list(counts[split]), marker_color=COLOURS[colour])
-    figure.update_layout(barmode="stack", height=360)
-    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
     figure.update_xaxes(type="category")
     figure.update_yaxes(title="clips")
-    return readable(figure)
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
+    return readable(figure, barmode="stack", height=360, legend=legend)
 
 
 def distribution(values: NDArray[np.float32], *, title: str, colour: str = "synthetic") -> go.Figure:
@@ -47,8 +46,7 @@ def distribution(values: NDArray[np.float32], *, title: str, colour: str = "synt
     )
     figure.update_xaxes(title=title)
     figure.update_yaxes(title="clips")
-    figure.update_layout(height=320, bargap=0)
-    return readable(figure)
+    return readable(figure, height=320, bargap=0)
 
 
 def clip_views(
@@ -80,9 +78,8 @@ def clip_views(
     figure.update_xaxes(range=[0, len(wave) / sample_rate])
     figure.update_xaxes(title="seconds", row=1 + len(features), col=1)
     figure.update_yaxes(showgrid=False)
-    figure.update_layout(height=190 * (1 + len(features)), showlegend=False)
     figure.update_annotations(font={"size": FONT_SIZE, "color": ink})
-    return readable(figure)
+    return readable(figure, height=190 * (1 + len(features)), showlegend=False)
 
 
 def _magma_scale() -> list[list[float | str]]:

@@ -36,5 +36,4 @@ def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str], *,
     )
     figure.update_xaxes(title="predicted", type="category")
     figure.update_yaxes(title="true", type="category", autorange="reversed")
-    figure.update_layout(height=520)
-    return readable(figure)
+    return readable(figure, height=520)

@@ -50,5 +50,4 @@ def embedding_map(points: "Sequence[Point]", classes: Sequence[str], *, method: 
             )
     figure.update_xaxes(showticklabels=False, zeroline=False)
     figure.update_yaxes(showticklabels=False, zeroline=False)
-    figure.update_layout(height=620, legend={"font": {"size": FONT_SIZE - 2}, "itemsizing": "constant"})
-    return readable(figure)
+    return readable(figure, height=620, legend={"font": {"size": FONT_SIZE - 2}, "itemsizing": "constant"})

@@ -83,5 +83,4 @@ def event_plane(
         zeroline=False,
     )
     figure.update_xaxes(range=[0, seconds], title="seconds", showgrid=False, zeroline=False)
-    figure.update_layout(height=480, dragmode="select", legend={"orientation": "h", "y": 1.08})
-    return readable(figure)
+    return readable(figure, height=480, dragmode="select", legend={"orientation": "h", "y": 1.08})

@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -13,37 +12,24 @@ from PIL import Image
 def image_png(
     image: NDArray[np.float32], *, low: float, high: float, height: int = 128, width: int | None = None
 ) -> bytes:
-    """A feature as a PNG: time runs to the right, frequency upwards.
+    """A feature as a PNG: time runs to the right, frequency upwards. Several features are drawn below each other.
 
     Args:
         low, high: the values drawn darkest and brightest; values beyond them are clipped, NaN counts as `low`.
-        height, width: in pixels; the width is 5/4 of the height by default.
+        height, width: of each feature, in pixels; the width is 5/4 of the height by default.
 
     Shape:
-        - image: ``[bands, frames]``
+        - image: ``[bands, frames]`` or ``[n, bands, frames]``
     """
-    return _png([_picture(image, low, high, (width or height * 5 // 4, height))])
-
-
-def images_png(images: NDArray[np.float32], *, low: float, high: float, height: int = 128) -> bytes:
-    """Several features in one PNG, below each other, each as `image_png` draws it.
-
-    Shape:
-        - images: ``[n, bands, frames]``
-    """
-    return _png([_picture(image, low, high, (height * 5 // 4, height)) for image in images])
-
-
-def _picture(image: NDArray[np.float32], low: float, high: float, size: tuple[int, int]) -> Image.Image:
     scaled = (np.nan_to_num(image, nan=low) - low) / max(high - low, 1e-9)
-    pixels = magma()[(np.clip(scaled[::-1], 0, 1) * 255).astype(np.uint8)]
-    return Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
-
-
-def _png(pictures: Sequence[Image.Image]) -> bytes:
-    sheet = Image.fromarray(np.concatenate([np.asarray(picture) for picture in pictures]))
+    pixels = magma()[(np.clip(scaled, 0, 1) * 255).astype(np.uint8)]
+    size = (width or height * 5 // 4, height)
+    pictures = [
+        np.asarray(Image.fromarray(picture[::-1]).resize(size, Image.Resampling.BICUBIC))
+        for picture in pixels.reshape(-1, *pixels.shape[-3:])
+    ]
     buffer = io.BytesIO()
-    sheet.save(buffer, format="PNG", compress_level=3)
+    Image.fromarray(np.concatenate(pictures)).save(buffer, format="PNG", compress_level=3)
     return buffer.getvalue()
 
 

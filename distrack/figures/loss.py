@@ -6,13 +6,13 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from distrack.figures.style import AXIS, COLOURS, LEGEND, series_colours
+from distrack.figures.style import COLOURS, LEGEND, Chart, finished, series_colours
 
 # More points look the same and take longer to send to the browser.
 _MOST_POINTS = 250
 
 
-def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> alt.LayerChart:
+def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> Chart:
     """The loss of a run on a logarithmic axis: a point for each step, and the running median as a line.
 
     Args:
@@ -31,12 +31,10 @@ def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> alt.LayerChart:
     y = alt.Y("loss:Q", title="loss", scale=y_scale, axis=alt.Axis(tickCount=5))
     dots = alt.Chart(points[::every]).mark_circle(size=22, opacity=0.35, color=COLOURS["random-selection"])
     line = alt.Chart(smooth[::every]).mark_line(strokeWidth=3, color=COLOURS["synthetic"])
-    layers: alt.LayerChart = (dots.encode(x=x, y=y) + line.encode(x=x, y=y)).properties(height=300)
-    chart: alt.LayerChart = layers.configure_axis(**AXIS)
-    return chart
+    return finished(dots.encode(x=x, y=y) + line.encode(x=x, y=y), 300)
 
 
-def loss_curves(metrics: Mapping[str, Sequence[dict[str, Any]]]) -> alt.Chart:
+def loss_curves(metrics: Mapping[str, Sequence[dict[str, Any]]]) -> Chart:
     """The running median of the loss of several runs on a logarithmic axis, one line for each run.
 
     Args:
@@ -51,14 +49,8 @@ def loss_curves(metrics: Mapping[str, Sequence[dict[str, Any]]]) -> alt.Chart:
     x = alt.X("step:Q", title="step", axis=alt.Axis(tickCount=6), scale=alt.Scale(nice=False))
     y = alt.Y("loss:Q", title="loss", scale=alt.Scale(type="log", nice=False), axis=alt.Axis(tickCount=5))
     scale = alt.Scale(domain=list(metrics), range=series_colours(len(metrics)))
-    chart: alt.Chart = (
-        alt.Chart(pd.concat(lines))
-        .mark_line(strokeWidth=2.5)
-        .encode(x=x, y=y, color=alt.Color("run:N", scale=scale, legend=alt.Legend(columns=2, **LEGEND)))
-        .properties(height=380)
-        .configure_axis(**AXIS)
-    )
-    return chart
+    colour = alt.Color("run:N", scale=scale, legend=alt.Legend(columns=2, **LEGEND))
+    return finished(alt.Chart(pd.concat(lines)).mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour), 380)
 
 
 def _running_median(points: pd.DataFrame) -> "pd.Series[float]":

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from distrack.figures.style import AXIS, COLOURS
+from distrack.figures.style import COLOURS, Chart, finished
 
 
-def nearness(tracks: Sequence[float], reference: Sequence[float], *, threshold: float, ink: str) -> alt.LayerChart:
+def nearness(tracks: Sequence[float], reference: Sequence[float], *, threshold: float, ink: str) -> Chart:
     """A tick for the distance of each track, and below it one for each real clip; the threshold is a dotted line.
 
     Args:
@@ -33,6 +33,4 @@ def nearness(tracks: Sequence[float], reference: Sequence[float], *, threshold: 
         )
     )
     line = alt.Chart(pd.DataFrame({"distance": [threshold]})).mark_rule(strokeDash=[3, 4], strokeWidth=2, color=ink)
-    layers: alt.LayerChart = (ticks + line.encode(x=x)).properties(height=150)
-    chart: alt.LayerChart = layers.configure_axis(**AXIS)
-    return chart
+    return finished(ticks + line.encode(x=x), 150)

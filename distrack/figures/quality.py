@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from distrack.figures.style import AXIS
+from distrack.figures.style import Chart, finished
 
 
-def quality_curve(curve: Sequence[tuple[int, float, float]]) -> alt.LayerChart:
+def quality_curve(curve: Sequence[tuple[int, float, float]]) -> Chart:
     """Spectral convergence (relative error of the magnitudes, 0 for a perfect copy) against the number of events.
 
     Args:
@@ -20,9 +20,4 @@ def quality_curve(curve: Sequence[tuple[int, float, float]]) -> alt.LayerChart:
         y=alt.Y("convergence:Q", title="spectral convergence", scale=alt.Scale(zero=True)),
         tooltip=["events", alt.Tooltip("convergence", format=".3f"), alt.Tooltip("snr", format=".1f", title="SNR, dB")],
     )
-    chart: alt.LayerChart = (
-        (base.mark_line(strokeWidth=3) + base.mark_circle(size=90, opacity=1))
-        .properties(height=260)
-        .configure_axis(**AXIS)
-    )
-    return chart
+    return finished(base.mark_line(strokeWidth=3) + base.mark_circle(size=90, opacity=1), 260)

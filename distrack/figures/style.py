@@ -1,11 +1,14 @@
 """What all figures share: colours, type sizes and the names of training sets. It loads no plotting library."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from distrack.evaluate import BASELINES
 
 if TYPE_CHECKING:
+    import altair as alt
     import plotly.graph_objects as go
+
+Chart: TypeAlias = "alt.Chart | alt.LayerChart"
 
 # By training set; a set without an entry has the colour of random clips.
 COLOURS = {
@@ -21,8 +24,7 @@ COLOURS = {
 NAMES = {"synthetic": "Synthetic tracks", **{name: BASELINES.title(name) for name in BASELINES}}
 # Pixels: readable from the back row of a lecture room.
 FONT_SIZE = 17
-# Arguments of Altair's `configure_axis` and `alt.Legend`.
-AXIS: dict[str, Any] = {"labelFontSize": FONT_SIZE - 2, "titleFontSize": FONT_SIZE - 2}
+# Arguments of `alt.Legend`.
 LEGEND: dict[str, Any] = {
     "orient": "bottom",
     "title": None,
@@ -41,14 +43,28 @@ def colour_of(training_set: str) -> str:
     return COLOURS.get(training_set, COLOURS["random-selection"])
 
 
+def finished(chart: Chart, height: int, **axis: Any) -> Chart:
+    """The same Altair chart with a height in pixels and large type; `axis` are arguments of its `configure_axis`."""
+    large: Chart = chart.properties(height=height).configure_axis(
+        labelFontSize=FONT_SIZE - 2, titleFontSize=FONT_SIZE - 2, **axis
+    )
+    return large
+
+
 def series_colours(count: int) -> list[str]:
     """Colours for what has none of its own: runs, parameterisations, domains."""
     return [_SERIES[k % len(_SERIES)] for k in range(count)]
 
 
-def readable(figure: "go.Figure") -> "go.Figure":
-    """The same Plotly figure with large type and a transparent background, so that the page's own colour shows."""
+def readable(figure: "go.Figure", **layout: Any) -> "go.Figure":
+    """The same Plotly figure with large type and a transparent background, so that the page's own colour shows.
+
+    Args:
+        figure: changed in place.
+        layout: further arguments of its `update_layout`.
+    """
     figure.update_layout(
+        **layout,
         font={"size": FONT_SIZE},
         margin={"l": 10, "r": 70, "t": 40, "b": 10},
         paper_bgcolor="rgba(0,0,0,0)",

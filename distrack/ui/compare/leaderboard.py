@@ -10,7 +10,7 @@ from distrack.export.comparison import Entry, evaluations
 from distrack.export.published import published
 from distrack.figures.accuracy import Placed, accuracy_against_budget
 from distrack.ui.compare.selection import Selection, warn_about_recipes
-from distrack.ui.compare.url_widgets import switch
+from distrack.ui.compare.url_widgets import linked
 from distrack.ui.shared.page import ink
 from distrack.ui.shared.scores import score_table
 
@@ -31,7 +31,11 @@ def show(group: Sequence[Entry], selection: Selection, place: str) -> None:
     if not entries:
         return
     st.subheader(f"All runs of {dataset}")
-    colour = switch("Colour", "colour", _COLOURED_BY, place=place)
+    in_url = st.query_params.get("colour")
+    colour = in_url if in_url in _COLOURED_BY else _COLOURED_BY[0]
+    colour = linked(
+        st.segmented_control, "Colour", _COLOURED_BY, name="colour", value=colour, place=f"-{place}", required=True
+    )
     comparisons = {entry.run.id: entry.comparisons[key] for entry in entries}
     full = max((each.full.mean for each in comparisons.values() if each.full is not None), default=None)
     chance = 1 / len(evaluations(entries[0], *key)[0].confusion)

@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from distrack import jobs, runs
 from distrack.evaluate import Evaluation
 from distrack.export.comparison import Entry, Unusable, read
-from distrack.ui.compare.url_widgets import ALL, menu, requested, set_parameter, several
-from distrack.ui.shared.run_in_view import demo, runs_path
+from distrack.ui.compare.url_widgets import ALL, linked, menu, requested, set_parameter
+from distrack.ui.shared.run_in_view import distillations, runs_path
 
 # Number of runs that are selected at first.
 _FIRST_SELECTION = 4
@@ -40,11 +39,7 @@ class Selection(NamedTuple):
 
 def all_runs() -> tuple[list[Entry], list[Unusable]]:
     """The evaluated runs, newest first and the included one last, and the runs that cannot be compared."""
-    included = demo()
-    # A run whose config is damaged has no kind; it is listed among the unusable ones.
-    own = (run for run in runs.all_runs(runs_path()) if jobs.kind_of(run) in ("distillation", ""))
-    listed = [run for run in own if included is None or run.id != included.id]
-    entries, unusable = read(listed + ([] if included is None else [included]))
+    entries, unusable = read(distillations())
     unusable += [
         Unusable(entry.run, "no evaluator has measured its tracks", remedy="evaluate")
         for entry in entries
@@ -57,15 +52,13 @@ def show_unusable(unusable: Sequence[Unusable]) -> None:
     """The runs that cannot be compared, each with the reason and a link to the page that helps, in a closed box."""
     if not unusable:
         return
-    with st.expander(
-        f"{len(unusable)} {'run' if len(unusable) == 1 else 'runs'} without results", icon=":material/info:"
-    ):
+    runs = "run" if len(unusable) == 1 else "runs"
+    with st.expander(f"{len(unusable)} {runs} without results", icon=":material/info:"):
         for each in unusable:
             st.markdown(f"**{each.run.id}**: {each.reason}")
             if each.remedy:
-                st.page_link(
-                    _REMEDY_PAGES[each.remedy], label=each.remedy.capitalize(), query_params={"run": each.run.id}
-                )
+                page, here = _REMEDY_PAGES[each.remedy], {"run": each.run.id}
+                st.page_link(page, label=each.remedy.capitalize(), query_params=here)
 
 
 def select(entries: list[Entry], unusable: list[Unusable]) -> Selection | None:
@@ -91,8 +84,8 @@ def select(entries: list[Entry], unusable: list[Unusable]) -> Selection | None:
     with network_place:
         networks = list(dict.fromkeys(network for name, network in measured_by if name == evaluator))
         network = menu("Network", "network", networks, networks[0])
-    set_parameter("evaluator", [evaluator])
-    set_parameter("network", [network])
+    set_parameter("evaluator", evaluator)
+    set_parameter("network", network)
     if not selected:
         st.info("Select runs to compare above.")
         return None
@@ -114,15 +107,13 @@ def _select_runs(entries: list[Entry], candidates: list[Entry], unusable: list[U
     _explain_missing([run_id for run_id in in_url or () if run_id not in by_id], entries, unusable)
     selected = [run_id for run_id in in_url or () if run_id in by_id]
     if not selected and in_url != []:
-        selected = [entry.run.id for entry in _newest(candidates)]
+        # The newest runs with the same test clips as the newest of all.
+        alike = [entry.run.id for entry in candidates if entry.measured_on == candidates[0].measured_on]
+        selected = alike[:_FIRST_SELECTION]
     if candidates:
         set_parameter("run", selected)
-    return [by_id[run_id] for run_id in several("Runs", "run", list(by_id), selected)]
-
-
-def _newest(entries: Sequence[Entry]) -> list[Entry]:
-    """The newest runs with the same test clips as the newest of all."""
-    return [entry for entry in entries if entry.measured_on == entries[0].measured_on][:_FIRST_SELECTION]
+    shown = linked(st.multiselect, "Runs", list(by_id), name="run", value=selected)
+    return [by_id[run_id] for run_id in shown]
 
 
 def _explain_missing(run_ids: Sequence[str], entries: list[Entry], unusable: list[Unusable]) -> None:

@@ -13,7 +13,7 @@ from distrack.figures.confusion import confusion_matrix
 from distrack.figures.loss import loss_curves
 from distrack.ui.compare import leaderboard
 from distrack.ui.compare.selection import Selection, warn_about_recipes
-from distrack.ui.compare.url_widgets import requested, several
+from distrack.ui.compare.url_widgets import linked, requested
 from distrack.ui.shared.page import ink, sentence
 from distrack.ui.shared.scores import class_names, relative_scores, score_table
 
@@ -151,7 +151,14 @@ def _confusion(group: Sequence[Entry], measured: Mapping[str, Sequence[Evaluatio
     of_tracks = [option for option, (_, evaluation) in options.items() if evaluation.trained_on == "synthetic"]
     valid = [option for option in in_url or () if option in options]
     first = valid or ([] if in_url == [] else of_tracks)
-    selected = several("Select up to two", name, list(options), first[:_MOST_MATRICES], most=_MOST_MATRICES)
+    selected = linked(
+        st.multiselect,
+        "Select up to two",
+        list(options),
+        name=name,
+        value=first[:_MOST_MATRICES],
+        max_selections=_MOST_MATRICES,
+    )
     for column, option in zip(st.columns(max(len(selected), 1)), selected, strict=False):
         entry, evaluation = options[option]
         classes = class_names(entry.run, len(evaluation.confusion))

@@ -15,7 +15,7 @@ from distrack.datasets.clips import Split
 from distrack.distill.config import DistillConfig
 from distrack.features import FEATURES, build_feature
 from distrack.figures.clips import class_balance, clip_views, distribution
-from distrack.figures.images import colour_range, data_uri, image_png
+from distrack.figures.images import image_uris
 from distrack.images import Material, RealImages, class_means
 from distrack.jobs.preparation import place, preparation_report
 from distrack.ui.shared.page import ink, sentence
@@ -98,11 +98,10 @@ def _class_means(prepared: Prepared, train: RealImages) -> None:
     st.subheader("Class means")
     st.caption("Mean log-mel-spectrogram of the training clips. Horizontal: time. Vertical: frequency.")
     means = _means(hash((prepared.key, train.rows.tobytes(), train.labels.tobytes())), train)
-    low, high = colour_range(means)
     with st.container(horizontal=True):
-        for name, image in zip(prepared.index.classes, means, strict=True):
+        for name, uri in zip(prepared.index.classes, image_uris(means), strict=True):
             with st.container(width=140):
-                st.image(data_uri(image_png(image, low=low, high=high)), caption=name, alt=f"mean of class {name}")
+                st.image(uri, caption=name, alt=f"mean of class {name}")
 
 
 @st.cache_data(max_entries=8, show_spinner="Computing class means")
@@ -125,13 +124,12 @@ def _clips(prepared: Prepared, splits: dict[Split, RealImages]) -> None:
     if not len(here):
         return
     pictures = images.batch(here, torch.device("cpu")).squeeze(1).numpy()
-    low, high = colour_range(pictures)
     with st.container(horizontal=True):
-        for position, picture in zip(here, pictures, strict=True):
+        for position, uri in zip(here, image_uris(pictures), strict=True):
             row = int(images.rows[position])
             with st.container(border=True, width=186):
                 path = index.clips[row].path
-                st.image(data_uri(image_png(picture, low=low, high=high)), width="stretch", alt=f"clip {path.name}")
+                st.image(uri, width="stretch", alt=f"clip {path.name}")
                 st.audio(_sound(prepared.waveforms[row]), format="audio/flac", alt=path.name)
                 st.caption(path.name)
     _one_clip(prepared, [int(row) for row in images.rows[here]])

@@ -10,7 +10,7 @@ import streamlit as st
 
 from distrack.audio import SAMPLE_RATE, SILENCE, flac_bytes
 from distrack.distill import SyntheticSet
-from distrack.figures.images import colour_range, images_png
+from distrack.figures.images import colour_range, image_png
 from distrack.jobs.results import synthetic_file, track_file
 from distrack.runs import Run
 from distrack.ui.sound.media import source, url_of
@@ -63,7 +63,7 @@ def _sheets(path: Path, changed: tuple[float, float]) -> tuple[Sheet, ...]:  # n
     made = []
     for label, title in enumerate(synthetic.classes):
         mine = range(label * count, (label + 1) * count)
-        picture = images_png(images[mine.start : mine.stop], low=low, high=high, height=_HEIGHT)
+        picture = image_png(images[mine.start : mine.stop], low=low, high=high, height=_HEIGHT)
         waves = [_wave(track_file(run, names[number]), samples) for number in mine]
         missing = tuple(track for track, wave in enumerate(waves) if wave is None)
         silent = tuple(track for track, wave in enumerate(waves) if wave is not None and np.ptp(wave) < SILENCE)

@@ -6,7 +6,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from distrack.figures.images import colour_range, data_uri, image_png, images_png, magma
+from distrack.figures.images import colour_range, data_uri, image_png, magma
 
 
 def opened(png: bytes) -> Image.Image:
@@ -31,7 +31,7 @@ def test_values_beyond_the_range_are_clipped_and_nan_is_dark() -> None:
 
 def test_several_images_are_below_each_other() -> None:
     images = np.stack([np.zeros((4, 4)), np.ones((4, 4))]).astype(np.float32)
-    picture = np.asarray(opened(images_png(images, low=0, high=1, height=32)))
+    picture = np.asarray(opened(image_png(images, low=0, high=1, height=32)))
     assert picture.shape == (64, 40)
     assert picture[:32].max() < 20
     assert picture[32:].min() > 200
