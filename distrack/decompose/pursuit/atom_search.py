@@ -14,8 +14,6 @@ from distrack.decompose.pursuit.newton import refined
 
 SHAPES = {"gabor": (GABOR,), "damped": (DAMPED,), "both": (GABOR, DAMPED)}
 KIND_NAMES = {"gabor": "gabor", "damped": "damped", "both": "atoms"}
-# Rows of the table at first; it doubles when it is full.
-ROOM = 64
 # Factor on the energy of each shape where both compete. The onset of a decay is a break that other atoms must repair if
 # the clip has none there. The best Gaussian removes 0.80 of a decay.
 FAVOUR = {GABOR: 1.0, DAMPED: 0.85}
@@ -37,14 +35,17 @@ class AtomSearch:
         self.channels, self.samples = wave.shape
         self.shapes = SHAPES[atoms]
         self.grid = Grid(wave, sample_rate, self.shapes)
-        self.filled = self.count = 0
+        self.filled = 0
         # Shape, time, scale and frequency of each atom, and amplitude and phase of each of its channels.
-        self.table = np.zeros((ROOM, 4))
-        self.pairs = np.zeros((ROOM, self.channels, 2), np.float32)
+        self.table = np.zeros((0, 4))
+        self.pairs = np.zeros((0, self.channels, 2), np.float32)
+
+    @property
+    def count(self) -> int:
+        return len(self.table)
 
     @property
     def residual(self) -> Floats:
-        """The clip minus all atoms found, ``[channels, samples]``."""
         return self.grid.residual
 
     @property
@@ -58,7 +59,6 @@ class AtomSearch:
         self.filled += 1
 
     def take(self) -> float:
-        """Subtracts one more atom; returns the energy removed from the residual, 0 or less if there was no atom."""
         candidates = []
         for shape in self.shapes:
             energy, coarse = self.grid.best(shape)
@@ -85,7 +85,8 @@ class AtomSearch:
         if removed <= 0:
             return removed
         self.residual[:, where] = after
-        self._add(atom, pairs)
+        self.table = np.vstack([self.table, atom])
+        self.pairs = np.concatenate([self.pairs, pairs[None]])
         others: list[Atom] = []
         if self.orthogonal:
             more, others = self._refit()
@@ -93,20 +94,13 @@ class AtomSearch:
         self.grid.changed([atom, *others])
         return removed
 
-    def _add(self, atom: Atom, pairs: Floats) -> None:
-        if self.count == len(self.table):
-            self.table = np.concatenate([self.table, np.zeros_like(self.table)])
-            self.pairs = np.concatenate([self.pairs, np.zeros_like(self.pairs)])
-        self.table[self.count], self.pairs[self.count] = atom, pairs
-        self.count += 1
-
     def _atom(self, row: int) -> Atom:
         shape, *rest = self.table[row].tolist()
         return Atom(int(shape), *rest)
 
     def _refit(self) -> tuple[float, list[Atom]]:
         """Refits the last atom and its neighbours; returns the energy removed, and the atoms before and after."""
-        rows = neighbours(self.table[: self.count])
+        rows = neighbours(self.table)
         if len(rows) == 1:
             return 0.0, []
         before = [self._atom(row) for row in rows]
@@ -151,13 +145,9 @@ class AtomSearch:
         return removed
 
     def rows(self) -> Floats:
-        """The events found, in the order in which they were found, as they are stored: ``[events, columns]``."""
-        columns = [
-            self.table[: self.count, 1:].astype(np.float32),
-            self.pairs[: self.count].reshape(-1, 2 * self.channels),
-        ]
+        columns = [self.table[:, 1:].astype(np.float32), self.pairs.reshape(-1, 2 * self.channels)]
         if self.kind_name == "atoms":
-            columns.append(self.table[: self.count, :1].astype(np.float32))
+            columns.append(self.table[:, :1].astype(np.float32))
         return np.concatenate(columns, axis=1)
 
     def shared(self) -> dict[str, Floats]:
@@ -165,17 +155,12 @@ class AtomSearch:
         return {}
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Arrays that hold everything needed to continue."""
         filled = np.array([self.filled])
-        table, pairs = self.table[: self.count].copy(), self.pairs[: self.count].copy()
-        return {"filled": filled, "table": table, "pairs": pairs, **self.grid.state()}
+        return {"filled": filled, "table": self.table.copy(), "pairs": self.pairs.copy(), **self.grid.state()}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Continues from the state of another search of the same clip and config."""
-        self.filled, self.count = int(state["filled"][0]), len(state["table"])
-        room = max(self.count, ROOM)
-        self.table, self.pairs = np.zeros((room, 4)), np.zeros((room, self.channels, 2), np.float32)
-        self.table[: self.count], self.pairs[: self.count] = state["table"], state["pairs"]
+        self.filled = int(state["filled"][0])
+        self.table, self.pairs = state["table"].copy(), state["pairs"].copy()
         self.grid.restore(state)
 
 

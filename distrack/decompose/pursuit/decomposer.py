@@ -148,7 +148,6 @@ class MatchingPursuit(Decomposer):
         return {f"pursuit.{name}": np.array([number]) for name, number in numbers.items()} | self.search.state()
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Continues from the state of another pursuit of the same clip and config."""
         self.residual_energy = float(state["pursuit.left"][0])
         self.seconds_spent = float(state["pursuit.spent"][0])
         self.exhausted = bool(state["pursuit.exhausted"][0])

@@ -20,8 +20,8 @@ SCALES = {GABOR: 8, DAMPED: 6}
 # a third of the time.
 FRAMES = {GABOR: 4, DAMPED: 12}
 OCTAVES = 2
-# Samples of the frames that are transformed at once, and frames in a group whose highest energy is stored.
-AT_ONCE, GROUP = 1 << 19, 256
+# Samples of the frames that are transformed at once.
+AT_ONCE = 1 << 19
 # Share of its energy that an atom must have within the clip, relative to the atom that has the most there.
 INSIDE = 0.05
 # A frame whose energy turns out lower than this share of the stored one is not the best: small changes of the residual
@@ -40,7 +40,6 @@ class Scale:
     Attributes:
         energy: the energy that the best atom of each frame removes, ``[frames]``.
         bin: frequency of that atom, in bins of the frame's spectrum, ``[frames]``.
-        highest: the highest energy of each group of frames, ``[groups]``.
     """
 
     def __init__(self, shape: int, length: int, samples: int) -> None:
@@ -59,7 +58,6 @@ class Scale:
         self._measure_ends(envelope)
         self.energy = np.zeros(self.count, np.float32)
         self.bin = np.zeros(self.count, np.int32)
-        self.highest = np.zeros(-(-self.count // GROUP), np.float32)
 
     def _measure_conjugates(self, envelope: Doubles) -> None:
         """Prepares the bins near 0 Hz and near half the sample rate, where an atom overlaps its own conjugate."""
@@ -106,39 +104,31 @@ class Scale:
         together = max(AT_ONCE // self.length, 1)
         for start in range(begin, end, together):
             stop = min(start + together, end)
-            total = self._energies(padded, offset, start, stop)
+            at = offset + start * self.hop - self.lead
+            span = (stop - start - 1) * self.hop + self.length
+            energies = [self._energies(channel[at : at + span]) for channel in padded]
+            total = sum(energies[1:], start=energies[0])
             best = total.argmax(axis=1)
             self.bin[start:stop] = best
-            self.energy[start:stop] = total[np.arange(stop - start), best] * self.weight_inside[start:stop]
-        for group in range(begin // GROUP, -(-end // GROUP)):
-            self.highest[group] = self.energy[group * GROUP : (group + 1) * GROUP].max()
+            # The real part of a unit atom has half of its energy.
+            self.energy[start:stop] = 2 * total[np.arange(stop - start), best] * self.weight_inside[start:stop]
 
-    def _energies(self, padded: Floats, offset: int, start: int, stop: int) -> Floats:
-        """Energy that each atom removes at its best phase, summed over channels: ``[frames, bins]``."""
-        at = offset + start * self.hop - self.lead
-        span = (stop - start - 1) * self.hop + self.length
-        total: Floats | None = None
-        for channel in padded:
-            views = np.lib.stride_tricks.sliding_window_view(channel[at : at + span], self.length)[:: self.hop]
-            spectrum = scipy.fft.rfft(views * self.window, axis=1)
-            edge = spectrum[:, self.edge]
-            size = np.square(edge.real) + np.square(edge.imag)
-            both = np.where(self.one, size, size - (self.own * edge * edge).real)
-            flat = spectrum.view(np.float32)
-            flat *= flat
-            energy = flat[:, ::2] + flat[:, 1::2]
-            energy[:, self.edge] = both * self.weight
-            total = energy if total is None else total + energy
-        if total is None:
-            raise ValueError("a clip without channels")
-        # The real part of a unit atom has half of its energy.
-        total *= 2
-        return total
+    def _energies(self, channel: Floats) -> Floats:
+        """Half of the energy that each atom removes from a channel at its best phase: ``[frames, bins]``."""
+        views = np.lib.stride_tricks.sliding_window_view(channel, self.length)[:: self.hop]
+        spectrum = scipy.fft.rfft(views * self.window, axis=1)
+        edge = spectrum[:, self.edge]
+        size = np.square(edge.real) + np.square(edge.imag)
+        both = np.where(self.one, size, size - (self.own * edge * edge).real)
+        flat = spectrum.view(np.float32)
+        flat *= flat
+        energy: Floats = flat[:, ::2] + flat[:, 1::2]
+        energy[:, self.edge] = both * self.weight
+        return energy
 
     def best(self) -> tuple[float, int]:
         """The highest stored energy, and its frame."""
-        group = int(self.highest.argmax())
-        frame = group * GROUP + int(self.energy[group * GROUP : (group + 1) * GROUP].argmax())
+        frame = int(self.energy.argmax())
         return float(self.energy[frame]), frame
 
     def atom(self, frame: int, sample_rate: int) -> Atom:
@@ -204,8 +194,6 @@ class Grid:
         self.residual[:] = state["residual"]
         for number, scale in enumerate(self.scales):
             scale.energy[:], scale.bin[:] = state[f"energy.{number}"], state[f"bin.{number}"]
-            for group in range(len(scale.highest)):
-                scale.highest[group] = scale.energy[group * GROUP : (group + 1) * GROUP].max()
 
 
 def _merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -53,12 +53,10 @@ class WaveformSearch:
 
     @property
     def count(self) -> int:
-        """Number of events found."""
         return 0 if self.coding is None else len(self.coding)
 
     @property
     def residual(self) -> Floats:
-        """The clip minus all events found, ``[channels, samples]``."""
         return self.wave if self.coding is None else self.coding.residual.astype(np.float32)
 
     @property
@@ -87,7 +85,6 @@ class WaveformSearch:
         return self.coding
 
     def take(self) -> float:
-        """Subtracts one more event; returns the energy removed from the residual."""
         return (self.coding or self._begin()).take()
 
     def shared(self) -> dict[str, Floats]:
@@ -95,7 +92,6 @@ class WaveformSearch:
         return {WAVEFORMS: self.waveforms.astype(np.float32)}
 
     def rows(self) -> Floats:
-        """The events found, in the order in which they were found, as they are stored: ``[events, columns]``."""
         rows = np.zeros((self.count, 4 + len(self.wave)), np.float32)
         if self.coding is not None and self.count:
             number = np.array(self.coding.number)
@@ -112,7 +108,6 @@ class WaveformSearch:
         return state if self.coding is None else state | self.coding.state()
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Continues from the state of another search of the same clip and config."""
         self.waveforms, self.done = state["waveforms"].copy(), int(state["done"][0])
         self.coding = None
         if "residual" in state:

@@ -4,7 +4,7 @@ import numpy as np
 
 from distrack.arrays import Doubles, Floats
 from distrack.decompose.events import Box
-from distrack.decompose.splat.burst import ENDS, PEAK, Envelope
+from distrack.decompose.splat.burst import ENDS, PEAK, Clip, Envelope
 from distrack.decompose.splat.parameters import HARMONICS, Sounds
 from distrack.decompose.splat.resonance import END, ORDER
 
@@ -15,7 +15,7 @@ COUNTS, DEVIATIONS = 0.01, 1.0
 POINTS = 257
 
 
-def boxes_of(sounds: Sounds, *, pitches: Floats, sample_rate: int, samples: int, envelope: Envelope) -> Box:
+def boxes_of(sounds: Sounds, pitches: Floats, clip: Clip) -> Box:
     """Boxes of events. Energy is that within the clip: the sum over harmonics, and the noise's expected energy.
 
     Args:
@@ -26,15 +26,18 @@ def boxes_of(sounds: Sounds, *, pitches: Floats, sample_rate: int, samples: int,
     attack, decay, damping = tones.attack.numpy(), tones.decay.numpy(), tones.damping.numpy()
     spread = (tones.gains.square().sum(1)).numpy()
     powers = tones.harmonics.square().sum(2).numpy() / 2
-    clip = samples / sample_rate
-    begins, ends = np.clip(-onset, 0, None), np.clip(clip - onset, 0, None)
+    sample_rate, seconds = clip.sample_rate, clip.samples / clip.sample_rate
+    begins, ends = np.clip(-onset, 0, None), np.clip(seconds - onset, 0, None)
     integrals = np.stack([_resonance_integral(attack, decay, k * damping, begins, ends) for k in range(HARMONICS)], 1)
     risen = ORDER * decay / (attack + ORDER * decay)
     log_peak = ORDER * np.log(risen) + attack / decay * np.log1p(-risen)
     tone_energy = powers * integrals * np.exp(-2 * log_peak)[:, None] * (sample_rate * spread)[:, None]
     time_constant, centre, width = noise.time_constant.numpy(), noise.centre.numpy(), noise.width.numpy()
     noise_energy = (
-        np.square(noise.level.numpy()) * _noise_integral(time_constant, begins, ends, envelope) * sample_rate * spread
+        np.square(noise.level.numpy())
+        * _noise_integral(time_constant, begins, ends, clip.envelope)
+        * sample_rate
+        * spread
     )
     noise_energy *= _share_below(sample_rate / 2, centre, width)
     energy = tone_energy.sum(1) + noise_energy
@@ -54,20 +57,14 @@ def boxes_of(sounds: Sounds, *, pitches: Floats, sample_rate: int, samples: int,
     low, high = np.where(silent, base, low), np.where(silent, top, high)
     tone_end = attack * np.log1p(ORDER * decay / attack) + END * decay
     end = np.where(has_harmonic.any(1) | silent, tone_end, 0)
-    end = np.maximum(end, np.where(has_noise, time_constant * ENDS[envelope], 0))
+    end = np.maximum(end, np.where(has_noise, time_constant * ENDS[clip.envelope], 0))
     pitched = tone_energy.sum(1) >= noise_energy
     # All harmonics present are multiples of the pitch: of the second and the fourth harmonic, it is the second.
     lowest = np.maximum(np.gcd.reduce(np.where(has_harmonic, order, 0), axis=1, initial=0), 1)
     nyquist = sample_rate / 2
-    return Box(
-        start=onset.astype(np.float32),
-        end=(onset + end).astype(np.float32),
-        onset=onset.astype(np.float32),
-        low=np.clip(low, 0, nyquist).astype(np.float32),
-        high=np.clip(high, 0, nyquist).astype(np.float32),
-        pitch=np.where(pitched, pitches * lowest, 0).astype(np.float32),
-        energy=energy.astype(np.float32),
-    )
+    pitch = np.where(pitched, pitches * lowest, 0)
+    columns = (onset, onset + end, onset, np.clip(low, 0, nyquist), np.clip(high, 0, nyquist), pitch, energy)
+    return Box(*(column.astype(np.float32) for column in columns))
 
 
 def _resonance_integral(attack: Doubles, decay: Doubles, damping: Doubles, begins: Doubles, ends: Doubles) -> Doubles:

@@ -1,5 +1,6 @@
 """Bursts of band-limited noise. Equal numbers give equal noise, also when a burst begins between two samples."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distrack.arrays import Floats, Integers
+from distrack.arrays import Floats
 
 Envelope = Literal["gamma", "gaussian"]
 # Time constants until the envelope has fallen by 80 dB; the envelopes are x exp(1 - x) and exp(-(x - 4)^2 / 2).
@@ -21,6 +22,22 @@ SHORTEST, AT_ONCE = 64, 1 << 20
 LONGEST_CACHED = 1 << 16
 # A float32 holds every whole number up to here.
 MOST_NUMBERS = 1 << 24
+
+
+class Clip(NamedTuple):
+    """What sounds are rendered in.
+
+    Attributes:
+        sample_rate: in Hz.
+        samples: length of the clip.
+        seed: of all noise.
+        envelope: of all bursts.
+    """
+
+    sample_rate: int
+    samples: int
+    seed: int
+    envelope: Envelope
 
 
 class Bursts(NamedTuple):
@@ -49,7 +66,7 @@ class Bursts(NamedTuple):
     gains: Tensor
 
 
-def burst(bursts: Bursts, *, sample_rate: int, samples: int, seed: int, envelope: Envelope) -> Tensor:
+def burst(bursts: Bursts, clip: Clip) -> Tensor:
     """The sum of all bursts in float32, differentiable with respect to all but `number`.
 
     The part of a band above half the sample rate is silent.
@@ -57,7 +74,7 @@ def burst(bursts: Bursts, *, sample_rate: int, samples: int, seed: int, envelope
     Shape:
         - returns: ``[channels, samples]``
     """
-    summed: Tensor = _Sum.apply(*bursts, sample_rate, samples, seed, envelope)
+    summed: Tensor = _Sum.apply(*bursts, clip)
     return summed
 
 
@@ -84,33 +101,19 @@ def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _spectrum(number: int, seed: int, length: int) -> Tensor:
-    return _cached_spectrum(number, seed, length) if length <= LONGEST_CACHED else _new_spectrum(number, seed, length)
-
-
-# A fit needs the same spectra at every step.
-@lru_cache(maxsize=512)
-def _cached_spectrum(number: int, seed: int, length: int) -> Tensor:
-    return _new_spectrum(number, seed, length)
-
-
-def _new_spectrum(number: int, seed: int, length: int) -> Tensor:
     spectrum: Tensor = torch.fft.rfft(torch.from_numpy(white(number, seed=seed, length=length)))
     return spectrum
 
 
-def _lengths(bursts: Bursts, *, sample_rate: int, samples: int, envelope: Envelope) -> Integers:
-    """Length in samples at which each burst is rendered, a power of two; 0 for a silent one or one outside the clip."""
-    needed = np.ceil(bursts.time_constant.detach().numpy() * ENDS[envelope] * sample_rate) + 2
-    place = bursts.onset.detach().numpy() * sample_rate
-    audible = (bursts.level.detach().numpy() > 0) & (place < samples) & (place + needed > 0)
-    longest = max(SHORTEST, 1 << int(samples - 1).bit_length())
-    sizes = 2 ** np.ceil(np.log2(np.clip(needed, SHORTEST, longest)))
-    return np.where(audible, sizes, 0).astype(np.int64)
+# A fit needs the same spectra at every step.
+_cached_spectrum = lru_cache(maxsize=512)(_spectrum)
 
 
-def _sounds(bursts: Bursts, *, length: int, sample_rate: int, seed: int, envelope: Envelope) -> Tensor:
+def _sounds(bursts: Bursts, length: int, clip: Clip) -> Tensor:
     """Each burst alone, from the last sample before its onset: ``[events, length]``."""
-    spectra = torch.stack([_spectrum(int(number), seed, length) for number in bursts.number.tolist()])
+    spectrum_of = _cached_spectrum if length <= LONGEST_CACHED else _spectrum
+    spectra = torch.stack([spectrum_of(int(number), clip.seed, length) for number in bursts.number.tolist()])
+    sample_rate = clip.sample_rate
     after = (bursts.onset.detach() * sample_rate).floor() - bursts.onset * sample_rate
     frequency = torch.arange(length // 2 + 1, dtype=torch.float32) * (sample_rate / length)
     frequency[0] = 1e-3
@@ -125,7 +128,11 @@ def _sounds(bursts: Bursts, *, length: int, sample_rate: int, seed: int, envelop
     noise: Tensor = torch.fft.irfft(spectra * (band * scale) * ramp, n=length)
     past = torch.arange(length, dtype=torch.float32) + after.float()[:, None]
     past = (past * (1 / (sample_rate * bursts.time_constant)).float()[:, None]).clamp(min=0)
-    shape = past * torch.exp(1 - past) if envelope == "gamma" else torch.exp(-0.5 * (past - PEAK).square()) * (past > 0)
+    shape = (
+        past * torch.exp(1 - past)
+        if clip.envelope == "gamma"
+        else torch.exp(-0.5 * (past - PEAK).square()) * (past > 0)
+    )
     return noise * shape
 
 
@@ -134,54 +141,56 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *given: Any) -> Tensor:
-        *numbers, sample_rate, samples, seed, envelope = given
-        bursts = Bursts(*numbers)
+        *numbers, clip = given
         ctx.save_for_backward(*numbers)
-        ctx.settings = sample_rate, samples, seed, envelope
-        total = torch.zeros(bursts.gains.shape[1], samples)
-        for which, length in _groups(bursts, sample_rate=sample_rate, samples=samples, envelope=envelope):
-            group = Bursts(*(number[which] for number in numbers))
-            waves = _sounds(group, length=length, sample_rate=sample_rate, seed=seed, envelope=envelope)
-            for wave, gains, place in zip(waves, group.gains.float(), _places(group, sample_rate), strict=True):
-                first, last = max(0, place), min(samples, place + length)
-                if first < last:
-                    total[:, first:last].addcmul_(gains[:, None], wave[None, first - place : last - place])
+        ctx.clip = clip
+        bursts = Bursts(*numbers)
+        total = torch.zeros(bursts.gains.shape[1], clip.samples)
+        for _, group, length in _groups(bursts, clip):
+            waves = _sounds(group, length, clip)
+            for row, inside, part in _spans(group, length, clip):
+                total[:, inside].addcmul_(group.gains[row].float()[:, None], waves[row, None, part])
         return total
 
     @staticmethod
     def backward(ctx: Any, *above: Tensor) -> Any:
-        sample_rate, samples, seed, envelope = ctx.settings
-        numbers = ctx.saved_tensors
+        clip, numbers = ctx.clip, ctx.saved_tensors
         gradients = [torch.zeros_like(number) for number in numbers]
-        groups = _groups(Bursts(*numbers), sample_rate=sample_rate, samples=samples, envelope=envelope)
-        for which, length in groups:
-            group = Bursts(*(number[which].detach() for number in numbers))
+        for which, group, length in _groups(Bursts(*numbers), clip):
             gradient = torch.zeros(len(which), len(above[0]), length)
-            for row, place in enumerate(_places(group, sample_rate)):
-                first, last = max(0, place), min(samples, place + length)
-                if first < last:
-                    gradient[row, :, first - place : last - place] = above[0][:, first:last]
+            for row, inside, part in _spans(group, length, clip):
+                gradient[row, :, part] = above[0][:, inside]
             with torch.enable_grad():
                 inputs = [number.requires_grad_() for place, number in enumerate(group) if place != 1]
-                waves = _sounds(group, length=length, sample_rate=sample_rate, seed=seed, envelope=envelope)
-                total = ((waves[:, None] * gradient).sum(2) * group.gains.float()).sum()
+                total = ((_sounds(group, length, clip)[:, None] * gradient).sum(2) * group.gains.float()).sum()
                 slopes = torch.autograd.grad(total, inputs)
             for place, slope in zip((0, 2, 3, 4, 5, 6), slopes, strict=True):
                 gradients[place][which] = slope
-        return gradients[0], None, *gradients[2:], None, None, None, None
+        return gradients[0], None, *gradients[2:], None
 
 
-def _groups(bursts: Bursts, *, sample_rate: int, samples: int, envelope: Envelope) -> list[tuple[Tensor, int]]:
-    """Numbers of the events of equal length, in groups of bounded size, and that length in samples."""
-    lengths = _lengths(bursts, sample_rate=sample_rate, samples=samples, envelope=envelope)
-    groups = []
-    for length in np.unique(lengths[lengths > 0]).tolist():
+def _groups(bursts: Bursts, clip: Clip) -> Iterator[tuple[Tensor, Bursts, int]]:
+    """Events of equal length, in groups of bounded size: their numbers, their bursts, and that length in samples.
+
+    Lengths are powers of two. An event that is silent or outside the clip is in no group.
+    """
+    bursts = Bursts(*(number.detach() for number in bursts))
+    needed = np.ceil(bursts.time_constant.numpy() * ENDS[clip.envelope] * clip.sample_rate) + 2
+    place = bursts.onset.numpy() * clip.sample_rate
+    audible = (bursts.level.numpy() > 0) & (place < clip.samples) & (place + needed > 0)
+    longest = max(SHORTEST, 1 << int(clip.samples - 1).bit_length())
+    sizes = 2 ** np.ceil(np.log2(np.clip(needed, SHORTEST, longest)))
+    lengths = np.where(audible, sizes, 0).astype(np.int64)
+    for length in np.unique(lengths[audible]).tolist():
         which = torch.from_numpy(np.flatnonzero(lengths == length))
-        groups += [(part, length) for part in which.split(max(1, AT_ONCE // (4 * length)))]
-    return groups
+        for part in which.split(max(1, AT_ONCE // (4 * length))):
+            yield part, Bursts(*(number[part] for number in bursts)), length
 
 
-def _places(bursts: Bursts, sample_rate: int) -> list[int]:
-    """The last sample before the onset of each event."""
-    places: list[int] = (bursts.onset.detach() * sample_rate).floor().long().tolist()
-    return places
+def _spans(bursts: Bursts, length: int, clip: Clip) -> Iterator[tuple[int, slice, slice]]:
+    """For each event in the clip: its row, the samples of the clip in which it sounds, and its own samples there."""
+    places = (bursts.onset.detach() * clip.sample_rate).floor().long().tolist()
+    for row, place in enumerate(places):
+        first, last = max(0, place), min(clip.samples, place + length)
+        if first < last:
+            yield row, slice(first, last), slice(first - place, last - place)

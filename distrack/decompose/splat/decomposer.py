@@ -15,7 +15,7 @@ from distrack.arrays import Floats
 from distrack.decompose.decomposer import DECOMPOSERS, Budget, Decomposer, Method, Progress
 from distrack.decompose.events import Events
 from distrack.decompose.quality import snr_db
-from distrack.decompose.splat.burst import Envelope
+from distrack.decompose.splat.burst import Clip, Envelope
 from distrack.decompose.splat.initialisation import Initialisation, Initialiser
 from distrack.decompose.splat.loss import SpectralLoss, least_important
 from distrack.decompose.splat.parameters import COLUMNS, mixed
@@ -81,6 +81,7 @@ class Splatter(Decomposer):
 
     def __init__(self, wave: Floats, sample_rate: int, budget: Budget, settings: SplatConfig) -> None:
         super().__init__(wave, sample_rate, budget, settings)
+        self.clip = Clip(sample_rate, wave.shape[1], budget.seed, settings.envelope)
         self.initialiser = Initialiser(wave, sample_rate, events=self._most, method=settings.initialisation)
         self.done = -1
         self.variables = np.zeros((0, len(VARIABLES)))
@@ -161,8 +162,7 @@ class Splatter(Decomposer):
             channels=len(self.wave),
             sample_rate=self.sample_rate,
         )
-        samples, envelope = self.wave.shape[1], self.settings.envelope
-        return mixed(sounds, sample_rate=self.sample_rate, samples=samples, seed=self.budget.seed, envelope=envelope)
+        return mixed(sounds, self.clip)
 
     def _rate(self) -> float:
         share = self.done / self.settings.iterations
@@ -214,7 +214,6 @@ class Splatter(Decomposer):
         return self.clip_events("splat", rows, settings={"envelope": self.settings.envelope})
 
     def state(self) -> Mapping[str, NDArray[Any]]:
-        """Arrays that hold everything needed to continue."""
         nothing = torch.zeros(self.variables.shape, dtype=torch.float64)
         rendered = {"heard": self._rendered_wave} if self.done > 0 else {}
         return {
@@ -230,7 +229,6 @@ class Splatter(Decomposer):
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Continues from the state of another fit of the same clip and config."""
         prefix = "beginning."
         self.initialiser.restore(
             {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}

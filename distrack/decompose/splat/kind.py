@@ -6,7 +6,7 @@ import torch
 from distrack.arrays import Doubles, Floats, Mask
 from distrack.decompose.events import KINDS, Box, Column, Events, Kind
 from distrack.decompose.splat.boxes import boxes_of
-from distrack.decompose.splat.burst import ENDS, Envelope
+from distrack.decompose.splat.burst import ENDS, Clip
 from distrack.decompose.splat.parameters import COLUMNS, FIRST, LAST, PAN, PLACES, mixed, sounds_of_rows
 from distrack.device import one_thread
 from distrack.errors import EventsError
@@ -48,25 +48,14 @@ class Splat(Kind):
                 resonances=sounds.resonances._replace(gains=sounds.resonances.gains * signs),
                 bursts=sounds.bursts._replace(gains=sounds.bursts.gains * signs),
             )
-            wave = mixed(
-                sounds,
-                sample_rate=events.sample_rate,
-                samples=events.samples,
-                seed=events.seed,
-                envelope=envelope_of(events),
-            )
+            wave = mixed(sounds, clip_of(events))
         sound: Floats = wave.numpy()
         return sound
 
     def boxes(self, events: Events) -> Box:
         """Where each event lies; an event that is mostly noise has no pitch."""
-        return boxes_of(
-            sounds_of_rows(torch.from_numpy(events.parameters), sample_rate=events.sample_rate),
-            pitches=events.column("frequency"),
-            sample_rate=events.sample_rate,
-            samples=events.samples,
-            envelope=envelope_of(events),
-        )
+        sounds = sounds_of_rows(torch.from_numpy(events.parameters), sample_rate=events.sample_rate)
+        return boxes_of(sounds, events.column("frequency"), clip_of(events))
 
     def stretched(self, events: Events, which: Mask, factor: float) -> Floats:
         """Attack, decay and burst last longer by `factor`; the damping of harmonics falls by it."""
@@ -101,7 +90,6 @@ class Splat(Kind):
 KINDS.add("splat", Splat())
 
 
-def envelope_of(events: Events) -> Envelope:
-    """The noise envelope, which `Splat.check` has checked."""
-    envelope: Envelope = events.settings["envelope"]
-    return envelope
+def clip_of(events: Events) -> Clip:
+    """The clip of events whose settings are checked."""
+    return Clip(events.sample_rate, events.samples, events.seed, events.settings["envelope"])

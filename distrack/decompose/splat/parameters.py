@@ -8,7 +8,7 @@ from torch import Tensor
 
 from distrack.arrays import Doubles, Floats
 from distrack.decompose.events import Column
-from distrack.decompose.splat.burst import MOST_NUMBERS, Bursts, Envelope, burst
+from distrack.decompose.splat.burst import MOST_NUMBERS, Bursts, Clip, burst
 from distrack.decompose.splat.resonance import ORDER, Resonances, resonate
 
 HARMONICS = 4
@@ -128,10 +128,10 @@ def pan_gains(pan: Tensor | None, count: int) -> Tensor:
     return torch.stack([angle.cos(), angle.sin()], 1)
 
 
-def mixed(sounds: Sounds, *, sample_rate: int, samples: int, seed: int, envelope: Envelope) -> Tensor:
+def mixed(sounds: Sounds, clip: Clip) -> Tensor:
     """The sum of all events, ``[channels, samples]``; differentiable."""
-    tones = resonate(sounds.resonances, sample_rate=sample_rate, samples=samples)
-    return tones + burst(sounds.bursts, sample_rate=sample_rate, samples=samples, seed=seed, envelope=envelope)
+    tones = resonate(sounds.resonances, sample_rate=clip.sample_rate, samples=clip.samples)
+    return tones + burst(sounds.bursts, clip)
 
 
 def stored_harmonics(harmonics: Doubles) -> tuple[Doubles, Doubles, Floats]:

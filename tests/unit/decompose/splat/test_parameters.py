@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from distrack.decompose import KINDS, render
+from distrack.decompose.splat.burst import Clip
 from distrack.decompose.splat.parameters import PLACES, mixed, sounds_of_rows
 from tests.unit.decompose.splat.splats import (
     RATE,
@@ -32,7 +33,7 @@ def test_the_gradient_equals_that_of_small_differences() -> None:
 
     def value(rows: torch.Tensor) -> torch.Tensor:
         sounds = sounds_of_rows(rows, sample_rate=RATE)
-        wave = mixed(sounds, sample_rate=RATE, samples=events.samples, seed=5, envelope="gamma")
+        wave = mixed(sounds, Clip(RATE, events.samples, 5, "gamma"))
         return (wave * target).double().sum()
 
     rows = torch.from_numpy(events.parameters).double().requires_grad_()
