@@ -68,7 +68,7 @@ def decode_clip(path: Path, *, seconds: float, sample_rate: int = SAMPLE_RATE) -
     mono = (samples / max(1.0, float(np.abs(samples).max()))).mean(axis=1)
     # Before resampling and padding, which turn a constant into something else.
     if np.ptp(mono[: math.ceil(seconds * rate)]) < SILENCE:
-        raise AudioError(f"Silent: one constant value in its first {seconds:g} s")
+        raise AudioError(f"silent: one constant value in its first {seconds:g} s")
     if rate != sample_rate:
         mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
     return Decoded(np.clip(fit_length(mono, length), -1.0, 1.0), whole)
@@ -104,7 +104,7 @@ def read_segment(
     duration = available if seconds is None else min(seconds, available)
     length = max(round(duration * rate), 1)
     if np.ptp(samples[before : before + length], axis=0).max() < SILENCE:
-        raise AudioError(f"Silent: one constant value in the {length / rate:g} s from {start:g} s")
+        raise AudioError(f"silent: one constant value in the {length / rate:g} s from {start:g} s")
     if sample_rate is not None and sample_rate != rate:
         if before * sample_rate % rate:
             # The lead is cut by the beginning of the file: the start would lie between two samples of the new rate.
@@ -113,7 +113,7 @@ def read_segment(
         before, length, rate = (round(before * sample_rate / rate), max(round(duration * sample_rate), 1), sample_rate)
     wave = samples[before : before + length].T
     if wave.shape[1] == 0:
-        raise AudioError(f"No audio: {duration:g} s from {start:g} s are less than one sample at {rate} Hz")
+        raise AudioError(f"no audio: {duration:g} s from {start:g} s are less than one sample at {rate} Hz")
     # Resampling can raise a peak a little.
     return Segment(np.ascontiguousarray(wave / max(1.0, float(np.abs(wave).max())), np.float32), rate, whole)
 
@@ -133,7 +133,7 @@ def read_impulse_response(path: Path, *, longest: float) -> tuple[NDArray[np.flo
     """
     samples, rate, _ = _decode(path, start=0.0, seconds=None, margin=0.0, longest_file=longest)
     if np.abs(samples).max() < SILENCE:
-        raise AudioError("Silent: no sample is above -100 dB")
+        raise AudioError("silent: no sample is above -100 dB")
     return samples.T.astype(np.float64), rate
 
 
@@ -148,18 +148,18 @@ def _decode(
 ) -> tuple[Wave, int, float]:
     """Samples ``[samples, channels]`` from `_lead` before the start to `margin` after the end, rate, file's length."""
     if not (math.isfinite(start) and start >= 0):
-        raise AudioError(f"A segment cannot start at {start:g} s. The file begins at 0")
+        raise AudioError(f"a segment cannot start at {start:g} s. The file begins at 0")
     if seconds is not None and not 0 < seconds <= _LONGEST_CLIP:
-        raise AudioError(f"A segment cannot last {seconds:g} s. Choose more than 0 and at most {_LONGEST_CLIP:.0f} s")
+        raise AudioError(f"a segment cannot last {seconds:g} s. Choose more than 0 and at most {_LONGEST_CLIP:.0f} s")
     try:
         with soundfile.SoundFile(path) as file:
             _refuse_hostile(file, path, longest=longest_file)
             rate, whole = file.samplerate, file.frames / file.samplerate
             if start > 0 and round(start * rate) >= file.frames:
-                raise AudioError(f"A segment cannot start at {start:g} s. The file ends at {whole:.3f} s")
+                raise AudioError(f"a segment cannot start at {start:g} s. The file ends at {whole:.3f} s")
             if seconds is None and whole - start > _LONGEST_CLIP:
                 raise AudioError(
-                    f"Too long: {whole - start:.0f} s from {start:g} s to its end. Choose a duration of at most "
+                    f"too long: {whole - start:.0f} s from {start:g} s to its end. Choose a duration of at most "
                     f"{_LONGEST_CLIP:.0f} s"
                 )
             first = max(round(start * rate) - _lead(rate, sample_rate, margin), 0)
@@ -169,11 +169,11 @@ def _decode(
                 file.seek(first)
             samples = file.read(min(last, file.frames) - first, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
-        raise AudioError(f"Cannot be read: {_reason(error)}") from None
+        raise AudioError(f"cannot be read: {_reason(error)}") from None
     if len(samples) <= round(start * rate) - first:
-        raise AudioError("No audio" if start == 0 else f"No audio from {start:g} s on")
+        raise AudioError("no audio" if start == 0 else f"no audio from {start:g} s on")
     if not np.isfinite(samples).all():
-        raise AudioError("Some values are not numbers (NaN or infinite)")
+        raise AudioError("some values are not numbers (NaN or infinite)")
     return samples, rate, whole
 
 
@@ -185,12 +185,12 @@ def _lead(rate: int, sample_rate: int | None, margin: float) -> int:
 
 def _refuse_hostile(file: soundfile.SoundFile, path: Path, *, longest: float) -> None:
     if not 1_000 <= file.samplerate <= 768_000:
-        raise AudioError(f"Its header claims a sample rate of {file.samplerate} Hz")
+        raise AudioError(f"its header claims a sample rate of {file.samplerate} Hz")
     if file.frames > _FRAMES_PER_BYTE * path.stat().st_size:
-        raise AudioError(f"Its header claims {file.frames} frames, more than {path.stat().st_size} bytes can hold")
+        raise AudioError(f"its header claims {file.frames} frames, more than {path.stat().st_size} bytes can hold")
     if file.frames > longest * file.samplerate:
         raise AudioError(
-            f"Too long: {file.frames / file.samplerate:.0f} s. Cut it to at most {longest:.0f} s before use"
+            f"too long: {file.frames / file.samplerate:.0f} s. Cut it to at most {longest:.0f} s before use"
         )
 
 

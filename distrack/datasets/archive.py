@@ -118,7 +118,7 @@ def _explaining_damage(what: str) -> Iterator[None]:
     except _DAMAGE as error:
         # gzip and bz2 report damage as an OSError without a number.
         if isinstance(error, OSError) and error.errno is not None:
-            raise DatasetError(f"Cannot read {what}: {error.strerror}. Download it again") from None
+            raise DatasetError(f"cannot read {what}: {error.strerror}. Download it again") from None
         reason = (str(error).strip().rstrip(".").splitlines() or [type(error).__name__])[0]
         raise DatasetError(
             f"{what} is damaged, incomplete or not a zip or tar archive ({reason}). Download it again"

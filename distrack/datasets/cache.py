@@ -201,4 +201,4 @@ def _check_usable(index: Index, skipped: Sequence[Skipped]) -> None:
     for label, name in enumerate(index.classes):
         for split in ("train", "test"):
             if (label, split) not in usable:
-                raise DatasetError(f"No usable {split} clip of class {name} in {index.root} ({listed}{more})")
+                raise DatasetError(f"no usable {split} clip of class {name} in {index.root} ({listed}{more})")

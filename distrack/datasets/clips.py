@@ -75,7 +75,7 @@ class Index:
         outside = [clip.path for clip in self.clips if not inside(clip.path)]
         if not outside:
             return self
-        links = tuple(Skipped(path, "A symbolic link out of the dataset's folder") for path in outside)
+        links = tuple(Skipped(path, "a symbolic link out of the dataset's folder") for path in outside)
         clips = tuple(clip for clip in self.clips if inside(clip.path))
         return replace(self, clips=clips, skipped=self.skipped + links)
 
@@ -88,15 +88,15 @@ class Index:
         """
         if not self.clips:
             first = f" ({self.skipped[0].path}: {self.skipped[0].reason})" if self.skipped else ""
-            raise DatasetError(f"No audio in {self.root}{first}")
+            raise DatasetError(f"no audio in {self.root}{first}")
         if len(self.classes) < 2:
-            raise DatasetError(f"Only one class ({self.classes[0]}) in {self.root}. Distillation needs at least two")
+            raise DatasetError(f"only one class ({self.classes[0]}) in {self.root}. Distillation needs at least two")
         for split in ("train", "test"):
             counts = Counter(clip.label for clip in self.clips if clip.split == split)
             missing = [name for label, name in enumerate(self.classes) if not counts[label]]
             if missing:
                 raise DatasetError(
-                    f"No {split} clip of {', '.join(missing[:5])} in {self.root}. "
+                    f"no {split} clip of {', '.join(missing[:5])} in {self.root}. "
                     f"Every class needs at least one training clip and one test clip"
                 )
         absent = [clip.path for clip in self.clips if not clip.path.is_file()]
@@ -108,7 +108,7 @@ class Index:
                 splits[clip.group].add(clip.split)
         leaking = sorted(group for group in splits if len(splits[group]) > 1)
         if leaking:
-            raise DatasetError(f"{self.disjoint_by.capitalize()} {leaking[0]} in {self.root} is in two splits")
+            raise DatasetError(f"{self.disjoint_by} {leaking[0]} in {self.root} is in two splits")
 
 
 def _inside(root: Path) -> Callable[[Path], bool]:

@@ -88,7 +88,7 @@ class Dataset:
 
     def not_found(self, root: Path) -> DatasetError:
         """The error for a folder that does not hold this dataset."""
-        return DatasetError(f"No {self.name} recordings in {root}. Expected {self.layout}. {self.how_to_get()}")
+        return DatasetError(f"no {self.name} recordings in {root}. Expected {self.layout}. {self.how_to_get()}")
 
 
 DATASETS: Registry[Dataset] = Registry("dataset")

@@ -40,9 +40,9 @@ def writing_below(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise DatasetError(
-                f"The disk is full at {folder}. Free some space there, or set DISTRACK_DATA_PATH to another folder"
+                f"the disk is full at {folder}. Free some space there, or set DISTRACK_DATA_PATH to another folder"
             ) from None
         raise DatasetError(
-            f"Cannot write in {folder}: {error.strerror or error}. "
+            f"cannot write in {folder}: {error.strerror or error}. "
             f"Set DISTRACK_DATA_PATH to a folder that you may write to"
         ) from None

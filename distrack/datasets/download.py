@@ -153,7 +153,7 @@ def _place(remote: Remote, folder: Path) -> Path:
     """The path of a downloaded file. A file of another checksum has another path, so its parts are never mixed in."""
     address = urlsplit(remote.url)
     if address.scheme not in ("http", "https") or not address.hostname:
-        raise DatasetError(f"Cannot download {remote.url}. Only http:// and https:// addresses are supported")
+        raise DatasetError(f"cannot download {remote.url}. Only http:// and https:// addresses are supported")
     key = hashlib.sha256(f"{remote.url} {remote.checksum}".encode()).hexdigest()[:24]
     return folder / key / member_path(remote.url, unquote(address.path.rpartition("/")[2]) or "file").name
 
@@ -192,7 +192,7 @@ def _complete(remote: Remote, part: Path, report: Callable[..., None]) -> None:
             reason = _cause(error) if response is None else f"the server answers {response.status_code}"
             if not _is_temporary(error, answered):
                 raise DatasetError(
-                    f"Cannot download {remote.url} ({reason}). Try again later, or download it by hand "
+                    f"cannot download {remote.url} ({reason}). Try again later, or download it by hand "
                     f"from the dataset's home page and pass --data-path with its folder"
                 ) from None
             answered = True
@@ -200,7 +200,7 @@ def _complete(remote: Remote, part: Path, report: Callable[..., None]) -> None:
                 most, failures = _size(part), 0
             if failures == len(_PAUSES):
                 raise DatasetError(
-                    f"The download of {remote.url} breaks off again and again ({reason}). "
+                    f"the download of {remote.url} breaks off again and again ({reason}). "
                     f"{size_text(_size(part))} are here. Try again later"
                 ) from None
             log.info("%s: %s, trying again", remote.url, reason)

@@ -69,7 +69,7 @@ def look(
         clips = clips.with_test_fold(fold)
     elif test_fold not in (None, dataset.test_fold):
         raise ConfigError(
-            f"Test fold {test_fold} cannot be used. {clips.root} is not split by folds, but by {clips.disjoint_by}"
+            f"test fold {test_fold} cannot be used. {clips.root} is not split by folds, but by {clips.disjoint_by}"
         )
     count = len(clips.clips) + len(clips.skipped) + len(clips.unlisted)
     if count < dataset.clips:

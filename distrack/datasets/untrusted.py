@@ -95,4 +95,4 @@ def member_path(what: str, name: str) -> PurePosixPath:
 
 def unsafe(what: str, name: str, reason: str) -> DatasetError:
     """The error for a member that is not written because of its name or kind."""
-    return DatasetError(f"Unsafe file in {what}: {name!r} {reason}. Use another source or repair it")
+    return DatasetError(f"unsafe file in {what}: {name!r} {reason}. Use another source or repair it")

@@ -70,7 +70,7 @@ def store_upload(
     with writing_below(target.parent):
         remove_unfinished(target.parent)
         if not fill_once(target, fill):
-            raise DatasetError(f"A dataset named {name} exists. Choose another name, or remove {target}")
+            raise DatasetError(f"a dataset named {name} exists. Choose another name, or remove {target}")
     return target
 
 
@@ -133,7 +133,7 @@ def _sort_by_class(raw: Path, ready: Path, left_out: int) -> int:
     all_files = [PurePosixPath(path.relative_to(raw).as_posix()) for path in raw.rglob("*") if path.is_file()]
     targets = {path: path for path in all_files if _is_audio(path)}
     if not targets:
-        raise DatasetError(f"No audio in the upload ({left_out + len(all_files)} other files). {_LAYOUT}")
+        raise DatasetError(f"no audio in the upload ({left_out + len(all_files)} other files). {_LAYOUT}")
     while len({path.parts[0] for path in targets.values()}) == 1 and all(
         len(path.parts) > 2 for path in targets.values()
     ):
@@ -143,7 +143,7 @@ def _sort_by_class(raw: Path, ready: Path, left_out: int) -> int:
         raise DatasetError(f"{len(loose)} files are not in a class folder, such as {loose[0]!r}. {_LAYOUT}")
     classes = sorted({target.parts[0] for target in targets.values()})
     if len(classes) < 2:
-        raise DatasetError(f"The upload has only one class, {classes[0]!r}, but at least two are needed. {_LAYOUT}")
+        raise DatasetError(f"the upload has only one class, {classes[0]!r}, but at least two are needed. {_LAYOUT}")
     for path, target in targets.items():
         (ready / target).parent.mkdir(parents=True, exist_ok=True)
         (raw / path).rename(ready / target)

@@ -73,7 +73,7 @@ def test_a_dataset_whose_preparation_failed_says_why(app: AppTest, tmp_path: Pat
     with pytest.raises(DatasetError):
         prepare("FOLDER", tmp_path / "one")
     opened(app, "datasets", dataset="FOLDER", path=str(tmp_path / "one"))
-    assert "Only one class" in texts(app)
+    assert "only one class" in texts(app)
     assert any(button.label == "Prepare" for button in app.button)
 
 

@@ -86,7 +86,7 @@ def test_silence_is_refused_and_leaves_no_run(app: AppTest, tmp_path: Path) -> N
     app.text_input[0].set_value(str(path)).run()
     app.button(key="take-apart").click().run()
     assert not app.exception, app.exception
-    assert "Silent" in texts(app)
+    assert "silent" in texts(app)
     assert {run.id for run in runs.all_runs(settings().runs_path)} == before
 
 

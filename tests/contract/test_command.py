@@ -645,11 +645,11 @@ def claiming_2_60_frames(path: Path) -> None:
 
 
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
-    "notes.wav": (lambda path: path.write_text("my notes, not a recording\n" * 100), "Cannot be read"),
-    "nothing.wav": (lambda path: path.write_bytes(b""), "Cannot be read"),
-    "silent.wav": (silence, "Silent"),
+    "notes.wav": (lambda path: path.write_text("my notes, not a recording\n" * 100), "cannot be read"),
+    "nothing.wav": (lambda path: path.write_bytes(b""), "cannot be read"),
+    "silent.wav": (silence, "silent"),
     "nan.wav": (not_numbers, "not numbers"),
-    "hour.wav": (an_hour, "Too long: 3600 s"),
+    "hour.wav": (an_hour, "too long: 3600 s"),
 }
 
 
@@ -657,7 +657,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     ("make", "says"),
     [
         (lambda path, _: path.mkdir(), "No FOLDER recordings"),
-        (lambda path, sounds: folder_of(path, sounds, classes=1), "Only one class (chirp)"),
+        (lambda path, sounds: folder_of(path, sounds, classes=1), "only one class (chirp)"),
         (lambda path, sounds: folder_of(path, sounds, clips=1), "at least one training clip and one test clip"),
         (lambda path, sounds: shutil.copytree(sounds / "tone", path), "No FOLDER recordings"),
         (lambda path, _: path.write_text("a file"), "data"),

@@ -174,6 +174,6 @@ def test_a_whole_list_beside_a_part_of_its_files_is_refused_with_the_count(real_
     found = index("MEDLEY_SOLOS_DB", tmp_path / "tree")
     assert len(found.skipped) == 21_571 - 245
     with pytest.raises(
-        DatasetError, match=r"21326 of 21571 files .* more than 5%.*Missing, but listed in .*; and 21323 more"
+        DatasetError, match=r"21326 of 21571 files .* more than 5%.*missing, but listed in .*; and 21323 more"
     ):
         prepare(found, seconds=2.972, cache_path=tmp_path / "cache")

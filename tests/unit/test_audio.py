@@ -117,20 +117,20 @@ def nan_at(position: int) -> bytes:
 
 
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
-    "text": (lambda: b"these are my notes, not a recording\n" * 100, "Cannot be read"),
-    "zero-length": (lambda: b"", "Cannot be read"),
-    "cut-in-the-header": (lambda: encoded(tone(440))[:20], "Cannot be read"),
-    "header-only": (lambda: encoded(tone(440)[:0]), "No audio"),
+    "text": (lambda: b"these are my notes, not a recording\n" * 100, "cannot be read"),
+    "zero-length": (lambda: b"", "cannot be read"),
+    "cut-in-the-header": (lambda: encoded(tone(440))[:20], "cannot be read"),
+    "header-only": (lambda: encoded(tone(440)[:0]), "no audio"),
     "nan": (lambda: nan_at(100), "not numbers"),
     "infinite": (lambda: encoded(np.full(16_000, np.inf, dtype=np.float32), subtype="FLOAT"), "not numbers"),
-    "Silent": (lambda: encoded(np.zeros(16_000, dtype=np.float32)), "Silent"),
+    "silent": (lambda: encoded(np.zeros(16_000, dtype=np.float32)), "silent"),
     "silent-in-its-first-second": (
         lambda: encoded(np.concatenate([np.zeros(16_000, np.float32), tone(440)])),
-        "Silent",
+        "silent",
     ),
-    "constant": (lambda: encoded(np.full(16_000, 0.5, dtype=np.float32)), "Silent"),
-    "short-constant": (lambda: encoded(np.full(8_000, 0.5, dtype=np.float32)), "Silent"),
-    "constant-to-resample": (lambda: encoded(np.full(30_000, 0.5, dtype=np.float32), rate=44_100), "Silent"),
+    "constant": (lambda: encoded(np.full(16_000, 0.5, dtype=np.float32)), "silent"),
+    "short-constant": (lambda: encoded(np.full(8_000, 0.5, dtype=np.float32)), "silent"),
+    "constant-to-resample": (lambda: encoded(np.full(30_000, 0.5, dtype=np.float32), rate=44_100), "silent"),
     "slow": (lambda: encoded(tone(10, rate=100), rate=100), "sample rate of 100 Hz"),
     "claims-2^36-frames": (lambda: with_claimed_frames(encoded(tone(440), container="FLAC")), "claims 68719476735"),
 }
@@ -147,9 +147,9 @@ def test_a_hostile_file_is_refused_with_the_reason(tmp_path: Path, name: str) ->
 
 
 def test_no_file_and_a_folder_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(AudioError, match="Cannot be read"):
+    with pytest.raises(AudioError, match="cannot be read"):
         read(tmp_path / "absent.wav")
-    with pytest.raises(AudioError, match="Cannot be read"):
+    with pytest.raises(AudioError, match="cannot be read"):
         read(tmp_path)
 
 
@@ -178,7 +178,7 @@ def test_an_hour_is_refused_without_decoding_it(tmp_path: Path) -> None:
     sparse_wav(path, seconds=3_600)
 
     def refused() -> None:
-        with pytest.raises(AudioError, match="Too long: 3600 s"):
+        with pytest.raises(AudioError, match="too long: 3600 s"):
             read(path)
 
     assert peak_memory(refused) < 1_000_000

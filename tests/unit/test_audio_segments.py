@@ -64,14 +64,14 @@ def test_a_segment_ends_with_its_file_and_is_not_padded(tmp_path: Path) -> None:
 
 def test_one_sample_is_a_segment(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "s.wav", sweep(16_000), 16_000, subtype="FLOAT")
-    with pytest.raises(AudioError, match="Silent: one constant value"):
+    with pytest.raises(AudioError, match="silent: one constant value"):
         read_segment(tmp_path / "s.wav", start=1, seconds=1e-6)
     assert read_segment(tmp_path / "s.wav", start=1, seconds=2 / 16_000).wave.shape == (2, 2)
 
 
 def test_less_than_a_sample_of_the_new_rate_is_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "s.wav", sweep(192_000), 192_000, subtype="FLOAT")
-    with pytest.raises(AudioError, match=r"No audio: .* less than one sample at 8000 Hz"):
+    with pytest.raises(AudioError, match=r"no audio: .* less than one sample at 8000 Hz"):
         read_segment(tmp_path / "s.wav", start=2 - 2 / 192_000, seconds=1, sample_rate=8_000)
 
 
@@ -101,7 +101,7 @@ def test_a_segment_of_a_long_file_is_read_without_the_rest(tmp_path: Path) -> No
         tracemalloc.stop()
     assert segment.file_seconds == 900
     np.testing.assert_allclose(segment.wave[0], np.sin(np.arange(1_000) * 0.2), atol=1e-3)
-    with pytest.raises(AudioError, match="Too long: 900 s from 0 s to its end"):
+    with pytest.raises(AudioError, match="too long: 900 s from 0 s to its end"):
         read_segment(path)
 
 
@@ -130,7 +130,7 @@ def test_bad_audio_is_refused(tmp_path: Path) -> None:
     soundfile.write(nan, np.where(np.arange(8_000) == 7_000, np.nan, sweep(8_000)[:8_000, 0]), 8_000, subtype="FLOAT")
     soundfile.write(empty, np.zeros(0), 8_000)
     text.write_text("no audio")
-    for path, reason in ((silent, "Silent"), (nan, "not numbers"), (empty, "No audio"), (text, "Cannot be read")):
+    for path, reason in ((silent, "silent"), (nan, "not numbers"), (empty, "no audio"), (text, "cannot be read")):
         with pytest.raises(AudioError, match=reason):
             read_segment(path, seconds=0.9)
     assert read_segment(silent, start=1, seconds=1).wave.any()

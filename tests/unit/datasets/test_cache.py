@@ -184,7 +184,7 @@ def test_a_full_disk_is_reported_and_leaves_nothing_half_made(
     root, cache = tones(tmp_path / "tones", COUNT), tmp_path / "cache"
     with full_disk():
         message = refusal(lambda: prepared_in(cache, root))
-    assert f"The disk is full at {cache}" in message
+    assert f"the disk is full at {cache}" in message
     assert "DISTRACK_DATA_PATH" in message
     assert left_in(cache) == []
     assert len(prepared_in(cache, root).rows) == COUNT
@@ -192,7 +192,7 @@ def test_a_full_disk_is_reported_and_leaves_nothing_half_made(
 
 def test_a_cache_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DatasetError, match="Cannot write in"):
+    with pytest.raises(DatasetError, match="cannot write in"):
         prepared_in(tmp_path / "file" / "cache", tones(tmp_path / "tones", 20))
 
 
@@ -202,7 +202,7 @@ def test_a_few_bad_files_are_listed_and_left_out(tmp_path: Path) -> None:
     for _ in range(2):  # from the cache it is the same
         made = prepared_in(tmp_path / "cache", root)
         assert sorted(skip.path for skip in made.skipped) == sorted(bad)
-        assert all("Cannot be read" in skip.reason for skip in made.skipped)
+        assert all("cannot be read" in skip.reason for skip in made.skipped)
         rows = {made.index.clips[row].path for row in made.rows}
         assert rows == {clip.path for clip in made.index.clips} - set(bad)
         assert not set(made.split_rows("train")) - set(made.rows)
@@ -228,5 +228,5 @@ def test_a_class_whose_only_test_clip_is_bad_is_refused_by_name(tmp_path: Path) 
     index = folder_index(root)
     (only,) = [clip.path for clip in index.clips if clip.split == "test" and index.classes[clip.label] == "high"]
     only.write_text("not audio")
-    with pytest.raises(DatasetError, match=f"No usable test clip of class high .*{only.name}"):
+    with pytest.raises(DatasetError, match=f"no usable test clip of class high .*{only.name}"):
         prepared_in(tmp_path / "cache", root)

@@ -293,7 +293,7 @@ def test_a_host_that_cannot_be_reached_is_reported(tmp_path: Path, refusal: Refu
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/a.zip"
         message = refusal(lambda: fetch(Remote(url), tmp_path))
-    assert message.startswith(f"Cannot download {url} ([Errno 111] Connection refused). Try again later, ")
+    assert message.startswith(f"cannot download {url} ([Errno 111] Connection refused). Try again later, ")
 
 
 def test_a_server_that_cannot_prove_its_identity_is_refused(
@@ -338,7 +338,7 @@ def test_room_is_checked_before_anything_is_downloaded(server: FileServer, tmp_p
 
 def test_a_place_that_cannot_be_written_is_reported(server: FileServer, tmp_path: Path, refusal: Refusal) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert "Cannot write in" in refusal(lambda: fetch(Remote(server.url()), tmp_path / "file" / "downloads"))
+    assert "cannot write in" in refusal(lambda: fetch(Remote(server.url()), tmp_path / "file" / "downloads"))
 
 
 def test_a_stop_keeps_the_part(server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

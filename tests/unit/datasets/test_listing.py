@@ -46,7 +46,7 @@ def test_missing_and_unlisted_files_are_named(name: str, listed: Callable[[str],
     missing, extra = before.clips[3].path, before.clips[0].path.with_name("another take.wav")
     missing.rename(extra)
     after = look(name, tmp_path)
-    assert after.skipped == ((missing, f"Missing, but listed in {file.name}"),)
+    assert after.skipped == ((missing, f"missing, but listed in {file.name}"),)
     assert after.unlisted == (extra,)
     assert after.clips == tuple(clip for clip in before.clips if clip.path != missing)
 
@@ -82,7 +82,7 @@ def test_a_list_without_a_column_or_lines_or_the_end_of_a_line_is_refused(
     damages = {
         rf"has no column {column}\. Its first line should be": [lines[0].replace(column, "x"), *lines[1:]],
         "lists no clips": lines[:1],
-        r"Line 3 of .* ends before its column \w+\. The file is cut off": [*lines[:2], lines[2].split(",")[0]],
+        r"line 3 of .* ends before its column \w+\. The file is cut off": [*lines[:2], lines[2].split(",")[0]],
     }
     for reason, damaged in damages.items():
         file.write_text("\n".join(damaged) + "\n")
@@ -116,7 +116,7 @@ def test_a_list_saved_by_a_spreadsheet_is_the_same(name: str, listed: Callable[[
 def test_a_wrong_value_is_refused_by_line_and_column(old: str, new: str, reason: str, urban: Path) -> None:
     file = urban / LISTS["URBANSOUND8K"]
     file.write_text(file.read_text().replace(old, new, 1))
-    with pytest.raises(DatasetError, match=rf"^Line 2 of .*UrbanSound8K\.csv {reason}"):
+    with pytest.raises(DatasetError, match=rf"^line 2 of .*UrbanSound8K\.csv {reason}"):
         look("URBANSOUND8K", urban)
 
 
@@ -137,7 +137,7 @@ def test_a_listed_name_that_leaves_the_folder_is_skipped(name: str, tmp_path: Pa
     with file.open("a") as lines:
         lines.write(f"{name},{first}\n")
     clips = index("TINYSOL", tmp_path / "tree")
-    reason = "Listed in TinySOL_metadata.csv outside of the dataset's folder"
+    reason = "listed in TinySOL_metadata.csv outside of the dataset's folder"
     assert clips.skipped == ((clips.root / "audio" / name, reason),)
     assert len(clips.clips) == 120
 
@@ -161,10 +161,10 @@ def text(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (leads_nowhere, "Missing"),
-        (leads_to_itself, "Missing"),
-        (leads_out, "A symbolic link out of the dataset's folder"),
-        (text, "Cannot be read"),
+        (leads_nowhere, "missing"),
+        (leads_to_itself, "missing"),
+        (leads_out, "a symbolic link out of the dataset's folder"),
+        (text, "cannot be read"),
     ],
 )
 def test_a_listed_file_that_cannot_be_used_is_skipped_by_name(
@@ -183,7 +183,7 @@ def test_a_listed_file_that_cannot_be_used_is_skipped_by_name(
 def test_too_many_missing_files_are_refused_with_the_count(urban: Path) -> None:
     for path in sorted((urban / "audio/fold3").iterdir())[:11]:
         path.unlink()
-    with pytest.raises(DatasetError, match=r"^11 of 200 files .* more than 5%.*Missing, but listed"):
+    with pytest.raises(DatasetError, match=r"^11 of 200 files .* more than 5%.*missing, but listed"):
         prepare(index("URBANSOUND8K", urban), seconds=0.05, cache_path=urban / "cache")
 
 

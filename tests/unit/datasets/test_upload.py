@@ -111,13 +111,13 @@ def test_files_without_class_folders_are_refused(
 
 
 def test_an_upload_of_nothing_is_refused(refused: Callable[..., str]) -> None:
-    assert "No audio" in refused([])
+    assert "no audio" in refused([])
     assert "holds no files" in refused(zip_of({}))
 
 
 def test_a_single_file_that_is_no_zip_is_refused(refused: Callable[..., str]) -> None:
     assert "not in a class folder" in refused([("sounds.wav", io.BytesIO(b"RIFF"))])
-    assert "No audio" in refused([("sounds.zip", io.BytesIO(b""))])
+    assert "no audio" in refused([("sounds.zip", io.BytesIO(b""))])
     assert "damaged" in refused([("sounds.zip", io.BytesIO(b"PK\3\4 and no more"))])
 
 
@@ -130,7 +130,7 @@ def test_a_name_that_is_not_safe_is_refused(name: str, refused: Callable[..., st
 
 def test_an_upload_is_not_overwritten(tmp_path: Path, content: Content) -> None:
     folder = store_upload("pets", files_of(SOUNDS), data_path=tmp_path)
-    with pytest.raises(DatasetError, match=r"A dataset named pets exists\. Choose another name"):
+    with pytest.raises(DatasetError, match=r"a dataset named pets exists\. Choose another name"):
         store_upload("pets", files_of({"a/1.wav": b"", "b/1.wav": b""}), data_path=tmp_path)
     assert content(folder) == SOUNDS
 
@@ -189,12 +189,12 @@ def test_a_full_disk_is_reported(
 ) -> None:
     with full_disk():
         message = refused(files_of({"cats/1.wav": bytes(200_000), "dogs/1.wav": b"x"}))
-    assert "The disk is full at " in message
+    assert "the disk is full at " in message
 
 
 def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "uploads").write_text("in the way")
-    with pytest.raises(DatasetError, match=f"Cannot write in {tmp_path}"):
+    with pytest.raises(DatasetError, match=f"cannot write in {tmp_path}"):
         store_upload("pets", files_of(SOUNDS), data_path=tmp_path)
 
 

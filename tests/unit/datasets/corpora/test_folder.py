@@ -56,11 +56,11 @@ def test_classes_of_one_group_are_split_by_clip(tmp_path: Path) -> None:
 
 def test_a_single_class_is_refused_by_its_name(tmp_path: Path) -> None:
     write(tmp_path, "only/1.wav", "only/2.wav")
-    with pytest.raises(DatasetError, match=r"Only one class \(only\)"):
+    with pytest.raises(DatasetError, match=r"only one class \(only\)"):
         index("FOLDER", tmp_path)
 
 
 def test_a_class_of_one_clip_is_refused_by_its_name(tmp_path: Path) -> None:
     write(tmp_path, "many/1.wav", "many/2.wav", "lonely/1.wav")
-    with pytest.raises(DatasetError, match="No test clip of lonely"):
+    with pytest.raises(DatasetError, match="no test clip of lonely"):
         index("FOLDER", tmp_path)

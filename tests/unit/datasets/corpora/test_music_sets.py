@@ -67,7 +67,7 @@ def test_medley_solos_db_with_a_track_in_two_splits_is_refused(tmp_path: Path) -
     medley_solos_db_tree(tmp_path)
     file = tmp_path / "annotation/Medley-solos-DB_metadata.csv"
     file.write_text(file.read_text().replace("training,clarinet,0,100", "training,clarinet,0,000"))
-    with pytest.raises(DatasetError, match=r"Track 000 in .* is in two splits"):
+    with pytest.raises(DatasetError, match=r"track 000 in .* is in two splits"):
         index("MEDLEY_SOLOS_DB", tmp_path)
 
 

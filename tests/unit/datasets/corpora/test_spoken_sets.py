@@ -21,7 +21,7 @@ def test_audio_mnist_tests_on_a_fifth_of_its_speakers(tmp_path: Path, speakers: 
 
 def test_audio_mnist_of_one_speaker_has_no_test_clip(tmp_path: Path) -> None:
     audio_mnist_tree(tmp_path, 1)
-    with pytest.raises(DatasetError, match="No test clip"):
+    with pytest.raises(DatasetError, match="no test clip"):
         index("AUDIO_MNIST", tmp_path)
 
 
