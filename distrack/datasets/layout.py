@@ -1,74 +1,52 @@
 """The layout of a dataset's files: in the folder that a person names, or in a folder that an archive made there."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from distrack.datasets.clips import Skipped
 
+# What `os.walk` would yield for a folder that does not exist: its path, the folders and the files in it.
+_EMPTY = ("", list[str](), list[str]())
+
 
 def places(root: Path) -> tuple[Path, ...]:
     """A folder, and the folders directly below it."""
-    try:
-        with os.scandir(root) as entries:
-            names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry))
-    except OSError:
-        names = []
-    return (root, *(root / name for name in names))
+    names = next(os.walk(root), _EMPTY)[1]
+    return (root, *(root / name for name in sorted(names) if not name.startswith(".")))
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    # For a link that leads to itself, Path says no and DirEntry fails.
-    return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and Path(entry).is_dir())
+def named_files(
+    root: Path, name: re.Pattern[str], *below: str
+) -> tuple[list[tuple[Path, re.Match[str]]], tuple[Skipped, ...]]:
+    """The files with matching names in the first of the `places` of a folder that has some, and its broken links.
 
-
-def find_file(root: Path, below: str) -> Path | None:
-    """The first existing file `below` one of the `places` of a folder, such as "meta/esc50.csv"."""
-    return next((place / below for place in places(root) if (place / below).is_file()), None)
-
-
-def audio_folder(root: Path, holds_audio: Callable[[Path], bool]) -> Path:
-    """`root`, or a folder directly below it, where an archive made one for its audio."""
-    return next((place for place in places(root) if holds_audio(place)), root)
-
-
-def nearest_folder(root: Path, below: Sequence[str]) -> Path:
-    """The first subfolder of these names, or the folder itself: people name either."""
-    return next((root / name for name in below if (root / name).is_dir()), root)
+    Args:
+        root: the folder.
+        name: what the whole name of a file must match.
+        below: patterns of paths below the place, such as "recordings/*.wav".
+    """
+    for place in places(root):
+        files, broken = usable(path for pattern in below for path in sorted(place.glob(pattern)))
+        if named := [(path, match) for path in files if (match := name.fullmatch(path.name))]:
+            return named, broken
+    return [], ()
 
 
 def files_below(root: Path, folders: Iterable[str] = ()) -> set[str]:
-    """Every file at any depth, as a path from `root` with slashes. Each folder is listed once, no file is opened.
+    """Every file at any depth, as a path from `root` with slashes; no file is opened, and broken links are left out.
 
     Args:
         root: the folder.
         folders: folders below it that are listed even where a link leads to them, but no deeper. Other links to folders
             are not followed: they can make circles, or lead to the whole disk.
     """
-    all_files, seen = set[str](), set[str]()
-    waiting = [] if root.is_symlink() else [""]
-    while waiting:
-        seen.add(folder := waiting.pop())
-        files, below = _list(root, folder)
-        all_files |= files
-        waiting += below
-    return all_files.union(*(_list(root, folder)[0] for folder in {*folders} - seen))
-
-
-def _list(root: Path, folder: str) -> tuple[set[str], list[str]]:
-    """The files and the folders in one folder; a link to a file counts as a file."""
-    files, folders = set[str](), list[str]()
-    try:
-        with os.scandir(root / folder) as entries:
-            for entry in entries:
-                name = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(name)
-                elif not entry.is_symlink() or Path(entry).is_file():
-                    files.add(name)
-    except OSError:
-        pass
-    return files, folders
+    listed = {} if root.is_symlink() else {folder: names for folder, _, names in os.walk(root)}
+    for folder in {str(root / folder) for folder in folders} - listed.keys():
+        listed[folder] = next(os.walk(folder), _EMPTY)[2]
+    files = (Path(folder, name) for folder, names in listed.items() for name in names)
+    return {file.relative_to(root).as_posix() for file in files if file.is_file()}
 
 
 def usable(paths: Iterable[Path]) -> tuple[list[Path], tuple[Skipped, ...]]:
@@ -78,5 +56,5 @@ def usable(paths: Iterable[Path]) -> tuple[list[Path], tuple[Skipped, ...]]:
         if path.is_file():
             files.append(path)
         elif path.is_symlink() and not path.is_dir():
-            broken.append(Skipped(path, "A symbolic link that leads nowhere"))
+            broken.append(Skipped(path, "a symbolic link that leads nowhere"))
     return files, tuple(broken)

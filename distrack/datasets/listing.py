@@ -3,14 +3,14 @@
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from distrack.audio import EXTENSIONS
 from distrack.datasets.clips import Clip, Index, Skipped
-from distrack.datasets.layout import files_below
+from distrack.datasets.contract import Dataset
+from distrack.datasets.layout import files_below, places
 from distrack.errors import DatasetError
 
 _NUMBER = re.compile(r"[0-9]{1,12}")
@@ -30,15 +30,18 @@ class Row:
     line: int
     values: dict[str, str]
 
-    def text(self, column: str) -> str:
+    def text(self, column: str, *, among: Collection[str] = ()) -> str:
         """The text in a column.
 
         Raises:
-            DatasetError: it is empty.
+            DatasetError: it is empty, or not `among` the allowed ones.
         """
-        if not self.values[column]:
-            raise DatasetError(f"Line {self.line} of {self.source} has no {column}")
-        return self.values[column]
+        text = self.values[column].strip()
+        if not text:
+            raise self.refusal(f"has no {column}")
+        if among and text not in among:
+            raise self.refusal(f"has {text[:40]!r} as {column}, expected one of {', '.join(among)}")
+        return text
 
     def number(self, column: str, *, among: Sequence[int] = ()) -> int:
         """The whole number in a column.
@@ -46,53 +49,55 @@ class Row:
         Raises:
             DatasetError: it is not a whole number, or not `among` the allowed ones.
         """
-        text = self.values[column]
+        text = self.values[column].strip()
         if not _NUMBER.fullmatch(text) or (among and int(text) not in among):
             expected = f"one of {', '.join(map(str, among))}" if among else "a whole number"
-            raise DatasetError(f"Line {self.line} of {self.source} has {text[:40]!r} as {column}, expected {expected}")
+            raise self.refusal(f"has {text[:40]!r} as {column}, expected {expected}")
         return int(text)
 
-
-class Listed(NamedTuple):
-    """A clip of a list: its path below the audio folder, with slashes, and the clip if that file exists."""
-
-    name: str
-    clip: Clip
+    def refusal(self, reason: str) -> DatasetError:
+        """The error for a line that cannot be used."""
+        return DatasetError(f"line {self.line} of {self.source} {reason}")
 
 
-def read_list(path: Path, columns: Sequence[str]) -> list[Row]:
-    """The lines of a csv file that has these columns and maybe others.
+def read_list(dataset: Dataset, root: Path, below: str, columns: Sequence[str]) -> list[Row]:
+    """The lines of a dataset's csv file that has these columns and maybe others.
+
+    Args:
+        dataset: the dataset.
+        root: its folder.
+        below: the list in that folder, or in one directly below it, such as "meta/esc50.csv".
+        columns: the columns that it must have.
 
     Raises:
-        DatasetError: the file cannot be read, is not text, is empty, or lacks a column.
+        DatasetError: there is no list; it cannot be read, is not text, is empty, or lacks a column.
     """
+    path = next((place / below for place in places(root) if (place / below).is_file()), None)
+    if path is None:
+        raise dataset.not_found(root)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = [name.strip() for name in next(reader, [])]
+            reader = csv.DictReader(file)
+            header = [name.strip() for name in reader.fieldnames or ()]
             missing = [column for column in columns if column not in header]
             if missing:
                 raise DatasetError(
                     f"{path} has no column {', '.join(missing)}. "
                     + (f"Its first line should be {','.join(columns)}" if header else "It is empty")
                 )
-            positions = {column: header.index(column) for column in columns}
-            rows = [_row(path, reader.line_num, positions, values) for values in reader if values]
+            reader.fieldnames = header
+            rows = [Row(path, reader.line_num, values) for values in reader]
     except UnicodeDecodeError:
         raise DatasetError(f"{path} is not a text file in UTF-8 with a column {columns[0]}") from None
     except (OSError, csv.Error) as error:
         raise DatasetError(f"{path} cannot be read as a csv file with a column {columns[0]}: {error}") from None
     if not rows:
         raise DatasetError(f"{path} lists no clips: there is no line below its columns {','.join(columns)}")
+    for row in rows:
+        for column in columns:
+            if row.values[column] is None:
+                raise row.refusal(f"ends before its column {column}. The file is cut off")
     return rows
-
-
-def _row(path: Path, line: int, positions: dict[str, int], values: list[str]) -> Row:
-    try:
-        return Row(path, line, {column: values[position].strip() for column, position in positions.items()})
-    except IndexError:
-        first = next(column for column, position in positions.items() if position >= len(values))
-        raise DatasetError(f"Line {line} of {path} ends before its column {first}. The file is cut off") from None
 
 
 def classes_of(rows: Iterable[Row], name: str, *, order: str) -> tuple[str, ...]:
@@ -106,57 +111,63 @@ def classes_of(rows: Iterable[Row], name: str, *, order: str) -> tuple[str, ...]
 
 def listed_index(
     root: Path,
-    *,
     source: Path,
-    audio: Path,
+    clips: Iterable[Clip],
     classes: tuple[str, ...],
-    listed: Iterable[Listed],
+    *,
     disjoint_by: str,
     others: Iterable[str] = (),
 ) -> Index:
     """The index of a list: its clips whose files exist.
 
     A missing file is skipped, an audio file that the list does not name is unlisted, and a file that is named twice is
-    in the index once. Each folder is listed once; no file is opened.
+    in the index once. No file is opened.
 
     Args:
         root: the folder of the dataset.
-        source: the list.
-        audio: the folder that the names in the list start from.
+        source: the list, in a folder beside the folder `audio`, in which an archive may have made one of its own.
+        clips: the clips of the list, with paths below the audio folder.
         classes: names of the classes.
-        listed: the clips of the list.
-        disjoint_by: what no two splits have in common.
+        disjoint_by: what the groups of the clips are; see `disjoint_groups`.
         others: names of the list that belong to other classes.
 
     Raises:
         DatasetError: a file is listed twice with different labels, folds or groups.
     """
-    clips_by_name: dict[str, Clip] = {}
-    skipped: dict[str, Skipped] = {}
-    for name, clip in listed:
-        if _leaves(name):
-            skipped[name] = Skipped(clip.path, f"Listed in {source.name} outside of the dataset's folder")
-        elif clips_by_name.setdefault(name, clip) != clip:
+    clips, disjoint_by = disjoint_groups(clips, by=disjoint_by)
+    listed: dict[str, Clip] = {}
+    outside: set[str] = set()
+    for clip in clips:
+        name = clip.path.as_posix()
+        if _leaves(clip.path):
+            outside.add(name)
+        elif listed.setdefault(name, clip) != clip:
             raise DatasetError(f"{source} lists {name} twice with different values")
-    on_disk = files_below(audio, {name.rpartition("/")[0] for name in clips_by_name})
-    for name in clips_by_name.keys() - on_disk:
-        skipped[name] = Skipped(clips_by_name[name].path, f"Missing, but listed in {source.name}")
-    clips = tuple(clips_by_name[name] for name in sorted(clips_by_name.keys() & on_disk))
-    unlisted = sorted(name for name in on_disk - clips_by_name.keys() - set(others) if audible(name))
+    audio, on_disk = _audio_below(source.parent.parent / "audio", listed.keys())
+    skipped = dict.fromkeys(listed.keys() - on_disk, f"missing, but listed in {source.name}")
+    skipped |= dict.fromkeys(outside, f"listed in {source.name} outside of the dataset's folder")
+    unlisted = sorted(name for name in on_disk - listed.keys() - set(others) if audible(name))
     return Index(
         root,
         classes,
-        clips,
+        tuple(listed[name]._replace(path=audio / name) for name in sorted(listed.keys() & on_disk)),
         disjoint_by,
-        skipped=tuple(skipped[name] for name in sorted(skipped)),
+        skipped=tuple(Skipped(audio / name, skipped[name]) for name in sorted(skipped)),
         unlisted=tuple(audio / name for name in unlisted),
     )
 
 
-def _leaves(name: str) -> bool:
-    """Whether a name in a list is not the path of a file below the audio folder."""
-    path = PurePosixPath(name)
-    return not path.name or path.is_absolute() or ".." in path.parts or "\0" in name
+def _audio_below(folder: Path, names: Collection[str]) -> tuple[Path, set[str]]:
+    """The folder that the names of a list start from, and the files below it."""
+    folders = {name.rpartition("/")[0] for name in names}
+    listings = ((place, files_below(place, folders)) for place in places(folder))
+    holding = next(((place, files) for place, files in listings if not files.isdisjoint(names)), None)
+    return holding or (folder, files_below(folder, folders))
+
+
+def _leaves(path: Path) -> bool:
+    """Whether a path in a list is not that of a file below the audio folder."""
+    return not path.name or path.is_absolute() or ".." in path.parts or "\0" in path.name
 
 
 def audible(name: str) -> bool:
@@ -165,14 +176,15 @@ def audible(name: str) -> bool:
     return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
 
 
-def disjoint_groups(listed: Sequence[Listed], *, by: str) -> tuple[list[Listed], str]:
+def disjoint_groups(clips: Iterable[Clip], *, by: str) -> tuple[list[Clip], str]:
     """The clips with their groups, and what the folds are disjoint by.
 
     Where a list puts one group into two folds, the clips lose their groups, and only the folds are disjoint.
     """
-    folds: dict[str, set[int | None]] = defaultdict(set)
-    for _, clip in listed:
-        folds[clip.group].add(clip.fold)
+    clips, folds = list(clips), defaultdict[str, set[int | None]](set)
+    for clip in clips:
+        if clip.group:
+            folds[clip.group].add(clip.fold)
     if all(len(numbers) == 1 for numbers in folds.values()):
-        return list(listed), by
-    return [Listed(name, clip._replace(group="")) for name, clip in listed], "official fold"
+        return clips, by
+    return [clip._replace(group="") for clip in clips], "official fold"

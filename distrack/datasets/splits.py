@@ -7,8 +7,8 @@ from pathlib import Path
 TEST_FRACTION = 0.2
 
 
-def held_out(groups: Iterable[str], *, fraction: float = TEST_FRACTION, seed: int = 0) -> frozenset[str]:
-    """Groups for the test split, such as speakers: at least one, never all.
+def held_out(groups: Iterable[str]) -> frozenset[str]:
+    """A fifth of the groups, such as speakers, for the test split: at least one, never all.
 
     The choice does not depend on the order in which a disk lists them.
 
@@ -16,8 +16,7 @@ def held_out(groups: Iterable[str], *, fraction: float = TEST_FRACTION, seed: in
     12
     """
     names = sorted(set(groups))
-    count = min(max(1, round(fraction * len(names))), len(names) - 1)
-    return frozenset(random.Random(seed).sample(names, max(count, 0)))
+    return frozenset(random.Random(0).sample(names, _test_count(names)))
 
 
 def fifth_of_each(by_class: Mapping[str, Sequence[Path]]) -> set[Path]:
@@ -25,8 +24,8 @@ def fifth_of_each(by_class: Mapping[str, Sequence[Path]]) -> set[Path]:
 
     A class of one file has none for tests, which the validation of the index then reports.
     """
-    test: set[Path] = set()
-    for name, files in by_class.items():
-        count = min(max(1, round(TEST_FRACTION * len(files))), len(files) - 1)
-        test.update(random.Random(name).sample(files, count))
-    return test
+    return {path for name, files in by_class.items() for path in random.Random(name).sample(files, _test_count(files))}
+
+
+def _test_count(names: Sequence[object]) -> int:
+    return max(0, min(max(1, round(TEST_FRACTION * len(names))), len(names) - 1))

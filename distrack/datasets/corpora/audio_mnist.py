@@ -1,36 +1,16 @@
 """AudioMNIST: 30,000 English digits by 60 speakers."""
 
-import re
 from pathlib import Path
 
-from distrack.datasets.clips import Clip, Index
+from distrack.datasets.clips import Index
 from distrack.datasets.contract import Dataset, register
+from distrack.datasets.digits import speaker_disjoint_index
 from distrack.datasets.download import Remote
-from distrack.datasets.layout import nearest_folder, places, usable
-from distrack.datasets.splits import held_out
-
-_NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[^_]+)_(?P<take>\d+)\.wav")
 
 
 def index_audio_mnist(root: Path) -> Index:
     """Speaker-disjoint split: a fifth of the speakers (12 of 60), drawn by a fixed seed, are the test split."""
-    for place in places(root):
-        files, skipped = usable(sorted(nearest_folder(place, ["data"]).glob("*/*.wav")))
-        named = [
-            (path, match)
-            for path in files
-            if (match := _NAME.fullmatch(path.name)) and match["speaker"] == path.parent.name
-        ]
-        if named:
-            break
-    else:
-        raise AUDIO_MNIST.not_found(root)
-    test = held_out(match["speaker"] for _, match in named)
-    clips = tuple(
-        Clip(path, int(match["digit"]), "test" if match["speaker"] in test else "train", match["speaker"])
-        for path, match in named
-    )
-    return Index(root, tuple("0123456789"), clips, disjoint_by="speaker", skipped=skipped)
+    return speaker_disjoint_index(AUDIO_MNIST, root, "data/*/*.wav", "*/*.wav")
 
 
 AUDIO_MNIST = register(

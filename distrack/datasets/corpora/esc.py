@@ -8,8 +8,8 @@ from pathlib import Path
 from distrack.datasets.clips import Clip, Index
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.download import Remote
-from distrack.datasets.layout import find_file, places
-from distrack.datasets.listing import Listed, Row, audible, classes_of, disjoint_groups, listed_index, read_list
+from distrack.datasets.layout import places
+from distrack.datasets.listing import Row, audible, classes_of, disjoint_groups, listed_index, read_list
 
 _LIST = "meta/esc50.csv"
 _COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file")
@@ -20,42 +20,31 @@ _CLIP = re.compile(r"(?P<fold>[1-5])-(?P<recording>\d+)-[A-Z]\.\w+")
 
 def index_esc50(root: Path) -> Index:
     """The five official folds. All clips of a recording are in one fold."""
-    source = find_file(root, _LIST)
-    if source is None:
-        raise ESC50.not_found(root)
-    rows = read_list(source, _COLUMNS)
-    return _from_rows(root, source, rows, others=())
+    rows = read_list(ESC50, root, _LIST, _COLUMNS)
+    return _from_rows(root, rows, others=())
 
 
 def index_esc10(root: Path) -> Index:
     """The five official folds, from the folders of ESC-10 or from the clips of ESC-50 that are marked as ESC-10."""
-    source = find_file(root, _LIST)
-    if source is None:
-        return _from_folders(root)
-    rows = read_list(source, _COLUMNS)
-    marked = [row for row in rows if row.text("esc10").lower() == "true"]
-    return _from_rows(root, source, marked, others=[row.text("filename") for row in rows])
+    if (index := _from_folders(root)) is not None:
+        return index
+    rows = read_list(ESC10, root, _LIST, _COLUMNS)
+    return _from_rows(root, [row for row in rows if row.text("esc10").lower() == "true"], others=rows)
 
 
-def _from_rows(root: Path, source: Path, rows: Sequence[Row], *, others: Sequence[str]) -> Index:
+def _from_rows(root: Path, rows: Sequence[Row], *, others: Sequence[Row]) -> Index:
     classes = classes_of(rows, "category", order="target")
-    audio = source.parent.parent / "audio"
 
-    def listed(row: Row) -> Listed:
-        name, label, fold = (
-            row.text("filename"),
-            classes.index(row.text("category")),
-            row.number("fold", among=ESC50.folds),
-        )
-        return Listed(name, Clip(audio / name, label, "train", row.text("src_file"), fold))
+    def clip(row: Row) -> Clip:
+        label, fold = classes.index(row.text("category")), row.number("fold", among=ESC50.folds)
+        return Clip(Path(row.text("filename")), label, "train", row.text("src_file"), fold)
 
-    clips, disjoint_by = disjoint_groups([listed(row) for row in rows], by="recording")
-    return listed_index(
-        root, source=source, audio=audio, classes=classes, listed=clips, disjoint_by=disjoint_by, others=others
-    )
+    names = [row.text("filename") for row in others]
+    source = (*rows, *others)[0].source
+    return listed_index(root, source, map(clip, rows), classes, disjoint_by="recording", others=names)
 
 
-def _from_folders(root: Path) -> Index:
+def _from_folders(root: Path) -> Index | None:
     for place in places(root):
         classes = {folder: match["name"] for folder in places(place)[1:] if (match := _CLASS.fullmatch(folder.name))}
         files = [
@@ -63,17 +52,17 @@ def _from_folders(root: Path) -> Index:
         ]
         named = [(path, match) for path in files if (match := _CLIP.fullmatch(path.name))]
         if named:
-            break
-    else:
-        raise ESC10.not_found(root)
-    label = {folder: number for number, folder in enumerate(classes)}
-    clips = [
-        Listed(str(path), Clip(path, label[path.parent], "train", match["recording"], int(match["fold"])))
-        for path, match in named
-    ]
-    clips, disjoint_by = disjoint_groups(clips, by="recording")
-    unlisted = tuple(path for path in files if not _CLIP.fullmatch(path.name))
-    return Index(root, tuple(classes.values()), tuple(clip for _, clip in clips), disjoint_by, unlisted=unlisted)
+            labels = {folder: label for label, folder in enumerate(classes)}
+            clips, disjoint_by = disjoint_groups(
+                [
+                    Clip(path, labels[path.parent], "train", match["recording"], int(match["fold"]))
+                    for path, match in named
+                ],
+                by="recording",
+            )
+            unlisted = tuple(path for path in files if not _CLIP.fullmatch(path.name))
+            return Index(root, tuple(classes.values()), tuple(clips), disjoint_by, unlisted=unlisted)
+    return None
 
 
 _URL = "https://github.com/karolpiczak/ESC-50"

@@ -23,19 +23,19 @@ def index_folder(root: Path) -> Index:
     as ``speaker``, ``singer`` or ``group`` in the name: ``speaker03_take1.wav``.
     """
     if not root.is_dir():
-        raise DatasetError(f"No folder {root}. Pass --data-path with a folder that has one subfolder per class")
+        raise DatasetError(f"no folder {root}. Pass --data-path with a folder that has one subfolder per class")
     by_class: dict[str, list[Path]] = {}
     skipped: list[Skipped] = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
         if _leaves(folder, root):
             raise DatasetError(
-                f"The class {folder.name} is a symbolic link out of {root}. Copy the folder there, "
+                f"the class {folder.name} is a symbolic link out of {root}. Copy the folder there, "
                 f"or pass --data-path with the folder that holds the classes"
             )
         paths = sorted(path for path in folder.rglob("*") if not path.name.startswith("."))
         files, broken = usable(path for path in paths if path.suffix.lower() in EXTENSIONS)
         links = [path for path in paths if path.is_symlink() and path.is_dir() and _leaves(path, root)]
-        skipped += [*broken, *(Skipped(link, "A symbolic link out of the dataset's folder") for link in links)]
+        skipped += [*broken, *(Skipped(link, "a symbolic link out of the dataset's folder") for link in links)]
         if files:
             by_class[folder.name] = files
     if not by_class and not skipped:

@@ -1,31 +1,26 @@
 """FSDD, the Free Spoken Digit Dataset: 3,000 English digits by 6 speakers."""
 
-import re
 from pathlib import Path
 
-from distrack.datasets.clips import Clip, Index, Split
+from distrack.datasets.clips import Clip, Index
 from distrack.datasets.contract import Dataset, register
+from distrack.datasets.digits import DIGITS, FILE_NAME
 from distrack.datasets.download import Remote
-from distrack.datasets.layout import nearest_folder, places, usable
+from distrack.datasets.layout import named_files
 
-_NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[^_]+)_(?P<take>\d+)\.wav")
 _TEST_TAKES = range(5)
 
 
 def index_fsdd(root: Path) -> Index:
     """The official split: takes 0-4 of every speaker and digit are the test clips."""
-    for place in places(root):
-        files, skipped = usable(sorted(nearest_folder(place, ["recordings"]).glob("*.wav")))
-        named = [(path, match) for path in files if (match := _NAME.fullmatch(path.name))]
-        if named:
-            break
-    else:
+    named, skipped = named_files(root, FILE_NAME, "recordings/*.wav", "*.wav")
+    if not named:
         raise FSDD.not_found(root)
-    clips = []
-    for path, match in named:
-        split: Split = "test" if int(match["take"]) in _TEST_TAKES else "train"
-        clips.append(Clip(path, int(match["digit"]), split, group=path.stem))
-    return Index(root, tuple("0123456789"), tuple(clips), disjoint_by="recording", skipped=skipped)
+    clips = tuple(
+        Clip(path, int(match["digit"]), "test" if int(match["take"]) in _TEST_TAKES else "train", group=path.stem)
+        for path, match in named
+    )
+    return Index(root, DIGITS, clips, disjoint_by="recording", skipped=skipped)
 
 
 FSDD = register(

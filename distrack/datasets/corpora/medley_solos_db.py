@@ -5,34 +5,23 @@ from pathlib import Path
 from distrack.datasets.clips import Clip, Index, Split
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.download import Remote
-from distrack.datasets.layout import audio_folder, find_file
-from distrack.datasets.listing import Listed, classes_of, listed_index, read_list
-from distrack.errors import DatasetError
+from distrack.datasets.listing import Row, classes_of, listed_index, read_list
 
-_LIST = "annotation/Medley-solos-DB_metadata.csv"
 _SPLITS: dict[str, Split] = {"training": "train", "validation": "validation", "test": "test"}
 
 
 def index_medley_solos_db(root: Path) -> Index:
     """The official split: training and validation from MedleyDB, test from solosDb. No track is in two splits."""
-    source = find_file(root, _LIST)
-    if source is None:
-        raise MEDLEY_SOLOS_DB.not_found(root)
-    rows = read_list(source, ("subset", "instrument", "instrument_id", "track_id", "uuid4"))
+    columns = ("subset", "instrument", "instrument_id", "track_id", "uuid4")
+    rows = read_list(MEDLEY_SOLOS_DB, root, "annotation/Medley-solos-DB_metadata.csv", columns)
     classes = classes_of(rows, "instrument", order="instrument_id")
-    label = {name: number for number, name in enumerate(classes)}
-    audio = audio_folder(source.parent.parent / "audio", lambda place: any(place.glob("Medley-solos-DB_*.wav")))
-    listed = []
-    for row in rows:
-        subset = row.text("subset")
-        if subset not in _SPLITS:
-            raise DatasetError(
-                f"Line {row.line} of {source} has {subset[:40]!r} as subset, expected one of {', '.join(_SPLITS)}"
-            )
+
+    def clip(row: Row) -> Clip:
+        subset = row.text("subset", among=_SPLITS)
         name = f"Medley-solos-DB_{subset}-{row.text('instrument_id')}_{row.text('uuid4')}.wav"
-        clip = Clip(audio / name, label[row.text("instrument")], _SPLITS[subset], row.text("track_id"))
-        listed.append(Listed(name, clip))
-    return listed_index(root, source=source, audio=audio, classes=classes, listed=listed, disjoint_by="track")
+        return Clip(Path(name), classes.index(row.text("instrument")), _SPLITS[subset], row.text("track_id"))
+
+    return listed_index(root, rows[0].source, map(clip, rows), classes, disjoint_by="track")
 
 
 MEDLEY_SOLOS_DB = register(

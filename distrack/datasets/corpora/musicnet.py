@@ -6,7 +6,7 @@ from pathlib import Path
 from distrack.datasets.clips import Clip, Index
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.download import Remote
-from distrack.datasets.layout import places
+from distrack.datasets.layout import named_files
 
 _PIECE = re.compile(r"\d{4}\.wav")
 
@@ -17,12 +17,11 @@ def index_musicnet(root: Path) -> Index:
     Args:
         root: the folder of the pieces, such as ``train_data``, or the folder above it.
     """
-    for place in places(root):
-        folders = [place / "train_data", place / "test_data", place]
-        pieces = [path for folder in folders for path in sorted(folder.glob("*.wav")) if _PIECE.fullmatch(path.name)]
-        if pieces:
-            return Index(root, ("piece",), tuple(Clip(path, 0, "train") for path in pieces), disjoint_by="piece")
-    raise MUSICNET.not_found(root)
+    pieces, skipped = named_files(root, _PIECE, "train_data/*.wav", "test_data/*.wav", "*.wav")
+    if not pieces:
+        raise MUSICNET.not_found(root)
+    clips = tuple(Clip(path, 0, "train") for path, _ in pieces)
+    return Index(root, ("piece",), clips, disjoint_by="piece", skipped=skipped)
 
 
 MUSICNET = register(

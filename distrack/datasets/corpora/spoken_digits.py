@@ -3,9 +3,8 @@
 import csv
 import ctypes
 import os
+import pickle
 import random
-import re
-import struct
 import subprocess
 import sys
 import tempfile
@@ -15,12 +14,11 @@ from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
-from distrack.audio import SAMPLE_RATE, flac_bytes, level
-from distrack.datasets.clips import Clip, Index
+from distrack.audio import SAMPLE_RATE, Wave, flac_bytes, level
+from distrack.datasets.clips import Index
 from distrack.datasets.contract import Dataset, register
-from distrack.datasets.splits import held_out
+from distrack.datasets.digits import speaker_disjoint_index
 from distrack.errors import DatasetError
 from distrack.progress import Progress
 
@@ -39,8 +37,6 @@ _VARIANTS = """
 VOICES = tuple(_VARIANTS.split())
 # Great Britain, America, New York, the Caribbean, Scotland, Received Pronunciation, Lancaster, West Midlands.
 ACCENTS = ("en", "en-us", "en-us-nyc", "en-029", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
-
-_NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>speaker_\d+)_(?P<take>\d+)\.flac")
 
 
 class Utterance(NamedTuple):
@@ -143,11 +139,12 @@ def make_spoken_digits(root: Path, progress: Progress | None = None, *, speakers
 def _write_clips(root: Path, plan: list[Utterance], speech: BinaryIO, progress: Progress | None) -> int:
     """Writes the clips as they arrive, and returns their number."""
     for done, utterance in enumerate(plan):
-        samples = _receive(speech)
-        if samples is None:
+        try:
+            rate, pcm = pickle.load(speech)
+        except (EOFError, pickle.UnpicklingError):
             return done
-        rate, pcm = samples
-        wave = soxr.resample(pcm.astype(np.float32) / 32768, rate, SAMPLE_RATE, quality="HQ")
+        spoken = np.frombuffer(pcm, dtype=np.int16).astype(np.float32) / 32768
+        wave: Wave = soxr.resample(spoken, rate, SAMPLE_RATE, quality="HQ")
         wave = np.concatenate([np.zeros(round(utterance.pause * SAMPLE_RATE), dtype=np.float32), wave])
         path = root / utterance.file
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -162,18 +159,6 @@ def _cannot_speak(reason: str) -> DatasetError:
         f"SPOKEN_DIGITS cannot be generated: eSpeak NG does not work ({reason}). Run: pip install espeakng-loader, "
         f"or use FSDD, AUDIO_MNIST or FOLDER with --data-path instead"
     )
-
-
-def _send(speech: BinaryIO, rate: int, pcm: bytes) -> None:
-    speech.write(struct.pack("<II", rate, len(pcm)) + pcm)
-
-
-def _receive(speech: BinaryIO) -> tuple[int, NDArray[np.int16]] | None:
-    """Sample rate and samples of the next clip, or None where the output of the voice ends."""
-    header = speech.read(8)
-    rate, size = struct.unpack("<II", header) if len(header) == 8 else (0, 1)
-    pcm = speech.read(size) if rate else b""
-    return (rate, np.frombuffer(pcm, dtype=np.int16)) if len(pcm) == size else None
 
 
 def _speak(speakers: int) -> None:
@@ -212,25 +197,13 @@ def _speak(speakers: int) -> None:
         failed = failed or library.espeak_Synth(text, ctypes.c_size_t(len(text)), 0, 1, 0, utf8, nothing, nothing)
         if failed or not pcm:
             sys.exit(f"it cannot speak {utterance}")
-        _send(sys.stdout.buffer, sample_rate, bytes(pcm))
+        pickle.dump((sample_rate, bytes(pcm)), sys.stdout.buffer)
     sys.stdout.buffer.flush()
 
 
 def index_spoken_digits(root: Path) -> Index:
     """Speaker-disjoint split: a fifth of the speakers (12 of 60), and so of the voices, are the test split."""
-    named = [
-        (path, match)
-        for path in sorted(root.glob("speaker_*/*.flac"))
-        if (match := _NAME.fullmatch(path.name)) and match["speaker"] == path.parent.name
-    ]
-    if not named:
-        raise SPOKEN_DIGITS.not_found(root)
-    test = held_out(match["speaker"] for _, match in named)
-    clips = tuple(
-        Clip(path, int(match["digit"]), "test" if match["speaker"] in test else "train", match["speaker"])
-        for path, match in named
-    )
-    return Index(root, tuple("0123456789"), clips, disjoint_by="speaker")
+    return speaker_disjoint_index(SPOKEN_DIGITS, root, "speaker_*/*.flac")
 
 
 SPOKEN_DIGITS = register(

@@ -7,11 +7,9 @@ from pathlib import Path
 from distrack.datasets.clips import Clip, Index
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.download import Remote
-from distrack.datasets.layout import audio_folder, find_file
-from distrack.datasets.listing import Listed, Row, listed_index, read_list
+from distrack.datasets.listing import Row, listed_index, read_list
 from distrack.datasets.splits import fifth_of_each
 
-_LIST = "annotation/TinySOL_metadata.csv"
 _INSTRUMENT = "Instrument (in full)"
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
@@ -31,24 +29,14 @@ def index_tinysol_instruments(root: Path) -> Index:
 
 
 def _index(root: Path, dataset: Dataset, label: Callable[[Row], str], order: tuple[str, ...] = ()) -> Index:
-    source = find_file(root, _LIST)
-    if source is None:
-        raise dataset.not_found(root)
-    rows = read_list(source, ("Path", "Fold", _INSTRUMENT, "Pitch ID"))
-    labels = [label(row) for row in rows]
-    classes = tuple(sorted(set(labels), key=order.index if order else str))
-    families = {row.text("Path").partition("/")[0] for row in rows}
-    audio = audio_folder(
-        source.parent.parent / "audio", lambda place: any((place / name).is_dir() for name in families)
-    )
-    listed = [
-        Listed(
-            row.text("Path"),
-            Clip(audio / row.text("Path"), classes.index(name), "train", "", row.number("Fold", among=dataset.folds)),
-        )
-        for row, name in zip(rows, labels, strict=True)
-    ]
-    index = listed_index(root, source=source, audio=audio, classes=classes, listed=listed, disjoint_by="note")
+    rows = read_list(dataset, root, "annotation/TinySOL_metadata.csv", ("Path", "Fold", _INSTRUMENT, "Pitch ID"))
+    classes = tuple(sorted({label(row) for row in rows}, key=order.index if order else str))
+
+    def clip(row: Row) -> Clip:
+        fold = row.number("Fold", among=dataset.folds)
+        return Clip(Path(row.text("Path")), classes.index(label(row)), "train", fold=fold)
+
+    index = listed_index(root, rows[0].source, map(clip, rows), classes, disjoint_by="note")
     if any(_has_both_splits(index.with_test_fold(fold)) for fold in dataset.folds):
         return index
     # There are too few notes for any of the official folds.

@@ -5,10 +5,8 @@ from pathlib import Path
 from distrack.datasets.clips import Clip, Index
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.download import Remote
-from distrack.datasets.layout import find_file
-from distrack.datasets.listing import Listed, classes_of, disjoint_groups, listed_index, read_list
+from distrack.datasets.listing import Row, classes_of, listed_index, read_list
 
-_LIST = "metadata/UrbanSound8K.csv"
 _FOLDS = tuple(range(1, 11))
 
 
@@ -18,21 +16,17 @@ def index_urbansound8k(root: Path) -> Index:
     A fold holds all excerpts of a sound event, but not all of a recording: five of the recordings have events in two
     folds. The event (``fsID-classID-occurrence``) is the file name without its last number.
     """
-    source = find_file(root, _LIST)
-    if source is None:
-        raise URBANSOUND8K.not_found(root)
-    rows = read_list(source, ("slice_file_name", "fold", "classID", "class"))
+    columns = ("slice_file_name", "fold", "classID", "class")
+    rows = read_list(URBANSOUND8K, root, "metadata/UrbanSound8K.csv", columns)
     classes = classes_of(rows, "class", order="classID")
-    audio = source.parent.parent / "audio"
-    listed = []
-    for row in rows:
-        fold = row.number("fold", among=_FOLDS)
-        name = f"fold{fold}/{row.text('slice_file_name')}"
-        event = row.text("slice_file_name").rpartition("-")[0]
-        label = classes.index(row.text("class"))
-        listed.append(Listed(name, Clip(audio / name, label, "train", event or name, fold)))
-    listed, disjoint_by = disjoint_groups(listed, by="sound event")
-    return listed_index(root, source=source, audio=audio, classes=classes, listed=listed, disjoint_by=disjoint_by)
+
+    def clip(row: Row) -> Clip:
+        name, fold = row.text("slice_file_name"), row.number("fold", among=_FOLDS)
+        path = Path(f"fold{fold}", name)
+        event = name.rpartition("-")[0] or path.as_posix()
+        return Clip(path, classes.index(row.text("class")), "train", event, fold)
+
+    return listed_index(root, rows[0].source, map(clip, rows), classes, disjoint_by="sound event")
 
 
 URBANSOUND8K = register(
