@@ -1,9 +1,8 @@
 """Series of distillations: sweeps and temporal condensations."""
 
-from distrack.jobs.series.cells import Cell, Group, Tabulated
 from distrack.jobs.series.condensation import CondenseJob, CondenseReport, condense_job, possible
 from distrack.jobs.series.grid import Grid, fitting, usual
-from distrack.jobs.series.series import Series, finished_report, run_of, tabulated
+from distrack.jobs.series.series import Cell, Group, Series, Tabulated, finished_report, run_of, tabulated
 from distrack.jobs.series.sweep import SweepJob, SweepReport, SweepRow, sweep_of
 
 __all__ = [

@@ -11,9 +11,8 @@ from distrack.errors import ConfigError, DistrackError
 from distrack.evaluate import Accuracy, EvaluationConfig, Report, measurements
 from distrack.jobs.contract import Job, Table, register
 from distrack.jobs.distillation import DistillJob
-from distrack.jobs.series.cells import Cell, Group, Tabulated, pooled
 from distrack.jobs.series.grid import Grid, fitting
-from distrack.jobs.series.series import Series
+from distrack.jobs.series.series import Cell, Series, Tabulated, pooled
 from distrack.networks import check_shape
 from distrack.options import FieldOption, options_of
 from distrack.validation import Overrides, Record, from_preset, merged
@@ -85,9 +84,6 @@ class CondenseJob(Grid, Series):
     A clip is the first seconds of its recording, filled with silence if that is shorter, for training and for testing
     alike: at a short duration the test clips hold less too. The budgets are equal in seconds; in floats, which the
     table shows, they differ a little with frames and labels.
-
-    Attributes:
-        distillations: for each duration its distillation and evaluation, with the first seed.
     """
 
     kind: ClassVar[str] = "condensation"
@@ -109,25 +105,11 @@ class CondenseJob(Grid, Series):
 
     @property
     def usual_name(self) -> str:
-        """Dataset, feature and budget."""
         return f"{self.first.usual_name.rpartition('_')[0]}_{self.budget_seconds:g}s"
 
-    def groups(self, series_id: str) -> list[Group]:
-        """All cells in the order of work: every duration with one seed, then with the next."""
-        return [
-            Group(
-                f"Seed {seed}" if self.seeds > 1 else "",
-                tuple(
-                    Cell(
-                        f"{series_id}-{job.seconds:g}s-{seed}",
-                        job.model_copy(update={"seed": seed}),
-                        f"{job.ipc} x {job.seconds:g} s",
-                    )
-                    for job in self.distillations
-                ),
-            )
-            for seed in self.every_seed()
-        ]
+    def cell(self, series_id: str, job: DistillJob) -> Cell:
+        """Named by duration and seed."""
+        return Cell(f"{series_id}-{job.seconds:g}s-{job.seed}", job, f"{job.ipc} x {job.seconds:g} s")
 
     def check(self) -> None:
         """Checks the distillation of every duration.
@@ -135,7 +117,8 @@ class CondenseJob(Grid, Series):
         Raises:
             DistrackError: the message names the duration, unless it is the same for all of them.
         """
-        _each(self.durations, lambda duration: self.distillations[self.durations.index(duration)].check())
+        jobs = dict(zip(self.durations, self.distillations, strict=True))
+        _each(self.durations, lambda duration: jobs[duration].check())
 
     def tabulated(self, reports: Mapping[Cell, Report]) -> CondenseReport:
         """A row for each duration."""
@@ -162,7 +145,6 @@ class CondenseJob(Grid, Series):
         return cls.validated(overrides) if "distillations" in overrides else condense_job(overrides)
 
     def always_written(self) -> dict[tuple[str, ...], Any]:
-        """The grid too."""
         grid = {("budget_seconds",): self.budget_seconds, ("durations",): self.durations}
         return super().always_written() | grid
 
@@ -194,8 +176,8 @@ def condense_job(overrides: Overrides) -> CondenseJob:
     grid = from_preset(Grid, {field: overrides.get(field) for field in Grid.model_fields})
     evaluator, sets = MEASURED
     usually = {"evaluation": {"evaluators": (evaluator,), "baselines": sets[1:]}}
-    own = {*Grid.model_fields, "seeds"}
-    rest = merged(usually, {field: value for field, value in overrides.items() if field not in own})
+    given = {field: value for field, value in overrides.items() if field not in {*Grid.model_fields, "seeds"}}
+    rest = merged(usually, given)
     if "evaluation" in overrides and overrides["evaluation"] is None:
         rest["evaluation"] = None
 
@@ -205,9 +187,8 @@ def condense_job(overrides: Overrides) -> CondenseJob:
     with suppress(ConfigError):  # raised below, with its duration
         rest["feature"] = distillation(grid.durations[0]).feature.model_dump()
     distillations = _each(grid.durations, distillation)
-    seeds = overrides.get("seeds")
-    values: dict[str, Any] = {**grid.model_dump(), "distillations": distillations}
-    return CondenseJob.validated(values if seeds is None else {**values, "seeds": seeds})
+    own = {**grid.model_dump(), "distillations": distillations, "seeds": overrides.get("seeds")}
+    return from_preset(CondenseJob, own)
 
 
 def possible(overrides: Overrides) -> tuple[float, ...]:
@@ -259,7 +240,7 @@ def _row(job: DistillJob, reports: Mapping[Cell, Report]) -> Row:
     empty = Row(seconds_per_track=job.seconds, tracks_per_class=job.ipc, parameterisation=job.parameterisation.name)
     if not of_duration:
         return empty
-    last = list(of_duration.values())[-1]
+    *_, last = of_duration.values()
     synthetic = pooled(_figures(report, "synthetic") for report in of_duration.values())
     random_selection = pooled(_figures(report, "random-selection") for report in of_duration.values())
     return empty.model_copy(

@@ -13,18 +13,18 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from distrack.errors import DistrackError, RunError
-from distrack.evaluate import Report
+from distrack.evaluate import Accuracy, Report
 from distrack.jobs.contract import Job, as_json, job_of, work
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.results import evaluation_report
-from distrack.jobs.series.cells import Cell, Group, Tabulated
 from distrack.runs import ALIVE, Run, Session, stop
 from distrack.runs.folder import check_name, make_folder
+from distrack.validation import Record
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +36,64 @@ _PHASE = "series"
 _USUAL = {"prepare": 0.15, "distill": 0.5, "invert": 0.05, "evaluate": 0.3}
 
 
+class Cell(NamedTuple):
+    """One run of a series.
+
+    Attributes:
+        run_id: id of the run, in the runs path that the series belongs to.
+        job: the job of that run.
+        title: a label that tells it from the other cells, without the seed.
+    """
+
+    run_id: str
+    job: DistillJob
+    title: str
+
+    @property
+    def label(self) -> str:
+        """Title and seed."""
+        return f"{self.title}, seed {self.job.seed}"
+
+
+class Group(NamedTuple):
+    """Cells that are shown side by side, in the order of work; the title is empty if there is only one group."""
+
+    title: str
+    cells: tuple[Cell, ...]
+
+
+class Tabulated(Record):
+    """`report.json` of a series of any kind, as far as it is measured.
+
+    Attributes:
+        dataset, feature, domain, preset: as in all its distillations.
+        seeds: distillations of each kind, each with another seed.
+        classes: number of classes; None until a cell is measured.
+        cells, done: number of runs, and how many of them are done.
+        notes: sentences that a reader should know.
+    """
+
+    dataset: str
+    feature: str
+    domain: str
+    preset: str
+    seeds: int
+    classes: int | None
+    cells: int
+    done: int
+    notes: tuple[str, ...]
+
+
 class Series(Job):
     """Distillations that are done one after the other, and a table of all of them.
 
-    A subclass says which cells there are (`groups`) and what their reports come to (`tabulated`).
-
-    Attributes:
-        distillations: how each kind of its runs distills and is evaluated, with the first seed.
-        seeds: distillations of each of these, each with a seed of its own.
+    A subclass says which cells there are (`cell`, `groups`) and what their reports come to (`tabulated`).
     """
 
     report_type: ClassVar[type[Tabulated]]
 
     distillations: tuple[DistillJob, ...]
+    """Distillation and evaluation of each kind of its runs, with the first seed."""
     seeds: Annotated[int, Field(ge=1, le=100)] = 1
     """Distillations of each kind, each with a seed of its own."""
 
@@ -64,25 +109,29 @@ class Series(Job):
         return self.distillations[0]
 
     def queue(self, run: Run) -> str:
-        """The device of the distillations."""
         return self.first.queue(run)
 
     def targets(self) -> Sequence[Job]:
-        """Its distillations."""
         return self.distillations
 
     def always_written(self) -> dict[tuple[str, ...], Any]:
-        """Dataset, preset and several seeds."""
         written: dict[tuple[str, ...], Any] = {("dataset",): self.first.dataset, ("preset",): self.first.preset}
         return written | ({("seeds",): self.seeds} if self.seeds > 1 else {})
 
-    def every_seed(self) -> range:
-        """The seeds, in the order of work."""
-        return range(self.first.seed, self.first.seed + self.seeds)
+    def by_seed(self) -> list[tuple[str, list[DistillJob]]]:
+        """For each seed a label, empty if there is only one, and the distillations with that seed."""
+        return [
+            (f"Seed {seed}" * (self.seeds > 1), [job.model_copy(update={"seed": seed}) for job in self.distillations])
+            for seed in range(self.first.seed, self.first.seed + self.seeds)
+        ]
+
+    def cell(self, series_id: str, job: DistillJob) -> Cell:
+        """The cell that does one distillation."""
+        raise NotImplementedError
 
     def groups(self, series_id: str) -> list[Group]:
-        """All cells in the order of work, grouped for a person to look at."""
-        raise NotImplementedError
+        """All cells in the order of work, grouped for a person to look at: seed by seed."""
+        return [Group(label, tuple(self.cell(series_id, job) for job in jobs)) for label, jobs in self.by_seed()]
 
     def cells(self, series_id: str) -> list[Cell]:
         """All cells in the order of work."""
@@ -166,6 +215,15 @@ def finished_report(run: Run, cell: Cell) -> Report | None:
     return evaluation_report(here) if cell.job.is_done(here) else None
 
 
+def pooled(runs: Iterable[tuple[float, ...]]) -> Accuracy:
+    """The accuracy over several runs, each with a tuple of figures; equal tuples count once.
+
+    A baseline has the same figures in runs that differ only in the seed of the distillation: the same clips and the
+    same networks.
+    """
+    return Accuracy.of(tuple(accuracy for figures in dict.fromkeys(runs) for accuracy in figures))
+
+
 def tabulated(run: Run, job: Series) -> Tabulated:
     """The report of a series from the cells that are done now."""
     reports = {cell: report for cell in job.cells(run.id) if (report := finished_report(run, cell))}
@@ -179,6 +237,7 @@ class _Cell:
         self.series, self.cells, self.number, self.session = series, cells, number, session
         self.cell = cells[number]
         self.run = run_of(series, self.cell)
+        self._parts = 0
 
     def finish(self) -> None:
         """Does the cell in this process; one that another process works on is waited for."""
@@ -192,11 +251,11 @@ class _Cell:
             raise RunError(f"it has another config than the series: rename or remove {self.run.path}")
         if status.state == "done" and finished_report(self.series, self.cell):
             return
-        share = _Share(self._seconds())
+        seconds = self._seconds()
         self._progress(0, f"{self.cell.label}, waiting for the device")
 
         def watch(phase: str, done: int, total: int, detail: str, loss: float | None) -> None:  # noqa: ARG001
-            self._progress(int(_PARTS * share.of(phase, done, total)), f"{self.cell.label}: {phase}")
+            self._progress(int(_PARTS * _share(seconds, phase, done, total)), f"{self.cell.label}: {phase}")
 
         try:
             work(self.run, watch=watch)
@@ -208,7 +267,8 @@ class _Cell:
             raise
 
     def _progress(self, parts: int, detail: str) -> None:
-        self.session.progress(_PARTS * self.number + parts, _PARTS * len(self.cells), detail)
+        self._parts = max(self._parts, parts)
+        self.session.progress(_PARTS * self.number + self._parts, _PARTS * len(self.cells), detail)
 
     def _seconds(self) -> Mapping[str, float]:
         """Seconds of each phase in the last cell that is done."""
@@ -218,18 +278,9 @@ class _Cell:
         return _USUAL
 
 
-class _Share:
-    """The share of a cell that is done, by the time that its phases are expected to take; it never decreases."""
-
-    def __init__(self, seconds: Mapping[str, float]) -> None:
-        self._seconds = {phase: seconds.get(phase, 0.0) for phase in _USUAL}
-        self._reached = 0.0
-
-    def of(self, phase: str, done: int, total: int) -> float:
-        """The share, from 0 to 1, when `done` of `total` steps of a phase are done."""
-        order = list(self._seconds)
-        before = order[: order.index(phase)] if phase in order else order
-        spent = sum(self._seconds[name] for name in before)
-        spent += self._seconds.get(phase, 0.0) * done / max(total, 1)
-        self._reached = max(self._reached, spent / max(sum(self._seconds.values()), 1e-9))
-        return min(self._reached, 1.0)
+def _share(seconds: Mapping[str, float], phase: str, done: int, total: int) -> float:
+    """The share of a cell, from 0 to 1, that is done at a step of a phase, by the time that its phases take."""
+    phases = list(_USUAL)
+    before = phases[: phases.index(phase)] if phase in phases else phases
+    spent = sum(seconds.get(name, 0.0) for name in before) + seconds.get(phase, 0.0) * done / max(total, 1)
+    return min(1.0, spent / max(sum(seconds.get(name, 0.0) for name in phases), 1e-9))

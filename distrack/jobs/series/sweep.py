@@ -11,10 +11,9 @@ from distrack.errors import ConfigError
 from distrack.evaluate import Accuracy, Evaluation, Report
 from distrack.jobs.contract import Job, Table, register
 from distrack.jobs.distillation import DistillJob
-from distrack.jobs.series.cells import Cell, Group, Tabulated, pooled
-from distrack.jobs.series.series import Series
+from distrack.jobs.series.series import Cell, Group, Series, Tabulated, pooled
 from distrack.options import FieldOption, options_of
-from distrack.validation import Config, Overrides, Record
+from distrack.validation import Config, Overrides, Record, from_preset
 
 _IPC = ("ipc",)
 
@@ -79,10 +78,6 @@ class SweepJob(Series):
     A sweep is a series of ordinary runs, one after the other, and a table of all of them. Its distillations differ in
     tracks per class, test fold or seed, and otherwise only where the preset depends on the number of tracks. With
     --name, the same command continues a run or a sweep that was interrupted.
-
-    Attributes:
-        distillations: one for each number of tracks per class, the fewest first, with the first seed.
-        folds: official folds to test on in turn; empty for the distillations' own.
     """
 
     kind: ClassVar[str] = "sweep"
@@ -92,6 +87,7 @@ class SweepJob(Series):
     folder: ClassVar[str] = "_sweeps"
 
     folds: tuple[int, ...] = ()
+    """Official folds to test on in turn; empty for the distillations' own."""
 
     @field_validator("distillations")
     @classmethod
@@ -103,31 +99,28 @@ class SweepJob(Series):
 
     @property
     def usual_name(self) -> str:
-        """The first distillation's name with every number of tracks."""
         folds = "_folds" * bool(self.folds)
         return f"{self.first.usual_name}{''.join(f'-{job.ipc}' for job in self.distillations[1:])}{folds}"
 
     def groups(self, series_id: str) -> list[Group]:
         """All cells in the order of work: folds side by side, or numbers of tracks if there are no folds."""
+        if not self.folds:
+            return super().groups(series_id)
         groups = []
-        for seed in self.every_seed():
-            label = f"seed {seed}" if self.seeds > 1 else ""
-            jobs = [job.model_copy(update={"seed": seed}) for job in self.distillations]
-            if not self.folds:
-                groups.append(Group(label.capitalize(), tuple(self._cell(series_id, job, None) for job in jobs)))
-                continue
+        for label, jobs in self.by_seed():
             for job in jobs:
                 count = f"{job.ipc} per class" if len(jobs) > 1 else ""
-                title = ", ".join(filter(None, (count, label))).capitalize()
-                groups.append(Group(title, tuple(self._cell(series_id, job, fold) for fold in self.folds)))
+                title = ", ".join(filter(None, (count, label.lower()))).capitalize()
+                of_folds = (job.model_copy(update={"test_fold": fold}) for fold in self.folds)
+                groups.append(Group(title, tuple(self.cell(series_id, each) for each in of_folds)))
         return groups
 
-    def _cell(self, series_id: str, job: DistillJob, fold: int | None) -> Cell:
-        parts = {f"ipc{job.ipc}": len(self.distillations) > 1, f"fold{fold}": fold is not None}
+    def cell(self, series_id: str, job: DistillJob) -> Cell:
+        """Named by what varies in the sweep."""
+        parts = {f"ipc{job.ipc}": len(self.distillations) > 1, f"fold{job.test_fold}": bool(self.folds)}
         parts[f"seed{job.seed}"] = self.seeds > 1
         run_id = "-".join([series_id, *(part for part, varies in parts.items() if varies)])
-        title = f"{job.ipc} per class" if fold is None else f"Test fold {fold}"
-        return Cell(run_id, job if fold is None else job.model_copy(update={"test_fold": fold}), title)
+        return Cell(run_id, job, f"Test fold {job.test_fold}" if self.folds else f"{job.ipc} per class")
 
     def check(self) -> None:
         """Checks every distillation on every fold."""
@@ -171,10 +164,7 @@ class SweepJob(Series):
             return cls.validated(overrides)
         rest = {name: value for name, value in overrides.items() if name not in SweepOptions.model_fields}
         several = {name: value for name, value in overrides.items() if name in SweepOptions.model_fields}
-        try:
-            options = SweepOptions.model_validate(several)
-        except ValueError as error:
-            raise ConfigError(str(error).splitlines()[-2].strip()) from None
+        options = SweepOptions.validated(several)
         counts = rest.pop("ipc", None)
         listed = counts if isinstance(counts, (tuple, list)) else (counts,)
         jobs = [
@@ -197,21 +187,20 @@ class SweepJob(Series):
     def tables(cls, report: Any, run_id: str) -> list[Table]:
         """A row for each number of tracks, evaluator, network and training set."""
         tested = f"{sum(report.test.values()):,} test clips disjoint by {report.disjoint_by}"
-        rows = []
-        for row in report.rows:
-            rows.append(
-                (
-                    str(row.tracks_per_class),
-                    f"{row.floats_per_class:,}",
-                    row.evaluator,
-                    row.trained_on,
-                    row.network,
-                    row.accuracy.text,
-                    row.accuracy.interval_text,
-                    "" if row.gain is None else f"{row.gain:+.3f}",
-                    f"{row.macro_f1:.3f}",
-                )
+        rows = [
+            (
+                str(row.tracks_per_class),
+                f"{row.floats_per_class:,}",
+                row.evaluator,
+                row.trained_on,
+                row.network,
+                row.accuracy.text,
+                row.accuracy.interval_text,
+                "" if row.gain is None else f"{row.gain:+.3f}",
+                f"{row.macro_f1:.3f}",
             )
+            for row in report.rows
+        ]
         columns = ("tracks", "floats", "evaluator", "trained on", "network", "accuracy", "95 %", "gain", "macro F1")
         title = f"{run_id}: {report.dataset}, {tested}; deviations over {report.spread}"
         return [Table(title, columns, rows, [f"note: {note}" for note in report.notes])]
@@ -236,8 +225,7 @@ def sweep_of(
         raise ConfigError(f"--cross-validate: {dataset} has no official folds")
     if cross_validate and chosen is not None:
         raise ConfigError(f"--cross-validate tests on every fold in turn: remove --test-fold {chosen}")
-    values: dict[str, Any] = {"distillations": tuple(distillations), "folds": tuple(folds)}
-    return SweepJob.validated(values if seeds is None else {**values, "seeds": seeds})
+    return from_preset(SweepJob, {"distillations": tuple(distillations), "folds": tuple(folds), "seeds": seeds})
 
 
 def _rows(tracks: int, reports: Mapping[Cell, Report], *, over_folds: bool) -> list[SweepRow]:
