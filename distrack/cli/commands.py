@@ -1,8 +1,8 @@
 """The command: every job starts here, from a shell or from a page."""
 
-import json
 import os
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,42 +19,41 @@ from distrack.settings import PROJECT, settings
 _RUN = click.Argument(["run_id"], metavar="RUN")
 
 
-def _generated() -> dict[str, click.Command]:
+def _of_verbs() -> Mapping[str, click.Command]:
     from distrack.cli import file_commands, job_commands
 
     return {**job_commands.commands(), **file_commands.commands()}
 
 
+def _of_kinds() -> Mapping[str, click.Command]:
+    from distrack.cli.job_commands import config_commands
+
+    return config_commands()
+
+
 class _Commands(click.Group):
-    """The commands written here, and those generated from configs, which are loaded only when one is wanted."""
+    """Commands that are written here, and those generated from configs, which are loaded only when one is wanted."""
+
+    def __init__(self, name: str, generated: Callable[[], Mapping[str, click.Command]], **settings: Any) -> None:
+        super().__init__(name, **settings)
+        self._generated = generated
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *_generated()})
+        return sorted({*super().list_commands(ctx), *self._generated()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return super().get_command(ctx, cmd_name) or _generated().get(cmd_name)
-
-
-class _ConfigCommands(click.Group):
-    """A command for every kind of job."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        from distrack.cli.job_commands import config_commands
-
-        return sorted(config_commands())
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        from distrack.cli.job_commands import config_commands
-
-        return config_commands().get(cmd_name)
+        return super().get_command(ctx, cmd_name) or self._generated().get(cmd_name)
 
 
 app = _Commands(
     "distrack",
+    _of_verbs,
     help="Distills audio datasets to a handful of synthetic tracks per class, makes them audible, and evaluates them.",
     context_settings={"token_normalize_func": lambda word: word.replace("_", "-")},
 )
-app.add_command(_ConfigCommands("config", help="Prints the complete config of a job, to edit and pass as --config."))
+app.add_command(
+    _Commands("config", _of_kinds, help="Prints the complete config of a job, to edit and pass as --config.")
+)
 
 
 def main() -> None:
@@ -86,26 +85,16 @@ def _refuse(message: str) -> None:
 def list_datasets(as_json: bool) -> None:
     """Lists the known datasets, where they are, and how to get them."""
     rows = [_dataset_row(library.DATASETS[name]) for name in library.DATASETS]
-    if as_json:
-        click.echo(json.dumps(rows, indent=2))
-        return
-    cells = [
-        (
-            row["name"],
-            row["task"],
-            f"{row['clips']:,}" if row["clips"] else "",
-            f"{row['size'] / 1e9:.2f}" if row["size"] else "",
-            "yes" if row["present"] else "no",
-            row["short"],
-        )
-        for row in rows
-    ]
-    terminal.show_table(
-        "",
-        ("dataset", "task", "clips", "GB", "present", "get it with"),
-        cells,
-        ["`python -m distrack datasets --json` prints licences, citations, home pages and expected layouts too."],
-    )
+    columns: terminal.Columns = {
+        "dataset": lambda row: row["name"],
+        "task": lambda row: row["task"],
+        "clips": lambda row: f"{row['clips']:,}" if row["clips"] else "",
+        "GB": lambda row: f"{row['size'] / 1e9:.2f}" if row["size"] else "",
+        "present": lambda row: "yes" if row["present"] else "no",
+        "get it with": lambda row: row["short"],
+    }
+    note = "`python -m distrack datasets --json` prints licences, citations, home pages and expected layouts too."
+    terminal.show_rows(rows, columns, as_json=as_json, notes=[note])
 
 
 def _dataset_row(dataset: library.Dataset) -> dict[str, Any]:
@@ -132,57 +121,50 @@ def _dataset_row(dataset: library.Dataset) -> dict[str, Any]:
 
 
 @app.command(params=[_RUN, RUNS_PATH, QUIET, AS_JSON])
-def resume(run_id: str, runs_path: Path | None, quiet: bool, as_json: bool) -> None:
+def resume(run_id: str, runs_path: Path, quiet: bool, as_json: bool) -> None:
     """Finishes a run of any kind that was stopped, failed, or lost its process."""
     from distrack import jobs
-    from distrack.cli.job_commands import finish, runs_path_or_default, show
+    from distrack.cli.job_commands import finish
     from distrack.runs import Stopped
 
-    run = jobs.find(runs_path_or_default(runs_path), run_id)
+    run = jobs.find(runs_path, run_id)
     job = jobs.job_of(run)
     with suppress(Stopped):
         words = tuple(word for word in sys.argv[1:] if word != "--quiet")
-        show(run, job, finish(run, job, words, quiet=quiet, as_json=as_json), as_json=as_json)
+        answers = {run.id: finish(run, job, words, quiet=quiet, as_json=as_json)}
+        terminal.show_reports(answers, as_json=as_json)
 
 
 @app.command(params=[_RUN, RUNS_PATH])
-def stop(run_id: str, runs_path: Path | None) -> None:
+def stop(run_id: str, runs_path: Path) -> None:
     """Stops a run of any kind; it keeps what it has done, and `resume` continues it."""
     from distrack import jobs
-    from distrack.cli.job_commands import runs_path_or_default
 
-    status = jobs.stop(jobs.find(runs_path_or_default(runs_path), run_id))
+    status = jobs.stop(jobs.find(runs_path, run_id))
     click.echo(f"{run_id} is {status.state}")
 
 
 @app.command("runs", params=[RUNS_PATH, AS_JSON])
-def list_runs(runs_path: Path | None, as_json: bool) -> None:
+def list_runs(runs_path: Path, as_json: bool) -> None:
     """Lists the runs, newest first."""
     from distrack import jobs
-    from distrack.cli.job_commands import runs_path_or_default
     from distrack.jobs.results import evaluation_report
 
     rows = []
-    for run in jobs.all_runs(runs_path_or_default(runs_path)):
+    for run in jobs.all_runs(runs_path):
         report = evaluation_report(run)
         status = run.status().model_dump(include={"state", "phase", "step", "steps", "error"})
         accuracy = report.accuracy("random-cnn", "synthetic") if report else None
         rows.append({"id": run.id, "kind": jobs.kind_of(run), **status, "accuracy": accuracy})
-    if as_json:
-        click.echo(json.dumps(rows, indent=2))
-        return
-    cells = [
-        (
-            row["id"],
-            row["kind"],
-            row["state"],
-            row["phase"],
-            f"{row['step']} / {row['steps']}" if row["steps"] else "",
-            "" if row["accuracy"] is None else f"{row['accuracy']:.3f}",
-        )
-        for row in rows
-    ]
-    terminal.show_table("", ("run", "kind", "state", "phase", "step", "accuracy"), cells)
+    columns: terminal.Columns = {
+        "run": lambda row: row["id"],
+        "kind": lambda row: row["kind"],
+        "state": lambda row: row["state"],
+        "phase": lambda row: row["phase"],
+        "step": lambda row: f"{row['step']} / {row['steps']}" if row["steps"] else "",
+        "accuracy": lambda row: "" if row["accuracy"] is None else f"{row['accuracy']:.3f}",
+    }
+    terminal.show_rows(rows, columns, as_json=as_json)
 
 
 @app.command("app")

@@ -10,8 +10,7 @@ from pydantic import Field
 
 from distrack import runs
 from distrack.cli import terminal
-from distrack.cli.job_commands import runs_path_or_default
-from distrack.cli.options import CONFIG, RUNS_PATH, check_required, options_of, overrides_of, parameters_of, read_config
+from distrack.cli.options import CONFIG, RUNS_PATH, check_required, parameters_of, read_config
 from distrack.decompose import formats, known_rooms, room_named, storage
 from distrack.decompose import room as with_room
 from distrack.decompose import wet as with_wet
@@ -21,6 +20,7 @@ from distrack.export.comparison import Entry, groups, read
 from distrack.export.config import CompareConfig, ExportConfig
 from distrack.export.formats import content
 from distrack.files import write_atomically
+from distrack.options import options_of, overrides_of
 from distrack.settings import settings
 from distrack.validation import Config, Positional, from_preset, overlaid
 
@@ -47,34 +47,32 @@ class RenderConfig(Config):
 def commands() -> dict[str, click.Command]:
     """The commands by name."""
     return {
-        "compare": _command("compare", CompareConfig, compare, runs=-1),
-        "export": _command("export", ExportConfig, export, runs=1),
+        "compare": _command("compare", CompareConfig, compare, runs_named=-1),
+        "export": _command("export", ExportConfig, export, runs_named=1),
         "render": _command("render", RenderConfig, render),
     }
 
 
-def _command(name: str, model: type[C], action: Callable[..., None], **run_ids: int) -> click.Command:
-    """A command whose options are the fields of a config, and that may name runs."""
+def _command(name: str, model: type[C], action: Callable[..., None], *, runs_named: int = 0) -> click.Command:
+    """A command whose options are the fields of a config, and that names no run, one run, or at least one (-1)."""
     options = options_of(model)
-    named: list[click.Parameter] = [
-        click.Argument(["run_ids"], metavar="RUN" if count == 1 else "RUN...", nargs=count, required=True)
-        for count in run_ids.values()
-    ]
 
     def callback(config_file: Path | None, runs_path: Path | None = None, run_ids: Any = (), **values: Any) -> None:
         overrides = overlaid(read_config(config_file), overrides_of(options, values))
         check_required(options, overrides, model)
         config = from_preset(model, overrides)
-        place, names = runs_path_or_default(runs_path), [run_ids] if isinstance(run_ids, str) else run_ids
-        found = [runs.find(place, run_id) for run_id in dict.fromkeys(names)]
-        action(config, *([found] if named else []))
+        if runs_path is None:
+            action(config)
+            return
+        names = [run_ids] if isinstance(run_ids, str) else run_ids
+        action(config, [runs.find(runs_path, run_id) for run_id in dict.fromkeys(names)])
 
-    return click.Command(
-        name,
-        params=[*named, *parameters_of(options), CONFIG, *([RUNS_PATH] if named else [])],
-        callback=callback,
-        help=inspect.getdoc(action),
-    )
+    parameters = [*parameters_of(options), CONFIG]
+    if runs_named:
+        metavar = "RUN" if runs_named == 1 else "RUN..."
+        run_ids = click.Argument(["run_ids"], metavar=metavar, nargs=runs_named, required=True)
+        parameters = [run_ids, *parameters, RUNS_PATH]
+    return click.Command(name, params=parameters, callback=callback, help=inspect.getdoc(action))
 
 
 def compare(config: CompareConfig, selected: list[runs.Run]) -> None:

@@ -19,15 +19,14 @@ from distrack.cli.options import (
     QUIET,
     RUNS_PATH,
     check_required,
-    overrides_of,
     parameters_of,
     read_config,
 )
 from distrack.errors import ConfigError, DistrackError
 from distrack.jobs import JOBS, Job
 from distrack.jobs.migration import migrated
+from distrack.options import overrides_of
 from distrack.runs import Run, Stopped
-from distrack.settings import settings
 from distrack.validation import Overrides, overlaid
 
 
@@ -41,35 +40,29 @@ def config_commands() -> dict[str, click.Command]:
     return {kind: _config_command(JOBS[kind]) for kind in JOBS}
 
 
-def runs_path_or_default(given: Path | None) -> Path:
-    """The folder of the runs as an absolute path."""
-    return (given or settings().runs_path).expanduser().absolute()
-
-
 def _command(kind: type[Job]) -> click.Command:
     shared: list[click.Parameter] = [CONFIG, RUNS_PATH, *([NAME] if kind.has_own_folder else []), QUIET, AS_JSON]
 
     def callback(
         config_file: Path | None,
-        runs_path: Path | None,
+        runs_path: Path,
         quiet: bool,
         as_json: bool,
         name: str | None = None,
         **values: Any,
     ) -> None:
-        place = runs_path_or_default(runs_path)
         words = tuple(word for word in sys.argv[1:] if word != "--quiet")
         answers = {}
         with suppress(Stopped):
             for given in _each(kind, values):
-                job = kind.from_overrides(_overrides(kind, config_file, given), place)
+                job = kind.from_overrides(_overrides(kind, config_file, given), runs_path)
                 job.check()
-                run, report = _worked(job, place, name, words, quiet=quiet, as_json=as_json)
-                answers[run.id] = _answer(type(job), run, report)
+                run, answer = _worked(job, runs_path, name, words, quiet=quiet, as_json=as_json)
+                answers[run.id] = answer
         if answers:
             terminal.show_reports(answers, as_json=as_json)
         if kind.kind == "evaluation" and answers:
-            known_reports.store(words, place, {run_id: tables for run_id, (_, tables) in answers.items()})
+            known_reports.store(words, runs_path, {run_id: tables for run_id, (_, tables) in answers.items()})
 
     return click.Command(
         kind.verb,
@@ -81,15 +74,14 @@ def _command(kind: type[Job]) -> click.Command:
 
 
 def _config_command(kind: type[Job]) -> click.Command:
-    def callback(config_file: Path | None, runs_path: Path | None, **values: Any) -> None:
+    def callback(config_file: Path | None, runs_path: Path, **values: Any) -> None:
         overrides = _overrides(kind, config_file, next(_each(kind, values)), required=False)
         examples = {
             name: field.examples[0]
             for name, field in kind.model_fields.items()
             if field.is_required() and field.examples and name not in overrides
         }
-        place = None if "run" in examples else runs_path_or_default(runs_path)
-        job = kind.from_overrides({**examples, **overrides}, place)
+        job = kind.from_overrides({**examples, **overrides}, None if "run" in examples else runs_path)
         click.echo(jobs.as_json(job))
 
     return click.Command(
@@ -131,8 +123,8 @@ def _overrides(
 
 def _worked(
     job: Job, runs_path: Path, name: str | None, words: tuple[str, ...], *, quiet: bool, as_json: bool
-) -> tuple[Run, Any]:
-    """The run and the report of a job that is done from its beginning, or continued, in this process."""
+) -> tuple[Run, terminal.Answer]:
+    """Does a job from its beginning, or continues it, in this process; returns its run and what `finish` returns."""
     is_new = name is None or not (runs_path / job.folder / name).is_dir()
     run = job.open(runs_path, name)
     try:
@@ -143,15 +135,19 @@ def _worked(
         raise
 
 
-def finish(run: Run, job: Job, words: tuple[str, ...], *, quiet: bool, as_json: bool) -> Any:
-    """Works on a run until it is finished, with its progress on the terminal, and returns its report.
+def finish(run: Run, job: Job, words: tuple[str, ...], *, quiet: bool, as_json: bool) -> terminal.Answer:
+    """Works on a run until it is finished, with its progress on the terminal.
+
+    Returns:
+        the report as JSON, and its tables.
 
     Raises:
         Stopped: it was asked to stop; the terminal says how to continue.
     """
     try:
         with terminal.progress(quiet=quiet) as watch:
-            return jobs.work(run, job, watch=watch, command=words)
+            report = jobs.work(run, job, watch=watch, command=words)
+        return report.model_dump(mode="json"), [list(table) for table in job.tables(report, run.id)]
     except Stopped:
         if not job.has_own_folder and job.kind != "preparation":
             click.echo(f"stopped: {run.id} keeps what it had", err=as_json)
@@ -159,12 +155,3 @@ def finish(run: Run, job: Job, words: tuple[str, ...], *, quiet: bool, as_json: 
             again = jobs.shell_text(["resume", run.id]) if job.has_own_folder else job.command()
             click.echo(f"stopped. Continue with: {again}", err=as_json)
         raise
-
-
-def _answer(kind: type[Job], run: Run, report: Any) -> tuple[Any, Any]:
-    return report.model_dump(mode="json"), [list(table) for table in kind.tables(report, run.id)]
-
-
-def show(run: Run, job: Job, report: Any, *, as_json: bool) -> None:
-    """Prints the report of a run."""
-    terminal.show_reports({run.id: _answer(type(job), run, report)}, as_json=as_json)

@@ -8,7 +8,8 @@ import click
 from pydantic import BaseModel
 
 from distrack.errors import ConfigError
-from distrack.options import FieldOption, options_of, overrides_of
+from distrack.options import FieldOption
+from distrack.settings import settings
 
 CONFIG = click.Option(
     ["--config", "config_file"],
@@ -16,7 +17,13 @@ CONFIG = click.Option(
     metavar="FILE.json",
     help="Read the config from a file; options given beside it win.",
 )
-RUNS_PATH = click.Option(["--runs-path"], type=click.Path(path_type=Path), metavar="PATH", help="Folder of the runs.")
+RUNS_PATH = click.Option(
+    ["--runs-path"],
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Folder of the runs.",
+    callback=lambda _context, _option, path: (path or settings().runs_path).expanduser().absolute(),
+)
 NAME = click.Option(["--name"], metavar="NAME", help="Id of the run; one with the same config is continued.")
 QUIET = click.Option(["--quiet"], is_flag=True, help="Plain lines instead of a live bar.")
 AS_JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON.")
@@ -28,13 +35,8 @@ def parameters_of(options: list[FieldOption]) -> list[click.Parameter]:
 
 
 def _argument(option: FieldOption) -> click.Argument:
-    many = {"nargs": -1} if option.many else {}
-    return click.Argument(
-        [option.key],
-        metavar=f"{option.metavar}{'...' * option.many}",
-        required=False,
-        **many,  # type: ignore[arg-type]
-    )
+    metavar, nargs = (f"{option.metavar}...", -1) if option.many else (option.metavar, 1)
+    return click.Argument([option.key], metavar=metavar, required=False, nargs=nargs)
 
 
 def _option(option: FieldOption) -> click.Option:
@@ -44,10 +46,9 @@ def _option(option: FieldOption) -> click.Option:
     if option.flag:
         names = [f"--{option.name}/--no-{option.name}"]
         return click.Option([*names, option.key], default=None, help=option.help)
-    choices = f" One of: {', '.join(option.choice_texts)}." if option.choice_texts else ""
-    if option.several:
-        choices = choices.replace("One of", "Comma-separated, of")
-    words = f"{option.help}{choices}"
+    words = option.help
+    if option.choice_texts:
+        words += f" {'Comma-separated, of' if option.several else 'One of'}: {', '.join(option.choice_texts)}."
     if option.several:  # `--track a --track b` is `--track a,b`
         return click.Option([*names, option.key], metavar=option.metavar, multiple=True, callback=_joined, help=words)
     return click.Option([*names, option.key], metavar=option.metavar, default=None, help=words)
@@ -85,23 +86,7 @@ def check_required(options: list[FieldOption], overrides: dict[str, Any], model:
         ConfigError: names the argument.
     """
     for option in options:
-        field = model.model_fields.get(option.path[0])
-        missing = field is not None and field.is_required() and option.path[0] not in overrides
-        if missing:
-            raise ConfigError(
-                f"{option.metavar if option.positional else f'--{option.name}'} is missing: {option.help}"
-            )
-
-
-__all__ = [
-    "AS_JSON",
-    "CONFIG",
-    "NAME",
-    "QUIET",
-    "RUNS_PATH",
-    "check_required",
-    "options_of",
-    "overrides_of",
-    "parameters_of",
-    "read_config",
-]
+        name = option.path[0]
+        if name in model.model_fields and model.model_fields[name].is_required() and name not in overrides:
+            word = option.metavar if option.positional else f"--{option.name}"
+            raise ConfigError(f"{word} is missing: {option.help}")

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -15,6 +15,10 @@ from distrack.progress import Watch
 
 # Width of a table in a pipe.
 _PIPE_WIDTH = 160
+# The headings of a table, each with the text that it shows of a row.
+Columns = Mapping[str, Callable[[Mapping[str, Any]], str]]
+# A report as JSON, and its tables.
+Answer = tuple[Mapping[str, Any], Sequence[Sequence[Any]]]
 
 
 @contextlib.contextmanager
@@ -69,8 +73,16 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
         click.echo(note)
 
 
-def show_reports(answers: Mapping[str, tuple[Mapping[str, Any], Sequence[Sequence[Any]]]], *, as_json: bool) -> None:
-    """Prints reports by run id, each a pair of the report as JSON and of its tables; a single one as JSON is itself."""
+def show_rows(rows: Sequence[Mapping[str, Any]], columns: Columns, *, as_json: bool, notes: Sequence[str] = ()) -> None:
+    """Prints rows with all that they hold as JSON, or some columns of them as a table."""
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        show_table("", tuple(columns), [[text(row) for text in columns.values()] for row in rows], notes)
+
+
+def show_reports(answers: Mapping[str, Answer], *, as_json: bool) -> None:
+    """Prints reports by run id; as JSON, a single one stands without its id."""
     if as_json:
         reports = {run_id: report for run_id, (report, _) in answers.items()}
         click.echo(json.dumps(next(iter(reports.values())) if len(reports) == 1 else reports, indent=2))
