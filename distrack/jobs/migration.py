@@ -16,16 +16,12 @@ def migrated(config: Mapping[str, Any]) -> dict[str, Any]:
     if "kind" in config:
         return dict(config)
     if "method" in config:
-        return {"kind": "decomposition", **_decomposition(config)}
+        return {"kind": "decomposition", **migrated_decomposition(config)}
     if "distillations" in config:
         kind = "condensation" if "budget_seconds" in config else "sweep"
         cells = [migrated_distillation(cell) for cell in config["distillations"]]
         return {"kind": kind, **config, "distillations": cells}
     if "download" in config:
-        kept = ("dataset", "data_path", "duration", "download")
-        return {"kind": "preparation", **{name: config[name] for name in kept if name in config}}
+        fields = ("dataset", "data_path", "duration", "download")
+        return {"kind": "preparation", **{name: config[name] for name in fields if name in config}}
     return {"kind": "distillation", **migrated_distillation(config)}
-
-
-def _decomposition(config: Mapping[str, Any]) -> dict[str, Any]:
-    return migrated_decomposition(config)

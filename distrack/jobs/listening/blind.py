@@ -1,16 +1,15 @@
-"""A blind listening test: which class is this, and which of two is synthetic; its answers are kept with the run."""
+"""A blind listening test: which class is this, and which of two is synthetic; the answers are stored with the run."""
 
 import csv
 import io
-import math
 import random
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 from pydantic import Field
+from scipy.stats import binomtest
 
 from distrack.errors import RunError
 from distrack.jobs.listening.sounds import Listening, Source
@@ -42,10 +41,10 @@ class BlindTest(Record):
     """One listener's test; `blind-tests/<id>.json` in the run's folder.
 
     Attributes:
-        started: when, in seconds since the epoch.
+        started: seconds since the epoch.
         tracks: fingerprint of the synthetic set that is heard.
-        classes: their names.
-        answers: given so far, one a trial in their order.
+        classes: names of the classes.
+        answers: the answers so far, one per trial in their order.
     """
 
     id: str
@@ -69,7 +68,7 @@ class Result(NamedTuple):
     """How often listeners were right.
 
     Attributes:
-        interval: where the share of right answers lies with 95 % confidence.
+        interval: 95 % confidence interval of the share of right answers.
         chance: share of right answers by guessing.
     """
 
@@ -81,13 +80,13 @@ class Result(NamedTuple):
 
 
 def begin(run: Run, listening: Listening, classes: Sequence[str], *, trials: int) -> BlindTest:
-    """A new test on a run's tracks, shuffled; it is kept from now on.
+    """A new test on a run's tracks, shuffled and stored.
 
     Args:
         run: a run.
         listening: its sounds; real clips are the random and the nearest ones.
         classes: names of the classes.
-        trials: how many; half of them of each task, as far as there are real clips.
+        trials: number of trials; half of them of each task, as far as there are real clips.
 
     Raises:
         RunError: nothing can be heard, or the folder cannot be written.
@@ -101,26 +100,25 @@ def begin(run: Run, listening: Listening, classes: Sequence[str], *, trials: int
         raise RunError(f"run {run.id} has no track that can be heard: python -m distrack listen {run.id}")
     of_class = {label: [clip for clip in real if clip.label == label] for label in range(len(classes))}
     paired = [track for track in tracks if of_class[track.label]]
-    questions = [_which_class(track) for track in _drawn(tracks, trials - trials // 2 * bool(paired), draw)]
+    questions = [
+        Trial(task="class", sounds=(track,), truth=track.label)
+        for track in _drawn(tracks, trials - trials // 2 * bool(paired), draw)
+    ]
     questions += [_which_one(track, of_class[track.label], draw) for track in _drawn(paired, trials // 2, draw)]
     draw.shuffle(questions)
     test = BlindTest(
         id=name, started=time.time(), tracks=listening.tracks, classes=tuple(classes), trials=tuple(questions)
     )
-    _keep(run, test)
+    _store(run, test)
     return test
 
 
 def _drawn(tracks: Sequence[Source], count: int, draw: random.Random) -> list[Source]:
-    """So many of them, none a second time before all were drawn."""
-    found: list[Source] = []
-    while tracks and len(found) < count:
-        found += draw.sample(tracks, min(len(tracks), count - len(found)))
-    return found
-
-
-def _which_class(track: Source) -> Trial:
-    return Trial(task="class", sounds=(track,), truth=track.label)
+    """Draws `count` tracks, none a second time before all were drawn."""
+    drawn: list[Source] = []
+    while tracks and len(drawn) < count:
+        drawn += draw.sample(tracks, min(len(tracks), count - len(drawn)))
+    return drawn
 
 
 def _which_one(track: Source, clips: Sequence[Source], draw: random.Random) -> Trial:
@@ -130,11 +128,11 @@ def _which_one(track: Source, clips: Sequence[Source], draw: random.Random) -> T
 
 
 def answer(run: Run, test: BlindTest, choice: int) -> BlindTest:
-    """The test with one more answer, which is kept.
+    """Stores one more answer, and returns the test with it.
 
     Args:
-        run: the run that it is on.
-        test: one whose `current` is there.
+        run: the run whose tracks are heard.
+        test: a test with a `current` question.
         choice: a position among `choices`.
 
     Raises:
@@ -145,16 +143,16 @@ def answer(run: Run, test: BlindTest, choice: int) -> BlindTest:
     if trial is None or not 0 <= choice < len(test.choices(trial)):
         raise ValueError(f"answer {choice} to question {len(test.answers) + 1} of {len(test.trials)}")
     test = test.model_copy(update={"answers": (*test.answers, choice)})
-    _keep(run, test)
+    _store(run, test)
     return test
 
 
-def _keep(run: Run, test: BlindTest) -> None:
+def _store(run: Run, test: BlindTest) -> None:
     run.write(f"{_FOLDER}/{test.id}.json", test.model_dump_json())
 
 
 def find(run: Run, test_id: str) -> BlindTest | None:
-    """The test of that id; None where there is none, or none that can be read."""
+    """The test of that id; None if it is missing or damaged."""
     return next((test for test in all_tests(run) if test.id == test_id), None)
 
 
@@ -166,7 +164,7 @@ def all_tests(run: Run) -> Iterator[BlindTest]:
 
 
 def results(tests: Sequence[BlindTest]) -> list[Result]:
-    """One for each task that was answered at all."""
+    """A result for each task with at least one answer."""
     found = []
     for task in TASKS:
         given = [
@@ -178,24 +176,18 @@ def results(tests: Sequence[BlindTest]) -> list[Result]:
         if given:
             right = sum(correct for correct, _ in given)
             chance = sum(share for _, share in given) / len(given)
-            found.append(Result(task, right, len(given), wilson(right, len(given)), chance))
+            found.append(Result(task, right, len(given), interval(right, len(given)), chance))
     return found
 
 
-def wilson(right: int, answered: int) -> tuple[float, float]:
-    """The 95 % interval of a share.
+def interval(right: int, answered: int) -> tuple[float, float]:
+    """The 95 % interval of a share, by Wilson's score.
 
-    >>> tuple(round(end, 3) for end in wilson(8, 10))
+    >>> tuple(round(end, 3) for end in interval(8, 10))
     (0.49, 0.943)
-
-    Source:
-        Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22(158), 1927.
     """
-    z = NormalDist().inv_cdf((1 + _CONFIDENCE) / 2)
-    share, shrunk = right / answered, 1 + z * z / answered
-    centre = (share + z * z / (2 * answered)) / shrunk
-    half = z * math.sqrt(share * (1 - share) / answered + (z / (2 * answered)) ** 2) / shrunk
-    return max(0.0, centre - half), min(1.0, centre + half)
+    bounds = binomtest(right, answered).proportion_ci(_CONFIDENCE, method="wilson")
+    return float(bounds.low), float(bounds.high)
 
 
 def table(tests: Sequence[BlindTest]) -> str:
@@ -206,8 +198,8 @@ def table(tests: Sequence[BlindTest]) -> str:
     for test in tests:
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(test.started))
         for number, (trial, choice) in enumerate(zip(test.trials, test.answers, strict=False), start=1):
-            said = test.choices(trial)
+            choices = test.choices(trial)
             sounds = " ".join(source.file for source in trial.sounds)
-            truth, given = said[trial.truth], said[choice]
+            truth, given = choices[trial.truth], choices[choice]
             writer.writerow([test.id, started, number, trial.task, sounds, truth, given, trial.truth == choice])
     return text.getvalue()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import soundfile
@@ -28,7 +28,7 @@ from distrack.randomness import derived_seed
 from distrack.runs import Run
 
 _FOLDER = "listening"
-# Sounds between two words of progress: about a second of inversion.
+# Sounds between two reports of progress: about a second of inversion.
 _AT_ONCE = 16
 _TITLES: dict[Kind, str] = {
     "track": "Synthetic track",
@@ -50,7 +50,7 @@ class Clips:
 
 
 class _Draft(NamedTuple):
-    """A source that is still to be made: of samples, or of an image in the feature's own unit."""
+    """A source that is still to be made from samples, from an image in the feature's own unit, or from both."""
 
     source: Source
     wave: Wave | None = None
@@ -58,12 +58,12 @@ class _Draft(NamedTuple):
 
 
 class Sources:
-    """The sources of a run's tracks: those that are there, and the making of those that are not.
+    """The sources of a run's tracks: reads those that exist, and makes those that do not.
 
     Args:
-        run: a finished one.
+        run: a finished run.
         synthetic: its tracks.
-        tracks: names of those whose snapshots are wanted; the first of each class where none is named.
+        tracks: names of the tracks whose snapshots are wanted; the first of each class if none is named.
         before: the sounds that were made earlier.
 
     Raises:
@@ -82,8 +82,8 @@ class Sources:
         self._made = {source.key: source for source in every if (run.path / source.file).is_file()}
         wanted = [Key(kind, track=name) for kind in ("track", "nearest") for name in names]
         wanted += [Key(kind, label=n) for kind in ("random", "class-mean") for n in range(len(synthetic.classes))]
-        asked = dict.fromkeys(tracks) or names[:: synthetic.tracks_per_class]
-        wanted += [Key("snapshot", track=name, step=step) for step in self._snapshots for name in asked]
+        selected = dict.fromkeys(tracks) or names[:: synthetic.tracks_per_class]
+        wanted += [Key("snapshot", track=name, step=step) for step in self._snapshots for name in selected]
         self._missing = [key for key in wanted if key not in self._made]
 
     @property
@@ -92,11 +92,11 @@ class Sources:
         return any(key.kind in ("nearest", "random", "class-mean") for key in self._missing)
 
     def make(self, clips: Clips | None, progress: DetailedProgress) -> Listening:
-        """Makes what is missing; what is made when this is interrupted is there the next time.
+        """Makes the missing sounds; those that are made before an interruption are not made again.
 
         Args:
-            clips: needed where `lack_clips`.
-            progress: told of every few sounds.
+            clips: needed if `lack_clips`.
+            progress: called after every few sounds.
 
         Raises:
             RunError: a track was not made audible, a snapshot cannot be read or holds values that are not numbers.
@@ -120,21 +120,26 @@ class Sources:
         return Listening(tracks=self._fingerprint, unit=unit, every=tuple(self._made.values()))
 
     def _sounded(self, drafts: Sequence[_Draft]) -> Iterator[tuple[Source, Wave]]:
-        """Sources and their samples; all images are inverted at once."""
-        config, drawn = self._synthetic.config, [draft.image for draft in drafts if draft.image is not None]
+        """Sources and their samples; all images are inverted, or compared with the sounds that they have, at once."""
+        config, images = self._synthetic.config, [draft.image for draft in drafts if draft.image is not None]
         waves, errors = iter(()), iter(())
-        if drawn:
-            images = torch.stack(drawn)
-            sounds = invert(images, config.feature, samples=config.samples)
-            errors, waves = iter(inversion_error(images, sounds, config.feature).tolist()), iter(sounds.numpy())
+        if images:
+            features = torch.stack(images)
+            heard = [draft.wave for draft in drafts if draft.image is not None and draft.wave is not None]
+            if heard:  # tracks, which were levelled
+                sounds = at_level_of(features, torch.from_numpy(np.stack(heard)), config.feature)
+            else:
+                sounds = invert(features, config.feature, samples=config.samples)
+            errors, waves = iter(inversion_error(features, sounds, config.feature).tolist()), iter(sounds.numpy())
         for source, wave, image in drafts:
             if image is not None:
-                yield source.model_copy(update={"error": next(errors)}), level(next(waves))
+                inverted = next(waves)
+                yield source.model_copy(update={"error": next(errors)}), level(inverted) if wave is None else wave
             elif wave is not None:
                 yield source, wave
 
     def _drafts(self, clips: Clips | None) -> Iterator[list[_Draft]]:
-        """What is missing, a few at a time; a snapshot may be its track, which is made before."""
+        """The missing sources, a few at a time; tracks come first, because a snapshot may be equal to its track."""
         later = chain.from_iterable(self._snapshot(step) for step in self._snapshots)
         if clips is not None:
             later = chain(self._real_clips(clips), self._means(clips.train), later)
@@ -142,37 +147,18 @@ class Sources:
         yield from _in_parts(later, _AT_ONCE)
 
     def _of_kind(self, *kinds: Kind) -> Iterator[tuple[Key, int]]:
-        """What is missing of these kinds, and the number of its track or class."""
+        """The missing sources of these kinds, each with the number of its track or class."""
         for key in self._missing:
             if key.kind in kinds:
                 yield key, self._positions[key.track] if key.label is None else key.label
 
     def _tracks(self) -> Iterator[_Draft]:
-        """The tracks themselves, as they were made audible."""
-        labels = self._synthetic.labels.tolist()
-        for some in _in_parts(self._of_kind("track"), _AT_ONCE):
-            waves = [self._heard(key.track) for key, _ in some]
-            errors = self._errors([position for _, position in some], waves)
-            for (key, position), wave, error in zip(some, waves, errors, strict=True):
-                source = Source(
-                    kind="track",
-                    title=_TITLES["track"],
-                    file=track_file(self._run, key.track).relative_to(self._run.path).as_posix(),
-                    label=labels[position],
-                    track=key.track,
-                    error=error,
-                )
-                yield _Draft(source, wave=wave)
-
-    def _errors(self, positions: list[int], waves: list[Wave]) -> list[float] | list[None]:
-        """Of tracks that were images; they were levelled since."""
-        config = self._synthetic.config
-        if config.domain.name == "waveform":
-            return [None] * len(waves)
-        images = self._images[positions]
-        sounds = at_level_of(images, torch.from_numpy(np.stack(waves)), config.feature)
-        errors: list[float] = inversion_error(images, sounds, config.feature).tolist()
-        return errors
+        """The tracks themselves, as they were made audible; only those that were images have an inversion error."""
+        labels, spectral = self._synthetic.labels.tolist(), self._synthetic.config.domain.name != "waveform"
+        for key, position in self._of_kind("track"):
+            file = track_file(self._run, key.track).relative_to(self._run.path).as_posix()
+            image = self._images[position] if spectral else None
+            yield _Draft(_source(key, file, labels[position]), self._heard(key.track), image)
 
     @cached_property
     def _images(self) -> Tensor:
@@ -185,27 +171,25 @@ class Sources:
             wave = np.empty(0)
         if wave.shape != (self._synthetic.config.samples,):
             raise RunError(
-                f"run {self._run.id}: the sound of track {name} is missing or damaged: remove what there is of it, "
+                f"run {self._run.id}: the sound of track {name} is missing or damaged: remove its file, "
                 f"then make it again with: python -m distrack resume {self._run.id}"
             )
         samples: Wave = wave
         return samples
 
     def _real_clips(self, clips: Clips) -> Iterator[_Draft]:
-        """For each track the nearest of them, for each class any."""
+        """For each track the clip that is nearest to it, for each class a random clip."""
         seed = derived_seed(self._synthetic.config.seed, "listening")
         drawn = random_selection(clips.train, 1, seed)
         for key, number in self._of_kind("nearest", "random"):
             nearest = key.kind == "nearest"
             position = clips.near.clips[number] if nearest else int(drawn[number])
             path = clips.index.clips[int(clips.train.rows[position])].path.relative_to(clips.index.root)
-            source = Source(
-                kind=key.kind,
-                title=_TITLES[key.kind],
-                file=f"{_FOLDER}/clip-{position}.flac",
-                label=int(clips.train.labels[position]),
-                track=key.track,
-                # A file may be called by bytes that are no letters.
+            source = _source(
+                key,
+                f"{_FOLDER}/clip-{position}.flac",
+                int(clips.train.labels[position]),
+                # A file's name may hold bytes that are no text.
                 clip=os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace"),
                 distance=clips.near.distances[number] if nearest else None,
             )
@@ -218,11 +202,10 @@ class Sources:
             return
         images = train.normalisation.undo(class_means(train.batches(torch.device("cpu")), train.classes))
         for key, label in missing:
-            file = f"{_FOLDER}/mean-{label}.flac"
-            yield _Draft(Source(kind=key.kind, title=_TITLES[key.kind], file=file, label=label), image=images[label])
+            yield _Draft(_source(key, f"{_FOLDER}/mean-{label}.flac", label), image=images[label])
 
     def _snapshot(self, step: int) -> Iterator[_Draft]:
-        """The asked tracks as they were at a step; at the last, as they are."""
+        """The selected tracks as they were at a step; at the last step, as they are."""
         missing = [(key, position) for key, position in self._of_kind("snapshot") if key.step == step]
         if not missing:
             return
@@ -232,14 +215,7 @@ class Sources:
         for key, position in missing:
             if not tracks[position].isfinite().all():
                 raise RunError(f"run {self._run.id}: track {key.track} was not made of numbers at step {step}")
-            source = Source(
-                kind=key.kind,
-                title=f"Step {step}",
-                file=f"{_FOLDER}/{key.track}-step-{step}.flac",
-                label=labels[position],
-                track=key.track,
-                step=step,
-            )
+            source = _source(key, f"{_FOLDER}/{key.track}-step-{step}.flac", labels[position])
             if last:
                 track = self._made[Key("track", track=key.track)]
                 same = {"file": track.file, "error": track.error}
@@ -250,8 +226,12 @@ class Sources:
                 yield _Draft(source, image=tracks[position])
 
 
+def _source(key: Key, file: str, label: int, **more: Any) -> Source:
+    title = _TITLES[key.kind] if key.step is None else f"Step {key.step}"
+    return Source(kind=key.kind, title=title, file=file, label=label, track=key.track, step=key.step, **more)
+
+
 def _in_parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Items in lists of that size, the last of what is left."""
     iterator = iter(items)
     while part := list(islice(iterator, size)):
         yield part
