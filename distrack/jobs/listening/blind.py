@@ -100,11 +100,10 @@ def begin(run: Run, listening: Listening, classes: Sequence[str], *, trials: int
         raise RunError(f"run {run.id} has no track that can be heard: python -m distrack listen {run.id}")
     of_class = {label: [clip for clip in real if clip.label == label] for label in range(len(classes))}
     paired = [track for track in tracks if of_class[track.label]]
-    questions = [
-        Trial(task="class", sounds=(track,), truth=track.label)
-        for track in _drawn(tracks, trials - trials // 2 * bool(paired), draw)
-    ]
-    questions += [_which_one(track, of_class[track.label], draw) for track in _drawn(paired, trials // 2, draw)]
+    pairs = trials // 2 if paired else 0
+    single = _drawn(tracks, trials - pairs, draw)
+    questions = [Trial(task="class", sounds=(track,), truth=track.label) for track in single]
+    questions += [_which_one(track, of_class[track.label], draw) for track in _drawn(paired, pairs, draw)]
     draw.shuffle(questions)
     test = BlindTest(
         id=name, started=time.time(), tracks=listening.tracks, classes=tuple(classes), trials=tuple(questions)
