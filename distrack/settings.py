@@ -24,7 +24,11 @@ def user_path(text: str | Path) -> Path:
     try:
         return Path(text).expanduser().resolve()
     except (OSError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"Path {str(text)[:200]!r} cannot be resolved: {error}") from None
+        raise ConfigError(f"path {str(text)[:200]!r} cannot be resolved: {error}") from None
+
+
+# A path in a config, as a person typed it.
+AbsolutePath = Annotated[Path, AfterValidator(user_path)]
 
 
 class Settings(BaseSettings):
@@ -60,5 +64,5 @@ def settings() -> Settings:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(
-            f"The environment (or .env) sets {first['loc'][0]} to {first['input']!r}. {first['msg']}"
+            f"the environment (or .env) sets {first['loc'][0]} to {first['input']!r}. {first['msg']}"
         ) from None

@@ -22,7 +22,7 @@ from distrack.images import Material
 from distrack.networks import NetworkConfig, check_shape
 from distrack.progress import DetailedProgress
 from distrack.registry import Choice, ChosenFrom, NameIn, Registry, entry_name, filled_choices
-from distrack.settings import user_path
+from distrack.settings import AbsolutePath
 from distrack.validation import Config, Option, overlaid
 
 # Seconds of a track, and tracks per class.
@@ -57,7 +57,7 @@ class DistillConfig(Config):
 
     dataset: Annotated[str, NameIn(DATASETS)] = DATASET
     """Name of the dataset."""
-    data_path: Annotated[Path | None, Field(title="Dataset folder")] = None
+    data_path: Annotated[AbsolutePath | None, Field(title="Dataset folder")] = None
     """Folder that holds the dataset; needed where the dataset is not below the data path."""
     test_fold: int | None = None
     """Official fold to test on, where the dataset has folds."""
@@ -149,11 +149,6 @@ class DistillConfig(Config):
             return filled_choices(cls, usual, given)
         except (ConfigError, TypeError, ValueError, AttributeError, OverflowError):
             return given  # the field's own rule says what is wrong
-
-    @field_validator("data_path")
-    @classmethod
-    def _absolute(cls, path: Path | None) -> Path | None:
-        return None if path is None else user_path(path)
 
     @field_validator("test_fold")
     @classmethod

@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 from distrack.distill import SyntheticSet
 from distrack.evaluate import Inspection, inspect
 from distrack.images import Material
-from distrack.jobs.contract import Table, read_report, register
+from distrack.jobs.contract import Table, register
 from distrack.jobs.distillation import distillation_job
 from distrack.jobs.distillation.phases import device_of, prepared_material
 from distrack.jobs.evaluation import FollowUp
 from distrack.jobs.results import synthetic_file
 from distrack.runs import Run, Session
+from distrack.validation import read_model
 
 
 @register
@@ -53,8 +54,7 @@ class InspectionJob(FollowUp):
 
 def inspection_of(run: Run) -> Inspection | None:
     """The inspection of a run, or None if there is none."""
-    inspection: Inspection | None = read_report(run, InspectionJob)
-    return inspection
+    return read_model(run.path / InspectionJob.report_name, Inspection)
 
 
 def inspected(run: Run, session: Session, material: Material | None = None) -> Inspection:
@@ -73,5 +73,5 @@ def inspected(run: Run, session: Session, material: Material | None = None) -> I
     material = material or prepared_material(config, session)
     session.phase("inspect")
     inspection = inspect(synthetic, material.train, material.test, device=device_of(config), progress=session.progress)
-    run.write("inspection.json", inspection.model_dump_json())
+    run.write(InspectionJob.report_name, inspection.model_dump_json())
     return inspection

@@ -16,11 +16,11 @@ from distrack.distill import DistillConfig
 from distrack.distill.config import LONGEST, SHORTEST
 from distrack.errors import RunError
 from distrack.files import size_text
-from distrack.jobs.contract import Job, Table, as_json, read_report, register
+from distrack.jobs.contract import Job, Table, as_json, register
 from distrack.registry import NameIn
 from distrack.runs import Run, Session
-from distrack.settings import settings, user_path
-from distrack.validation import Record
+from distrack.settings import AbsolutePath, settings, user_path
+from distrack.validation import Record, read_model
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Preparation(Job):
 
     dataset: Annotated[str, NameIn(DATASETS)] = "SPOKEN_DIGITS"
     """Name of the dataset."""
-    data_path: Annotated[Path | None, Field(title="Folder")] = None
+    data_path: Annotated[AbsolutePath | None, Field(title="Folder")] = None
     """Folder that holds the dataset; its usual place if not given."""
     duration: Annotated[
         float | None, Field(ge=SHORTEST, le=LONGEST, title="Seconds of a clip", validate_default=True)
@@ -79,11 +79,6 @@ class Preparation(Job):
     """Length of a clip in seconds; the dataset's own if not given."""
     download: bool = False
     """Download the dataset first if it is absent."""
-
-    @field_validator("data_path")
-    @classmethod
-    def _absolute(cls, path: Path | None) -> Path | None:
-        return None if path is None else user_path(path)
 
     @field_validator("duration")
     @classmethod
@@ -158,19 +153,15 @@ class Preparation(Job):
         notes += [f"skipped {path}: {reason}" for path, reason in report.skipped]
         if report.unlisted:
             notes.append(f"ignored {report.unlisted} audio files that the dataset's list does not name")
-        return [
-            Table(
-                f"{name}: {len(report.classes)} classes, {report.train} training{validation} and {report.test} test "
-                f"clips of {report.seconds:g} s, disjoint by {report.disjoint_by}",
-                (),
-                (),
-                notes,
-            )
-        ]
+        title = (
+            f"{name}: {len(report.classes)} classes, {report.train} training{validation} and {report.test} test "
+            f"clips of {report.seconds:g} s, disjoint by {report.disjoint_by}"
+        )
+        return [Table(title, (), (), notes)]
 
 
 def place(dataset: str, data_path: Path | None = None) -> Run:
-    """The folder of a dataset's preparation: one for each dataset and each folder that a user names."""
+    """The folder of a dataset's preparation: one for each dataset and each folder that a user gives."""
     name = dataset.lower()
     if data_path is not None:
         whole = os.fsencode(user_path(data_path))
@@ -180,8 +171,7 @@ def place(dataset: str, data_path: Path | None = None) -> Run:
 
 def preparation_report(run: Run) -> PreparationReport | None:
     """The report of a finished preparation, or None."""
-    report: PreparationReport | None = read_report(run, Preparation)
-    return report
+    return read_model(run.path / Preparation.report_name, PreparationReport)
 
 
 class _Transfer:

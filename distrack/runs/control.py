@@ -25,7 +25,8 @@ def launch(run: Run, *command: str, device: str) -> None:
     Raises:
         RunError: a process works on the run already, or none could be started.
     """
-    if run.status().state in ALIVE:
+    before = run.status()
+    if before.state in ALIVE:
         raise RunError(f"run {run.id} is running: stop it first")
     words = [sys.executable, "-m", "distrack", *command, "--quiet"]
     try:
@@ -40,24 +41,12 @@ def launch(run: Run, *command: str, device: str) -> None:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        started = psutil.Process(process.pid).create_time()
+        status = Status.queued(before, psutil.Process(process.pid), device=device, command=command)
     except (OSError, psutil.Error) as error:
         raise RunError(f"cannot start a process for run {run.id}: {error}") from None
     # Without a thread that waits for it, the ended process would stay as a zombie of this one.
     threading.Thread(target=process.wait, name=f"reaper of {process.pid}", daemon=True).start()
-    _write_status(
-        run,
-        state="queued",
-        phase="",
-        step=0,
-        steps=0,
-        detail="",
-        phase_started=time.time(),
-        device=device,
-        command=command,
-        pid=process.pid,
-        process_started=started,
-    )
+    run.write("status.json", status.model_dump_json(indent=2))
 
 
 def stop(run: Run, *, timeout: float = 10.0) -> Status:
@@ -84,15 +73,8 @@ def stop(run: Run, *, timeout: float = 10.0) -> Status:
 
 
 def _mark_stopped(run: Run) -> Status:
-    _write_status(run, state="stopped")
+    """Writes the status on behalf of a run that has no process of its own."""
+    now = {"state": "stopped", "heartbeat": time.time(), "host": socket.gethostname(), "error": ""}
+    run.write("status.json", run.status().model_copy(update=now).model_dump_json(indent=2))
     run.stop_request.unlink(missing_ok=True)
     return run.status()
-
-
-def _write_status(run: Run, **fields: object) -> None:
-    """Writes a status on behalf of a run that has no process of its own."""
-    before = run.status()
-    if before.state == "unreadable":
-        before = Status(state="queued", started=time.time())
-    now = {"heartbeat": time.time(), "host": socket.gethostname(), "error": ""}
-    run.write("status.json", before.model_copy(update={**now, **fields}).model_dump_json(indent=2))

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import psutil
 from pydantic import Field
@@ -60,6 +60,30 @@ class Status(Record):
     process_started: float = 0.0
     host: str = ""
     error: str = ""
+
+    @classmethod
+    def queued(cls, before: Self, process: psutil.Process, *, device: str, command: tuple[str, ...] = ()) -> Self:
+        """The status with which a process joins a queue.
+
+        Args:
+            before: the run's last status; its time of work counts on, and so does its time in the queue.
+            process: the process that works on the run.
+            device: the queue.
+            command: words of the command that the process executes; those of the last status if empty.
+        """
+        now = time.time()
+        return cls(
+            state="queued",
+            started=before.started or now,
+            phase_started=before.phase_started if before.state == "queued" else now,
+            heartbeat=now,
+            seconds=before.seconds,
+            device=device,
+            command=command or before.command,
+            pid=process.pid,
+            process_started=process.create_time(),
+            host=socket.gethostname(),
+        )
 
     def process_is_alive(self) -> bool:
         """Whether the process that wrote this status still lives; a later process with the same number is another."""

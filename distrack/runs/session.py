@@ -5,7 +5,6 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -55,20 +54,8 @@ class Session:
         self.run = run
         self.device = device
         self._watch = watch
-        before = run.status()
-        now = time.time()
         # `seconds` in memory leaves out the current phase; the published status counts it, up to the heartbeat.
-        self._status = Status(
-            state="queued",
-            started=before.started or now,
-            phase_started=before.phase_started if before.state == "queued" else now,
-            seconds=before.seconds,
-            device=device,
-            command=command or before.command,
-            pid=os.getpid(),
-            process_started=psutil.Process().create_time(),
-            host=socket.gethostname(),
-        )
+        self._status = Status.queued(run.status(), psutil.Process(), device=device, command=command)
         self._lock = threading.Lock()
         self._ended = threading.Event()
         # Not an Event: the handler of a signal would deadlock if it interrupted a thread that holds the event's lock.

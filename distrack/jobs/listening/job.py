@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from distrack.distill import SyntheticSet
 from distrack.errors import RunError
-from distrack.jobs.contract import Table, read_report, register
+from distrack.jobs.contract import Table, register
 from distrack.jobs.distillation import distillation_job
 from distrack.jobs.distillation.phases import prepared_material
 from distrack.jobs.evaluation import FollowUp
@@ -15,7 +15,7 @@ from distrack.jobs.listening.make import Clips, Sources
 from distrack.jobs.listening.sounds import Listening
 from distrack.jobs.results import synthetic_file
 from distrack.runs import Run, Session
-from distrack.validation import Option
+from distrack.validation import Option, read_model
 
 
 @register
@@ -61,7 +61,7 @@ class ListeningJob(FollowUp):
 
 def listening_of(run: Run) -> Listening | None:
     """The listening of a run's present tracks, or None if there is none."""
-    listening: Listening | None = read_report(run, ListeningJob)
+    listening = read_model(run.path / ListeningJob.report_name, Listening)
     with suppress(RunError):
         if listening and listening.tracks == SyntheticSet.load(synthetic_file(run)).fingerprint:
             return listening
