@@ -12,7 +12,7 @@ from distrack.registry import ChosenFrom, NameIn, Registry, canonical
 
 def mark_of(field: FieldInfo, kind: type[Any]) -> Any:
     """The mark of a kind (`Option`, `ChosenFrom` ...) that a field is annotated with; None if there is none."""
-    return next((each for each in field.metadata if isinstance(each, kind) or each is kind), None)
+    return next((each for each in field.metadata if isinstance(each, kind)), None)
 
 
 def plain_type(annotation: Any) -> tuple[Any, bool]:

@@ -4,7 +4,7 @@ The field's annotation says everything: its title and description, `Option` for 
 dashes, `Positional` for an argument without a name, and `Literal`, `ChosenFrom` or `NameIn` for the possible values.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
@@ -89,69 +89,49 @@ def _text(value: Any) -> str:
 
 def options_of(model: type[BaseModel]) -> list[FieldOption]:
     """The options of every field of a config, nested configs and the configs of registry entries included."""
-    found: dict[str, FieldOption] = {}
+    options: dict[str, FieldOption] = {}
     for option in _walk(model, (), ""):
-        found.setdefault(option.key, option)
-    return list(found.values())
+        options.setdefault(option.key, option)
+    return list(options.values())
 
 
-def _walk(model: type[BaseModel], path: tuple[str, ...], prefix: str) -> list[FieldOption]:
-    options: list[FieldOption] = []
+def _walk(model: type[BaseModel], path: tuple[str, ...], prefix: str) -> Iterator[FieldOption]:
     for name, field in model.model_fields.items():
-        options += _of_field(name, field, (*path, name), prefix)
-    return options
+        yield from _of_field(field, (*path, name), prefix)
 
 
-def _of_field(name: str, field: FieldInfo, path: tuple[str, ...], prefix: str) -> list[FieldOption]:
-    marker = mark_of(field, Option)
-    own = f"{prefix}{name.replace('_', '-')}"
-    inner = f"{own}-" if marker is None else f"{prefix}{marker.name}-" if marker.name else prefix
-    chosen = mark_of(field, ChosenFrom)
-    if chosen is not None:
-        label = own if marker is None or not marker.own else marker.own
-        select = FieldOption(
-            (*path, "name"),
-            label,
-            field.description or "",
-            field.title or "",
-            aliases=() if marker is None else marker.aliases,
-            choices=choices_of(field),
-            choice_texts=choice_texts_of(field),
-        )
-        nested = [
-            option
-            for entry in chosen.registry
-            for option in _walk(chosen.registry.config(entry), path, inner)
-            if option.path != (*path, "name")
-        ]
-        return [select, *nested]
+def _of_field(field: FieldInfo, path: tuple[str, ...], prefix: str) -> Iterator[FieldOption]:
+    marker, chosen = mark_of(field, Option), mark_of(field, ChosenFrom)
     inside, optional = plain_type(field.annotation)
-    if isinstance(inside, type) and issubclass(inside, BaseModel):
-        options = []
-        for option in _walk(inside, path, inner):
-            if option.path == (*path, "name"):
-                label = own if marker is None or not marker.own else marker.own
-                options.append(option._replace(name=label, title=field.title or option.title))
-            else:
-                options.append(option)
-        if optional and marker is not None and marker.off:
-            options.append(FieldOption(path, marker.off, field.description or "", off=True))
-        return options
-    return [_leaf(field, path, own if marker is None else marker.name, marker, inside, optional=optional)]
+    dashed = f"{prefix}{path[-1].replace('_', '-')}"
+    if chosen is not None:
+        configs = [chosen.registry.config(entry) for entry in chosen.registry]
+    elif isinstance(inside, type) and issubclass(inside, BaseModel):
+        configs = [inside]
+    else:
+        yield _leaf(field, path, dashed if marker is None else marker.name)
+        return
+    entry, label = (*path, "name"), marker.own if marker is not None and marker.own else dashed
+    if chosen is not None:
+        yield _leaf(field, entry, label)
+    inner = f"{dashed}-" if marker is None else f"{prefix}{marker.name}-" if marker.name else prefix
+    for option in (option for config in configs for option in _walk(config, path, inner)):
+        if option.path != entry:
+            yield option
+        elif chosen is None:
+            yield option._replace(name=label, title=field.title or option.title)
+    if optional and marker is not None and marker.off:
+        yield FieldOption(path, marker.off, field.description or "", off=True)
 
 
-def _leaf(
-    field: FieldInfo, path: tuple[str, ...], name: str, marker: Option | None, inside: Any, *, optional: bool
-) -> FieldOption:
+def _leaf(field: FieldInfo, path: tuple[str, ...], name: str) -> FieldOption:
+    inside, optional = plain_type(field.annotation)
     several = get_origin(inside) is tuple
-    of = get_args(inside)[0] if several else inside
-    choices = choices_of(field)
-    positional = mark_of(field, Positional)
-    if isinstance(positional, type):
-        positional = positional()
+    of, choices = get_args(inside)[0] if several else inside, choices_of(field)
+    marker, positional = mark_of(field, Option), mark_of(field, Positional)
     return FieldOption(
         path,
-        "" if positional is not None else name,
+        name if positional is None else "",
         field.description or "",
         field.title or "",
         aliases=() if marker is None else marker.aliases,

@@ -14,7 +14,7 @@ import pydantic
 from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from distrack.errors import unknown
+from distrack.errors import ConfigError, unknown
 from distrack.validation import Config, Overrides, explain, overlaid
 
 T = TypeVar("T")
@@ -248,3 +248,16 @@ def discover(package: str, path: Iterable[str]) -> None:
     """Imports every module of a package, so that their entries are registered: adding an entry is adding a file."""
     for module in sorted(pkgutil.iter_modules(path), key=lambda module: module.name):
         importlib.import_module(f"{package}.{module.name}")
+
+
+def load_plugins(names: str) -> None:
+    """Imports a user's modules, named with commas between, so that their entries are registered too.
+
+    Raises:
+        ConfigError: a module cannot be imported.
+    """
+    for name in filter(None, map(str.strip, names.split(","))):
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise ConfigError(f"DISTRACK_PLUGINS: module {name!r} cannot be imported: {error}") from None

@@ -10,10 +10,11 @@ from typing import Any
 import click
 
 from distrack import datasets as library
-from distrack import known_reports, plugins
+from distrack import known_reports
 from distrack.cli import terminal
 from distrack.cli.options import AS_JSON, QUIET, RUNS_PATH
 from distrack.errors import DistrackError
+from distrack.registry import load_plugins
 from distrack.settings import PROJECT, settings
 
 _RUN = click.Argument(["run_id"], metavar="RUN")
@@ -60,7 +61,7 @@ def main() -> None:
     """Entry point: exit code 0, or 2 with one line that says what is wrong and what to do."""
     words = sys.argv[1:]
     try:
-        plugins.load()
+        load_plugins(settings().plugins)
         answers = known_reports.known(words) if words[:1] == ["evaluate"] else None
         if answers is not None:
             terminal.show_reports(answers, as_json="--json" in words)

@@ -98,16 +98,13 @@ class Job(Config):
         if name is not None:
             check_name(name)
             if (place / name).is_dir():
-                return self._begun(Run(place / name))
+                if job_of(run := Run(place / name)) != self:
+                    raise RunError(
+                        f"{self.kind} {name} exists in {place} with other settings: choose another --name, "
+                        f"or continue that one: python -m distrack resume {name}"
+                    )
+                return run
         return self.create(runs_path, new_name(self.usual_name) if name is None else name)
-
-    def _begun(self, run: Run) -> Run:
-        if job_of(run) != self:
-            raise RunError(
-                f"{self.kind} {run.id} exists in {run.path.parent} with other settings: choose another --name, "
-                f"or continue that one: python -m distrack resume {run.id}"
-            )
-        return run
 
     def create(self, runs_path: Path, name: str) -> Run:
         """Makes the folder of a new run.

@@ -1,5 +1,6 @@
 """The folder of a run: its name, its files, and its status. Readers cope with every half-written state."""
 
+import contextlib
 import json
 import re
 import secrets
@@ -124,7 +125,7 @@ class Run:
         try:
             config = json.loads((self.path / "config.json").read_bytes())
         except (OSError, ValueError) as error:
-            raise RunError(f"run {self.id}: config.json is missing or damaged ({_first_line(error)})") from None
+            raise RunError(f"run {self.id}: config.json is missing or damaged ({error})") from None
         if not isinstance(config, dict):
             raise RunError(f"run {self.id}: config.json is missing or damaged (it holds no object)")
         return config
@@ -135,7 +136,11 @@ class Run:
             lines = (self.path / "metrics.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return []
-        return [record for line in lines if isinstance(record := _parsed(line), dict)]
+        records = []
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                records.append(json.loads(line))
+        return [record for record in records if isinstance(record, dict)]
 
     def snapshots(self) -> dict[int, Path]:
         """Paths of the snapshots by step, in order."""
@@ -196,17 +201,6 @@ class Run:
             f"cannot write {target}: {error.strerror or error}. Free some space or repair the folder, "
             f"then continue with: python -m distrack resume {self.id}"
         )
-
-
-def _parsed(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def new_name(description: str) -> str:
