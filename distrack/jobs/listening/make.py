@@ -122,7 +122,8 @@ class Sources:
     def _sounded(self, drafts: Sequence[_Draft]) -> Iterator[tuple[Source, Wave]]:
         """Sources and their samples; all images are inverted, or compared with the sounds that they have, at once."""
         config, images = self._synthetic.config, [draft.image for draft in drafts if draft.image is not None]
-        waves, errors = iter(()), iter(())
+        waves: Iterator[Wave] = iter(())
+        errors: Iterator[float] = iter(())
         if images:
             features = torch.stack(images)
             heard = [draft.wave for draft in drafts if draft.image is not None and draft.wave is not None]
@@ -133,8 +134,8 @@ class Sources:
             errors, waves = iter(inversion_error(features, sounds, config.feature).tolist()), iter(sounds.numpy())
         for source, wave, image in drafts:
             if image is not None:
-                inverted = next(waves)
-                yield source.model_copy(update={"error": next(errors)}), level(inverted) if wave is None else wave
+                made = next(waves)
+                yield source.model_copy(update={"error": next(errors)}), level(made) if wave is None else wave
             elif wave is not None:
                 yield source, wave
 
