@@ -1,13 +1,17 @@
-"""One dataset: its licence and citation, its folder, its preparation, and its clips."""
+"""One dataset: its licence and citation, its folder, its preparation with the download, and its clips."""
 
 from pathlib import Path
 
 import streamlit as st
 
+from distrack import runs
 from distrack.datasets import Dataset, home, look
+from distrack.files import size_text
+from distrack.jobs.preparation import Preparation, place, preparation_report
 from distrack.settings import user_path
-from distrack.ui.datasets import explore, prepare, upload
+from distrack.ui.datasets import explore, upload
 from distrack.ui.datasets.cards import task_text
+from distrack.ui.shared import job_panel
 
 
 def show(dataset: Dataset) -> None:
@@ -26,7 +30,8 @@ def show(dataset: Dataset) -> None:
     if dataset.name == "FOLDER":
         upload.show()
     path = _folder(dataset)
-    prepare.show(dataset, path)
+    run = place(dataset.name, path)
+    job_panel.follow(run, lambda: _preparation(dataset, path, run))
     if dataset.labelled:
         explore.show(dataset, path)
     elif home(dataset, path).is_dir():
@@ -47,3 +52,32 @@ def _folder(dataset: Dataset) -> Path | None:
         st.query_params.from_dict({"dataset": dataset.name} | ({"path": path} if path else {}))
         st.rerun()
     return user_path(path) if path else None
+
+
+def _preparation(dataset: Dataset, data_path: Path | None, run: runs.Run) -> None:
+    """The buttons that start a preparation, or say what is missing for one."""
+    status = run.status()
+    if status.state in ("stopped", "stale"):
+        st.warning("The preparation was interrupted. Press Prepare to continue.")
+    if status.state in ("failed", "stale"):
+        with st.expander("Log"):
+            job_panel.log(run)
+    usable = home(dataset, data_path).is_dir() or dataset.make is not None
+    ready = preparation_report(run) is not None
+    downloadable = bool(dataset.downloads) and data_path is None
+    pressed = False
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if usable:
+            label = "Prepare again" if ready else "Prepare"
+            pressed = st.button(
+                label, icon=":material/play_arrow:", type="secondary" if ready else "primary", key="prepare"
+            )
+        elif downloadable:
+            pressed = st.button("Download and prepare", icon=":material/download:", type="primary", key="download")
+            total = sum(remote.size or 0 for remote in dataset.downloads)
+            st.caption((f"Download size: {size_text(total)}. " if total else "") + f"Licence: {dataset.licence}.")
+    if not usable:
+        ways = "Download it, or choose its folder above" if downloadable else "Choose its folder above"
+        st.info(f"Not on this computer. {ways}. Expected contents: {dataset.layout}. {dataset.form}")
+    if pressed:
+        job_panel.start(Preparation(dataset=dataset.name, data_path=data_path, download=not usable))

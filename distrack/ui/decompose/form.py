@@ -9,11 +9,11 @@ import streamlit as st
 from distrack import datasets
 from distrack.datasets import DATASETS
 from distrack.datasets.upload import store_recording
-from distrack.decompose import DECOMPOSERS, DecomposeConfig, Method
-from distrack.errors import DistrackError
+from distrack.decompose import DECOMPOSERS, DecomposeConfig
 from distrack.jobs.decomposition import DecomposeJob
 from distrack.settings import settings, user_path
 from distrack.ui.shared.fields import field_input
+from distrack.ui.shared.page import errors_shown
 from distrack.validation import from_preset
 
 _SOURCES = ("Upload", "Record", "From dataset", "File path")
@@ -42,22 +42,14 @@ def ask() -> DecomposeJob | None:
     values["events"] = fourth.select_slider(str(events.title), _COUNTS, events.default, help=events.description)
     with st.expander("Advanced"):
         values |= _advanced(method, rate)
-    try:
+    with errors_shown():
         return from_preset(DecomposeJob, values)
-    except DistrackError as error:
-        st.error(str(error))
-        return None
-
-
-def _config_of(method: str) -> type[Method]:
-    config: Any = DECOMPOSERS.config(method)
-    found: type[Method] = config
-    return found
+    return None
 
 
 def _advanced(method: str, rate: int) -> dict[str, Any]:
     """Sample rate, channels and seed, and the settings of the method, which its config describes."""
-    config = _config_of(method)
+    config: Any = DECOMPOSERS.config(method)
     columns = st.columns(3)
     rates = [None, *(each for each in _RATES if each < rate)]
     suggested = config.suggested_rate
@@ -89,24 +81,19 @@ def _recording() -> Path | None:
         return _clip_of_dataset()
     if source == "File path":
         text = st.text_input("Path of a recording on this computer", placeholder="wav, flac, ogg or mp3")
-        try:
-            return user_path(Path(text)) if text else None
-        except DistrackError as error:
-            st.error(str(error))
-            return None
+        with errors_shown():
+            return user_path(text) if text else None
+        return None
     if source == "Upload":
         upload = st.file_uploader("Audio file", ["wav", "flac", "ogg", "mp3"], key="upload")
         name = "" if upload is None else upload.name
     else:
         upload = st.audio_input("Record", key="microphone")
         name = "recording.wav"
-    if upload is None:
-        return None
-    try:
-        return store_recording(name, upload.getvalue(), data_path=settings().data_path)
-    except DistrackError as error:
-        st.error(str(error))
-        return None
+    if upload is not None:
+        with errors_shown():
+            return store_recording(name, upload.getvalue(), data_path=settings().data_path)
+    return None
 
 
 def _clip_of_dataset() -> Path | None:
@@ -116,25 +103,18 @@ def _clip_of_dataset() -> Path | None:
         return None
     left, middle, right = st.columns(3)
     name = left.selectbox("Dataset", available, format_func=lambda name: DATASETS[name].title, key="clip-dataset")
-    index = _index(name, datasets.home(DATASETS[name], None).stat().st_mtime)
-    if isinstance(index, str):
-        st.error(index)
-        return None
-    label = middle.selectbox(
-        "Class", range(len(index.classes)), format_func=index.classes.__getitem__, key="clip-class"
-    )
-    clips = [clip.path for clip in index.clips if clip.label == label]
-    clip: Path | None = right.selectbox("Clip", clips, format_func=lambda path: path.name, key=f"clip-{name}-{label}")
-    return clip
+    with errors_shown():
+        index = _index(name, datasets.home(DATASETS[name], None).stat().st_mtime)
+        classes = index.classes
+        label = middle.selectbox("Class", range(len(classes)), format_func=classes.__getitem__, key="clip-class")
+        clips = [clip.path for clip in index.clips if clip.label == label]
+        return right.selectbox("Clip", clips, format_func=lambda path: path.name, key=f"clip-{name}-{label}")
+    return None
 
 
 @st.cache_resource(max_entries=4, ttl=60, show_spinner="Loading")
-def _index(name: str, changed: float) -> datasets.Index | str:  # noqa: ARG001
-    """The index of a dataset, or the message of the error."""
-    try:
-        return datasets.look(name)
-    except DistrackError as error:
-        return str(error)
+def _index(name: str, changed: float) -> datasets.Index:  # noqa: ARG001
+    return datasets.look(name)
 
 
 def _length_and_rate(file: Path) -> tuple[float, int]:

@@ -1,6 +1,5 @@
 """The time-frequency plane: events over a spectrogram."""
 
-import hashlib
 from collections.abc import Callable
 
 import numpy as np
@@ -8,9 +7,9 @@ import streamlit as st
 
 from distrack.arrays import Floats
 from distrack.decompose import Events
-from distrack.decompose.plane import Plane, plane
 from distrack.figures.events import event_plane
 from distrack.figures.images import image_png
+from distrack.ui.decompose.events_in_view import plane_of
 
 _HEIGHT = 256
 _SELECTED, _OTHERS, _MUTED = "#ff5fa8", "#f4eef8", "#7b7386"
@@ -32,7 +31,7 @@ def draw_plane(
         selection: numbers of the selected events.
         on_select: called when events are selected on the plane; without it, the plane cannot be selected on.
     """
-    spectrogram = _plane(digest(wave), wave, rate)
+    spectrogram = plane_of(wave, rate)
     box = events.kind.boxes(events)
     spans = np.stack([box.onset, box.end, box.centre], axis=1).astype(np.float64)
     selected = np.zeros(len(events), np.bool_)
@@ -53,13 +52,3 @@ def draw_plane(
         st.plotly_chart(figure, key=key)
     else:
         st.plotly_chart(figure, key=key, on_select=on_select, selection_mode=("points", "box", "lasso"))
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _plane(content: str, _wave: Floats, rate: int) -> Plane:  # noqa: ARG001
-    return plane(_wave, rate)
-
-
-def digest(wave: Floats) -> str:
-    """A hash of all samples, as a cache key: Streamlit's own hash of a large array reads only some of them."""
-    return hashlib.blake2b(wave.tobytes(), digest_size=16).hexdigest() + str(wave.shape)

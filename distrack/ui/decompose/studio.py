@@ -1,14 +1,31 @@
 """The studio: events on the time-frequency plane, which can be selected, edited like notes, played and saved."""
 
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
 import streamlit as st
 
 from distrack import runs
+from distrack.arrays import Floats
+from distrack.audio import flac_bytes, loudness
+from distrack.decompose import Events, soloed
+from distrack.decompose.formats import save
 from distrack.errors import DistrackError
+from distrack.figures.images import image_png
 from distrack.jobs.decomposition import edits_file, events_file, history, original, put_aside
-from distrack.ui.decompose import editing, export, sounds
-from distrack.ui.decompose.events_in_view import edited, loaded, sound_of
+from distrack.ui.decompose import editing
+from distrack.ui.decompose.events_in_view import digest, edited, loaded, plane_of, sound_of
 from distrack.ui.decompose.plane_view import draw_plane
 from distrack.ui.decompose.selection import draw_selection, select_on_plane, selected_events
+from distrack.ui.shared.page import download_button
+from distrack.ui.sound import PlayerSource, Sound, player
+
+# Most rows of the table.
+_ROWS = 400
+_FORMATS = {".safetensors": "Events", ".json": "JSON", ".mid": "MIDI", ".flac": "FLAC"}
 
 
 @st.fragment
@@ -24,9 +41,7 @@ def show(run: runs.Run) -> None:
 
 def _show(run: runs.Run) -> None:
     wave, rate = original(run)
-    file = events_file(run)
-    decomposed = loaded(file, file.stat().st_mtime)
-    edits = history(run)
+    decomposed, edits = loaded(events_file(run)), history(run)
     current = edited(decomposed, edits)
     selection = selected_events(run, current)
     draw_selection(run, current, selection)
@@ -42,6 +57,65 @@ def _show(run: runs.Run) -> None:
     with left:
         editing.draw(run, current, edits, selection)
     with right:
-        sounds.draw(run, wave, rate, decomposed, current, selection)
-    export.draw_table(run, current, selection)
-    export.draw_downloads(run, current)
+        _player(run, wave, rate, decomposed, current, selection)
+    _table(run, current, selection)
+    _downloads(run, current)
+
+
+def _player(run: runs.Run, wave: Floats, rate: int, decomposed: Events, current: Events, selection: list[int]) -> None:
+    reconstruction = sound_of(decomposed)
+    length = min(wave.shape[1], reconstruction.shape[1])
+    sounds = [
+        ("Original", "The decomposed clip.", wave),
+        ("Reconstruction", "Sum of all events.", reconstruction),
+        ("Residual", "Original minus events.", wave[:, :length] - reconstruction[:, :length]),
+    ]
+    if current is not decomposed:
+        sounds.append(("Edited", "The events after your edits.", sound_of(current)))
+    if selection:
+        alone = soloed(current, np.array(selection))
+        text = f"Event {selection[0]} alone." if len(selection) == 1 else f"{len(selection)} selected events alone."
+        sounds.append(("Selection", text, sound_of(alone)))
+    longest = max(samples.shape[1] for _, _, samples in sounds) / rate
+    sources = [PlayerSource(title, text, (_sound(samples, rate),)) for title, text, samples in sounds]
+    player(sources, title="Clip and events", seconds=longest, key=f"sounds-{run.id}")
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={np.ndarray: digest})
+def _sound(wave: Floats, rate: int) -> Sound:
+    # Scaled so that no sample clips; the player brings all sounds to the same loudness.
+    scaled = wave / max(float(np.abs(wave).max(initial=0.0)), 1.0)
+    image = image_png(plane_of(wave, rate).image, low=-70, high=0, height=160, width=640)
+    return Sound(flac_bytes(scaled, sample_rate=rate), loudness(scaled, sample_rate=rate), image)
+
+
+def _table(run: runs.Run, events: Events, selection: list[int]) -> None:
+    """The first events, and what the columns mean."""
+    with st.expander(f"Table of {len(events)} events"):
+        columns = events.kind.columns(events.channels)
+        parameters = events.parameters[:_ROWS]
+        table: dict[str, Any] = {"event": np.arange(len(parameters))}
+        table |= {
+            f"{column.name} ({column.unit})" if column.unit else column.name: parameters[:, place]
+            for place, column in enumerate(columns)
+        }
+        table |= {"muted": events.muted[:_ROWS], "selected": np.isin(np.arange(len(parameters)), selection)}
+        st.dataframe(table, hide_index=True, key=f"table-{run.id}")
+        if len(events) > _ROWS:
+            st.caption(f"The first {_ROWS} of {len(events)} events.")
+        st.caption(" · ".join(f"**{column.name}**: {column.about}" for column in columns))
+
+
+def _downloads(run: runs.Run, events: Events) -> None:
+    """A download button for each format; a file is made when its button is pressed."""
+    st.caption("Edits are saved with the run: a link to this page opens it as it is now. Download:")
+    with st.container(horizontal=True):
+        for ending, label in _FORMATS.items():
+            name = f"{run.id}{ending}"
+            content = partial(_content, events, name)
+            download_button(label, content, name, key=f"download-{ending}", icon=":material/save:")
+
+
+def _content(events: Events, name: str) -> bytes:
+    with TemporaryDirectory() as folder:
+        return save(events, Path(folder) / name).path.read_bytes()

@@ -13,6 +13,7 @@ from distrack.distill import SyntheticSet
 from distrack.figures.images import colour_range, image_png
 from distrack.jobs.results import synthetic_file, track_file
 from distrack.runs import Run
+from distrack.ui.shared.page import cached_by_file
 from distrack.ui.sound.media import source, url_of
 
 # Pixels of a tile.
@@ -48,15 +49,12 @@ def sheets(run: Run) -> tuple[Sheet, ...]:
         RunError: the synthetic set is damaged.
     """
     # A track that gets its audio later changes the time of the folder.
-    audio = run.path / "audio"
-    changed = synthetic_file(run).stat().st_mtime, audio.stat().st_mtime if audio.is_dir() else 0.0
-    return _sheets(run.path, changed)
+    return _sheets(synthetic_file(run), run.path / "audio")
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def _sheets(path: Path, changed: tuple[float, float]) -> tuple[Sheet, ...]:  # noqa: ARG001
-    run = Run(path)
-    synthetic = SyntheticSet.load(synthetic_file(run))
+@cached_by_file
+def _sheets(path: Path, audio: Path) -> tuple[Sheet, ...]:  # noqa: ARG001
+    run, synthetic = Run(path.parent), SyntheticSet.load(path)
     names, count, samples = synthetic.track_names(), synthetic.tracks_per_class, synthetic.config.samples
     images = synthetic.images().squeeze(1).numpy()
     low, high = colour_range(images)
@@ -98,12 +96,9 @@ def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str) -> str | Non
     """
     classes = [
         {
-            "title": sheet.title,
-            "names": sheet.names,
+            **sheet._asdict(),
             "picture": url_of(sheet.picture, "image/png", f"{key}-{label}-picture"),
-            "sound": url_of(sheet.sound, "audio/flac", f"{key}-{label}-sound") if sheet.sound else "",
-            "missing": sheet.missing,
-            "silent": sheet.silent,
+            "sound": url_of(sheet.sound, "audio/flac", f"{key}-{label}-sound"),
         }
         for label, sheet in enumerate(shown)
     ]

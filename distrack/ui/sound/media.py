@@ -12,11 +12,11 @@ def url_of(data: bytes, mimetype: str, place: str) -> str:
     """The URL of these bytes while the page's session lives; "" where no server runs, as in a test of a page.
 
     Args:
-        data: equal bytes have the same URL.
+        data: equal bytes have the same URL; none have "".
         mimetype: "audio/flac", "image/png".
         place: the part of the page that uses them; the bytes that it used before are dropped.
     """
-    if not runtime.exists():
+    if not data or not runtime.exists():
         return ""
     base = str(st.get_option("server.baseUrlPath")).strip("/")
     return f"/{base}" * bool(base) + runtime.get_instance().media_file_mgr.add(data, mimetype, place)

@@ -62,8 +62,7 @@ def player(sources: Sequence[PlayerSource], *, title: str, seconds: float, key: 
         "seconds": seconds,
         "sources": [
             {
-                "title": each.title,
-                "note": each.note,
+                **each._asdict(),
                 "sounds": [_served(sound, f"{key}-{number}-{step}") for step, sound in enumerate(each.sounds)],
             }
             for number, each in enumerate(sources)
@@ -75,7 +74,7 @@ def player(sources: Sequence[PlayerSource], *, title: str, seconds: float, key: 
 def _served(sound: Sound, place: str) -> dict[str, Any]:
     return {
         "url": url_of(sound.flac, "audio/flac", f"{place}-sound"),
-        "picture": url_of(sound.picture, "image/png", f"{place}-picture") if sound.picture else "",
+        "picture": url_of(sound.picture, "image/png", f"{place}-picture"),
         "loudness": sound.loudness,
         "label": sound.label,
     }
