@@ -12,7 +12,7 @@ from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.settings import PROJECT, settings
 from distrack.ui import panels  # noqa: F401
 from distrack.ui.shared import stage
-from distrack.ui.shared.page import errors_shown
+from distrack.ui.shared.page import errors_shown, tiles
 from distrack.ui.shared.progress import phase_text
 from distrack.ui.shared.run_in_view import demo, link, list_runs, runs_path
 from distrack.ui.sound import sheets, soundboard
@@ -54,10 +54,9 @@ def home() -> None:
         ("distill", "Distill a dataset", "science", "Spoken digits are included. About 2 minutes on a laptop."),
         ("evaluate", "Evaluate", "bar_chart", "Accuracy on real test clips, compared with random clips of equal size."),
     ]
-    for column, (page, label, icon, text) in zip(st.columns(len(cards)), cards, strict=True):
-        with column.container(border=True, height="stretch"):
-            st.page_link(f"pages/{page}.py", label=f"**{label}**", icon=f":material/{icon}:")
-            st.caption(text)
+    for page, label, icon, text in tiles(cards, len(cards)):
+        st.page_link(f"pages/{page}.py", label=f"**{label}**", icon=f":material/{icon}:")
+        st.caption(text)
     shipped = demo()
     if shipped is not None:
         _play(shipped)

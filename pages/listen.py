@@ -46,14 +46,7 @@ if run is None:
     st.stop()
 
 synthetic = SyntheticSet.load(synthetic_file(run))
-in_url = st.query_params.get("view", "Play")
 view = st.segmented_control(
-    "View",
-    list(VIEWS),
-    default=in_url if in_url in VIEWS else "Play",
-    required=True,
-    label_visibility="collapsed",
-    key="view",
+    "View", list(VIEWS), default="Play", required=True, label_visibility="collapsed", key="view", bind="query-params"
 )
-st.query_params["view"] = view
 VIEWS[view](run, synthetic)

@@ -143,3 +143,10 @@ def differing(entries: Sequence[Entry]) -> dict[str, list[Any]]:
 def evaluations(entry: Entry, evaluator: str, network: str) -> list[Evaluation]:
     """A run's evaluations by one evaluator with one network: of the tracks first, then of the baselines."""
     return [each for each in entry.report.evaluations if (each.evaluator, each.network) == (evaluator, network)]
+
+
+def value_text(value: Any) -> str:
+    """The value of a config field: the items of a tuple with commas, "none" for None and for an empty tuple."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from distrack.export.comparison import value_text
 from distrack.figures.style import NAMES
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
@@ -62,7 +63,12 @@ def _environment(kind: str) -> Environment:
     else:
         environment = Environment(finalize=_escaping(escape_latex), **_LATEX_DELIMITERS, **options)
         environment.filters["comment"] = lambda text: Markup(one_line(text))
-    environment.filters |= {"thousands": "{:,}".format, "percent": percent, "signed_percent": _signed, "value": _value}
+    environment.filters |= {
+        "thousands": "{:,}".format,
+        "percent": percent,
+        "signed_percent": _signed,
+        "value": value_text,
+    }
     environment.filters["training_set"] = lambda name: NAMES.get(name, name)
     return environment
 
@@ -106,13 +112,6 @@ def percent(share: float, digits: int = 1) -> str:
 
 def _signed(share: float) -> str:
     return f"{100 * share:+.1f}".replace("-", "−")
-
-
-def _value(value: Any) -> str:
-    """The value of a config field: the items of a tuple with commas, "none" for None and for an empty tuple."""
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)
 
 
 def _json(value: Any) -> Markup:

@@ -1,7 +1,7 @@
 """Accuracy of training sets: bars, against the length of a track, and against the storage budget."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import altair as alt
 import pandas as pd
@@ -9,22 +9,11 @@ import pandas as pd
 from distrack.figures.style import COLOURS, FONT_SIZE, LEGEND, NAMES, Chart, colour_of, finished, series_colours
 
 if TYPE_CHECKING:
-    from distrack.evaluate import Accuracy
+    from distrack.evaluate import Accuracy, Evaluation
+    from distrack.jobs.series import SweepRow
 
 
-class Scored(Protocol):
-    """An accuracy on real test clips and the training set it belongs to: an `Evaluation`, or the mean of several."""
-
-    @property
-    def trained_on(self) -> str:
-        """Name of the training set."""
-
-    @property
-    def accuracy(self) -> "Accuracy":
-        """On real test clips."""
-
-
-def run_bars(measured: Mapping[str, Sequence[Scored]], *, chance: float | None, ink: str) -> Chart:
+def run_bars(measured: "Mapping[str, Sequence[Evaluation | SweepRow]]", *, chance: float | None, ink: str) -> Chart:
     """A group of bars for each run: its tracks and its baselines, the full dataset as a line, chance as a dotted line.
 
     Error bars are the 95 % confidence interval over seeds; with a single seed there is none.
@@ -79,7 +68,7 @@ def run_bars(measured: Mapping[str, Sequence[Scored]], *, chance: float | None, 
     return finished(whole, 31 * len(order))
 
 
-def _in_order(evaluations: Sequence[Scored]) -> list[Scored]:
+def _in_order(evaluations: "Sequence[Evaluation | SweepRow]") -> "list[Evaluation | SweepRow]":
     kinds = list(NAMES)
     return sorted(evaluations, key=lambda e: kinds.index(e.trained_on) if e.trained_on in kinds else len(kinds))
 
@@ -148,14 +137,9 @@ def duration_curve(
 
 
 class Placed(NamedTuple):
-    """An accuracy and the storage it takes.
+    """A run's accuracy on real test clips and its stored floats per class, as a point that may be circled.
 
-    Attributes:
-        run: the run's name.
-        floats: stored floats per class.
-        accuracy: on real test clips.
-        series: name in the legend, which sets the colour; None for random clips.
-        marked: whether the point is circled.
+    The series is the name in the legend, which sets the colour; None for random clips.
     """
 
     run: str
@@ -168,13 +152,8 @@ class Placed(NamedTuple):
 def accuracy_against_budget(placed: Sequence[Placed], *, full: float | None, chance: float, ink: str) -> Chart:
     """Accuracy against stored floats per class on a logarithmic axis: a point for each run and for its random clips.
 
-    Error bars are the 95 % confidence interval over seeds.
-
-    Args:
-        placed: the points.
-        full: accuracy of the full dataset, if known.
-        chance: accuracy of guessing.
-        ink: colour of the page's text.
+    Error bars are the 95 % confidence interval over seeds. Lines show the accuracy of guessing and, if known, of the
+    full dataset; `ink` is the colour of the page's text.
     """
     random = NAMES["random-selection"]
     points = pd.DataFrame(

@@ -16,12 +16,7 @@ _MOST_COLUMNS = 1500
 
 
 def class_balance(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> go.Figure:
-    """Clips of each class, stacked by split.
-
-    Args:
-        classes: their names.
-        counts: by split ("train", "validation", "test"), the number of clips of each class.
-    """
+    """The number of clips of each class, stacked by split ("train", "validation", "test")."""
     figure = go.Figure()
     for split, colour in (("train", "synthetic"), ("validation", "class-mean"), ("test", "full")):
         if any(counts.get(split, ())):
@@ -33,13 +28,7 @@ def class_balance(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -
 
 
 def distribution(values: NDArray[np.float32], *, title: str, colour: str = "synthetic") -> go.Figure:
-    """A histogram over clips.
-
-    Args:
-        values: one number for each clip, ``[n]``.
-        title: what the number is, with its unit.
-        colour: the training set whose colour the bars have.
-    """
+    """A histogram of one number for each clip, ``[n]``, in the colour of a training set; the title has the unit."""
     heights, edges = np.histogram(values, bins=_BINS)
     figure = go.Figure(
         go.Bar(x=(edges[:-1] + edges[1:]) / 2, y=heights, width=np.diff(edges), marker_color=COLOURS[colour])

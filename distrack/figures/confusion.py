@@ -14,10 +14,8 @@ _MOST_NUMBERED = 12
 def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str], *, ink: str) -> go.Figure:
     """Share of the clips of each true class (rows) for which each class was predicted (columns).
 
-    Args:
-        counts: clips by true and predicted class, ``[classes, classes]``.
-        classes: their names.
-        ink: colour of the page's text.
+    Shape:
+        - counts: ``[classes, classes]``, clips by true and predicted class
     """
     clips = np.array(counts, dtype=np.float64)
     share = clips / np.maximum(clips.sum(1, keepdims=True), 1)

@@ -23,11 +23,6 @@ def embedding_map(points: "Sequence[Point]", classes: Sequence[str], *, method: 
     """Small dots for real clips, large ones for tracks and crosses for class means, coloured by class.
 
     The `customdata` of a point is its kind and its number.
-
-    Args:
-        points: the clips, tracks and class means.
-        classes: their names.
-        method: the projection to two dimensions.
     """
     figure = go.Figure()
     palette = plotly.colors.qualitative.Light24

@@ -13,11 +13,9 @@ _MOST_POINTS = 250
 
 
 def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> Chart:
-    """The loss of a run on a logarithmic axis: a point for each step, and the running median as a line.
+    """The loss of a run on a logarithmic axis up to a step: a point for each step, and the running median as a line.
 
-    Args:
-        metrics: the lines of the run's `metrics.jsonl`; those without a loss are skipped.
-        steps: the step at which the axis ends.
+    Lines of the run's `metrics.jsonl` without a loss are skipped.
     """
     points = pd.DataFrame(
         [(record["step"], record["loss"]) for record in metrics if "loss" in record], columns=["step", "loss"]
@@ -37,8 +35,7 @@ def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> Chart:
 def loss_curves(metrics: Mapping[str, Sequence[dict[str, Any]]]) -> Chart:
     """The running median of the loss of several runs on a logarithmic axis, one line for each run.
 
-    Args:
-        metrics: by run, the lines of its `metrics.jsonl`; those without a positive loss are skipped.
+    Lines of a run's `metrics.jsonl` without a positive loss are skipped.
     """
     lines = []
     for run, records in metrics.items():

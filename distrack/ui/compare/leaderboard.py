@@ -20,10 +20,7 @@ _COLOURED_BY = ("parameterisation", "domain", "feature")
 def show(group: Sequence[Entry], selection: Selection, place: str) -> None:
     """All runs with the same test clips, by the same evaluator: a point each in a figure, and ranked in a table.
 
-    Args:
-        group: selected runs with the same test clips; they are circled.
-        selection: the evaluator, and the runs that the filters leave.
-        place: distinguishes the widgets of this group from those of others.
+    The selected runs are circled. `place` distinguishes the widgets of this group from those of others.
     """
     dataset, key = group[0].report.dataset, (selection.evaluator, selection.network)
     of_dataset = [entry for entry in selection.candidates if entry.report.dataset == dataset]

@@ -23,13 +23,7 @@ _REMEDY_PAGES = {"resume": "pages/distill.py", "evaluate": "pages/evaluate.py"}
 
 
 class Selection(NamedTuple):
-    """What the page shows.
-
-    Attributes:
-        entries: the selected runs.
-        candidates: all runs that the filters leave.
-        evaluator, network: the evaluator and the network whose scores are shown.
-    """
+    """The selected runs, all runs that the filters leave, and the evaluator and network whose scores are shown."""
 
     entries: list[Entry]
     candidates: list[Entry]

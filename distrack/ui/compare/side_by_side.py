@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from distrack.evaluate import Evaluation
-from distrack.export.comparison import Entry, differing, evaluations, groups
+from distrack.export.comparison import Entry, differing, evaluations, groups, value_text
 from distrack.figures.accuracy import run_bars
 from distrack.figures.confusion import confusion_matrix
 from distrack.figures.loss import loss_curves
@@ -124,19 +124,13 @@ def _differences(group: Sequence[Entry], place: str) -> None:
         st.caption("Identical settings.")
         return
     frame = pd.DataFrame(
-        [[_plain(value) for value in values] for values in settings.values()],
+        [[value_text(value) for value in values] for values in settings.values()],
         index=pd.Index(settings, name="setting"),
         columns=[entry.run.id for entry in group],
     )
     highlighted = frame.style.apply(lambda row: [_HIGHLIGHT if value != row.iloc[0] else "" for value in row], axis=1)
     st.dataframe(highlighted, key=f"differences-{place}")
     st.caption("Highlighted: differs from the first run.")
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)
 
 
 def _confusion(group: Sequence[Entry], measured: Mapping[str, Sequence[Evaluation]], place: str) -> None:

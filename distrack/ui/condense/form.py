@@ -19,11 +19,7 @@ _MOST_DRAWN = 60
 
 
 def ask(before: CondenseJob | None) -> CondenseJob | None:
-    """The job that the widgets describe; None if a value is impossible.
-
-    Args:
-        before: an earlier job to begin with; by default the recommended one.
-    """
+    """The job that the widgets describe, beginning with an earlier one; None if a value is impossible."""
     plain = from_the_url() if before is None else before.first
     key = f"condense-{hash(before)}"
     first, second, third, fourth = st.columns([1.6, 0.9, 2.1, 1.1])

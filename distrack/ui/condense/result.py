@@ -21,7 +21,6 @@ _HEARD = 6
 
 
 def _describe(job: CondenseJob) -> str:
-    """A condensation in a few words."""
     seconds = " · ".join(f"{duration:g}" for duration in job.durations)
     seeds = f", {job.seeds} seeds" if job.seeds > 1 else ""
     return (
@@ -83,9 +82,7 @@ def _end(cell: Cell, here: runs.Run, label: int) -> None:
     count = synthetic.tracks_per_class
     _, images = track_pictures(synthetic_file(here), _HEARD)
     names = synthetic.track_names()[label * count : (label + 1) * count][:_HEARD]
-    shown = (
-        f"the first {_HEARD} of {count} tracks" if count > _HEARD else f"{count} {'track' if count == 1 else 'tracks'}"
-    )
+    shown = f"{count} track{'s' * (count > 1)}" if count <= _HEARD else f"the first {_HEARD} of {count} tracks"
     st.markdown(f"**{cell.title}**: {shown}")
     for column, name, uri in zip(st.columns(len(names)), names, images[label], strict=False):
         with column:

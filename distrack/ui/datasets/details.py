@@ -10,7 +10,6 @@ from distrack.files import size_text
 from distrack.jobs.preparation import Preparation, place, preparation_report
 from distrack.settings import user_path
 from distrack.ui.datasets import explore, upload
-from distrack.ui.datasets.cards import task_text
 from distrack.ui.shared import job_panel
 
 
@@ -81,3 +80,8 @@ def _preparation(dataset: Dataset, data_path: Path | None, run: runs.Run) -> Non
         st.info(f"Not on this computer. {ways}. Expected contents: {dataset.layout}. {dataset.form}")
     if pressed:
         job_panel.start(Preparation(dataset=dataset.name, data_path=data_path, download=not usable))
+
+
+def task_text(dataset: Dataset) -> str:
+    """The task of a dataset as a line on the screen."""
+    return f"{dataset.task[:1].upper()}{dataset.task[1:]}"

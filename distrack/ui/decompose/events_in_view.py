@@ -13,7 +13,7 @@ from distrack.decompose import EDITS, Events, History, apply, known_rooms, rende
 from distrack.decompose.plane import plane
 from distrack.jobs.decomposition import events_file
 from distrack.settings import settings
-from distrack.ui.shared.page import cached_by_file
+from distrack.ui.cached import cached_by_file
 from distrack.ui.shared.run_in_view import runs_path
 
 

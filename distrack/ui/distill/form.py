@@ -26,11 +26,7 @@ _MOST_TRACKS = 50
 
 
 def ask(before: DistillJob | None) -> DistillJob | None:
-    """The job that the widgets describe; None if a value is impossible.
-
-    Args:
-        before: an earlier job to begin with; by default the recommended one.
-    """
+    """The job that the widgets describe, beginning with an earlier one; None if a value is impossible."""
     plain = before or from_the_url()
     first, second, third, fourth = st.columns([1.45, 1.4, 1.25, 1.05])
     chosen = Fields(plain, f"{hash(plain)}")

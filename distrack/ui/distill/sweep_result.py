@@ -16,7 +16,6 @@ from distrack.ui.shared.run_in_view import job_of
 
 
 def _describe(job: SweepJob) -> str:
-    """A sweep in a few words."""
     counts = ", ".join(str(each.ipc) for each in job.distillations)
     folds = f", each of {len(job.folds)} official folds in turn" * bool(job.folds)
     seeds = f", {job.seeds} seeds" * (job.seeds > 1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TypeVar
 
 import numpy as np
 import streamlit as st
@@ -25,8 +25,9 @@ from distrack.images import RealImages
 from distrack.jobs.distillation import distillation_job
 from distrack.jobs.inspection import InspectionJob, inspection_of
 from distrack.jobs.results import synthetic_file, track_file
+from distrack.ui.cached import cached_by_file
 from distrack.ui.shared import job_panel
-from distrack.ui.shared.page import cached_by_file, ink
+from distrack.ui.shared.page import ink
 from distrack.ui.shared.pictures import picture
 from distrack.ui.shared.run_in_view import DEMO
 
@@ -34,6 +35,7 @@ _CLOSEST = 8
 _SIDES: dict[Side, str] = {"train": "Training clips", "test": "Test clips"}
 _PROJECTIONS: dict[Method, str] = {"pca": "PCA", "t-sne": "t-SNE"}
 
+T = TypeVar("T")
 Sides = Mapping[Split, RealImages]
 
 
@@ -42,7 +44,10 @@ def show(run: runs.Run) -> None:
     st.subheader("Memorisation check")
     inspection = inspection_of(run)
     if inspection is None:
-        _offer(run)
+        st.caption("Compares tracks with every real clip. Takes seconds.")
+        idle = run.path != DEMO and run.status().state not in runs.ALIVE
+        if idle and st.button("Run check", icon=":material/compare:", key="inspect"):
+            job_panel.start(InspectionJob(run=run.id))
         return
     try:
         synthetic = SyntheticSet.load(synthetic_file(run))
@@ -54,25 +59,16 @@ def show(run: runs.Run) -> None:
     _map(run, inspection, synthetic.classes, real)
 
 
-def _offer(run: runs.Run) -> None:
-    st.caption("Compares tracks with every real clip. Takes seconds.")
-    idle = run.path != DEMO and run.status().state not in runs.ALIVE
-    if idle and st.button("Run check", icon=":material/compare:", key="inspect"):
-        job_panel.start(InspectionJob(run=run.id))
-
-
 def _copies(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real: Sides | None) -> None:
     left, right = st.columns(2)
     spaces: dict[Space, str] = {
         "feature": FEATURES.title(synthetic.config.feature.name),
         "embedding": "CNN embedding",
     }
-    space: Space = left.segmented_control(
-        "Space", get_args(Space), default="feature", format_func=spaces.__getitem__, required=True, key="space"
-    )
-    side: Side = right.segmented_control(
-        "Against", get_args(Side), default="train", format_func=_SIDES.__getitem__, required=True, key="side"
-    )
+    with left:
+        space = _one_of("Space", spaces)
+    with right:
+        side = _one_of("Against", _SIDES)
     near = inspection.memorisation.of(space, side)
     st.altair_chart(
         nearness(near.distances, near.reference, threshold=near.threshold, ink=ink()), key=f"near-{space}-{side}"
@@ -101,14 +97,7 @@ def _copies(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real
 
 def _map(run: runs.Run, inspection: Inspection, classes: Sequence[str], real: Sides | None) -> None:
     st.subheader("Embedding map")
-    method: Method = st.segmented_control(
-        "Projection",
-        get_args(Method),
-        default="pca",
-        format_func=_PROJECTIONS.__getitem__,
-        required=True,
-        key="method",
-    )
+    method = _one_of("Projection", _PROJECTIONS)
     st.caption("Small dots: training clips. Large: tracks. Crosses: class means. Click to play.")
     left, right = st.columns([3, 1])
     event = left.plotly_chart(
@@ -126,6 +115,14 @@ def _map(run: runs.Run, inspection: Inspection, classes: Sequence[str], real: Si
             _track(run, inspection, number, play=True)
         elif kind == "clip":
             _clip(run, classes, real, "train", number, play=True)
+
+
+def _one_of(label: str, texts: Mapping[T, str]) -> T:
+    """A row of buttons, one for each text; returns what the selected one stands for, the first at the start."""
+    options = list(texts)
+    return st.segmented_control(
+        label, options, default=options[0], format_func=texts.__getitem__, required=True, key=label.lower()
+    )
 
 
 def _track(run: runs.Run, inspection: Inspection, number: int, *, play: bool = False) -> None:

@@ -16,8 +16,9 @@ from distrack.figures.images import colour_range, data_uri, image_png
 from distrack.jobs.listening import Listening, ListeningJob, Source, listening_of
 from distrack.jobs.listening.sounds import Kind
 from distrack.jobs.results import track_file
+from distrack.ui.cached import cached_by_file
 from distrack.ui.shared import job_panel
-from distrack.ui.shared.page import cached_by_file, download_button
+from distrack.ui.shared.page import download_button
 from distrack.ui.shared.pictures import picture
 from distrack.ui.shared.run_in_view import DEMO
 from distrack.ui.sound import PlayerSource, Sound, player
@@ -35,22 +36,12 @@ _PAUSE = 0.2
 
 
 def show(run: runs.Run, synthetic: SyntheticSet, track: str) -> None:
-    """The player of a track with everything that it can be compared with.
-
-    Args:
-        run: a finished distillation.
-        synthetic: its synthetic set.
-        track: name of the track.
-    """
+    """The player of a track of a finished distillation, with everything that it can be compared with."""
     listening = listening_of(run)
     if listening is None:
         sources: tuple[Source, ...] = (_track_alone(run, synthetic, track),)
-        _offer(
-            run,
-            "Compare with real clips",
-            ListeningJob(run=run.id),
-            "Adds nearest clip, random clip, mean and history.",
-        )
+        text = "Adds nearest clip, random clip, mean and history."
+        _offer(run, "Compare with real clips", ListeningJob(run=run.id), text)
     else:
         sources = listening.sources(track)
         if not listening.has_snapshots(track):
@@ -60,14 +51,11 @@ def show(run: runs.Run, synthetic: SyntheticSet, track: str) -> None:
         st.info("Audio file missing.")
         return
     config = synthetic.config
-    choices = [
-        PlayerSource(
-            _TITLES[kind],
-            _note(kind, of_kind, listening),
-            tuple(_sound(run, source, config.feature) for source in of_kind),
-        )
-        for kind, of_kind in ((kind, list(group)) for kind, group in groupby(sources, lambda source: source.kind))
-    ]
+    choices = []
+    for kind, group in groupby(sources, lambda source: source.kind):
+        of_kind = list(group)
+        sounds = tuple(_sound(run, source, config.feature) for source in of_kind)
+        choices.append(PlayerSource(_TITLES[kind], _note(of_kind[0], listening), sounds))
     title = f"Track {track} of class {synthetic.classes[sources[0].label]}"
     player(choices, title=title, seconds=config.seconds, key=f"player-{run.id}")
     snapshots = [source for source in sources if source.kind == "snapshot"]
@@ -95,14 +83,13 @@ def _offer(run: runs.Run, label: str, job: ListeningJob, caption: str) -> None:
     job_panel.follow(run, button)
 
 
-def _note(kind: Kind, sources: list[Source], listening: Listening | None) -> str:
-    """A few words about the sounds of one kind."""
-    first = sources[0]
-    if kind == "nearest":
+def _note(first: Source, listening: Listening | None) -> str:
+    """A few words about the sounds of one kind, by the first of them."""
+    if first.kind == "nearest":
         return f"{first.clip}, image distance {first.distance or 0:.3f}"
-    if kind == "random":
+    if first.kind == "random":
         return first.clip
-    if kind == "snapshot":
+    if first.kind == "snapshot":
         return "Track by step."
     if first.error is None or listening is None:
         return ""

@@ -9,7 +9,7 @@ from distrack.distill import SyntheticSet
 from distrack.export import bundle
 from distrack.export.config import ExportConfig
 from distrack.files import size_text
-from distrack.options import options_of, value_at
+from distrack.options import fewest, options_of
 from distrack.settings import PROJECT
 from distrack.ui.shared.page import download_button, errors_shown
 from distrack.ui.shared.run_in_view import DEMO
@@ -41,11 +41,8 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
 
 def _command(run: runs.Run, config: ExportConfig) -> str:
     """The command that writes the same file."""
-    default = ExportConfig(to=config.to)
-    words = ["export", run.id]
-    for option in options_of(ExportConfig):
-        value = value_at(config, option)
-        if option.path == ("to",) or value != value_at(default, option):
-            words += option.words(value)
+    always: dict[tuple[str, ...], Path] = {("to",): config.to}
+    given = fewest(options_of(ExportConfig), [config], lambda values: [ExportConfig.validated(values)], always)
+    words = ["export", run.id, *(word for option, value in given for word in option.words(value))]
     # The included run is not in the folder of the runs.
     return jobs.shell_text(words + (["--runs-path", str(DEMO.parent.relative_to(PROJECT))] if run.path == DEMO else []))

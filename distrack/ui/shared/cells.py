@@ -4,12 +4,11 @@ import streamlit as st
 
 from distrack import runs
 from distrack.jobs.series import Cell, Series, finished_report, run_of
+from distrack.ui.shared.page import tiles
 from distrack.ui.shared.panel import PANELS
 from distrack.ui.shared.progress import badge, phase_text, share
 from distrack.ui.shared.run_in_view import job_of, link_to_results
 
-# Cells beside each other.
-_BESIDE = 5
 _COMPARED = {"synthetic": "trained on the tracks", "random-selection": "trained on random clips"}
 
 
@@ -23,11 +22,8 @@ def show(run: runs.Run, status: runs.Status) -> None:
     for group in job.groups(run.id):
         if group.title:
             st.caption(group.title)
-        for first in range(0, len(group.cells), _BESIDE):
-            row = group.cells[first : first + _BESIDE]
-            for column, cell in zip(st.columns(min(len(group.cells), _BESIDE)), row, strict=False):
-                with column.container(border=True, height="stretch"):
-                    _cell(run, cell, running=status.state in runs.ALIVE)
+        for cell in tiles(group.cells, 5):
+            _cell(run, cell, running=status.state in runs.ALIVE)
 
 
 def _cell(series: runs.Run, cell: Cell, *, running: bool) -> None:

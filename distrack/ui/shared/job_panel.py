@@ -109,12 +109,7 @@ def log(run: runs.Run) -> None:
 
 
 def follow(run: runs.Run, offer: Callable[[], None]) -> None:
-    """Shows the progress of a job in a run's folder; when none is running, its error and what `offer` draws.
-
-    Args:
-        run: the run in view.
-        offer: draws the buttons that start such a job.
-    """
+    """Shows the progress of a job in a run's folder; when none is running, its error and the buttons of `offer`."""
     was_running = run.status().state in runs.ALIVE
 
     def view() -> None:

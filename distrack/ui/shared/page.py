@@ -1,10 +1,9 @@
-"""What the pages have in common: their head, errors, downloads, cached files, text colour, and notes as sentences."""
+"""What the pages have in common: their head, errors, downloads, tiles, text colour, and notes as sentences."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
@@ -15,7 +14,6 @@ from distrack.errors import DistrackError
 # the browser still asks for the old one: a second press within a second or two would then fail.
 download_button = partial(st.download_button, on_click="ignore", icon=":material/download:")
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -52,13 +50,13 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def cached_by_file(function: Callable[P, T]) -> Callable[P, T]:
-    """Caches the results of a function of files until one of the files changes; a decorator."""
-    return st.cache_data(max_entries=64, show_spinner=False, hash_funcs={type(Path()): _version})(function)
-
-
-def _version(path: Path) -> tuple[str, float]:
-    return str(path), path.stat().st_mtime if path.exists() else 0.0
+def tiles(items: Sequence[T], beside: int) -> Iterator[T]:
+    """Yields each item inside a bordered tile of its own, so many tiles beside each other."""
+    for first in range(0, len(items), beside):
+        row = items[first : first + beside]
+        for column, item in zip(st.columns(min(len(items), beside)), row, strict=False):
+            with column.container(border=True, height="stretch"):
+                yield item
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import streamlit as st
 
 from distrack.distill import SyntheticSet
 from distrack.figures.images import image_uris
-from distrack.ui.shared.page import cached_by_file
+from distrack.ui.cached import cached_by_file
 
 
 def picture(uri: str, alt: str, style: str = "") -> str:
@@ -19,12 +19,7 @@ def picture(uri: str, alt: str, style: str = "") -> str:
 
 @cached_by_file
 def track_pictures(path: Path, most: int) -> tuple[list[str], list[list[str]]]:
-    """Classes, and for each the pictures of its first `most` tracks.
-
-    Args:
-        path: a synthetic set or a snapshot of one.
-        most: tracks of a class at the most.
-    """
+    """Classes, and for each the pictures of its first `most` tracks, of a synthetic set or of a snapshot of one."""
     synthetic = SyntheticSet.load(path)
     images, count = synthetic.images().squeeze(1).numpy(), synthetic.tracks_per_class
     uris = image_uris(images[np.arange(len(images)) % count < most], like=images)

@@ -65,10 +65,6 @@ def choose(label: str, suits: Callable[[runs.Run], bool]) -> runs.Run | None:
     """Draws a menu of distillations, newest first, and returns the selected one; None if there is none.
 
     The selected run is kept in the URL. A run that the URL names and that does not suit is named in a message.
-
-    Args:
-        label: label of the menu.
-        suits: whether the menu offers a run.
     """
     suiting = {run.id: run for run in distillations() if suits(run)}
     if not suiting:

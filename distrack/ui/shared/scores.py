@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
@@ -12,7 +11,7 @@ from distrack.errors import RunError
 from distrack.evaluate import Comparison
 from distrack.jobs.results import synthetic_file
 from distrack.runs import Run
-from distrack.ui.shared.page import cached_by_file
+from distrack.ui.cached import cached_by_file
 
 _THREE_DECIMALS = st.column_config.NumberColumn(format="%.3f")
 # By column; a table may have some of them.
@@ -31,10 +30,10 @@ _COLUMNS: dict[str, Any] = {
 
 
 def score_table(
-    rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any] = MappingProxyType({}), *, key: str | None = None
+    rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any] | None = None, *, key: str | None = None
 ) -> None:
     """Draws a table of scores; `columns` configures those that are not in every table of scores."""
-    st.dataframe(rows, hide_index=True, placeholder="–", key=key, column_config={**_COLUMNS, **columns})
+    st.dataframe(rows, hide_index=True, placeholder="–", key=key, column_config={**_COLUMNS, **(columns or {})})
 
 
 def relative_scores(comparison: Comparison | None) -> dict[str, float | None]:

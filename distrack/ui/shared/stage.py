@@ -29,11 +29,7 @@ def parameters() -> dict[str, str]:
 
 
 def show(here: str) -> None:
-    """Gives a page its look in presentation mode, if the URL asks for it.
-
-    Args:
-        here: the page's part of the URL.
-    """
+    """Gives a page, named as in its URL, the look of presentation mode if the URL asks for it."""
     if not parameters():
         return
     st.html(_LOOK)

@@ -13,7 +13,7 @@ from distrack.distill import SyntheticSet
 from distrack.figures.images import colour_range, image_png
 from distrack.jobs.results import synthetic_file, track_file
 from distrack.runs import Run
-from distrack.ui.shared.page import cached_by_file
+from distrack.ui.cached import cached_by_file
 from distrack.ui.sound.media import source, url_of
 
 # Pixels of a tile.
@@ -84,15 +84,9 @@ def _wave(path: Path, samples: int) -> np.ndarray[tuple[int], np.dtype[np.float3
 
 
 def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str) -> str | None:
-    """Draws a tile for every track. A tile plays when it is pressed, by the digit of its class, or in turn with all.
+    """Draws a tile for every track, each so many seconds long; returns the name of the track that was played last.
 
-    Args:
-        shown: the classes.
-        seconds: length of a track.
-        key: of the component.
-
-    Returns:
-        the name of the track that was played last, None before the first
+    A tile plays when it is pressed, by the digit of its class, or in turn with all.
     """
     classes = [
         {

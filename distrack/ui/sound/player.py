@@ -11,14 +11,7 @@ MOST_SOURCES = 6
 
 
 class Sound(NamedTuple):
-    """One sound.
-
-    Attributes:
-        flac: content of a FLAC file.
-        loudness: integrated, in LUFS; None for silence.
-        picture: content of a PNG file, or nothing.
-        label: names it among the sounds of its source ("step 40").
-    """
+    """A FLAC file, its integrated loudness in LUFS (None for silence), a PNG file or nothing, and a label."""
 
     flac: bytes
     loudness: float | None
@@ -27,13 +20,7 @@ class Sound(NamedTuple):
 
 
 class PlayerSource(NamedTuple):
-    """A tab of the player.
-
-    Attributes:
-        title: two or three words.
-        note: one line about where the sound comes from.
-        sounds: one sound, or several that a slider steps through.
-    """
+    """A tab of the player: a title, a note on its origin, and one sound or several that a slider steps through."""
 
     title: str
     note: str
@@ -44,13 +31,7 @@ def player(sources: Sequence[PlayerSource], *, title: str, seconds: float, key: 
     """Draws a player. Keys 1 to 6 switch the source, the space bar plays, L loops, arrow keys seek.
 
     The loudness of all sources is matched to the softest one, as loud as that can be without clipping. A button
-    switches this off.
-
-    Args:
-        sources: one to six, in the order of their keys.
-        title: describes all sources.
-        seconds: length of the longest sound.
-        key: of the component.
+    switches this off. `seconds` is the length of the longest sound.
 
     Raises:
         ValueError: there is no source, or more than six.

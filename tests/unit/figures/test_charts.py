@@ -13,9 +13,14 @@ from distrack.figures.quality import quality_curve
 from distrack.figures.style import NAMES
 
 
-class Score(NamedTuple):
+class Scored(NamedTuple):
     trained_on: str
     accuracy: Accuracy
+
+
+def score(trained_on: str, accuracy: Accuracy) -> Any:
+    """As much of an evaluation as a figure reads."""
+    return Scored(trained_on, accuracy)
 
 
 def data(chart: alt.Chart | alt.LayerChart) -> list[dict[str, Any]]:
@@ -40,7 +45,7 @@ def test_loss_curves_leave_out_what_has_no_place_on_a_logarithmic_axis() -> None
 
 
 def test_bars_are_in_the_order_of_training_sets_below_their_run() -> None:
-    scores = [Score(name, Accuracy.of([0.5, 0.7])) for name in ("full", "unknown", "random-selection", "synthetic")]
+    scores = [score(name, Accuracy.of([0.5, 0.7])) for name in ("full", "unknown", "random-selection", "synthetic")]
     chart = run_bars({"one": scores, "two": scores[-1:]}, chance=0.1, ink="black")
     domain = chart.to_dict()["layer"][0]["encoding"]["y"]["scale"]["domain"]
     names = [NAMES["synthetic"], NAMES["random-selection"], NAMES["full"], "unknown"]
@@ -48,7 +53,7 @@ def test_bars_are_in_the_order_of_training_sets_below_their_run() -> None:
 
 
 def test_a_single_seed_has_no_error_bar() -> None:
-    chart = run_bars({"one": [Score("synthetic", Accuracy.of([0.5]))]}, chance=None, ink="black")
+    chart = run_bars({"one": [score("synthetic", Accuracy.of([0.5]))]}, chance=None, ink="black")
     (bar,) = (row for row in data(chart) if "kind" in row)
     assert bar["low"] is None is bar["high"]
     assert bar["end"] == 0.5
