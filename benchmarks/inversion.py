@@ -21,8 +21,7 @@ import torch
 from torch import Tensor
 
 from distrack.audio import SAMPLE_RATE
-from distrack.evaluate import EVALUATORS, Recipe, TrainingSet
-from distrack.evaluate.training_set import Tracks
+from distrack.evaluate import EVALUATORS, Recipe, TrainingSet, Trial
 from distrack.features import FEATURES, build_feature
 from distrack.images import RealImages, load
 from distrack.inversion import INVERSIONS, inversion_error, invert
@@ -39,16 +38,23 @@ _HEADER = "| feature | error, mean | 95th percentile | largest | seconds for 100
 def recognised(sounds: dict[str, Tensor], labels: Tensor, train: RealImages) -> dict[str, float]:
     """Share of the sounds of each kind that a CNN, trained on all training clips, classifies correctly."""
     images = build_feature(FEATURES.choice("logmelspectrogram"))(torch.cat(list(sounds.values())))
-    examined = Tracks(train.normalisation.apply(images), labels.repeat(len(sounds)), train.shift_bands, "")
     clips = TrainingSet.of_clips(train)
+    examined = TrainingSet.of_images(
+        train.normalisation.apply(images),
+        labels.repeat(len(sounds)),
+        classes=train.classes,
+        shift_bands=train.shift_bands,
+    )
     predicted = EVALUATORS["random-cnn"].predict(
-        clips,
-        examined,
-        Recipe(),
-        clips=clips,
-        seed=0,
-        device=torch.device("cpu"),
-        progress=lambda _done, _total: None,
+        Trial(
+            clips,
+            examined,
+            Recipe(),
+            clips=clips,
+            seed=0,
+            device=torch.device("cpu"),
+            progress=lambda _done, _total: None,
+        )
     )
     right = (predicted == examined.labels).float().view(len(sounds), -1).mean(1)
     return dict(zip(sounds, right.tolist(), strict=True))

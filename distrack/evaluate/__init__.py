@@ -3,7 +3,7 @@
 from distrack.evaluate import baselines, evaluators  # noqa: F401
 from distrack.evaluate.comparison import Comparison, comparisons
 from distrack.evaluate.config import EvaluationConfig
-from distrack.evaluate.contract import BASELINES, EVALUATORS, Baseline, Evaluator
+from distrack.evaluate.contract import BASELINES, EVALUATORS, Baseline, Evaluator, Trial
 from distrack.evaluate.evaluation import cache_predictions, evaluate, hold_out
 from distrack.evaluate.inspection import Inspection, inspect
 from distrack.evaluate.maps import Point
@@ -34,6 +34,7 @@ __all__ = [
     "Report",
     "SplitReport",
     "TrainingSet",
+    "Trial",
     "cache_predictions",
     "comparisons",
     "evaluate",

@@ -1,50 +1,45 @@
 """The contracts of evaluators and baselines, and their registries."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from distrack.evaluate.recipe import Recipe
-from distrack.evaluate.training_set import LabelledImages, TrainingSet
+from distrack.evaluate.training_set import TrainingSet
 from distrack.images import RealImages
 from distrack.progress import Progress
 from distrack.registry import Registry
 
 
-class Predict(Protocol):
-    """Learns from a training set and predicts the classes of other images."""
+class Trial(NamedTuple):
+    """One run of one measurement. On a CPU the predictions depend on nothing but its values.
 
-    def __call__(
-        self,
-        training: TrainingSet,
-        test: LabelledImages,
-        recipe: Recipe,
-        *,
-        clips: TrainingSet,
-        seed: int,
-        device: torch.device,
-        progress: Progress,
-    ) -> Tensor:
-        """Predicted classes, `[n]` int64. On the CPU they depend on nothing but the arguments.
+    Attributes:
+        training: the training set that is measured.
+        test: the images whose classes are predicted: real test clips, or tracks.
+        recipe: how to learn.
+        clips: all real training clips, for an evaluator that trains its embedding network on them.
+        seed: seed of all random draws.
+        device: where to compute.
+        progress: called with the number of finished steps and of all steps.
+    """
 
-        Args:
-            training: the training set that is measured.
-            test: the images whose classes are predicted.
-            recipe: how to learn.
-            clips: all real training clips, for an evaluator that trains its embedding network on them.
-            seed: seed of all random draws.
-            device: where to compute.
-            progress: called with the number of finished steps and of all steps.
-        """
+    training: TrainingSet
+    test: RealImages | TrainingSet
+    recipe: Recipe
+    clips: TrainingSet
+    seed: int
+    device: torch.device
+    progress: Progress
 
 
 class Evaluator(NamedTuple):
     """A way to measure a training set.
 
     Attributes:
-        predict: learns and predicts.
+        predict: learns from a training set and predicts the classes of other images, `[n]` int64.
         network_name: what it represents images with, as a report names it: a network, or statistics.
         summary: one line for menus and `--help`.
         any_network: it trains one network by the recipe, so it can be repeated with other architectures and its
@@ -53,7 +48,7 @@ class Evaluator(NamedTuple):
         tests_tracks: it learns from all real training clips and classifies the tracks, not the other way round.
     """
 
-    predict: Predict
+    predict: Callable[[Trial], Tensor]
     network_name: Callable[[Recipe], str]
     summary: str
     any_network: bool = False

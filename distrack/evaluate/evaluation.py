@@ -1,8 +1,8 @@
 """The evaluation of a synthetic set: every measurement of a plan, each over several seeds."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -13,11 +13,11 @@ from torch import Tensor
 from distrack.arrays import Integers
 from distrack.device import one_thread_each
 from distrack.distill import SyntheticSet
-from distrack.evaluate.contract import BASELINES, EVALUATORS
+from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial
 from distrack.evaluate.plan import Measurement
 from distrack.evaluate.prediction_cache import PredictionCache
 from distrack.evaluate.scores import Evaluation, score
-from distrack.evaluate.training_set import LabelledImages, Tracks, TrainingSet
+from distrack.evaluate.training_set import TrainingSet
 from distrack.images import RealImages
 from distrack.progress import Progress
 from distrack.randomness import derived_seed
@@ -57,7 +57,9 @@ def evaluate(
         for measurement in plan:
             rate = pool.submit(bench.learning_rate, measurement)
             runs = [
-                pool.submit(bench.predict_at, measurement, rate, seed, shared.of_part(_title(measurement, seed, plan)))
+                pool.submit(
+                    bench.predict, measurement, seed, rate.result, shared.of_part(_title(measurement, seed, plan))
+                )
                 for seed in range(measurement.seeds)
             ]
             pending.append((measurement, rate, runs))
@@ -95,7 +97,11 @@ def cache_predictions(
         seed: number of the run.
     """
     bench = _Bench(synthetic, train, test, device, cache)
-    bench.predict(measurement, bench.learning_rate(measurement), seed, _unwatched)
+    bench.predict(measurement, seed, partial(bench.learning_rate, measurement))
+
+
+def _unwatched(done: int, total: int) -> None:
+    """A `Progress` that does nothing."""
 
 
 def hold_out(train: RealImages) -> tuple[RealImages, RealImages]:
@@ -105,11 +111,7 @@ def hold_out(train: RealImages) -> tuple[RealImages, RealImages]:
     for label in range(train.classes):
         members = order[train.labels[order] == label]
         held_out[members[: max(1, round(_HELD_OUT * len(members)))]] = True
-    return _subset(train, ~held_out), _subset(train, held_out)
-
-
-def _subset(clips: RealImages, members: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> RealImages:
-    return replace(clips, rows=clips.rows[members], labels=clips.labels[members])
+    return train.at(~held_out), train.at(held_out)
 
 
 class _Bench:
@@ -124,9 +126,10 @@ class _Bench:
         cache: PredictionCache | None,
     ) -> None:
         self._train, self._test, self._device, self._cache = train, test, device, cache
-        self._ipc = synthetic.config.ipc
-        self._tracks = Tracks(synthetic.tracks(), synthetic.labels, test.shift_bands, synthetic.fingerprint)
-        self._set_of_tracks = TrainingSet.of_tracks(synthetic)
+        self._ipc, self._fingerprint = synthetic.config.ipc, synthetic.fingerprint
+        self._tracks = TrainingSet.of_images(
+            synthetic.tracks(), synthetic.labels, classes=train.classes, shift_bands=train.shift_bands
+        )
         self._clips = TrainingSet.of_clips(train)
 
     def truth(self, measurement: Measurement) -> Integers:
@@ -151,51 +154,59 @@ class _Bench:
             accuracies.append(float((predictions.numpy() == held_out.labels).mean()))
         return rates[int(np.argmax(accuracies))]
 
-    def predict_at(self, measurement: Measurement, rate: Future[float | None], seed: int, progress: Progress) -> Tensor:
-        """`predict` with a learning rate that is still being tuned."""
-        return self.predict(measurement, rate.result(), seed, progress)
+    def predict(
+        self, measurement: Measurement, seed: int, tuned: Callable[[], float | None], progress: Progress = _unwatched
+    ) -> Tensor:
+        """Predicted classes of one run, `[n]`.
 
-    def predict(self, measurement: Measurement, rate: float | None, seed: int, progress: Progress) -> Tensor:
-        """Predicted classes of one run, `[n]`; a rate of None is the recipe's own learning rate."""
-        tuned = measurement if rate is None else _with_rate(measurement, rate)
+        Args:
+            measurement: the measurement.
+            seed: number of the run.
+            tuned: gives the tuned learning rate and may wait for it; None is the recipe's own.
+            progress: see `Trial`.
+        """
+        rate = tuned()
+        at_rate = measurement if rate is None else _with_rate(measurement, rate)
         test = self._tracks if EVALUATORS[measurement.evaluator].tests_tracks else self._test
-        predictions = self._predict(tuned, seed, self._train, test, progress)
+        predictions = self._predict(at_rate, seed, self._train, test, progress)
         progress(1, 1)
         return predictions
 
     def _predict(
-        self, measurement: Measurement, seed: int, train: RealImages, test: LabelledImages, progress: Progress
+        self, measurement: Measurement, seed: int, train: RealImages, test: RealImages | TrainingSet, progress: Progress
     ) -> Tensor:
         key = self._key(measurement, seed, train, test)
-        predictions = None if self._cache is None else self._cache.get(key)
-        if predictions is None:
-            predictions = EVALUATORS[measurement.evaluator].predict(
-                self._set_of_tracks
-                if measurement.trained_on == "synthetic"
-                else BASELINES[measurement.trained_on].choose(train, self._ipc, seed),
-                test,
-                measurement.recipe,
-                clips=self._clips if train is self._train else TrainingSet.of_clips(train),
-                seed=seed,
-                device=self._device,
-                progress=progress,
-            )
-            if self._cache is not None:
-                self._cache.put(key, predictions)
+        cached = None if self._cache is None else self._cache.get(key)
+        if cached is not None:
+            return cached
+        on_tracks = measurement.trained_on == "synthetic"
+        trial = Trial(
+            self._tracks if on_tracks else BASELINES[measurement.trained_on].choose(train, self._ipc, seed),
+            test,
+            measurement.recipe,
+            clips=self._clips if train is self._train else TrainingSet.of_clips(train),
+            seed=seed,
+            device=self._device,
+            progress=progress,
+        )
+        predictions = EVALUATORS[measurement.evaluator].predict(trial)
+        if self._cache is not None:
+            self._cache.put(key, predictions)
         return predictions
 
-    def _key(self, measurement: Measurement, seed: int, train: RealImages, test: LabelledImages) -> Mapping[str, Any]:
+    def _key(
+        self, measurement: Measurement, seed: int, train: RealImages, test: RealImages | TrainingSet
+    ) -> Mapping[str, Any]:
         """Everything that the predictions of one run depend on."""
-        trained_on = measurement.trained_on
-        tracks = self._tracks.fingerprint if trained_on == "synthetic" else ""
-        depends_on_ipc = not tracks and BASELINES[trained_on].depends_on_ipc
+        on_tracks = measurement.trained_on == "synthetic"
+        depends_on_ipc = not on_tracks and BASELINES[measurement.trained_on].depends_on_ipc
         return {
             "evaluator": measurement.evaluator,
-            "trained_on": trained_on,
-            "tracks": tracks,
+            "trained_on": measurement.trained_on,
+            "tracks": self._fingerprint if on_tracks else "",
             "ipc": self._ipc if depends_on_ipc else 0,
             "clips": train.fingerprint,
-            "test": test.fingerprint,
+            "test": test.fingerprint if isinstance(test, RealImages) else self._fingerprint,
             "recipe": measurement.recipe.model_dump(mode="json"),
             "seed": seed,
             "device": self._device.type,
@@ -212,10 +223,6 @@ def _title(measurement: Measurement, seed: int, plan: Sequence[Measurement]) -> 
     networks = {other.network for other in plan if other.evaluator == measurement.evaluator}
     title = f"{measurement.evaluator} on {measurement.trained_on}, {seed + 1} of {measurement.seeds}"
     return f"{title}, {measurement.network}" if len(networks) > 1 else title
-
-
-def _unwatched(done: int, total: int) -> None:
-    """A `Progress` that does nothing."""
 
 
 class _SharedProgress:

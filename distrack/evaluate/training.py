@@ -8,7 +8,8 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from distrack.augmentation import augment, mixup
 from distrack.evaluate.recipe import Recipe
-from distrack.evaluate.training_set import LabelledImages, TrainingSet
+from distrack.evaluate.training_set import TrainingSet
+from distrack.images import RealImages
 from distrack.networks import Network
 from distrack.progress import Progress
 
@@ -25,7 +26,6 @@ def train(
     random: torch.Generator,
     *,
     steps: int,
-    shift_bands: bool,
     device: torch.device,
     progress: Progress,
 ) -> None:
@@ -37,7 +37,6 @@ def train(
         recipe: learning rate, weight decay, batch sizes, augmentation and mixup.
         random: draws examples, augmentation and mixup.
         steps: number of training steps.
-        shift_bands: whether an image that is shifted in frequency keeps its class.
         device: where to compute.
         progress: called after every step.
 
@@ -50,7 +49,7 @@ def train(
     for step in range(steps):
         positions = _positions(len(training), recipe, random)
         images = training.images(positions.numpy(), device)
-        images = augment(images, recipe.augmentation, random, shift_bands=shift_bands)
+        images = augment(images, recipe.augmentation, random, shift_bands=training.shift_bands)
         targets = one_hot(training.labels[positions], training.classes).float().to(device)
         if recipe.mixup:
             images, targets = mixup(images, targets, recipe.mixup, random)
@@ -68,7 +67,7 @@ def _positions(count: int, recipe: Recipe, random: torch.Generator) -> Tensor:
     return torch.arange(count).repeat(math.ceil(recipe.smallest_batch / count))
 
 
-def predict(network: Network, images: LabelledImages, device: torch.device) -> Tensor:
+def predict(network: Network, images: RealImages | TrainingSet, device: torch.device) -> Tensor:
     """The class that a network predicts for every image, `[n]` int64."""
     with torch.no_grad():
         return torch.cat([network(batch).argmax(1).cpu() for batch, _ in images.batches(device)])

@@ -11,7 +11,7 @@ import soundfile
 import torch
 from torch import Tensor, nn
 
-from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig
+from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig, Trial
 from distrack.features import FEATURES
 from distrack.jobs.distillation import DistillJob
 from distrack.networks import NetworkConfig
@@ -100,13 +100,15 @@ def test_random_clips_teach_what_an_independent_computation_says(real_data: Path
     def ours(seed: int) -> float:
         training = BASELINES["random-selection"].choose(images["train"], _A_CLASS, seed)
         found = EVALUATORS["random-cnn"].predict(
-            training,
-            images["test"],
-            EvaluationConfig(steps=_STEPS, epochs=1, network=NetworkConfig(width=_WIDTH)),
-            clips=training,
-            seed=seed,
-            device=device,
-            progress=lambda *_: None,
+            Trial(
+                training,
+                images["test"],
+                EvaluationConfig(steps=_STEPS, epochs=1, network=NetworkConfig(width=_WIDTH)),
+                clips=training,
+                seed=seed,
+                device=device,
+                progress=lambda *_: None,
+            )
         )
         return float(np.mean(found.numpy() == images["test"].labels))
 

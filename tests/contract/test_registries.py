@@ -14,7 +14,7 @@ from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS
 from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
-from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig, TrainingSet
+from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig, TrainingSet, Trial
 from distrack.features import FEATURES, FeatureConfig, build_feature
 from distrack.images import Material, RealImages
 from distrack.inversion import INVERSIONS, invert
@@ -307,17 +307,20 @@ def test_an_evaluator_names_a_class_for_every_test_clip_and_says_when_it_is_thro
     tiny_config: DistillConfig, tiny_images: Images, cpu: torch.device, name: str
 ) -> None:
     distiller = Distiller(tiny_config, tiny_images["train"], classes=("a", "b", "c"), device=cpu)
-    tracks = TrainingSet.of_tracks(distiller.synthetic_set())
+    synthetic = distiller.synthetic_set()
+    tracks = TrainingSet.of_images(synthetic.tracks(), synthetic.labels, classes=3, shift_bands=True)
     told: list[tuple[int, int]] = []
     config = EvaluationConfig(network=NetworkConfig(width=4, depth=2), steps=3, epochs=1)
     found = EVALUATORS[name].predict(
-        tracks,
-        tiny_images["test"],
-        config,
-        clips=TrainingSet.of_clips(tiny_images["train"]),
-        seed=0,
-        device=cpu,
-        progress=lambda done, total: told.append((done, total)),
+        Trial(
+            tracks,
+            tiny_images["test"],
+            config,
+            clips=TrainingSet.of_clips(tiny_images["train"]),
+            seed=0,
+            device=cpu,
+            progress=lambda done, total: told.append((done, total)),
+        )
     )
     assert found.shape == (24,)
     assert found.dtype == torch.int64
@@ -340,13 +343,15 @@ def test_a_baseline_has_clips_of_every_class_and_runs_in_each_of_its_evaluators(
     config = EvaluationConfig(network=NetworkConfig(width=4, depth=2), steps=20, epochs=1)
     for evaluator in suitable:
         found = EVALUATORS[evaluator].predict(
-            training,
-            tiny_images["test"],
-            config,
-            clips=TrainingSet.of_clips(tiny_images["train"]),
-            seed=0,
-            device=cpu,
-            progress=lambda _done, _total: None,
+            Trial(
+                training,
+                tiny_images["test"],
+                config,
+                clips=TrainingSet.of_clips(tiny_images["train"]),
+                seed=0,
+                device=cpu,
+                progress=lambda _done, _total: None,
+            )
         )
         assert (found.numpy() == tiny_images["test"].labels).mean() > 0.5
 

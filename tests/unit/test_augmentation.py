@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig, augment, draw, mixup
 from distrack.datasets.clips import Split
-from distrack.evaluate import EVALUATORS, EvaluationConfig, TrainingSet
+from distrack.evaluate import EVALUATORS, EvaluationConfig, TrainingSet, Trial
 from distrack.images import RealImages
 from distrack.networks import NetworkConfig
 from distrack.randomness import generator
@@ -344,16 +344,12 @@ def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
 def test_an_evaluation_trains_with_the_augmentation_that_it_was_given(
     tiny_images: Mapping[Split, RealImages], cpu: torch.device
 ) -> None:
-    clips = TrainingSet.of_clips(tiny_images["train"])
-
     def predicted(augmentation: AugmentationConfig, *, shift_bands: bool = True) -> Tensor:
         network = NetworkConfig(width=2, depth=2)
         recipe = EvaluationConfig(network=network, steps=2, epochs=1, mixup=0, augmentation=augmentation)
-        test = replace(tiny_images["test"], shift_bands=shift_bands)
+        clips = TrainingSet.of_clips(replace(tiny_images["train"], shift_bands=shift_bands))
         cnn = EVALUATORS["random-cnn"].predict
-        runs = [
-            cnn(clips, test, recipe, clips=clips, seed=seed, device=cpu, progress=lambda *_: None) for seed in range(6)
-        ]
+        runs = [cnn(Trial(clips, tiny_images["test"], recipe, clips, seed, cpu, lambda *_: None)) for seed in range(6)]
         return torch.cat(runs)
 
     plain = predicted(NO_AUGMENTATION)

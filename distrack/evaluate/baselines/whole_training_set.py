@@ -2,18 +2,11 @@
 
 from distrack.evaluate.contract import BASELINES, Baseline
 from distrack.evaluate.training_set import TrainingSet
-from distrack.images import RealImages
-
-
-def choose_all(train: RealImages, ipc: int, seed: int) -> TrainingSet:  # noqa: ARG001
-    """All real training clips."""
-    return TrainingSet.of_clips(train)
-
 
 BASELINES.add(
     "full",
     Baseline(
-        choose_all,
+        lambda train, _ipc, _seed: TrainingSet.of_clips(train),
         "All training clips; takes longest",
         suits=lambda evaluator: not evaluator.has_latent_space,
         depends_on_ipc=False,

@@ -1,46 +1,37 @@
 """The linear probe: logistic regression on statistics of cepstral coefficients, a measurement without a network."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import torch
 import torchaudio
 from torch import Tensor
 
-from distrack.evaluate.contract import EVALUATORS, Evaluator
-from distrack.evaluate.recipe import Recipe
-from distrack.evaluate.training_set import LabelledImages, TrainingSet
-from distrack.progress import Progress
+from distrack.arrays import Doubles
+from distrack.evaluate.contract import EVALUATORS, Evaluator, Trial
+from distrack.evaluate.training_set import TrainingSet
+from distrack.images import RealImages
 
 # Cepstral coefficients of an image with more bands than this; the bands of a smaller image are its coefficients.
 _COEFFICIENTS = 20
 
 
-def linear_probe(
-    training: TrainingSet,
-    test: LabelledImages,
-    recipe: Recipe,  # noqa: ARG001
-    *,
-    clips: TrainingSet,  # noqa: ARG001
-    seed: int,  # noqa: ARG001
-    device: torch.device,
-    progress: Progress,
-) -> Tensor:
-    """Fits a logistic regression. The fit is deterministic: seeds matter only where they select other clips.
-
-    Args and returns: see `distrack.evaluate.contract.Predict`. `recipe`, `clips` and `seed` are not used.
-    """
+def linear_probe(trial: Trial) -> Tensor:
+    """Fits a logistic regression. The fit is deterministic: seeds matter only where they select other clips."""
     # Imported here because loading scikit-learn takes longer than the fit.
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    training = training.examples(device)
-    examples = torch.cat([cepstral_statistics(images).cpu() for images, _ in training.batches(device)]).numpy()
+    def statistics(images: TrainingSet | RealImages) -> Iterator[Doubles]:
+        return (cepstral_statistics(batch).cpu().numpy() for batch, _ in images.batches(trial.device))
+
+    training = trial.training.examples(trial.device)
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    model.fit(examples, training.labels.numpy())
-    predictions = [
-        torch.from_numpy(model.predict(cepstral_statistics(images).cpu().numpy())) for images, _ in test.batches(device)
-    ]
-    progress(len(training), len(training))
-    return torch.cat(predictions)
+    model.fit(np.concatenate(list(statistics(training))), training.labels.numpy())
+    predictions = np.concatenate([model.predict(batch) for batch in statistics(trial.test)])
+    trial.progress(len(training), len(training))
+    return torch.from_numpy(predictions)
 
 
 def cepstral_statistics(images: Tensor) -> Tensor:

@@ -1,19 +1,18 @@
 """Prototype evaluators: a clip has the class of the nearest prototype in the latent space of a CNN."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from distrack.evaluate.contract import EVALUATORS, Evaluator, Predict
+from distrack.evaluate.contract import EVALUATORS, Evaluator, Trial
 from distrack.evaluate.recipe import Recipe
 from distrack.evaluate.training import train
-from distrack.evaluate.training_set import LabelledImages, TrainingSet
+from distrack.evaluate.training_set import TrainingSet
 from distrack.images import class_means
 from distrack.networks import Network, build_network
-from distrack.progress import Progress
 from distrack.randomness import derived_seed, generator
 
 _ENSEMBLE_SIZE = 5
@@ -21,25 +20,14 @@ _ENSEMBLE_SIZE = 5
 _BRIEF_STEPS = 60
 
 
-def prototype(
-    training: TrainingSet,
-    test: LabelledImages,
-    recipe: Recipe,
-    *,
-    clips: TrainingSet,
-    seed: int,
-    device: torch.device,
-    progress: Progress,
-    networks: int = 1,
-    steps: int = 0,
-) -> Tensor:
+def prototype(trial: Trial, *, networks: int = 1, steps: int = 0) -> Tensor:
     """Assigns to every test image the class of its nearest prototype.
 
     Prototypes are the embeddings of all examples, or centres of each class if the training set asks for them. Cosine
     distances are taken around the mean of the prototypes, so that they compare what differs between classes.
 
     Args:
-        training, test, recipe, clips, seed, device, progress: see `distrack.evaluate.contract.Predict`.
+        trial: see `Trial`.
         networks: number of random networks whose embeddings are concatenated.
         steps: training steps of each network on the real training clips; 0 leaves it random.
 
@@ -47,33 +35,28 @@ def prototype(
         Snell, Swersky and Zemel, "Prototypical Networks for Few-shot Learning", NIPS 2017. Their network is trained for
         the task; here it is random, or trained briefly.
     """
+    training, recipe, device = trial.training, trial.recipe, trial.device
     total = networks * steps + len(training)
-    members = [
-        build_network(
-            recipe.network,
-            shape=test.shape,
-            classes=training.classes,
-            seed=derived_seed(seed, "evaluation network", *([number] if number else [])),
-        ).to(device)
-        for number in range(networks)
-    ]
+    members = []
+    for number in range(networks):
+        seed = derived_seed(trial.seed, "evaluation network", *([number] if number else []))
+        network = build_network(recipe.network, shape=training.shape, classes=training.classes, seed=seed)
+        members.append(network.to(device))
     for number, network in enumerate(members if steps else ()):
         train(
             network,
-            clips,
+            trial.clips,
             recipe,
-            generator(seed, "latent space", number),
+            generator(trial.seed, "latent space", number),
             steps=steps,
-            shift_bands=test.shift_bands,
             device=device,
-            progress=lambda done, _, before=number * steps: progress(before + done, total),  # type: ignore[misc]
+            progress=lambda done, _, before=number * steps: trial.progress(before + done, total),  # type: ignore[misc]
         )
     with torch.no_grad():
-        prototypes, labels = _prototypes(members, training, seed, device)
-        progress(total, total)
-        nearest = [
-            _nearest(_embed(members, batch), prototypes, recipe.metric).cpu() for batch, _ in test.batches(device)
-        ]
+        prototypes, labels = _prototypes(members, training, trial.seed, device)
+        trial.progress(total, total)
+        batches = (_embed(members, batch) for batch, _ in trial.test.batches(device))
+        nearest = [_nearest(embeddings, prototypes, recipe.metric).cpu() for embeddings in batches]
     return labels[torch.cat(nearest)]
 
 
@@ -118,7 +101,7 @@ def _nearest(queries: Tensor, prototypes: Tensor, metric: str) -> Tensor:
     return (normalize(queries - centre, dim=1) @ normalize(prototypes - centre, dim=1).T).argmax(1)
 
 
-def _register(name: str, predict: Predict, prefix: str, summary: str) -> None:
+def _register(name: str, predict: Callable[[Trial], Tensor], prefix: str, summary: str) -> None:
     def network_name(recipe: Recipe) -> str:
         return f"{prefix}{recipe.network_name}" + (", Euclidean" if recipe.metric == "euclidean" else "")
 

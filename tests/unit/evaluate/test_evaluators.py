@@ -11,7 +11,7 @@ from torch.nn.functional import cosine_similarity
 
 from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller
-from distrack.evaluate import BASELINES, EVALUATORS, Recipe, TrainingSet
+from distrack.evaluate import BASELINES, EVALUATORS, Recipe, TrainingSet, Trial
 from distrack.images import RealImages, class_means
 from distrack.networks import NetworkConfig, build_network
 from distrack.randomness import derived_seed, generator
@@ -27,13 +27,15 @@ def predictions(
 ) -> Tensor:
     """Predicted classes; all training clips are those of the training set."""
     return EVALUATORS[evaluator].predict(
-        training,
-        test,
-        recipe,
-        clips=training,
-        seed=seed,
-        device=torch.device("cpu"),
-        progress=lambda _done, _total: None,
+        Trial(
+            training,
+            test,
+            recipe,
+            clips=training,
+            seed=seed,
+            device=torch.device("cpu"),
+            progress=lambda _done, _total: None,
+        )
     )
 
 
@@ -81,13 +83,15 @@ def test_a_large_training_set_is_passed_as_often_as_the_recipe_says(tiny_images:
     recipe = Recipe(network=NetworkConfig(width=1, depth=1), steps=2, epochs=3, batch_size=32)
     clips = TrainingSet.of_clips(tiny_images["train"])
     EVALUATORS["random-cnn"].predict(
-        clips,
-        tiny_images["test"],
-        recipe,
-        clips=clips,
-        seed=0,
-        device=torch.device("cpu"),
-        progress=lambda done, total: calls.append((done, total)),
+        Trial(
+            clips,
+            tiny_images["test"],
+            recipe,
+            clips=clips,
+            seed=0,
+            device=torch.device("cpu"),
+            progress=lambda done, total: calls.append((done, total)),
+        )
     )
     assert calls == [(step, 9) for step in range(1, 10)]
 
