@@ -32,7 +32,7 @@ def mix(events: Events, other: Events, *, seconds: Seconds = 0.0) -> Events:
     """
     _refuse_different(events, other, "mix")
     later = move(_seeded(other, events.seed), seconds=seconds)
-    if events.room is not None and other.room is not None and not _equal(events.room, other.room):
+    if events.room is not None and other.room is not None and not np.array_equal(events.room, other.room):
         raise EventsError("mix: two rooms: a clip has one, so give both clips the same room, or remove one")
     length = max(events.samples, other.samples + max(round(seconds * events.sample_rate), 0))
     both = joined(_dry_without_room(events), _dry_without_room(later))
@@ -73,7 +73,7 @@ def morph(
     if share == 1:
         return other
     room = _room_between(events.room, other.room, share)
-    one, other = (_unmuted(_dry_without_room(side)) for side in (events, other))
+    one, other = (_dry_without_room(side.rows(np.flatnonzero(~side.muted))) for side in (events, other))
     if max(len(one), len(other)) > MOST_MATCHED:
         raise EventsError(
             f"morph: {len(one)} and {len(other)} events: at most {MOST_MATCHED} can be matched; remove the weakest"
@@ -84,10 +84,8 @@ def morph(
         parameters=one.kind.interpolated(one.parameters[pairs], other.parameters[partners], share),
         wet=((1 - share) * one.wet[pairs] + share * other.wet[partners]).astype(np.float32),
     )
-    fading_out = one.rows(np.setdiff1d(np.arange(len(one)), pairs))
-    fading_in = other.rows(np.setdiff1d(np.arange(len(other)), partners))
-    fading_out = amplified(fading_out, np.full(len(fading_out), 1 - share))
-    fading_in = amplified(fading_in, np.full(len(fading_in), share))
+    fading_out = _faded(one, pairs, 1 - share)
+    fading_in = _faded(other, partners, share)
     samples = round((1 - share) * one.samples + share * other.samples)
     return replace(joined(joined(gliding, fading_out), fading_in), samples=samples, room=room)
 
@@ -111,6 +109,12 @@ def _positions(events: Events, near_seconds: float, near_octaves: float) -> Doub
     return np.stack([box.onset / near_seconds, np.log2(box.centre) / near_octaves], axis=1)
 
 
+def _faded(events: Events, gliding: Integers, gain: float) -> Events:
+    """The events that no other one is matched with, times a gain."""
+    rest = events.rows(np.setdiff1d(np.arange(len(events)), gliding))
+    return amplified(rest, np.full(len(rest), gain))
+
+
 def _refuse_different(one: Events, other: Events, name: str) -> None:
     if one.kind_name != other.kind_name:
         raise EventsError(
@@ -125,17 +129,15 @@ def _refuse_different(one: Events, other: Events, name: str) -> None:
         raise EventsError(
             f"{name}: {one.channels} and {other.channels} channels: decompose both in mono, or both in stereo"
         )
-    equal = one.shared.keys() == other.shared.keys()
-    if not equal or not all(_equal(one.shared[key], other.shared[key]) for key in one.shared):
+    if one.shared.keys() != other.shared.keys() or not all(
+        np.array_equal(one.shared[key], other.shared[key]) for key in one.shared
+    ):
         raise EventsError(
             f"{name}: their events are made of different waveforms, each learned from its own clip: decompose both "
             "with atoms that are not learned"
         )
-    differ = sorted(
-        key
-        for key in {*one.settings, *other.settings}
-        if key not in one.settings or key not in other.settings or one.settings[key] != other.settings[key]
-    )
+    both, missing = {*one.settings, *other.settings}, object()
+    differ = sorted(key for key in both if one.settings.get(key, missing) != other.settings.get(key, missing))
     if differ:
         raise EventsError(f"{name}: they differ in {', '.join(differ)}: decompose both clips with the same settings")
 
@@ -162,21 +164,13 @@ def _dry_without_room(events: Events) -> Events:
     return events if events.room is not None else replace(events, wet=np.zeros(len(events), np.float32))
 
 
-def _unmuted(events: Events) -> Events:
-    return events.rows(np.flatnonzero(~events.muted))
-
-
 def _room_between(one: Floats | None, other: Floats | None, share: float) -> Floats | None:
     """The room between two. The events of a clip without a room are dry, so the other clip's room serves both."""
     if one is None or other is None:
         return other if one is None else one
-    if _equal(one, other):
+    if np.array_equal(one, other):
         return one
     room = np.zeros((max(len(one), len(other)), max(one.shape[1], other.shape[1])), np.float32)
     room[:, : one.shape[1]] += (1 - share) * one
     room[:, : other.shape[1]] += share * other
     return room
-
-
-def _equal(one: Floats, other: Floats) -> bool:
-    return one.shape == other.shape and bool(np.array_equal(one, other))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from distrack.decompose.pursuit.playback import played
+from distrack.decompose.pursuit.waveform_kind import played
 from tests.unit.decompose.pursuit.waveforms import peak, tone
 
 
