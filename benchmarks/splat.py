@@ -22,10 +22,11 @@ import soundfile
 import soxr
 
 from distrack.arrays import Floats
-from distrack.decompose import DecomposeConfig, Events, remove, render, snr_db, spectral_convergence
+from distrack.decompose import DecomposeConfig, Events, render, snr_db, spectral_convergence
 from distrack.decompose.decomposer import Budget
 from distrack.decompose.splat.decomposer import PRUNE_AT, SplatConfig, Splatter
 from distrack.decompose.splat.loss import least_important
+from distrack.decompose.transforms import remove
 
 TABLE = Path(__file__).with_suffix(".md")
 RATE, SECONDS, SHARE = 22_050, 1.5, 0.2

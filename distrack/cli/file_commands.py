@@ -11,9 +11,10 @@ from pydantic import Field
 from distrack import runs
 from distrack.cli import terminal
 from distrack.cli.options import CONFIG, RUNS_PATH, check_required, parameters_of, read_config
-from distrack.decompose import formats, known_rooms, room_named, storage
-from distrack.decompose import room as with_room
-from distrack.decompose import wet as with_wet
+from distrack.decompose import known_rooms, room_named, storage
+from distrack.decompose.rendering import save
+from distrack.decompose.transforms import room as with_room
+from distrack.decompose.transforms import wet as with_wet
 from distrack.errors import ConfigError
 from distrack.export import bundle
 from distrack.export.comparison import Entry, groups, read
@@ -136,4 +137,4 @@ def render(config: RenderConfig) -> None:
         if events.room is None:
             raise ConfigError(f"wet {config.wet:g}: name a room that the sound goes through: --room")
         events = with_wet(events, share=config.wet)
-    click.echo(formats.save(events, config.to, tail=config.tail).summary)
+    click.echo(save(events, config.to, tail=config.tail).summary)

@@ -1,17 +1,17 @@
-"""What a method of decomposition must be able to do, what it may use, and the registry of methods."""
+"""Methods of decomposition: what each must be able to do, their registry, and the config that selects one."""
 
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from distrack.arrays import Floats
 from distrack.decompose.events import MOST_EVENTS, Events
-from distrack.registry import Choice, Registry
-from distrack.validation import Config
+from distrack.registry import Choice, ChosenFrom, Registry, filled_choices
+from distrack.validation import Config, Option
 
 
 class Budget(Config):
@@ -127,3 +127,48 @@ class Decomposer(ABC):
 
 # (wave, sample rate, budget, settings) -> decomposer, as `Decomposer` takes them.
 DECOMPOSERS: Registry[Callable[[Floats, int, Budget, Any], Decomposer]] = Registry("method")
+
+DEFAULT = "matching-pursuit"
+# The published setting of splatting.
+_PAPER: dict[str, Any] = {"method": {"name": "splat", "iterations": 3_000}, "events": 64}
+
+
+class DecomposeConfig(Budget):
+    """A method of decomposition and its budget."""
+
+    preset: Literal["quick", "paper"] = "quick"
+    """Values of the fields that are not given: quick for the defaults, paper for the published setting of splatting."""
+    method: Annotated[Method, ChosenFrom(DECOMPOSERS, DEFAULT), Option("")] = Field(
+        default_factory=lambda: DECOMPOSERS.choice(DEFAULT)
+    )
+    """How the sound is decomposed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, given: Any) -> Any:
+        paper = isinstance(given, Mapping) and given.get("preset") == "paper"
+        return filled_choices(cls, _PAPER, given) if paper else given
+
+    def decomposer(self, wave: Floats, sample_rate: int) -> Decomposer:
+        """A decomposer of one clip.
+
+        Shape:
+            - wave: ``[channels, samples]``; finite and not silent
+        """
+        return DECOMPOSERS[self.method.name](wave, sample_rate, self, self.method)
+
+
+def migrated_decomposition(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A decomposition's configuration as it is written today.
+
+    Earlier versions stored the method as a name, beside the settings of every method: ``pursuit`` and ``splat``.
+
+    >>> migrated_decomposition({"method": "splat", "pursuit": {"atoms": "both"}, "splat": {"iterations": 5}})
+    {'method': {'name': 'splat', 'iterations': 5}}
+    """
+    config = dict(config)
+    settings = {name: config.pop(name, {}) for name in ("pursuit", "splat")}
+    if isinstance(config.get("method"), str):
+        name = config["method"]
+        config["method"] = {"name": name, **settings["splat" if name == "splat" else "pursuit"]}
+    return config

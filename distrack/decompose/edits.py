@@ -13,10 +13,11 @@ from distrack.decompose.events import MOST_EVENTS, Events
 from distrack.decompose.rooms import room_named
 from distrack.errors import EventsError
 from distrack.registry import Registry
-from distrack.validation import Config
+from distrack.validation import Config, explain
 
 P = ParamSpec("P")
 Takes = Literal["nothing", "events", "room"]
+Number = Annotated[int, Field(ge=0, lt=MOST_EVENTS)]
 
 MOST_EDITS = 1_000
 
@@ -85,9 +86,7 @@ class Edit(Config):
     """
 
     name: str
-    which: Annotated[tuple[Annotated[int, Field(ge=0, lt=MOST_EVENTS)], ...], Field(max_length=MOST_EVENTS)] | None = (
-        None
-    )
+    which: Annotated[tuple[Number, ...], Field(max_length=MOST_EVENTS)] | None = None
     source: Annotated[str, Field(max_length=1_000)] | None = None
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
 
@@ -182,11 +181,7 @@ class History(Config):
 def _arguments(name: str, change: Callable[..., Events]) -> type[BaseModel]:
     hints = get_type_hints(change, include_extras=True)
     keyword = [p for p in inspect.signature(change).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    fields: dict[str, Any] = {
-        parameter.name: (hints[parameter.name], ... if parameter.default is parameter.empty else parameter.default)
-        for parameter in keyword
-        if parameter.name != "which"
-    }
+    fields: dict[str, Any] = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in keyword}
     closed = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     model: type[BaseModel] = create_model(f"{name}-arguments", __config__=closed, **fields)
     return model
@@ -196,10 +191,7 @@ def _validated(name: str, arguments: type[BaseModel], given: Mapping[str, Any]) 
     try:
         return arguments(**given)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        where = " ".join(map(str, first["loc"]))
-        value = "" if first["type"] == "missing" else f" {str(first['input'])[:40]}"
-        raise EventsError(f"{name}: {where}{value}: {first['msg']}") from None
+        raise EventsError(f"{name}: {explain(error)}") from None
 
 
 def _named(source: str, others: Mapping[str, Events]) -> Events:

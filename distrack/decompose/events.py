@@ -108,7 +108,7 @@ class Kind:
         Events are rendered in chunks, so that memory does not grow with their number.
 
         Shape:
-            - gains: ``[events]``; an event of gain 0 costs nothing
+            - gains: ``[events]``, none below 0; an event of gain 0 costs nothing
             - returns: ``[channels, samples]``
         """
         raise NotImplementedError

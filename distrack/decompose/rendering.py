@@ -1,4 +1,4 @@
-"""Renders events to sound, with reverb, in memory or as a file."""
+"""Renders events to sound, with reverb, and saves them as sound, as notes, as readable text or as themselves."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +10,11 @@ import soundfile
 
 from distrack.arrays import Floats
 from distrack.decompose.events import Events
+from distrack.decompose.midi import to_midi
 from distrack.decompose.selecting import Which, mask
+from distrack.decompose.storage import to_bytes, to_json
 from distrack.errors import EventsError
-from distrack.files import replacing
+from distrack.files import replacing, write_atomically
 
 # Formats by ending. Files have 24 bits, the most that FLAC has; their rounding error is inaudible.
 FORMATS = {".flac": "FLAC", ".wav": "WAV"}
@@ -21,6 +23,8 @@ HIGHEST_FLAC_RATE = 655_350
 # The largest 24-bit sample; a sample beyond it clips.
 FULL_SCALE = 1 - 2**-23
 BLOCK = 1 << 20
+# All endings of files that events can be saved as.
+ENDINGS = (*FORMATS, ".mid", ".json", ".safetensors")
 
 
 class RenderedFile(NamedTuple):
@@ -114,3 +118,40 @@ def render_to(events: Events, path: Path, *, tail: bool = False) -> RenderedFile
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         raise EventsError(f"{path} cannot be written: {error}") from None
     return RenderedFile(path, gain, wave.shape[1] / events.sample_rate)
+
+
+class Saved(NamedTuple):
+    """A saved file, and one line for a person about what it holds."""
+
+    path: Path
+    summary: str
+
+
+def save(events: Events, path: Path, *, tail: bool = False) -> Saved:
+    """Saves events to a file; an existing file is replaced.
+
+    Args:
+        path: .flac or .wav for sound, .mid for notes, .json for readable text, .safetensors for the events themselves.
+        tail: let a sound continue until the room has died away.
+
+    Raises:
+        EventsError: another ending, or the file cannot be written.
+    """
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise EventsError(f"{path}: events are written as {', '.join(ENDINGS)}, not as {ending or 'no ending'}")
+    if ending in FORMATS:
+        sound = render_to(events, path, tail=tail)
+        scaled = "" if sound.gain == 1 else f", scaled by {sound.gain:.3f} so that it does not clip"
+        return Saved(path, f"{path}: {sound.seconds:.2f} s at {events.sample_rate:,} Hz{scaled}")
+    if ending == ".mid":
+        midi = to_midi(events)
+        content, summary = midi.content, f"{midi.notes} notes, {midi.without_pitch} events without a pitch left out"
+    else:
+        content = to_bytes(events) if ending == ".safetensors" else to_json(events).encode()
+        summary = f"{len(events)} events, {events.floats:,} floats"
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise EventsError(f"{path} cannot be written: {error.strerror or error}") from None
+    return Saved(path, f"{path}: {summary}")

@@ -4,7 +4,6 @@ import contextlib
 import io
 import logging
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 from safetensors import SafetensorError
 
-from distrack.audio import Segment, read_segment
+from distrack.audio import read_segment
 from distrack.decompose import (
     DecomposeConfig,
     Decomposer,
@@ -43,7 +42,7 @@ _CHECKPOINT_SECONDS = 2.0
 _SNAPSHOT_SECONDS = 0.5
 _MAX_SNAPSHOTS = 60
 # Numbers of events at which the quality is measured.
-_QUALITY_POINTS = 9
+_QUALITY_POINTS = 10
 # Share of the time that writing checkpoints may take.
 _CHECKPOINT_SHARE = 0.05
 
@@ -60,16 +59,13 @@ class DecomposeReport(Record):
     """`report.json` of a decomposition.
 
     Attributes:
-        method: name of the decomposer.
         file: name of the recording.
         start, clip_seconds: the part of it that was decomposed, in seconds.
         stereo: whether both channels were decomposed together.
-        events: number of events.
-        floats: numbers stored for them.
+        floats: numbers stored for all events.
         seconds: wall time of the decomposition.
-        snr_db: energy of the clip over that of the residual.
-        spectral_convergence: see `distrack.decompose.quality`.
-        curve: the quality of reconstructions from fewer events.
+        snr_db, spectral_convergence: quality of the reconstruction from all events.
+        curve: quality of reconstructions from fewer events.
     """
 
     method: str
@@ -131,7 +127,12 @@ class DecomposeJob(DecomposeConfig, Job):
             ConfigError: the method cannot work at the sample rate of the recording with these settings.
             RunError: the name is taken, or the folder cannot be made.
         """
-        segment = self._segment()
+        try:
+            segment = read_segment(
+                self.file, start=self.start, seconds=self.seconds, sample_rate=self.sample_rate, mono=self.mono
+            )
+        except AudioError as error:
+            raise AudioError(f"{self.file}: {error}") from None
         self.method.check(segment.sample_rate)
         run = super().create(runs_path, name)
         file = io.BytesIO()
@@ -139,20 +140,13 @@ class DecomposeJob(DecomposeConfig, Job):
         run.write("original.wav", file.getvalue())
         return run
 
-    def _segment(self) -> Segment:
-        try:
-            return read_segment(
-                self.file, start=self.start, seconds=self.seconds, sample_rate=self.sample_rate, mono=self.mono
-            )
-        except AudioError as error:
-            raise AudioError(f"{self.file}: {error}") from None
-
     def work(self, run: Run, session: Session) -> DecomposeReport:
         """Finds the events, renders them, and measures the quality."""
         wave, rate = original(run)
         if not events_file(run).is_file():
             _find_events(run, self.decomposer(wave, rate), session, self.events)
         events = storage.load(events_file(run))
+        curve = _measured(events, wave, session)
         report = DecomposeReport(
             method=self.method.name,
             file=self.file.name,
@@ -163,7 +157,9 @@ class DecomposeJob(DecomposeConfig, Job):
             events=len(events),
             floats=events.floats,
             seconds=round(session.seconds().get("decompose", 0.0), 3),
-            **_measured(events, wave, session),
+            snr_db=curve[-1].snr_db,
+            spectral_convergence=curve[-1].spectral_convergence,
+            curve=curve,
         )
         render_to(events, run.path / "reconstruction.flac")
         run.write("report.json", report.model_dump_json(indent=2))
@@ -273,9 +269,9 @@ def _find_events(run: Run, decomposer: Decomposer, session: Session, events: int
 
 
 def _snapshot(run: Run, decomposer: Decomposer, progress: Progress, session: Session) -> None:
-    record: dict[str, Any] = {"step": progress.step, "events": progress.events}
-    record |= {} if progress.snr_db is None else {"snr_db": round(progress.snr_db, 3)}
-    record |= {} if progress.loss is None else {"loss": progress.loss}
+    snr = None if progress.snr_db is None else round(progress.snr_db, 3)
+    record = {"step": progress.step, "events": progress.events, "snr_db": snr, "loss": progress.loss}
+    record = {name: value for name, value in record.items() if value is not None}
     run.append_metrics(t=round(session.elapsed(), 3), **record)
     events = decomposer.events()
     if len(events):
@@ -294,31 +290,25 @@ def _restore(run: Run, decomposer: Decomposer) -> None:
         log.warning("the checkpoint cannot be read (%s): starts again", error)
 
 
-def _measured(events: Events, wave: NDArray[np.float32], session: Session) -> dict[str, Any]:
+def _measured(events: Events, wave: NDArray[np.float32], session: Session) -> tuple[Quality, ...]:
     """The phase `measure`: quality of the strongest 1, 2, ... events and of all of them."""
-    counts = [*_quality_points(len(events)), len(events)]
+    counts = _quality_points(len(events))
     session.phase("measure", len(counts))
-    curve = []
-    for number, count in enumerate(counts):
-        session.progress(number, len(counts), f"{count} events")
+    curve: list[Quality] = []
+    for count in counts:
+        session.progress(len(curve), len(counts), f"{count} events")
         sound = render(soloed(events, strongest(events, count)))
-        curve.append(
-            Quality(
-                events=count,
-                snr_db=round(snr_db(wave, sound), 3),
-                spectral_convergence=round(spectral_convergence(wave, sound), 5),
-            )
-        )
+        snr, convergence = round(snr_db(wave, sound), 3), round(spectral_convergence(wave, sound), 5)
+        curve.append(Quality(events=count, snr_db=snr, spectral_convergence=convergence))
     session.progress(len(counts), len(counts))
-    last = curve[-1]
-    return {"snr_db": last.snr_db, "spectral_convergence": last.spectral_convergence, "curve": tuple(curve)}
+    return tuple(curve)
 
 
-def _quality_points(count: int) -> Sequence[int]:
-    """Numbers of events below `count`, evenly spread by ratio.
+def _quality_points(count: int) -> list[int]:
+    """Numbers of events up to `count`, evenly spread by ratio.
 
     >>> _quality_points(64)
-    [1, 2, 3, 4, 6, 10, 16, 25, 40]
+    [1, 2, 3, 4, 6, 10, 16, 25, 40, 64]
     """
-    points = np.unique(np.geomspace(1, max(count, 1), _QUALITY_POINTS + 1).round().astype(int))
-    return [int(point) for point in points if point < count]
+    points: list[int] = np.unique(np.geomspace(1, count, _QUALITY_POINTS).round().astype(int)).tolist()
+    return points

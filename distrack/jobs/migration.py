@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from distrack.decompose.config import migrated_decomposition
+from distrack.decompose.decomposer import migrated_decomposition
 from distrack.distill.migration import migrated_distillation
 
 

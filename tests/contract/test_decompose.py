@@ -11,21 +11,9 @@ import numpy as np
 import pytest
 
 from distrack.arrays import Floats
-from distrack.decompose import (
-    DECOMPOSERS,
-    KINDS,
-    DecomposeConfig,
-    Events,
-    gain,
-    morph,
-    move,
-    mute,
-    render,
-    soloed,
-    storage,
-    stretch,
-    transpose,
-)
+from distrack.decompose import DECOMPOSERS, KINDS, DecomposeConfig, Events, render, soloed, storage
+from distrack.decompose.combining import morph
+from distrack.decompose.transforms import gain, move, mute, stretch, transpose
 from distrack.settings import PROJECT
 
 RATE = 8_000

@@ -46,14 +46,9 @@ class Splat(Kind):
         """The sum of all events, each times its gain: ``[channels, samples]``."""
         audible = np.flatnonzero((gains != 0) & (events.column("amplitude") > 0))
         rows = torch.from_numpy(events.parameters[audible]).double()
-        rows[:, PLACES["amplitude"]] *= torch.from_numpy(np.abs(gains[audible])).double()
+        rows[:, PLACES["amplitude"]] *= torch.from_numpy(gains[audible]).double()
         with torch.no_grad(), one_thread():
             sounds = sounds_of_rows(rows, sample_rate=events.sample_rate)
-            signs = torch.from_numpy(np.sign(gains[audible])).double()[:, None]
-            sounds = sounds._replace(
-                resonances=sounds.resonances._replace(gains=sounds.resonances.gains * signs),
-                bursts=sounds.bursts._replace(gains=sounds.bursts.gains * signs),
-            )
             wave = mixed(sounds, clip_of(events))
         sound: Floats = wave.numpy()
         return sound

@@ -12,7 +12,7 @@ from distrack import runs
 from distrack.arrays import Floats
 from distrack.audio import flac_bytes, loudness
 from distrack.decompose import Events, soloed
-from distrack.decompose.formats import save
+from distrack.decompose.rendering import save
 from distrack.errors import DistrackError
 from distrack.figures.images import image_png
 from distrack.jobs.decomposition import edits_file, events_file, history, original, put_aside

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from distrack.decompose import Events, mix, morph, render
-from distrack.decompose import room as with_room
+from distrack.decompose import Events, render
+from distrack.decompose.combining import mix, morph
+from distrack.decompose.transforms import room as with_room
 from distrack.errors import EventsError
 from tests.tones import RATE, many, tones
 from tests.unit.decompose.listening import same

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import soundfile
 
-from distrack.decompose import EDITS, Edit, Events, History, apply, mix, remove, stretch_clip, transpose
+from distrack.decompose import EDITS, Edit, Events, History, apply
+from distrack.decompose.combining import mix
+from distrack.decompose.transforms import remove, stretch_clip, transpose
 from distrack.errors import ConfigError, EventsError
 from tests.tones import RATE, tones
 from tests.unit.decompose.listening import same
@@ -54,8 +56,8 @@ def test_a_room_is_an_edit_too(tmp_path: Path) -> None:
     ("stored", "message"),
     [
         ({"name": "explode"}, "unknown edit 'explode'"),
-        ({"name": "gain"}, "gain: db: Field required"),
-        ({"name": "gain", "arguments": {"db": "loud"}}, "gain: db loud"),
+        ({"name": "gain"}, "gain: db Field required"),
+        ({"name": "gain", "arguments": {"db": "loud"}}, "gain: db 'loud'"),
         ({"name": "gain", "arguments": {"db": 3, "which": [0]}}, "gain: which"),
         ({"name": "gain", "arguments": {"db": 3}, "source": "x"}, "needs no source"),
         ({"name": "mix"}, "needs other events"),

@@ -8,7 +8,8 @@ import mido
 import numpy as np
 import pytest
 
-from distrack.decompose import Events, gain, mute, storage, to_midi
+from distrack.decompose import Events, storage, to_midi
+from distrack.decompose.transforms import gain, mute
 from distrack.errors import EventsError
 from tests.tones import many, tones
 

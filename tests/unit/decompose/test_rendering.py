@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from distrack.decompose import Events, gain, mute, remove, render, render_to, soloed
-from distrack.decompose.formats import save
+from distrack.decompose import Events, render, render_to, soloed
+from distrack.decompose.rendering import save
+from distrack.decompose.transforms import gain, mute, remove
 from distrack.errors import EventsError
 from tests.tones import RATE, tones
 

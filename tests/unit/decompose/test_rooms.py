@@ -12,8 +12,8 @@ import soundfile
 
 from distrack.arrays import Doubles
 from distrack.decompose import Events, known_rooms, render, room_named, storage
-from distrack.decompose import room as with_room
 from distrack.decompose.rooms import read_room
+from distrack.decompose.transforms import room as with_room
 from distrack.errors import ConfigError, EventsError
 from tests.tones import RATE, many, tones
 

@@ -6,7 +6,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from distrack.decompose import in_box, in_pitch, mask, mute, strongest
+from distrack.decompose import in_box, in_pitch, mask, strongest
+from distrack.decompose.transforms import mute
 from distrack.errors import EventsError
 from tests.tones import tones
 
