@@ -24,10 +24,12 @@ def run_bars(measured: "Mapping[str, Sequence[Evaluation | SweepRow]]", *, chanc
         ink: colour of the page's text.
     """
     order: list[str] = []
+    known = list(NAMES)
     bars, titles, lines = [], [], []
     for run, evaluations in measured.items():
         titles.append((f"{run}|", run))
-        rows = {f"{run}|{NAMES.get(e.trained_on, e.trained_on)}": e for e in _in_order(evaluations)}
+        in_order = sorted(evaluations, key=lambda e: known.index(e.trained_on) if e.trained_on in known else len(known))
+        rows = {f"{run}|{NAMES.get(e.trained_on, e.trained_on)}": e for e in in_order}
         order += [f"{run}|", *rows]
         for row, e in rows.items():
             low, high = e.accuracy.interval or (None, None)
@@ -66,11 +68,6 @@ def run_bars(measured: "Mapping[str, Sequence[Evaluation | SweepRow]]", *, chanc
         + guessing.mark_rule(strokeDash=[3, 4], strokeWidth=2, color=ink).encode(x=x)
     )
     return finished(whole, 31 * len(order))
-
-
-def _in_order(evaluations: "Sequence[Evaluation | SweepRow]") -> "list[Evaluation | SweepRow]":
-    kinds = list(NAMES)
-    return sorted(evaluations, key=lambda e: kinds.index(e.trained_on) if e.trained_on in kinds else len(kinds))
 
 
 def duration_curve(

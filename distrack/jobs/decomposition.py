@@ -105,7 +105,7 @@ class DecomposeJob(DecomposeConfig, Job):
     sample_rate: Annotated[int | None, Field(ge=1_000, le=192_000)] = None
     """Sample rate in Hz; the recording's own if not given. A lower one is faster and loses what lies above half of
     it."""
-    mono: bool = False
+    mono: Annotated[bool, Field(title="Mix to mono")] = False
     """Decompose the mean of the channels; otherwise events have a place between them."""
 
     @field_validator("file")

@@ -41,16 +41,11 @@ def show(group: Sequence[Entry], selection: Selection, place: str) -> None:
         Placed(entry.run.id, entry.floats_of_random_clips, random, None)
         for entry in entries
         if (random := comparisons[entry.run.id].random) is not None
-    ] + [
-        Placed(
-            entry.run.id,
-            entry.report.floats_per_class,
-            comparisons[entry.run.id].tracks,
-            getattr(entry.report, colour),
-            entry.run.id in selected,
-        )
-        for entry in entries
     ]
+    for entry in entries:
+        run, report = entry.run.id, entry.report
+        tracks, series = comparisons[run].tracks, getattr(report, colour)
+        points.append(Placed(run, report.floats_per_class, tracks, series, run in selected))
     st.altair_chart(accuracy_against_budget(points, full=full, chance=chance, ink=ink()), key=f"budget-{place}")
     st.caption(
         f"{len(entries)} of {len(of_dataset)} runs, tested on the same clips by {selection.evaluator} with "

@@ -38,15 +38,12 @@ def show(selection: Selection) -> None:
             f"They are shown in {len(by_clips)} groups."
         )
     for number, group in enumerate(by_clips):
-        st.header(_test_clips(group[0]), divider="gray", anchor=f"group-{number}")
+        report, split = group[0].report, group[0].report.split
+        fold = "" if split.test_fold is None else f", fold {split.test_fold}"
+        title = f"{report.dataset}: {split.test:,} test clips of {report.seconds_per_track:g} s{fold}"
+        st.header(title, divider="gray", anchor=f"group-{number}")
         _notes(group)
         _group(group, selection, f"group-{number}")
-
-
-def _test_clips(entry: Entry) -> str:
-    report = entry.report
-    fold = "" if report.split.test_fold is None else f", fold {report.split.test_fold}"
-    return f"{report.dataset}: {report.split.test:,} test clips of {report.seconds_per_track:g} s{fold}"
 
 
 def _notes(group: Sequence[Entry]) -> None:

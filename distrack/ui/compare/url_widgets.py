@@ -21,8 +21,6 @@ def linked(
 
     Args:
         draw: the widget, such as `st.multiselect`.
-        label: the label on the screen.
-        options: the values that can be selected.
         name: the parameter of the URL.
         value: what is selected.
         place: distinguishes it from other widgets of the same parameter on the page.

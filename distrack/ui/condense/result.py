@@ -12,9 +12,8 @@ from distrack.jobs.series import Cell, CondenseJob, CondenseReport, finished_rep
 from distrack.jobs.series.condensation import Row
 from distrack.ui.shared import cells
 from distrack.ui.shared.page import sentence
-from distrack.ui.shared.panel import PANELS, Panel
 from distrack.ui.shared.pictures import picture, track_pictures
-from distrack.ui.shared.run_in_view import job_of
+from distrack.ui.shared.run_in_view import PANELS, Panel, job_of
 
 # Tracks of one end that are shown.
 _HEARD = 6

@@ -38,11 +38,8 @@ def _material(
 def show(dataset: Dataset, data_path: Path | None) -> None:
     """Draws what is known of a prepared dataset; nothing if it is not prepared."""
     run = place(dataset.name, data_path)
-    if (
-        preparation_report(run) is None
-        or run.status().state in runs.ALIVE
-        or not datasets.home(dataset, data_path).is_dir()
-    ):
+    prepared = preparation_report(run) is not None and datasets.home(dataset, data_path).is_dir()
+    if not prepared or run.status().state in runs.ALIVE:
         return
     fold = None
     if dataset.folds:
@@ -52,14 +49,14 @@ def show(dataset: Dataset, data_path: Path | None) -> None:
         _material.clear()
         st.info("Files or clip length changed. Prepare again.")
         return
-    prepared, splits = material
+    clips, splits = material
     here = {"dataset": dataset.name} | ({"path": str(data_path)} if data_path else {})
     st.page_link("pages/distill.py", label="Distill this dataset", icon=":material/science:", query_params=here)
-    _numbers(prepared)
-    _balance(prepared)
-    _class_means(prepared, splits["train"])
-    _clips(prepared, splits)
-    _skipped(prepared)
+    _numbers(clips)
+    _balance(clips)
+    _class_means(clips, splits["train"])
+    _clips(clips, splits)
+    _skipped(clips)
 
 
 def _numbers(prepared: Prepared) -> None:

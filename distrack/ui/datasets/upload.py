@@ -16,21 +16,17 @@ def show() -> None:
             here = {"dataset": "FOLDER", "path": str(path)}
             st.page_link("pages/datasets.py", label=path.name, icon=":material/folder_open:", query_params=here)
     with st.expander("Upload recordings", icon=":material/upload:"):
-        _form()
-
-
-def _form() -> None:
-    formats = ", ".join(sorted(extension.lstrip(".").upper() for extension in EXTENSIONS))
-    st.markdown(f"Upload a zip or a folder with one subfolder per class. Accepted: {formats}.")
-    name = st.text_input("Name", placeholder="my-sounds", help="Letters, digits, dashes and underscores.")
-    left, right = st.columns(2)
-    archive = left.file_uploader("Zip file", type=["zip"])
-    folder = right.file_uploader("Folder", accept_multiple_files="directory", type=sorted(EXTENSIONS))
-    files = [archive] if archive is not None else list(folder or [])
-    if st.button("Create dataset", type="primary", disabled=not (name and files), key="upload"):
-        uploads = ((file.name, file) for file in files)
-        with errors_shown():
-            with st.spinner("Saving"):
-                stored = store_upload(name, uploads, data_path=settings().data_path)
-            st.query_params.from_dict({"dataset": "FOLDER", "path": str(stored)})
-            st.rerun()
+        formats = ", ".join(sorted(extension.lstrip(".").upper() for extension in EXTENSIONS))
+        st.markdown(f"Upload a zip or a folder with one subfolder per class. Accepted: {formats}.")
+        name = st.text_input("Name", placeholder="my-sounds", help="Letters, digits, dashes and underscores.")
+        left, right = st.columns(2)
+        archive = left.file_uploader("Zip file", type=["zip"])
+        folder = right.file_uploader("Folder", accept_multiple_files="directory", type=sorted(EXTENSIONS))
+        files = [archive] if archive is not None else list(folder or [])
+        if st.button("Create dataset", type="primary", disabled=not (name and files), key="upload"):
+            uploads = ((file.name, file) for file in files)
+            with errors_shown():
+                with st.spinner("Saving"):
+                    stored = store_upload(name, uploads, data_path=settings().data_path)
+                st.query_params.from_dict({"dataset": "FOLDER", "path": str(stored)})
+                st.rerun()

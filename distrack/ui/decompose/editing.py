@@ -11,7 +11,7 @@ from distrack.decompose import EDITS, Edit, Events, History, apply
 from distrack.errors import DistrackError
 from distrack.jobs.decomposition import events_file, history, keep_history
 from distrack.ui.decompose.events_in_view import available_rooms, events_of
-from distrack.ui.decompose.selection import select, selected_events
+from distrack.ui.decompose.plane import select, selected_events
 from distrack.ui.shared.fields import field_input
 from distrack.ui.shared.run_in_view import runs_path
 
@@ -51,11 +51,8 @@ def _draw_source(takes: str, run: runs.Run) -> bool:
             st.info("No rooms: set IMPULSE_RESPONSE_PATH to a folder of impulse responses (wav or flac).")
         st.selectbox("Impulse response", rooms, format_func=lambda room: room or "None", key="room")
     elif takes == "events":
-        others = [
-            other.id
-            for other in runs.all_runs(runs_path())
-            if jobs.kind_of(other) == "decomposition" and other.id != run.id and events_file(other).is_file()
-        ]
+        decomposed = jobs.all_runs(runs_path(), "decomposition")
+        others = [other.id for other in decomposed if other.id != run.id and events_file(other).is_file()]
         if not others:
             st.info("No other clip yet: decompose one first.")
             return False

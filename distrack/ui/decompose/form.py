@@ -9,7 +9,7 @@ import streamlit as st
 from distrack import datasets
 from distrack.datasets import DATASETS
 from distrack.datasets.upload import store_recording
-from distrack.decompose import DECOMPOSERS, DecomposeConfig
+from distrack.decompose import DECOMPOSERS
 from distrack.jobs.decomposition import DecomposeJob
 from distrack.settings import settings, user_path
 from distrack.ui.shared.fields import field_input
@@ -38,7 +38,7 @@ def ask() -> DecomposeJob | None:
     part = max(min(_PART, length) if length else _PART, 0.01)
     values["seconds"] = second.number_input("Seconds", 0.01, 600.0, part, 0.5, "%.2f", key=f"seconds-{file}")
     method = third.selectbox("Method", sorted(DECOMPOSERS), format_func=DECOMPOSERS.title, key="method")
-    events = DecomposeConfig.model_fields["events"]
+    events = DecomposeJob.model_fields["events"]
     values["events"] = fourth.select_slider(str(events.title), _COUNTS, events.default, help=events.description)
     with st.expander("Advanced"):
         values |= _advanced(method, rate)
@@ -50,26 +50,24 @@ def ask() -> DecomposeJob | None:
 def _advanced(method: str, rate: int) -> dict[str, Any]:
     """Sample rate, channels and seed, and the settings of the method, which its config describes."""
     config: Any = DECOMPOSERS.config(method)
-    columns = st.columns(3)
-    rates = [None, *(each for each in _RATES if each < rate)]
-    suggested = config.suggested_rate
+    columns, own = st.columns(3), DecomposeJob.model_fields
     values: dict[str, Any] = {
-        "sample_rate": columns[0].selectbox(
-            "Sample rate",
-            rates,
-            index=rates.index(suggested) if suggested in rates else 0,
+        "sample_rate": field_input(
+            own["sample_rate"],
             key=f"rate-{method}",
-            format_func=lambda each: "Original" if each is None else f"{each:,} Hz",
-            help="Lower is faster but drops high frequencies.",
+            place=columns[0],
+            value=config.suggested_rate,
+            choices=[None, *(each for each in _RATES if each < rate)],
+            text=lambda each: "Original" if each is None else f"{each:,} Hz",
         ),
-        "mono": columns[1].toggle("Mix to mono", help="Off: events keep their pan."),
-        "seed": field_input(DecomposeConfig.model_fields["seed"], key="seed", place=columns[2]),
+        "mono": field_input(own["mono"], key="mono", place=columns[1]),
+        "seed": field_input(own["seed"], key="seed", place=columns[2]),
     }
     columns = st.columns(3)
-    fields = {name: field for name, field in config.model_fields.items() if name != "name"}
+    fields = [(name, field) for name, field in config.model_fields.items() if name != "name"]
     settings_of_method = {
         name: field_input(field, key=f"{method}-{name}", place=columns[number % 3])
-        for number, (name, field) in enumerate(fields.items())
+        for number, (name, field) in enumerate(fields)
     }
     return values | {"method": {"name": method, **settings_of_method}}
 

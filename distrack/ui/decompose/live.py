@@ -4,12 +4,12 @@ import streamlit as st
 
 from distrack import runs
 from distrack.decompose import storage
-from distrack.errors import DistrackError
 from distrack.figures.quality import quality_curve
 from distrack.jobs.decomposition import DecomposeJob, decomposition_report, events_file, original
 from distrack.ui.decompose import studio
-from distrack.ui.decompose.plane_view import draw_plane
-from distrack.ui.shared.panel import PANELS, Panel
+from distrack.ui.decompose.plane import draw_plane
+from distrack.ui.shared.page import errors_shown
+from distrack.ui.shared.run_in_view import PANELS, Panel
 
 
 def _describe(job: DecomposeJob) -> str:
@@ -37,15 +37,13 @@ def _live(run: runs.Run, status: runs.Status) -> None:
     if not snapshots:
         st.caption("Waiting for the first events.")
         return
-    try:
+    with errors_shown(st.warning):
         wave, rate = original(run)
         draw_plane(wave, rate, storage.load(snapshots[-1]), key=f"live-{run.id}")
         if metrics and "loss" in metrics[-1]:
             st.line_chart({"Loss": [record["loss"] for record in metrics if "loss" in record]}, height=200)
         elif metrics and "snr_db" in metrics[-1]:
             st.line_chart({"SNR (dB)": [record.get("snr_db") for record in metrics]}, height=200)
-    except DistrackError as error:
-        st.warning(str(error))
 
 
 def _done(run: runs.Run) -> None:

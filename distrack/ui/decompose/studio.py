@@ -18,8 +18,7 @@ from distrack.figures.images import image_png
 from distrack.jobs.decomposition import edits_file, events_file, history, original, put_aside
 from distrack.ui.decompose import editing
 from distrack.ui.decompose.events_in_view import digest, edited, loaded, plane_of, sound_of
-from distrack.ui.decompose.plane_view import draw_plane
-from distrack.ui.decompose.selection import draw_selection, select_on_plane, selected_events
+from distrack.ui.decompose.plane import draw_plane, draw_selection, select_on_plane, selected_events
 from distrack.ui.shared.page import download_button
 from distrack.ui.sound import PlayerSource, Sound, player
 

@@ -11,8 +11,7 @@ from distrack.jobs.distillation import DistillJob
 from distrack.jobs.results import evaluation_report
 from distrack.ui.shared import pictures
 from distrack.ui.shared.page import errors_shown
-from distrack.ui.shared.panel import PANELS, Panel
-from distrack.ui.shared.run_in_view import job_of, link_to_results
+from distrack.ui.shared.run_in_view import PANELS, Panel, job_of, link_to_results
 
 # Training sets whose accuracy is shown; the other pages show the rest.
 _COMPARED = ("synthetic", "random-selection", "full")

@@ -1,6 +1,5 @@
 """The result of a sweep: accuracy by tracks per class and training set, a table, and a link to compare its runs."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -11,8 +10,7 @@ from distrack.figures.style import NAMES
 from distrack.jobs.series import SweepJob, SweepReport, SweepRow, finished_report
 from distrack.ui.shared import cells
 from distrack.ui.shared.page import ink, sentence
-from distrack.ui.shared.panel import PANELS, Panel
-from distrack.ui.shared.run_in_view import job_of
+from distrack.ui.shared.run_in_view import PANELS, Panel, job_of
 
 
 def _describe(job: SweepJob) -> str:
@@ -32,7 +30,8 @@ def _result(run: runs.Run) -> None:
     evaluator = st.selectbox("Evaluator", evaluators, key=f"by-{run.id}") if len(evaluators) > 1 else evaluators[0]
     rows = [row for row in report.rows if _evaluator(row) == evaluator]
     chance = None if report.classes is None else 1 / report.classes
-    bars = {f"{count} per class": [row for row in rows if row.tracks_per_class == count] for count in _counts(rows)}
+    counts = dict.fromkeys(row.tracks_per_class for row in rows)
+    bars = {f"{count} per class": [row for row in rows if row.tracks_per_class == count] for count in counts}
     st.altair_chart(run_bars(bars, chance=chance, ink=ink()), key=f"bars-{run.id}-{evaluator}")
     over = "the folds, of each fold's mean" if report.folds else "all seeds, of distillation and of evaluation"
     st.caption(f"Error bars: 95% CI over {over}. Dotted: chance.")
@@ -43,10 +42,6 @@ def _result(run: runs.Run) -> None:
 
 def _evaluator(row: SweepRow) -> str:
     return f"{row.evaluator}, {row.network}"
-
-
-def _counts(rows: Sequence[SweepRow]) -> list[int]:
-    return list(dict.fromkeys(row.tracks_per_class for row in rows))
 
 
 def _row(row: SweepRow) -> dict[str, Any]:

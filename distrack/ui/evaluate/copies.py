@@ -1,6 +1,7 @@
 """The memorisation check: distances of tracks to real clips, the closest pairs, and the embedding map."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -163,8 +164,7 @@ def _images(path: Path) -> Floats:
 @st.cache_resource(max_entries=8, ttl=30, show_spinner=False)
 def _real(path: Path) -> Sides | None:
     """Both sides of the run's dataset; None if it is not prepared on this computer."""
-    try:
+    with suppress(DistrackError):
         material = distillation_job(runs.Run(path)).cached_material()
-        return None if material is None else material.sides
-    except DistrackError:
-        return None
+        return material and material.sides
+    return None

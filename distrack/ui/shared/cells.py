@@ -5,9 +5,8 @@ import streamlit as st
 from distrack import runs
 from distrack.jobs.series import Cell, Series, finished_report, run_of
 from distrack.ui.shared.page import tiles
-from distrack.ui.shared.panel import PANELS
 from distrack.ui.shared.progress import badge, phase_text, share
-from distrack.ui.shared.run_in_view import job_of, link_to_results
+from distrack.ui.shared.run_in_view import PANELS, job_of, link_to_results
 
 _COMPARED = {"synthetic": "trained on the tracks", "random-selection": "trained on random clips"}
 

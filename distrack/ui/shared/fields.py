@@ -63,9 +63,8 @@ def field_input(field: FieldInfo, *, key: str, place: DeltaGenerator | None = No
         if none is not None:
             offered, begin = [None, *offered], None
         index = offered.index(begin) if begin in offered else 0
-        return draw.selectbox(
-            label, offered, index=index, format_func=lambda each: none if each is None else text(each), **common
-        )
+        shown = text if none is None else lambda each: none if each is None else text(each)
+        return draw.selectbox(label, offered, index=index, format_func=shown, **common)
     if kind not in (int, float):
         return draw.text_input(label, "" if begin is None else str(begin), **common)
     extra = field.json_schema_extra
@@ -106,9 +105,8 @@ class Fields:
         Args:
             path: names from the config to the field, joined by dots: `pool.training`. The name of a nested config
                 (`network.name`) has the label of that config.
-            place: where it is drawn; by default where Streamlit draws next.
+            place, changes: as of `field_input`.
             variant: with another one, the widget begins anew.
-            changes: what is not taken from the field.
         """
         field, here = self._at(path)
         key = f"{self._key}-{path}-{variant}"

@@ -8,9 +8,8 @@ from distrack import jobs, runs
 from distrack.jobs import Job
 from distrack.ui.shared import stage
 from distrack.ui.shared.page import errors_shown
-from distrack.ui.shared.panel import PANELS, Panel
 from distrack.ui.shared.progress import badge, bar
-from distrack.ui.shared.run_in_view import runs_path
+from distrack.ui.shared.run_in_view import PANELS, Panel, runs_path
 
 # Seconds between two looks at a running job, by phase. The first loss should not wait for the page; later on the page
 # should not take from the job what it needs to compute.

@@ -1,20 +1,43 @@
-"""Runs on a page: the one that the URL names, so that a refresh shows the same, and menus, lists and links of runs."""
+"""Runs on a page: what is shown of each kind, the run that the URL names, and menus, lists and links of runs."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import streamlit as st
 
 from distrack import jobs, runs
 from distrack.errors import RunError
 from distrack.jobs import Job
+from distrack.registry import Registry
 from distrack.settings import PROJECT, settings
-from distrack.ui.shared.panel import PANELS
 from distrack.ui.shared.progress import badge
 
 DEMO = PROJECT / "assets" / "demo"
 J = TypeVar("J", bound=Job)
+
+
+class Panel(NamedTuple):
+    """The pieces that the job panel draws for runs of one kind.
+
+    Attributes:
+        page: the page that shows them, such as `pages/distill.py`.
+        parameter: the parameter of the URL that names the run in view.
+        describe: one line about a job.
+        live: drawn at every look, while the run is running and after; takes the run and its status.
+        done: drawn once the run is not running; takes the run.
+        links: drawn in place of the buttons when the run is done; takes the run.
+    """
+
+    page: str
+    parameter: str
+    describe: Callable[[Any], str]
+    live: Callable[[runs.Run, runs.Status], None]
+    done: Callable[[runs.Run], None] = lambda run: None  # noqa: ARG005
+    links: Callable[[runs.Run], None] = lambda run: None  # noqa: ARG005
+
+
+PANELS: Registry[Panel] = Registry("panel")
 
 
 def runs_path() -> Path:

@@ -1,17 +1,61 @@
-"""The selection of events: by buttons, and on the time-frequency plane."""
+"""The time-frequency plane: events over a spectrogram, and the selection of events, on the plane and by buttons."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from distrack import runs
-from distrack.arrays import Integers
+from distrack.arrays import Floats, Integers
 from distrack.decompose import Events, in_box, in_pitch, strongest
+from distrack.figures.events import event_plane
+from distrack.figures.images import image_png
+from distrack.ui.decompose.events_in_view import plane_of
 
+_HEIGHT = 256
+_SELECTED, _OTHERS, _MUTED = "#ff5fa8", "#f4eef8", "#7b7386"
 # Events that last less than this many seconds are clicks.
 _CLICK = 0.04
+
+
+def draw_plane(
+    wave: Floats,
+    rate: int,
+    events: Events,
+    *,
+    key: str,
+    selection: list[int] | None = None,
+    on_select: Callable[[], None] | None = None,
+) -> None:
+    """Draws events over the spectrogram of a sound; selected events stand out, muted ones are dimmed.
+
+    Args:
+        wave: ``[channels, samples]``
+        selection: numbers of the selected events.
+        on_select: called when events are selected on the plane; without it, the plane cannot be selected on.
+    """
+    spectrogram = plane_of(wave, rate)
+    box = events.kind.boxes(events)
+    spans = np.stack([box.onset, box.end, box.centre], axis=1).astype(np.float64)
+    selected = np.zeros(len(events), np.bool_)
+    selected[selection or []] = True
+    groups = {
+        "events": (np.flatnonzero(~selected & ~events.muted), _OTHERS),
+        "muted": (np.flatnonzero(~selected & events.muted), _MUTED),
+        "selected": (np.flatnonzero(selected), _SELECTED),
+    }
+    figure = event_plane(
+        image_png(spectrogram.image, low=-70, high=0, height=_HEIGHT, width=4 * _HEIGHT),
+        extent=(spectrogram.seconds, spectrogram.low, spectrogram.high),
+        spans=spans,
+        energy=box.energy.astype(np.float64),
+        groups={name: group for name, group in groups.items() if len(group[0])},
+    )
+    if on_select is None:
+        st.plotly_chart(figure, key=key)
+    else:
+        st.plotly_chart(figure, key=key, on_select=on_select, selection_mode=("points", "box", "lasso"))
 
 
 def selected_events(run: runs.Run, events: Events) -> list[int]:
