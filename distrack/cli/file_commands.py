@@ -137,4 +137,4 @@ def render(config: RenderConfig) -> None:
         if events.room is None:
             raise ConfigError(f"wet {config.wet:g}: name a room that the sound goes through: --room")
         events = with_wet(events, share=config.wet)
-    click.echo(save(events, config.to, tail=config.tail).summary)
+    click.echo(save(events, config.to, tail=config.tail))

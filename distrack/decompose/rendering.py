@@ -31,12 +31,10 @@ class RenderedFile(NamedTuple):
     """A file of rendered sound.
 
     Attributes:
-        path: the file.
         gain: factor on all samples; 1 unless the sound would have clipped.
         seconds: length of the sound.
     """
 
-    path: Path
     gain: float
     seconds: float
 
@@ -117,18 +115,11 @@ def render_to(events: Events, path: Path, *, tail: bool = False) -> RenderedFile
                 file.write(wave[:, first : first + BLOCK].T.astype(np.float64) * gain)
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         raise EventsError(f"{path} cannot be written: {error}") from None
-    return RenderedFile(path, gain, wave.shape[1] / events.sample_rate)
+    return RenderedFile(gain, wave.shape[1] / events.sample_rate)
 
 
-class Saved(NamedTuple):
-    """A saved file, and one line for a person about what it holds."""
-
-    path: Path
-    summary: str
-
-
-def save(events: Events, path: Path, *, tail: bool = False) -> Saved:
-    """Saves events to a file; an existing file is replaced.
+def save(events: Events, path: Path, *, tail: bool = False) -> str:
+    """Saves events to a file; an existing file is replaced. Returns one line about what the file holds.
 
     Args:
         path: .flac or .wav for sound, .mid for notes, .json for readable text, .safetensors for the events themselves.
@@ -143,7 +134,7 @@ def save(events: Events, path: Path, *, tail: bool = False) -> Saved:
     if ending in FORMATS:
         sound = render_to(events, path, tail=tail)
         scaled = "" if sound.gain == 1 else f", scaled by {sound.gain:.3f} so that it does not clip"
-        return Saved(path, f"{path}: {sound.seconds:.2f} s at {events.sample_rate:,} Hz{scaled}")
+        return f"{path}: {sound.seconds:.2f} s at {events.sample_rate:,} Hz{scaled}"
     if ending == ".mid":
         midi = to_midi(events)
         content, summary = midi.content, f"{midi.notes} notes, {midi.without_pitch} events without a pitch left out"
@@ -154,4 +145,4 @@ def save(events: Events, path: Path, *, tail: bool = False) -> Saved:
         write_atomically(path, content)
     except OSError as error:
         raise EventsError(f"{path} cannot be written: {error.strerror or error}") from None
-    return Saved(path, f"{path}: {summary}")
+    return f"{path}: {summary}"

@@ -83,10 +83,7 @@ class AtomSearch:
         where = atom.support(self.sample_rate, self.samples)
         if where.stop == where.start:
             return 0.0
-        waveform = atom.waveform(where, self.sample_rate)
-        before = self.residual[:, where].astype(np.float64)
-        pairs, amplitudes = stored(fitted(before, waveform))
-        after = (before - (amplitudes[:, None] * waveform).real).astype(np.float32)
+        pairs, before, after = self._fit(atom, where)
         removed = _energy(before) - _energy(after)
         if removed <= 0:
             return removed
@@ -99,6 +96,13 @@ class AtomSearch:
             removed += more
         self.grid.changed([atom, *others])
         return removed
+
+    def _fit(self, atom: Atom, where: slice) -> tuple[Floats, Doubles, Floats]:
+        """Amplitudes and phases with which an atom fits the residual, as stored, and the residual before and after."""
+        waveform = atom.waveform(where, self.sample_rate)
+        before = self.residual[:, where].astype(np.float64)
+        pairs, amplitudes = stored(fitted(before, waveform))
+        return pairs, before, (before - (amplitudes[:, None] * waveform).real).astype(np.float32)
 
     def _atom(self, row: int) -> Atom:
         shape, *rest = self.table[row].tolist()
@@ -122,10 +126,7 @@ class AtomSearch:
         self.residual[:, old] += (amplitudes[:, None] * atom.waveform(old, self.sample_rate)).real.astype(np.float32)
         near = refined(atom, self.residual, self.sample_rate)[0].stored()
         new = near.support(self.sample_rate, self.samples)
-        sound = self.residual[:, new].astype(np.float64)
-        waveform = near.waveform(new, self.sample_rate)
-        pairs, amplitudes = stored(fitted(sound, waveform))
-        after = (sound - (amplitudes[:, None] * waveform).real).astype(np.float32)
+        pairs, sound, after = self._fit(near, new)
         removed = _energy(before) - _energy(self.residual[:, old]) + _energy(sound) - _energy(after)
         if removed <= 0:
             self.residual[:, old] = before

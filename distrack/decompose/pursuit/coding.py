@@ -147,7 +147,6 @@ class Coding:
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Continues from the state of another coding of the same clip with the same waveforms."""
         for name in ("residual", "strength", "which", "where"):
             getattr(self, name)[:] = state[name]
         self.number, self.start = state["number"].tolist(), state["start"].tolist()

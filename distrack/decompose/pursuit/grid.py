@@ -190,7 +190,6 @@ class Grid:
         return state
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Continues from the state of another grid of the same clip and shapes."""
         self.residual[:] = state["residual"]
         for number, scale in enumerate(self.scales):
             scale.energy[:], scale.bin[:] = state[f"energy.{number}"], state[f"bin.{number}"]

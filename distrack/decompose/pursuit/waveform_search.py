@@ -118,8 +118,7 @@ def first_waveforms(wave: Floats, *, count: int, length: int, seed: int) -> Doub
     """Random pieces of the clip, loud ones with a higher probability: ``[count, length]``, each of energy 1."""
     draw = np.random.default_rng(seed)
     mono = wave.mean(axis=0, dtype=np.float64)
-    sums = np.concatenate([[0.0], np.cumsum(np.square(mono))])
-    energy = np.maximum(sums[length:] - sums[:-length], 0) + 1e-12
+    energy = np.maximum(_energies(mono, length), 0) + 1e-12
     places = draw.choice(len(energy), count, p=energy / energy.sum())
     # Channels of opposite phase cancel in the mean; a little noise keeps the norm of every piece above 0.
     pieces = np.stack([mono[place : place + length] for place in places])
@@ -218,11 +217,17 @@ def _solved(column: Doubles, right: Doubles) -> Doubles:
     return solution
 
 
+def _energies(mono: Doubles, length: int) -> Doubles:
+    """Energy of the piece of this length at each place."""
+    sums = np.concatenate([[0.0], np.cumsum(np.square(mono))])
+    energies: Doubles = sums[length:] - sums[:-length]
+    return energies
+
+
 def _loudest_piece(residual: Doubles, length: int) -> Doubles:
     """The loudest piece of the residual, scaled to energy 1; a constant if the residual is silent."""
     mono = residual.mean(axis=0)
-    sums = np.concatenate([[0.0], np.cumsum(np.square(mono))])
-    place = int((sums[length:] - sums[:-length]).argmax())
+    place = int(_energies(mono, length).argmax())
     piece: Doubles = mono[place : place + length]
     norm = float(np.linalg.norm(piece))
     return piece / norm if norm > 0 else np.full(length, length**-0.5)

@@ -57,16 +57,25 @@ def envelope(time: Doubles, attack: float, decay: float) -> Doubles:
     return shape
 
 
+def spectra(wave: Doubles, seconds: float, *, sample_rate: int) -> tuple[int, Complex]:
+    """Size of a Hann window of about this length, and the STFT with it and a hop of a quarter.
+
+    Shape:
+        - wave: ``[channels, samples]``
+        - returns: a power of two, and ``[channels, frames, bins]``
+    """
+    size = max(16, 2 ** round(np.log2(seconds * sample_rate)))
+    padded = np.pad(wave, ((0, 0), (size // 2, size)))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, :: size // 4]
+    return size, scipy.fft.rfft(frames * scipy.signal.get_window("hann", size), axis=2)
+
+
 def strongest(residual: Doubles, *, sample_rate: int) -> tuple[float, float]:
     """Time in seconds and frequency in Hz of the strongest peak of three spectrograms; 0 Hz for silence."""
     best = (0.0, 0.0, 0.0)
     for seconds in WINDOWS:
-        size = max(16, 2 ** round(np.log2(seconds * sample_rate)))
-        hop = size // 4
-        window = scipy.signal.get_window("hann", size)
-        padded = np.pad(residual, ((0, 0), (size // 2, size)))
-        frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, ::hop]
-        power = np.square(np.abs(scipy.fft.rfft(frames * window, axis=2))).sum(0) / np.square(window).sum()
+        size, spectrum = spectra(residual, seconds, sample_rate=sample_rate)
+        power = np.square(np.abs(spectrum)).sum(0) / np.square(scipy.signal.get_window("hann", size)).sum()
         low = int(np.ceil(LOWEST * size / sample_rate))
         power[:, :low] = 0
         power[:, int(HIGHEST * size) :] = 0
@@ -77,7 +86,11 @@ def strongest(residual: Doubles, *, sample_rate: int) -> tuple[float, float]:
                 left, middle, right = np.log(power[frame, at - 1 : at + 2] + 1e-30)
                 bend = left - 2 * middle + right
                 shift = float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5)) if bend < 0 else 0.0
-            best = (float(power[frame, at]), float(frame) * hop / sample_rate, (at + shift) * sample_rate / size)
+            best = (
+                float(power[frame, at]),
+                float(frame) * (size // 4) / sample_rate,
+                (at + shift) * sample_rate / size,
+            )
     return best[1], best[2]
 
 
@@ -186,10 +199,14 @@ def fitted(residual: Doubles, group: Group, *, sample_rate: int) -> Doubles:
     """The parts of the group's harmonics that come nearest to the residual: ``[channels, harmonics, 2]``."""
     first, basis = atoms(group, sample_rate=sample_rate, samples=residual.shape[1])
     target = residual[:, first : first + basis.shape[1]]
-    gram = basis @ basis.T
+    return _parts(basis @ basis.T, basis @ target.T)[:, 0]
+
+
+def _parts(gram: Doubles, right: Doubles) -> Doubles:
+    """Solution of the normal equations of some groups, with a ridge: ``[channels, groups, harmonics, 2]``."""
     gram[np.diag_indices_from(gram)] += RIDGE * gram.trace() / len(gram) + 1e-12
-    parts = np.linalg.solve(gram, basis @ target.T).T
-    return parts.reshape(len(residual), HARMONICS, 2).astype(np.float64)
+    parts = np.linalg.solve(gram, right).T
+    return parts.reshape(right.shape[1], -1, HARMONICS, 2).astype(np.float64)
 
 
 def sound_of(group: Group, *, sample_rate: int, samples: int) -> tuple[int, Doubles]:
@@ -204,8 +221,6 @@ def refitted(groups: list[Group], wave: Doubles, *, sample_rate: int) -> list[Gr
     for row, group in enumerate(groups):
         first, basis = atoms(group, sample_rate=sample_rate, samples=wave.shape[1])
         matrix[row * 2 * HARMONICS : (row + 1) * 2 * HARMONICS, first : first + basis.shape[1]] = basis
-    gram = (matrix @ matrix.T).astype(np.float64)
-    gram[np.diag_indices_from(gram)] += RIDGE * gram.trace() / len(gram) + 1e-12
-    parts = np.linalg.solve(gram, (matrix @ wave.T.astype(np.float32)).astype(np.float64)).T
-    shaped = parts.reshape(len(wave), len(groups), HARMONICS, 2).astype(np.float64)
-    return [group._replace(parts=shaped[:, place]) for place, group in enumerate(groups)]
+    right = (matrix @ wave.T.astype(np.float32)).astype(np.float64)
+    parts = _parts((matrix @ matrix.T).astype(np.float64), right)
+    return [group._replace(parts=parts[:, place]) for place, group in enumerate(groups)]

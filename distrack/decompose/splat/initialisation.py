@@ -18,6 +18,7 @@ from distrack.decompose.splat.harmonic_pursuit import (
     next_group,
     refitted,
     sound_of,
+    spectra,
 )
 
 Initialisation = Literal["pursuit", "onsets"]
@@ -90,13 +91,11 @@ class Initialiser:
         self.residual[:, first : first + sound.shape[1]] -= sound
 
     def state(self) -> Mapping[str, NDArray[Any]]:
-        """Arrays that hold everything needed to continue."""
         plain = np.array([group[:PLAIN] for group in self.groups]).reshape(-1, PLAIN)
         parts = np.array([group.parts for group in self.groups]).reshape(-1, len(self.wave), HARMONICS, 2)
         return {"plain": plain, "parts": parts, "residual": self.residual.copy()}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Continues from the state of another search of the same clip."""
         self.residual = state["residual"].copy()
         rows = zip(state["plain"].tolist(), state["parts"].copy(), strict=True)
         self.groups = [
@@ -113,11 +112,8 @@ def onsets(wave: Doubles, *, sample_rate: int) -> list[float]:
     Source:
         Bello et al., "A Tutorial on Onset Detection in Music Signals", 2005: the spectral difference, of logarithms.
     """
-    size = max(16, 2 ** round(np.log2(WINDOW * sample_rate)))
-    hop = size // 4
-    padded = np.pad(wave, ((0, 0), (size // 2, size)))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, ::hop]
-    magnitudes = np.abs(scipy.fft.rfft(frames * scipy.signal.get_window("hann", size), axis=2)).sum(0)
+    size, spectrum = spectra(wave, WINDOW, sample_rate=sample_rate)
+    hop, magnitudes = size // 4, np.abs(spectrum).sum(0)
     loud = np.log1p(100 * magnitudes / max(float(magnitudes.max()), 1e-30))
     rise = np.maximum(np.diff(loud, axis=0), 0).sum(1)
     apart = max(1, round(APART * sample_rate / hop))

@@ -117,4 +117,5 @@ def _downloads(run: runs.Run, events: Events) -> None:
 
 def _content(events: Events, name: str) -> bytes:
     with TemporaryDirectory() as folder:
-        return save(events, Path(folder) / name).path.read_bytes()
+        save(events, Path(folder) / name)
+        return (Path(folder) / name).read_bytes()

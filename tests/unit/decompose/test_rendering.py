@@ -30,9 +30,10 @@ def test_a_soloed_event_sounds_alone_even_if_it_was_muted() -> None:
 @pytest.mark.parametrize(("ending", "rate"), [("flac", 8_000), ("flac", 192_000), ("wav", 22_050), ("wav", 768_000)])
 def test_a_file_holds_the_samples_in_24_bits(ending: str, rate: int, tmp_path: Path) -> None:
     events = tones((0.05, 440, 0.5, 0.1), (0.1, 900, 0.1, 0.1), seconds=0.3, rate=rate, channels=2)
-    written = render_to(events, tmp_path / f"sound.{ending}")
-    samples, file_rate = soundfile.read(written.path, always_2d=True)
-    assert (file_rate, soundfile.info(written.path).subtype) == (rate, "PCM_24")
+    path = tmp_path / f"sound.{ending}"
+    written = render_to(events, path)
+    samples, file_rate = soundfile.read(path, always_2d=True)
+    assert (file_rate, soundfile.info(path).subtype) == (rate, "PCM_24")
     assert (written.gain, written.seconds) == (1.0, 0.3)
     np.testing.assert_allclose(samples.T, render(events), atol=2**-23)
     assert [path.name for path in tmp_path.iterdir()] == [f"sound.{ending}"]
@@ -43,7 +44,7 @@ def test_a_sound_that_would_clip_is_scaled_by_the_returned_gain(db: float, tmp_p
     events = gain(note(), db=db)
     peak = float(np.abs(render(events)).max())
     written = render_to(events, tmp_path / "loud.flac")
-    samples, _ = soundfile.read(written.path)
+    samples, _ = soundfile.read(tmp_path / "loud.flac")
     assert peak > 1.1
     assert written.gain == pytest.approx(1 / peak, rel=1e-6)
     np.testing.assert_allclose(samples / written.gain, render(events)[0], atol=2**-23 * peak)
