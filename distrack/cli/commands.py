@@ -17,6 +17,7 @@ from distrack.errors import DistrackError
 from distrack.registry import load_plugins
 from distrack.settings import PROJECT, settings
 
+_DATASET_FIELDS = ("name", "title", "task", "stands_for", "clips", "size", "licence", "citation", "url", "layout")
 _RUN = click.Argument(["run_id"], metavar="RUN")
 
 
@@ -103,16 +104,7 @@ def _dataset_row(dataset: library.Dataset) -> dict[str, Any]:
     present = root.is_dir()
     get = "prepare" if present or dataset.make else "prepare --download" if dataset.downloads else "--data-path FOLDER"
     return {
-        "name": dataset.name,
-        "title": dataset.title,
-        "task": dataset.task,
-        "stands_for": dataset.stands_for,
-        "clips": dataset.clips,
-        "size": dataset.size,
-        "licence": dataset.licence,
-        "citation": dataset.citation,
-        "url": dataset.url,
-        "layout": dataset.layout,
+        **{field: getattr(dataset, field) for field in _DATASET_FIELDS},
         "folds": list(dataset.folds),
         "present": present,
         "path": str(root),

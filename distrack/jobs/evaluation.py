@@ -5,12 +5,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from distrack.errors import RunError
 from distrack.evaluate import EvaluationConfig, Report
 from distrack.evaluate.config import Seeds
 from distrack.jobs.contract import Job, job_of, register
 from distrack.jobs.distillation.job import Measured, distillation_job
 from distrack.jobs.distillation.phases import device_of, evaluate_tracks, prepared_material
-from distrack.jobs.results import check_finished
+from distrack.jobs.results import synthetic_file
 from distrack.runs import Run, Session, find
 from distrack.validation import Option, Overrides, Positional, overlaid
 
@@ -24,7 +25,6 @@ class FollowUp(Job):
     """Id of a finished run."""
 
     def queue(self, run: Run) -> str:
-        """The device of the distillation."""
         return str(device_of(distillation_job(run)))
 
     def open(self, runs_path: Path, name: str | None = None) -> Run:  # noqa: ARG002
@@ -34,12 +34,12 @@ class FollowUp(Job):
             RunError: there is no such run, or it has no synthetic set.
         """
         run = find(runs_path, self.run)
-        check_finished(run)
+        if not synthetic_file(run).is_file():
+            raise RunError(f"run {run.id} has no synthetic set yet: python -m distrack resume {run.id}")
         distillation_job(run)
         return run
 
     def worth_keeping(self, run: Run) -> bool:  # noqa: ARG002
-        """The run was there before the job."""
         return True
 
 

@@ -17,6 +17,7 @@ from distrack.distill.config import LONGEST, SHORTEST
 from distrack.errors import RunError
 from distrack.files import size_text
 from distrack.jobs.contract import Job, Table, as_json, register
+from distrack.progress import DetailedProgress
 from distrack.registry import NameIn
 from distrack.runs import Run, Session
 from distrack.settings import AbsolutePath, settings, user_path
@@ -86,11 +87,7 @@ class Preparation(Job):
         return DATASETS[info.data["dataset"]].seconds if seconds is None and "dataset" in info.data else seconds
 
     def open(self, runs_path: Path, name: str | None = None) -> Run:  # noqa: ARG002
-        """The folder of this dataset's preparation, with the config of this one.
-
-        Raises:
-            RunError: the folder cannot be written.
-        """
+        """The folder of this dataset's preparation, with the config of this one."""
         run = place(self.dataset, self.data_path)
         try:
             run.path.mkdir(parents=True, exist_ok=True)
@@ -103,16 +100,14 @@ class Preparation(Job):
         return run
 
     def worth_keeping(self, run: Run) -> bool:  # noqa: ARG002
-        """One folder tells of every preparation of a dataset, failed ones included."""
-        return True
+        return True  # one folder tells of every preparation of a dataset, failed ones included
 
     def work(self, run: Run, session: Session) -> PreparationReport:
-        """Downloads, decodes and computes what is not there yet."""
         (run.path / "report.json").unlink(missing_ok=True)
         began = time.monotonic()
         if self.download and not datasets.home(DATASETS[self.dataset], self.data_path).is_dir():
             session.phase("download")
-            datasets.fetch(self.dataset, self.data_path, progress=_Transfer(session))
+            datasets.fetch(self.dataset, self.data_path, progress=_transfer(session))
         session.phase("prepare")
         if DATASETS[self.dataset].labelled:
             report = self._clips(session, began)
@@ -174,18 +169,16 @@ def preparation_report(run: Run) -> PreparationReport | None:
     return read_model(run.path / Preparation.report_name, PreparationReport)
 
 
-class _Transfer:
-    """Progress of downloads as bytes and their rate, which leaves out what an earlier attempt had received."""
+def _transfer(session: Session) -> DetailedProgress:
+    """Reports downloads as bytes and their rate, which leaves out what an earlier attempt had received."""
+    began: dict[str, tuple[float, int]] = {}
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._since: dict[str, tuple[float, int]] = {}
+    def progress(done: int, total: int, detail: str) -> None:
+        start, first = began.setdefault(detail, (time.monotonic(), done))
+        rate = (done - first) / max(time.monotonic() - start, 0.1)
+        session.progress(done, total, f"{detail} {size_text(done)} of {size_text(total)}, {size_text(rate)}/s")
 
-    def __call__(self, done: int, total: int, detail: str) -> None:
-        began, first = self._since.setdefault(detail, (time.monotonic(), done))
-        rate = (done - first) / max(time.monotonic() - began, 0.1)
-        amounts = f"{size_text(done)} of {size_text(total)}, {size_text(rate)}/s"
-        self._session.progress(done, total, f"{detail} {amounts}")
+    return progress
 
 
 def _readable(name: str | Path) -> str:

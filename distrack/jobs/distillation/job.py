@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar
 from distrack import datasets
 from distrack.distill import DistillConfig
 from distrack.errors import ConfigError, RunError
-from distrack.evaluate import EvaluationConfig, Report
+from distrack.evaluate import EvaluationConfig, Report, measurements
 from distrack.jobs.contract import Job, Table, job_of, register, shell_text
 from distrack.jobs.distillation.phases import device_of
 from distrack.jobs.distillation.work import Work
-from distrack.jobs.results import is_finished
+from distrack.jobs.results import evaluation_report
 from distrack.networks import check_shape
 from distrack.runs import Run, Session
 from distrack.validation import Option
@@ -89,7 +89,12 @@ class DistillJob(DistillConfig, Measured):
 
     def is_done(self, run: Run) -> bool:
         """Whether a run has everything that this job makes."""
-        return is_finished(run, self.evaluation)
+        report = evaluation_report(run)
+        if report is None or self.evaluation is None:
+            return report is not None
+        return {measured.key for measured in report.evaluations}.issuperset(
+            measurement.key for measurement in measurements(self.evaluation)
+        )
 
 
 def distillation_job(run: Run) -> DistillJob:

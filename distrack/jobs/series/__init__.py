@@ -2,7 +2,7 @@
 
 from distrack.jobs.series.condensation import CondenseJob, CondenseReport, condense_job, possible
 from distrack.jobs.series.grid import Grid, fitting, usual
-from distrack.jobs.series.series import Cell, Group, Series, Tabulated, finished_report, run_of, tabulated
+from distrack.jobs.series.series import Cell, Series, finished_report, run_of, tabulated
 from distrack.jobs.series.sweep import SweepJob, SweepReport, SweepRow, sweep_of
 
 __all__ = [
@@ -10,12 +10,10 @@ __all__ = [
     "CondenseJob",
     "CondenseReport",
     "Grid",
-    "Group",
     "Series",
     "SweepJob",
     "SweepReport",
     "SweepRow",
-    "Tabulated",
     "condense_job",
     "finished_report",
     "fitting",

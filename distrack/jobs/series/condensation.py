@@ -112,16 +112,11 @@ class CondenseJob(Grid, Series):
         return Cell(f"{series_id}-{job.seconds:g}s-{job.seed}", job, f"{job.ipc} x {job.seconds:g} s")
 
     def check(self) -> None:
-        """Checks the distillation of every duration.
-
-        Raises:
-            DistrackError: the message names the duration, unless it is the same for all of them.
-        """
+        """Checks the distillation of every duration; an error names its duration unless all have it."""
         jobs = dict(zip(self.durations, self.distillations, strict=True))
         _each(self.durations, lambda duration: jobs[duration].check())
 
     def tabulated(self, reports: Mapping[Cell, Report]) -> CondenseReport:
-        """A row for each duration."""
         rows = tuple(_row(job, reports) for job in self.distillations)
         notes = [*NOTES, *(note for report in reports.values() for note in report.split.notes)]
         if len({(row.train, row.test) for row in rows if row.test is not None}) > 1:
@@ -137,11 +132,7 @@ class CondenseJob(Grid, Series):
 
     @classmethod
     def from_overrides(cls, overrides: Overrides, runs_path: Path | None = None) -> Job:  # noqa: ARG003
-        """A condensation from the grid's fields and those of a distillation.
-
-        Raises:
-            ConfigError: a field is impossible; the message names the duration if only some are affected.
-        """
+        """A condensation from the grid's fields and those of a distillation."""
         return cls.validated(overrides) if "distillations" in overrides else condense_job(overrides)
 
     def always_written(self) -> dict[tuple[str, ...], Any]:
@@ -241,8 +232,9 @@ def _row(job: DistillJob, reports: Mapping[Cell, Report]) -> Row:
     if not of_duration:
         return empty
     *_, last = of_duration.values()
-    synthetic = pooled(_figures(report, "synthetic") for report in of_duration.values())
-    random_selection = pooled(_figures(report, "random-selection") for report in of_duration.values())
+    synthetic, random_selection = (
+        pooled(_figures(report, trained_on) for report in of_duration.values()) for trained_on in MEASURED[1]
+    )
     return empty.model_copy(
         update={
             "rendered_per_class": last.rendered_per_class,

@@ -123,13 +123,11 @@ class SweepJob(Series):
         return Cell(run_id, job, f"Test fold {job.test_fold}" if self.folds else f"{job.ipc} per class")
 
     def check(self) -> None:
-        """Checks every distillation on every fold."""
         for job in self.distillations:
             for fold in self.folds or (job.test_fold,):
                 job.model_copy(update={"test_fold": fold}).check()
 
     def tabulated(self, reports: Mapping[Cell, Report]) -> SweepReport:
-        """A row for each number of tracks, evaluator, network and training set."""
         notes = [note for report in reports.values() for note in report.split.notes]
         common = self.in_common(reports, notes)
         if self.folds and common["done"] < common["cells"]:
@@ -155,11 +153,7 @@ class SweepJob(Series):
 
     @classmethod
     def from_overrides(cls, overrides: Overrides, runs_path: Path | None = None) -> Job:  # noqa: ARG003
-        """A single distillation, or a sweep if there are several numbers of tracks, folds or seeds.
-
-        Raises:
-            ConfigError: a field is impossible, the dataset has no official folds, or one fold is chosen as well.
-        """
+        """A single distillation, or a sweep if there are several numbers of tracks, folds or seeds."""
         if "distillations" in overrides:
             return cls.validated(overrides)
         rest = {name: value for name, value in overrides.items() if name not in SweepOptions.model_fields}
