@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import pydantic
@@ -138,19 +139,16 @@ class Registry(Generic[T]):
         return len(self._entries)
 
 
+@dataclass(frozen=True)
 class ChosenFrom:
     """Annotates a config field whose value is the `Choice` of an entry of a registry.
 
     A name in any spelling, a mapping (`{"name": "sgd", "momentum": 0.9}`) or an instance is accepted; a mapping without
     a name selects `default`. The value serialises to a mapping.
-
-    Args:
-        registry: what is selected from.
-        default: the entry that a mapping without a name selects.
     """
 
-    def __init__(self, registry: Registry[Any], default: str) -> None:
-        self.registry, self.default = registry, default
+    registry: Registry[Any]
+    default: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
@@ -230,15 +228,11 @@ def _choice_mapping(value: Any) -> Mapping[str, Any]:
     return settings
 
 
+@dataclass(frozen=True)
 class NameIn:
-    """Annotates a config field that holds the name of an entry of a registry; any spelling becomes the registered one.
+    """Annotates a config field that holds an entry's name; any spelling becomes the registered one."""
 
-    Args:
-        registry: what the name is looked up in.
-    """
-
-    def __init__(self, registry: Registry[Any]) -> None:
-        self.registry = registry
+    registry: Registry[Any]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self.registry.name, core_schema.str_schema())

@@ -34,7 +34,6 @@ class InspectionJob(FollowUp):
 
     @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:
-        """Distances of tracks to real clips, beside those between real clips."""
         rows = []
         for near in report.memorisation.nearest:
             medians = [f"{statistics.median(distances):.3f}" for distances in (near.distances, near.reference)]

@@ -139,7 +139,6 @@ class Preparation(Job):
 
     @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:
-        """One sentence, and the skipped files."""
         name = run_id.partition("-")[0].upper()
         if report.pieces is not None:
             return [Table(f"{name}: {report.pieces} pieces to decompose in {report.root}", (), ())]

@@ -4,7 +4,6 @@ import contextlib
 import json
 import re
 import secrets
-import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -173,16 +172,6 @@ class Run:
         except OSError as error:
             raise self._cannot_write(target, error) from None
 
-    def overwrite(self, name: str, content: str) -> None:
-        """Overwrites an existing file in place, which needs no room for a second copy; a reader may see a part.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
-        with (self.path / name).open("r+b") as file:
-            file.write(content.encode())
-            file.truncate()
-
     def append_metrics(self, **record: Any) -> None:
         """Adds one line to `metrics.jsonl`.
 
@@ -229,22 +218,17 @@ def make_folder(runs_path: Path, name: str, config: str) -> Run:
     try:
         runs_path.mkdir(parents=True, exist_ok=True)
         run.path.mkdir()
+        write_atomically(run.path / "config.json", config)
     except FileExistsError:
         if run.path.exists():
             raise RunError(f"run {run.id} exists in {runs_path}: choose another --name") from None
         raise RunError(f"runs path {runs_path} is not a folder: choose another with --runs-path") from None
     except OSError as error:
-        raise _not_writable(runs_path, error) from None
-    try:
-        write_atomically(run.path / "config.json", config)
-    except OSError as error:
-        shutil.rmtree(run.path, ignore_errors=True)
-        raise _not_writable(runs_path, error) from None
+        with contextlib.suppress(OSError):
+            run.path.rmdir()  # made, but without a config
+        problem = f"runs path {runs_path} is not writable ({error.strerror})"
+        raise RunError(f"{problem}: choose another with --runs-path") from None
     return run
-
-
-def _not_writable(runs_path: Path, error: OSError) -> RunError:
-    return RunError(f"runs path {runs_path} is not writable ({error.strerror}): choose another with --runs-path")
 
 
 def find(runs_path: Path, run_id: str) -> Run:

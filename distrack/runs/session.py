@@ -139,14 +139,11 @@ class Session:
         self._change(step=step, steps=steps, detail=detail, counted_from=counted)
         self._watch(before.phase, step, steps, detail, loss)
         if self._hold is not None and before.phase == self._hold[0] and step >= self._hold[1]:
-            self._wait_at_hold()
+            self._hold = None
+            while not self._stop_requested and not (self.run.path / "go").exists():
+                time.sleep(0.02)
             return  # a request to stop is obeyed at the next step, as if it had come during that step
         self._check_stop()
-
-    def _wait_at_hold(self) -> None:
-        self._hold = None
-        while not self._stop_requested and not (self.run.path / "go").exists():
-            time.sleep(0.02)
 
     def elapsed(self) -> float:
         """Seconds of work on the run, all phases and resumptions together."""
@@ -184,16 +181,17 @@ class Session:
                 raise
             # A full disk has no room for a second copy of the file, but the existing one can be overwritten. If even
             # that fails, a reader still sees that the process is gone.
-            with contextlib.suppress(OSError):
-                self.run.overwrite("status.json", self._as_json())
+            with contextlib.suppress(OSError), (self.run.path / "status.json").open("r+b") as file:
+                file.write(self._as_json().encode())
+                file.truncate()
         with contextlib.suppress(OSError):
             self.run.stop_request.unlink(missing_ok=True)
 
     def _beat(self) -> None:
         requested_at: float | None = None
         while not self._ended.wait(_BEAT):
-            if self._stop_file_names_this_process():
-                self._stop_requested = True
+            with contextlib.suppress(OSError):
+                self._stop_requested |= self.run.stop_request.read_text() == str(os.getpid())
             if self._stop_requested and requested_at is None:
                 requested_at = time.monotonic()
                 self._change(state="stopping")
@@ -214,12 +212,6 @@ class Session:
             os._exit(0)
         elif waited > _INTERRUPT_AFTER and self._interruptible:
             _thread.interrupt_main(signal.SIGTERM)
-
-    def _stop_file_names_this_process(self) -> bool:
-        try:
-            return self.run.stop_request.read_text() == str(os.getpid())
-        except OSError:
-            return False
 
     @contextlib.contextmanager
     def _signals_request_stop(self) -> Iterator[None]:

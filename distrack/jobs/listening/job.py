@@ -47,7 +47,6 @@ class ListeningJob(FollowUp):
 
     @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:
-        """Number, loudness and inversion error of the sounds of each kind."""
         rows = []
         for kind in dict.fromkeys(source.kind for source in report.every):
             of_kind = [source for source in report.every if source.kind == kind]

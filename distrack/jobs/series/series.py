@@ -120,10 +120,11 @@ class Series(Job):
 
     def by_seed(self) -> list[tuple[str, list[DistillJob]]]:
         """For each seed a label, empty if there is only one, and the distillations with that seed."""
-        return [
-            (f"Seed {seed}" * (self.seeds > 1), [job.model_copy(update={"seed": seed}) for job in self.distillations])
+        jobs_of = {
+            seed: [job.model_copy(update={"seed": seed}) for job in self.distillations]
             for seed in range(self.first.seed, self.first.seed + self.seeds)
-        ]
+        }
+        return [(f"Seed {seed}" if self.seeds > 1 else "", jobs) for seed, jobs in jobs_of.items()]
 
     def cell(self, series_id: str, job: DistillJob) -> Cell:
         """The cell that does one distillation."""

@@ -137,28 +137,23 @@ class SweepJob(Series):
             folds=self.folds,
             test={str(report.split.test_fold or ""): report.split.test for report in reports.values()},
             disjoint_by=next((report.split.disjoint_by for report in reports.values()), None),
-            rows=tuple(
-                row for job in self.distillations for row in _rows(job.ipc, reports, over_folds=bool(self.folds))
-            ),
+            rows=tuple(row for job in self.distillations for row in _rows(job.ipc, reports, bool(self.folds))),
         )
 
     @classmethod
     def options(cls) -> list[FieldOption]:
         """The options of a distillation, with several numbers of tracks, and those of `SweepOptions`."""
-        own = options_of(DistillJob)
-        return [
-            option._replace(several=True, metavar=f"{option.metavar},...") if option.path == _IPC else option
-            for option in own
-        ] + options_of(SweepOptions)
+        several = {"several": True, "metavar": "INTEGER,..."}
+        own = [option._replace(**several) if option.path == _IPC else option for option in options_of(DistillJob)]
+        return own + options_of(SweepOptions)
 
     @classmethod
     def from_overrides(cls, overrides: Overrides, runs_path: Path | None = None) -> Job:  # noqa: ARG003
         """A single distillation, or a sweep if there are several numbers of tracks, folds or seeds."""
         if "distillations" in overrides:
             return cls.validated(overrides)
-        rest = {name: value for name, value in overrides.items() if name not in SweepOptions.model_fields}
-        several = {name: value for name, value in overrides.items() if name in SweepOptions.model_fields}
-        options = SweepOptions.validated(several)
+        rest = dict(overrides)
+        options = SweepOptions.validated({name: rest.pop(name) for name in SweepOptions.model_fields if name in rest})
         counts = rest.pop("ipc", None)
         listed = counts if isinstance(counts, (tuple, list)) else (counts,)
         jobs = [
@@ -179,7 +174,6 @@ class SweepJob(Series):
 
     @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:
-        """A row for each number of tracks, evaluator, network and training set."""
         tested = f"{sum(report.test.values()):,} test clips disjoint by {report.disjoint_by}"
         rows = [
             (
@@ -222,7 +216,7 @@ def sweep_of(
     return from_preset(SweepJob, {"distillations": tuple(distillations), "folds": tuple(folds), "seeds": seeds})
 
 
-def _rows(tracks: int, reports: Mapping[Cell, Report], *, over_folds: bool) -> list[SweepRow]:
+def _rows(tracks: int, reports: Mapping[Cell, Report], over_folds: bool) -> list[SweepRow]:
     measured_by: dict[tuple[str, str, str], dict[Cell, Evaluation]] = {}
     for cell, report in reports.items():
         for evaluation in report.evaluations if cell.job.ipc == tracks else ():

@@ -76,11 +76,11 @@ def test_two_folders_of_one_name_do_not_share_a_place(own_data: Path, tmp_path: 
 @pytest.mark.usefixtures("own_data")
 def test_the_error_of_a_preparation_that_failed_stays_to_be_read(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DatasetError, match="No FOLDER recordings"):
+    with pytest.raises(DatasetError, match="no FOLDER recordings"):
         worked(dataset="FOLDER", data_path=tmp_path / "empty")
     status = place("FOLDER", tmp_path / "empty").status()
     assert status.state == "failed"
-    assert "No FOLDER recordings" in status.error
+    assert "no FOLDER recordings" in status.error
     assert preparation_report(place("FOLDER", tmp_path / "empty")) is None
 
 

@@ -222,8 +222,8 @@ def test_stopped_and_taken_up_again_it_is_the_same(finished: Run, heard: Run, tm
 def test_what_belongs_to_other_tracks_is_not_there_and_is_made_anew(heard: Run, tmp_path: Path) -> None:
     run = copied(heard, tmp_path)
     earlier = SyntheticSet.load(synthetic_file(run))
-    synthetic = replace(earlier, parameters=earlier.parameters + 0.5)
-    run.write("synthetic.safetensors", synthetic.to_bytes())
+    run.write("synthetic.safetensors", replace(earlier, parameters=earlier.parameters + 0.5).to_bytes())
+    synthetic = SyntheticSet.load(synthetic_file(run))
     (run.path / "listening" / "left.flac").write_bytes(b"from before")
     assert listening_of(run) is None
     jobs.work(run, ListeningJob(run=run.id))
