@@ -48,6 +48,8 @@ class Choice(Config):
 class Registry(Generic[T]):
     """The named things of one kind, in the order they were added.
 
+    An unknown name raises `ConfigError` wherever a spelling is looked up; the message gives the nearest names.
+
     Args:
         kind: what is registered, as an error message calls it ("feature").
     """
@@ -62,14 +64,9 @@ class Registry(Generic[T]):
     def add(
         self, name: str, entry: T, *, aliases: tuple[str, ...] = (), config: type[Choice] = Choice, title: str = ""
     ) -> T:
-        """Registers `entry`; a name or alias that is taken is a programming error.
+        """Registers `entry`, and the config that selects it; a name or alias that is taken is a programming error.
 
-        Args:
-            name: the registered name.
-            entry: the thing itself.
-            aliases: other names.
-            config: the config that selects the entry.
-            title: label on the screen; by default the `title` or the `summary` that `entry` has.
+        The label on the screen is `title`, by default the `title` or the `summary` that `entry` has.
         """
         for spelling in map(canonical, (name, *aliases)):
             if spelling in self._names:
@@ -87,22 +84,14 @@ class Registry(Generic[T]):
         return lambda entry: self.add(name, entry, aliases=aliases, config=config, title=title)
 
     def name(self, spelling: str) -> str:
-        """The registered name behind any spelling.
-
-        Raises:
-            ConfigError: the name is unknown; the message gives the nearest ones.
-        """
+        """The registered name behind any spelling."""
         try:
             return self._names[canonical(spelling)]
         except KeyError:
             raise unknown(self.kind, spelling, self._entries) from None
 
     def title(self, spelling: str) -> str:
-        """The label of an entry on the screen: its title, or else its summary, or else its name.
-
-        Raises:
-            ConfigError: the name is unknown.
-        """
+        """The label of an entry on the screen: its title, or else its summary, or else its name."""
         name = self.name(spelling)
         if title := self._titles.get(name):
             return title
@@ -112,18 +101,13 @@ class Registry(Generic[T]):
         return f"{text[:1].upper()}{text[1:]}" or name
 
     def config(self, spelling: str) -> type[Choice]:
-        """The config class of an entry.
-
-        Raises:
-            ConfigError: the name is unknown.
-        """
+        """The config class of an entry."""
         return self._configs[self.name(spelling)]
 
     def choice(self, spelling: str, **settings: Any) -> Any:
         """An entry's config with these settings and its defaults for the rest, an instance of `config(spelling)`.
 
         Raises:
-            ConfigError: the name is unknown.
             pydantic.ValidationError: a setting is unknown to the entry or out of range.
         """
         name = self.name(spelling)

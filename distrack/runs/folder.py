@@ -98,7 +98,7 @@ class Status(Record):
 
 
 class Run:
-    """The folder of one run. Reading never fails on a missing or damaged file; writing raises `RunError`."""
+    """The folder of one run. Reading copes with missing and damaged files; writing to a full disk raises `RunError`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -159,11 +159,7 @@ class Run:
     # Writing
 
     def write(self, name: str, content: bytes | str) -> None:
-        """Writes a file of the run atomically.
-
-        Raises:
-            RunError: the disk is full or the folder is gone; what was there before is still whole.
-        """
+        """Writes a file of the run atomically: after an error, what was there before is still whole."""
         target = self.path / name
         try:
             if target.parent != self.path:  # the folder of a run that was deleted meanwhile is not made again
@@ -173,11 +169,7 @@ class Run:
             raise self._cannot_write(target, error) from None
 
     def append_metrics(self, **record: Any) -> None:
-        """Adds one line to `metrics.jsonl`.
-
-        Raises:
-            RunError: the disk is full or the folder is gone.
-        """
+        """Adds one line to `metrics.jsonl`."""
         target = self.path / "metrics.jsonl"
         try:
             with target.open("a", encoding="utf-8") as file:

@@ -110,11 +110,7 @@ class Session:
             raise Stopped
 
     def phase(self, name: str, steps: int = 0) -> None:
-        """Begins a new phase of the work.
-
-        Args:
-            name: the phase, as `status.json` has it.
-            steps: how many steps it has, if that is known.
+        """Begins a new phase of the work; `steps` is the number of its steps, if that is known.
 
         Raises:
             Stopped: the run was asked to stop.

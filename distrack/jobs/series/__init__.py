@@ -1,7 +1,6 @@
 """Series of distillations: sweeps and temporal condensations."""
 
-from distrack.jobs.series.condensation import CondenseJob, CondenseReport, condense_job, possible
-from distrack.jobs.series.grid import Grid, fitting, usual
+from distrack.jobs.series.condensation import CondenseJob, CondenseReport, Grid, condense_job, fitting, possible, usual
 from distrack.jobs.series.series import Cell, Series, finished_report, run_of, tabulated
 from distrack.jobs.series.sweep import SweepJob, SweepReport, SweepRow, sweep_of
 

@@ -158,11 +158,7 @@ class Series(Job):
         }
 
     def create(self, runs_path: Path, name: str) -> Run:
-        """Makes the folder of a new series; the folders of its cells are made as the work comes to them.
-
-        Raises:
-            RunError: the name or a cell's is taken or cannot be a folder's, or the runs path is not writable.
-        """
+        """Makes the folder of a new series; the folders of its cells are made as the work comes to them."""
         check_name(name)
         cells = self.cells(name)
         check_name(max((cell.run_id for cell in cells), key=len))

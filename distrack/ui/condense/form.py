@@ -6,8 +6,7 @@ import streamlit as st
 
 from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.jobs.distillation import DistillJob
-from distrack.jobs.series import CondenseJob, Grid, condense_job, possible
-from distrack.jobs.series.grid import usual
+from distrack.jobs.series import CondenseJob, Grid, condense_job, possible, usual
 from distrack.ui.distill.estimate import time_text
 from distrack.ui.distill.form import fold, folder, from_the_url, labelled_datasets
 from distrack.ui.shared.fields import Fields, field_input
