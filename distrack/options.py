@@ -72,13 +72,9 @@ class FieldOption(NamedTuple):
         """The field's value as words on the command line."""
         if self.positional:
             return [str(value)]
-        if self.off:
-            return [f"--{self.name}"]
-        if self.flag and isinstance(value, bool):
-            return [f"--{self.name}" if value else f"--no-{self.name}"]
-        if self.several:
-            return [f"--{self.name}", ",".join(map(_text, value))]
-        return [f"--{self.name}", _text(value)]
+        if self.off or (self.flag and isinstance(value, bool)):
+            return [f"--{self.name}" if self.off or value else f"--no-{self.name}"]
+        return [f"--{self.name}", ",".join(map(_text, value)) if self.several else _text(value)]
 
 
 def _text(value: Any) -> str:

@@ -177,11 +177,6 @@ class ChosenFrom:
 def filled_choices(model: type[BaseModel], base: Overrides, given: Overrides) -> dict[str, Any]:
     """`given`, and from `base` the values that it lacks, field by field; see `ChosenFrom.filled` for selected entries.
 
-    Args:
-        model: the config that the values are of.
-        base: what a preset gives.
-        given: what a person gave.
-
     Raises:
         ConfigError: the name of an entry is unknown.
         ValueError: a selected entry is neither a name nor an object with a name.

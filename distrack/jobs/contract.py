@@ -26,13 +26,7 @@ from distrack.validation import Config, Overrides, read_model
 
 
 class Table(NamedTuple):
-    """A result as a table for a terminal.
-
-    Attributes:
-        title: what it shows.
-        columns, rows: its cells as text.
-        notes: sentences that a reader should know.
-    """
+    """A result as a table for a terminal, and sentences below it that a reader should know."""
 
     title: str
     columns: tuple[str, ...]
@@ -311,7 +305,7 @@ def work(run: Run, job: Job | None = None, *, watch: Watch = unwatched, command:
     Args:
         run: its folder exists.
         job: the job to do; the run's own if None.
-        watch: told of all progress.
+        watch: called with all progress.
         command: words of the command that does it, for the status.
 
     Raises:

@@ -57,13 +57,7 @@ def inspection_of(run: Run) -> Inspection | None:
 
 
 def inspected(run: Run, session: Session, material: Material | None = None) -> Inspection:
-    """The inspection of a run's tracks: the earlier one of the same tracks, or a new one.
-
-    Args:
-        run: a finished distillation.
-        session: takes the progress.
-        material: both sides of the dataset; loaded if it is needed and None.
-    """
+    """The inspection of a run's tracks: the earlier one of the same tracks, or a new one, with `material` if given."""
     synthetic = SyntheticSet.load(synthetic_file(run))
     before = inspection_of(run)
     if before is not None and before.tracks == synthetic.fingerprint:

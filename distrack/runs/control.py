@@ -18,7 +18,7 @@ def launch(run: Run, *command: str, device: str) -> None:
     """Starts `python -m distrack <command>`, which works on a run, as a process that outlives its starter.
 
     Args:
-        run: the run; its folder exists.
+        run: a run whose folder exists.
         command: words of the command.
         device: the queue that the run waits in; written at once, so that runs launched together keep their order.
 

@@ -15,11 +15,7 @@ _PACKAGES = ("torch", "torchaudio", "numpy", "librosa", "soundfile", "scikit-lea
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:
-    """Versions, processor, device and threads of this process; the git commit if the package is a checkout.
-
-    Args:
-        device: name of the device that the run computes on.
-    """
+    """Versions, processor, device and threads of this process; the git commit if the package is a checkout."""
     torch = sys.modules.get("torch")
     processor = platform.processor() or platform.machine()
     return {

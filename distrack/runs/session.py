@@ -46,7 +46,7 @@ class Session:
     Args:
         run: the run to work on.
         device: the queue that the run waits in and whose lock it holds while it works.
-        watch: told of all progress.
+        watch: called with all progress.
         command: words of the command that works on the run; those of the process that queued it if empty.
     """
 

@@ -67,9 +67,6 @@ def evaluate_tracks(
     Args:
         run: a run with a synthetic set.
         config: its distillation.
-        evaluation: what to measure.
-        session: takes the progress.
-        material: both sides of the dataset.
         again: make measurements again that the report holds already; the cache of predictions makes most of them free.
         processes: processes that measure side by side.
     """

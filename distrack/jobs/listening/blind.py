@@ -43,7 +43,6 @@ class BlindTest(Record):
     Attributes:
         started: seconds since the epoch.
         tracks: fingerprint of the synthetic set that is heard.
-        classes: names of the classes.
         answers: the answers so far, one per trial in their order.
     """
 
@@ -83,7 +82,7 @@ def begin(run: Run, listening: Listening, classes: Sequence[str], *, trials: int
     """A new test on a run's tracks, shuffled and stored.
 
     Args:
-        run: a run.
+        run: the run whose tracks are heard.
         listening: its sounds; real clips are the random and the nearest ones.
         classes: names of the classes.
         trials: number of trials; half of them of each task, as far as there are real clips.
@@ -127,12 +126,7 @@ def _which_one(track: Source, clips: Sequence[Source], draw: random.Random) -> T
 
 
 def answer(run: Run, test: BlindTest, choice: int) -> BlindTest:
-    """Stores one more answer, and returns the test with it.
-
-    Args:
-        run: the run whose tracks are heard.
-        test: a test with a `current` question.
-        choice: a position among `choices`.
+    """Stores one more answer, a position among `choices`, and returns the test with it.
 
     Raises:
         ValueError: the test is at its end, or there is no such choice.

@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
 from typing import Any, NamedTuple, TypeVar
@@ -40,8 +39,7 @@ _TITLES: dict[Kind, str] = {
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Clips:
+class Clips(NamedTuple):
     """The real clips of a listening: the training side, its index, and which clip is the nearest to each track."""
 
     train: RealImages

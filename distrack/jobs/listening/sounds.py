@@ -1,4 +1,4 @@
-"""A listening: which sounds a run's tracks can be heard beside, as `listening.json` keeps it."""
+"""A listening: the sounds that a run's tracks can be compared with, as `listening.json` stores them."""
 
 from typing import Literal, NamedTuple
 
@@ -9,7 +9,7 @@ _ORDER: tuple[Kind, ...] = ("track", "nearest", "random", "class-mean", "snapsho
 
 
 class Key(NamedTuple):
-    """A listening has one source of each: what it is of a track, or of a class, and at which step."""
+    """The key of a source among those of a listening: its kind, its track or its class, and a snapshot's step."""
 
     kind: Kind
     track: str = ""
@@ -25,15 +25,14 @@ class Source(Record):
             training clip of its class, `class-mean` the mean image of all training clips of its class made audible, and
             `snapshot` the track as it was at an earlier step.
         title: a few words for the screen.
-        file: its FLAC, from the run's folder on.
+        file: path of its FLAC below the run's folder.
         label: class of what is heard, as a number of the synthetic set's classes.
-        loudness: integrated, in LUFS; None where it is silent. See `distrack.audio.loudness`.
-        track: the track that it belongs to; "" where it belongs to all of its class.
-        clip: where a real clip comes from, from the dataset's folder on.
-        distance: of the nearest clip from the track, root mean square of their normalised images.
-        step: of a snapshot.
-        error: of a sound that was made of an image, how far its own image is from that; see
-            `distrack.inversion.inversion_error`.
+        loudness: integrated loudness in LUFS (`distrack.audio.loudness`); None for silence.
+        track: the track that it belongs to; empty if it belongs to all of its class.
+        clip: path of a real clip below the dataset's folder.
+        distance: root mean square between the normalised images of the nearest clip and of the track.
+        step: step of a snapshot.
+        error: inversion error of a sound that was made from an image (`distrack.inversion.inversion_error`).
     """
 
     kind: Kind
@@ -49,7 +48,7 @@ class Source(Record):
 
     @property
     def key(self) -> Key:
-        """See there; a nearest clip may be of another class than its track."""
+        """The label counts only without a track: a nearest clip may be of another class than its track."""
         return Key(self.kind, self.track, None if self.track else self.label, self.step)
 
 
@@ -58,8 +57,7 @@ class Listening(Record):
 
     Attributes:
         tracks: fingerprint of the synthetic set.
-        unit: of the errors; none where they are shares.
-        every: all sources that were made.
+        unit: unit of the errors; empty if they are shares.
     """
 
     tracks: str
@@ -67,14 +65,7 @@ class Listening(Record):
     every: tuple[Source, ...]
 
     def sources(self, track: str) -> tuple[Source, ...]:
-        """What a player of a track switches between: the track first, real clips and mean, snapshots step by step.
-
-        Args:
-            track: its name.
-
-        Returns:
-            nothing where the listening has no track of that name
-        """
+        """What a player of a track switches between: the track first, real clips and mean, snapshots step by step."""
         own = [source for source in self.every if source.track == track]
         label = next((source.label for source in own if source.kind == "track"), None)
         of_class = [source for source in self.every if not source.track and source.label == label]

@@ -127,13 +127,7 @@ class Row(Record):
 
 
 class CondenseReport(Tabulated):
-    """`report.json` of a condensation: accuracy against duration at an equal budget, as far as it is measured.
-
-    Attributes:
-        budget_seconds: seconds of tracks per class.
-        evaluator: the evaluator of the accuracies.
-        rows: one for each duration.
-    """
+    """`report.json` of a condensation: a row for each duration, at an equal budget in seconds of tracks per class."""
 
     budget_seconds: float
     evaluator: str

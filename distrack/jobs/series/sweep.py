@@ -48,7 +48,6 @@ class SweepReport(Tabulated):
         folds: official folds that are tested on in turn; empty without cross-validation.
         test: number of test clips by fold, of the folds that are done.
         disjoint_by: what no test clip shares with a training clip.
-        rows: the figures.
     """
 
     folds: tuple[int, ...]
