@@ -18,8 +18,7 @@ def choose_device(name: str = "auto") -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    known = ["auto", "cpu"]
-    known += [f"cuda:{n}" for n in range(torch.cuda.device_count())]
+    known = ["auto", "cpu", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))]
     known += ["cuda"] if torch.cuda.is_available() else []
     known += ["mps"] if torch.backends.mps.is_available() else []
     if name not in known:

@@ -327,7 +327,6 @@ def stop(run: Run, *, timeout: float = 10.0) -> Status:
         RunError: the run is not running, or did not stop in time.
     """
     status = runs.stop(run, timeout=timeout)
-    kind = kind_of(run)
-    if kind:
+    if kind_of(run):
         job_of(run).after_stop(run)
     return status

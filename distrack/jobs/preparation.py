@@ -30,7 +30,6 @@ class PreparationReport(Record):
     """`report.json` of a preparation: what the dataset holds.
 
     Attributes:
-        classes: their names.
         train, validation, test: clips on each side of the split.
         disjoint_by: what no two sides share.
         seconds: fixed length of a clip.

@@ -50,8 +50,6 @@ def _is_before(run: Run, status: Status) -> bool:
 
 
 def _acquired(lock: FileLock) -> bool:
-    try:
+    with contextlib.suppress(Timeout):
         lock.acquire(timeout=0)
-    except Timeout:
-        return False
-    return True
+    return lock.is_locked

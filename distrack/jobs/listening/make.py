@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
 from typing import Any, NamedTuple, TypeVar
@@ -39,7 +40,8 @@ _TITLES: dict[Kind, str] = {
 T = TypeVar("T")
 
 
-class Clips(NamedTuple):
+@dataclass(frozen=True)
+class Clips:
     """The real clips of a listening: the training side, its index, and which clip is the nearest to each track."""
 
     train: RealImages

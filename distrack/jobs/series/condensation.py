@@ -169,7 +169,7 @@ class CondenseJob(Grid, Series):
         return f"{self.first.usual_name.rpartition('_')[0]}_{self.budget_seconds:g}s"
 
     def cell(self, series_id: str, job: DistillJob) -> Cell:
-        """Named by duration and seed."""
+        """A cell whose run is named by duration and seed."""
         return Cell(f"{series_id}-{job.seconds:g}s-{job.seed}", job, f"{job.ipc} x {job.seconds:g} s")
 
     def check(self) -> None:
@@ -279,12 +279,12 @@ def _each(durations: tuple[float, ...], make: Callable[[float], T]) -> tuple[T, 
             results.append(make(duration))
         except DistrackError as error:
             errors[duration] = error
-    if errors:
-        duration, first = next(iter(errors.items()))
-        if len(errors) == len(durations) and len(set(map(str, errors.values()))) == 1:
-            raise first
-        raise ConfigError(f"duration {duration:g}: {first}")
-    return tuple(results)
+    if not errors:
+        return tuple(results)
+    duration, first = next(iter(errors.items()))
+    if len(errors) == len(durations) and len(set(map(str, errors.values()))) == 1:
+        raise first
+    raise ConfigError(f"duration {duration:g}: {first}")
 
 
 def _row(job: DistillJob, reports: Mapping[Cell, Report]) -> Row:

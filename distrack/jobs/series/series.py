@@ -11,7 +11,6 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
@@ -31,7 +30,6 @@ log = logging.getLogger(__name__)
 # `status.json` counts in whole steps; a cell has this many.
 _PARTS = 100
 _POLL = 0.3
-_PHASE = "series"
 # Share of a cell's time that its phases take, until a cell is done and has shown it.
 _USUAL = {"prepare": 0.15, "distill": 0.5, "invert": 0.05, "evaluate": 0.3}
 
@@ -175,7 +173,7 @@ class Series(Job):
             Stopped: the series, or the cell that was running, was asked to stop.
         """
         cells, failed = self.cells(run.id), {}
-        session.phase(_PHASE, _PARTS * len(cells))
+        session.phase("series", _PARTS * len(cells))
         for number, cell in enumerate(cells):
             try:
                 _Cell(run, cells, number, session).finish()
@@ -196,9 +194,9 @@ class Series(Job):
 
     def after_stop(self, run: Run) -> None:
         """Marks a cell whose process had to be ended as stopped."""
-        for cell in map(partial(run_of, run), self.cells(run.id)):
-            if cell.status().state == "stale":
-                stop(cell)
+        for cell in self.cells(run.id):
+            if run_of(run, cell).status().state == "stale":
+                stop(run_of(run, cell))
 
 
 def run_of(run: Run, cell: Cell) -> Run:

@@ -115,7 +115,7 @@ class SweepJob(Series):
         return groups
 
     def cell(self, series_id: str, job: DistillJob) -> Cell:
-        """Named by what varies in the sweep."""
+        """A cell whose run is named by what varies in the sweep."""
         parts = {f"ipc{job.ipc}": len(self.distillations) > 1, f"fold{job.test_fold}": bool(self.folds)}
         parts[f"seed{job.seed}"] = self.seeds > 1
         run_id = "-".join([series_id, *(part for part, varies in parts.items() if varies)])
@@ -142,9 +142,9 @@ class SweepJob(Series):
     @classmethod
     def options(cls) -> list[FieldOption]:
         """The options of a distillation, with several numbers of tracks, and those of `SweepOptions`."""
-        several = {"several": True, "metavar": "INTEGER,..."}
-        own = [option._replace(**several) if option.path == _IPC else option for option in options_of(DistillJob)]
-        return own + options_of(SweepOptions)
+        own = {option.path: option for option in options_of(DistillJob)}
+        own[_IPC] = own[_IPC]._replace(several=True, metavar="INTEGER,...")
+        return [*own.values(), *options_of(SweepOptions)]
 
     @classmethod
     def from_overrides(cls, overrides: Overrides, runs_path: Path | None = None) -> Job:  # noqa: ARG003
@@ -163,7 +163,7 @@ class SweepJob(Series):
         return sweep_of(jobs, cross_validate=options.cross_validate, seeds=options.seeds)
 
     def always_written(self) -> dict[tuple[str, ...], Any]:
-        """The numbers of tracks too, and what makes it a sweep."""
+        """Also the numbers of tracks, and what makes it a sweep."""
         written = super().always_written() | {_IPC: tuple(job.ipc for job in self.distillations)}
         if self.folds:
             written["cross_validate",] = True
