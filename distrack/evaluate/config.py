@@ -1,6 +1,6 @@
-"""The configuration of an evaluation: what is measured, and the one recipe of all measurements."""
+"""The configuration of an evaluation, and its plan: the measurements that it asks for, all by one recipe."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
@@ -42,3 +42,44 @@ class EvaluationConfig(Recipe):
     def recipe(self) -> Recipe:
         """The recipe alone."""
         return Recipe(**{name: getattr(self, name) for name in Recipe.model_fields})
+
+
+class Measurement(NamedTuple):
+    """One line of a report: an evaluator, the training set that it measures, the recipe and the number of seeds.
+
+    Attributes:
+        trained_on: `synthetic` for the tracks, or the name of a baseline.
+        seeds: number of runs, with the seeds 0 to `seeds - 1`.
+    """
+
+    evaluator: str
+    trained_on: str
+    recipe: Recipe = Recipe()
+    seeds: int = 3
+
+    @property
+    def network(self) -> str:
+        """The network or the statistics that the evaluator represents images with, as a report names it."""
+        return EVALUATORS[self.evaluator].network_name(self.recipe)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """The key of its line in a report; see `Evaluation.key`."""
+        return self.evaluator, self.trained_on, self.network
+
+
+def measurements(config: EvaluationConfig) -> list[Measurement]:
+    """The measurements of a config: each evaluator on the tracks, then on the baselines that it can measure."""
+    plan = {}
+    for name in config.evaluators:
+        evaluator = EVALUATORS[name]
+        networks = [config.network]
+        if evaluator.any_network:
+            networks += [config.network.model_copy(update={"name": other}) for other in config.architectures]
+        baselines = [baseline for baseline in config.baselines if BASELINES[baseline].suits(evaluator)]
+        for network in networks:
+            recipe = config.recipe.model_copy(update={"network": network})
+            for trained_on in ["full"] if evaluator.tests_tracks else ["synthetic", *baselines]:
+                measurement = Measurement(name, trained_on, recipe, config.seeds)
+                plan[measurement.key] = measurement
+    return list(plan.values())

@@ -13,10 +13,10 @@ from torch import Tensor
 from distrack.arrays import Integers
 from distrack.device import one_thread_each
 from distrack.distill import SyntheticSet
+from distrack.evaluate.config import Measurement
 from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial
-from distrack.evaluate.plan import Measurement
 from distrack.evaluate.prediction_cache import PredictionCache
-from distrack.evaluate.scores import Evaluation, score
+from distrack.evaluate.report import Evaluation, score
 from distrack.evaluate.training_set import TrainingSet
 from distrack.images import RealImages
 from distrack.progress import Progress

@@ -1,7 +1,199 @@
-"""The report of a run: its data, its storage and its evaluations, as `report.json` stores them."""
+"""The report of a run: its data and its evaluations, as `report.json` stores them, and what they show."""
 
-from distrack.evaluate.scores import Evaluation
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from pydantic import Field, computed_field
+from scipy.special import stdtrit
+
+from distrack.arrays import Integers
 from distrack.validation import Record
+
+_CONFIDENCE = 0.95
+
+
+class Accuracy(Record):
+    """Share of correct predictions: the mean and standard deviation over runs, and the value of every run."""
+
+    mean: float
+    std: float
+    runs: tuple[float, ...]
+
+    @classmethod
+    def of(cls, runs: Sequence[float]) -> Self:
+        """The accuracy of these runs."""
+        return cls(mean=float(np.mean(runs)), std=float(np.std(runs)), runs=tuple(runs))
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % confidence interval of the mean over seeds, by Student's t; None for a single run.
+
+        It covers the spread of the seeds alone. The choice of the test clips would add to it.
+        """
+        if len(self.runs) < 2:
+            return None
+        quantile = stdtrit(len(self.runs) - 1, (1 + _CONFIDENCE) / 2)
+        half = float(quantile * np.std(self.runs, ddof=1) / math.sqrt(len(self.runs)))
+        return max(0.0, self.mean - half), min(1.0, self.mean + half)
+
+    @property
+    def text(self) -> str:
+        """Mean, standard deviation and number of runs.
+
+        >>> Accuracy.of([0.9, 0.92]).text
+        '0.910 ± 0.010 (2)'
+        """
+        return f"{self.mean:.3f} ± {self.std:.3f} ({len(self.runs)})"
+
+    @property
+    def interval_text(self) -> str:
+        """The confidence interval; empty for a single run.
+
+        >>> Accuracy.of([0.90, 0.91, 0.92]).interval_text
+        '0.885 to 0.935'
+        """
+        return "" if self.interval is None else f"{self.interval[0]:.3f} to {self.interval[1]:.3f}"
+
+
+class Evaluation(Record):
+    """One line of `report.json`: the scores of one evaluator that learnt from one training set.
+
+    Attributes:
+        trained_on: `synthetic` for the tracks, or the name of a baseline.
+        network: the network or the statistics that the evaluator represents images with.
+        macro_f1: F1 score averaged over the classes, then over the runs.
+        confusion: counts over all runs; a row is the true class, a column the predicted one.
+        recipe: the training recipe; a report of an earlier version may have other fields.
+        learning_rate: the tuned learning rate, or None if it was not tuned.
+    """
+
+    evaluator: str
+    trained_on: str
+    network: str
+    accuracy: Accuracy
+    macro_f1: float
+    confusion: tuple[tuple[int, ...], ...]
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    learning_rate: float | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Evaluator, training set and network: a report has one evaluation for each."""
+        return self.evaluator, self.trained_on, self.network
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def recall(self) -> tuple[float, ...]:
+        """Share of each class's clips that were recognised, over all runs; 0 for a class without clips."""
+        counts = np.array(self.confusion)
+        return tuple((counts.diagonal() / np.maximum(counts.sum(1), 1)).tolist())
+
+    @property
+    def worst_class(self) -> int | None:
+        """The class with the lowest recall among those that have clips; None if none has any.
+
+        >>> Evaluation(evaluator="e", trained_on="t", network="n", accuracy=Accuracy.of([0.6]), macro_f1=0.6,
+        ...     confusion=((3, 1, 0), (3, 1, 0), (0, 0, 0))).worst_class
+        1
+        """
+        tested = [label for label, row in enumerate(self.confusion) if any(row)]
+        return min(tested, key=lambda label: self.recall[label], default=None)
+
+    @property
+    def lowest_recall(self) -> float | None:
+        """The recall of `worst_class`."""
+        return None if self.worst_class is None else self.recall[self.worst_class]
+
+
+def score(
+    truth: Integers,
+    predictions: Sequence[Integers],
+    *,
+    classes: int,
+    **measured: Any,
+) -> Evaluation:
+    """The scores of several runs on the same images.
+
+    Args:
+        truth: the true classes.
+        predictions: the predicted classes of every run.
+        classes: number of classes.
+        measured: the other fields of `Evaluation`.
+
+    Shape:
+        - truth: ``[n]``
+        - predictions: ``[n]`` for each run
+    """
+    # Counted with numpy because loading scikit-learn takes longer than reading cached predictions.
+    counts = [np.bincount(truth * classes + run, minlength=classes**2).reshape(classes, -1) for run in predictions]
+    f1 = [2 * each.diagonal() / np.maximum(each.sum(0) + each.sum(1), 1) for each in counts]
+    confusion = np.sum(counts, axis=0)
+    return Evaluation(
+        accuracy=Accuracy.of([float((truth == run).mean()) for run in predictions]),
+        macro_f1=float(np.mean(f1)),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        **measured,
+    )
+
+
+class Comparison(NamedTuple):
+    """Accuracies of the tracks, of random clips and of the full dataset, by one evaluator with one network.
+
+    Attributes:
+        random, full: None if they were not measured.
+
+    Source:
+        Li et al., "DD-Ranking: Rethinking the Evaluation of Dataset Distillation", 2025. Here both sets have hard
+        labels and the same augmentation.
+    """
+
+    evaluator: str
+    network: str
+    tracks: Accuracy
+    random: Accuracy | None
+    full: Accuracy | None
+
+    @property
+    def gain(self) -> float | None:
+        """Accuracy minus that of random clips of the same size: the improvement over random of DD-Ranking."""
+        return None if self.random is None else self.tracks.mean - self.random.mean
+
+    @property
+    def lost(self) -> float | None:
+        """Accuracy of the full dataset minus that of the tracks: the hard label recovery of DD-Ranking."""
+        return None if self.full is None else self.full.mean - self.tracks.mean
+
+    @property
+    def recovered(self) -> float | None:
+        """Accuracy as a share of that of the full dataset."""
+        return None if self.full is None or not self.full.mean else self.tracks.mean / self.full.mean
+
+
+def comparisons(evaluations: Iterable[Evaluation]) -> list[Comparison]:
+    """One comparison for each evaluator and network that measured the tracks.
+
+    >>> line = lambda trained_on, accuracy: Evaluation(
+    ...     evaluator="random-cnn", trained_on=trained_on, network="n", accuracy=Accuracy.of([accuracy]),
+    ...     macro_f1=accuracy, confusion=((1,),))
+    >>> one, = comparisons([line("synthetic", 0.75), line("random-selection", 0.25), line("full", 1.0)])
+    >>> one.gain, one.lost, one.recovered
+    (0.5, 0.25, 0.75)
+    """
+    by_key = {evaluation.key: evaluation.accuracy for evaluation in evaluations}
+    return [
+        Comparison(
+            evaluator,
+            network,
+            accuracy,
+            by_key.get((evaluator, "random-selection", network)),
+            by_key.get((evaluator, "full", network)),
+        )
+        for (evaluator, trained_on, network), accuracy in by_key.items()
+        if trained_on == "synthetic"
+    ]
 
 
 class SplitReport(Record):

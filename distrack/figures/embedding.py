@@ -10,7 +10,7 @@ from distrack.figures.style import FONT_SIZE, readable
 
 if TYPE_CHECKING:
     from distrack.evaluate import Point
-    from distrack.evaluate.maps import Method
+    from distrack.evaluate.inspection import Method
 
 _MARKS: dict[str, dict[str, Any]] = {
     "clip": {"size": 6, "opacity": 0.45},

@@ -16,7 +16,7 @@ from distrack.datasets.clips import Split
 from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError
 from distrack.evaluate import Inspection
-from distrack.evaluate.maps import Method
+from distrack.evaluate.inspection import Method
 from distrack.evaluate.memorisation import Side, Space
 from distrack.features import FEATURES
 from distrack.figures.embedding import embedding_map

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from distrack.datasets.clips import Split
-from distrack.evaluate.maps import Point, embedding_map
+from distrack.evaluate.inspection import Point, embedding_map
 from distrack.evaluate.memorisation import Memorisation, Side, Space, memorisation
 from distrack.images import RealImages
 from distrack.networks import NetworkConfig
