@@ -1,14 +1,11 @@
 """Networks that embed images and classify the embeddings. One file each; the registry finds them here."""
 
 from distrack.networks.contract import NETWORKS, Architecture, Network, NetworkConfig, build_network, check_shape
-from distrack.networks.pooling import AveragePool, GridAverage
 from distrack.registry import discover
 
 __all__ = [
     "NETWORKS",
     "Architecture",
-    "AveragePool",
-    "GridAverage",
     "Network",
     "NetworkConfig",
     "build_network",

@@ -3,7 +3,7 @@
 from torch import nn
 
 from distrack.networks.contract import Network, NetworkConfig, network
-from distrack.networks.pooling import AveragePool, GridAverage
+from distrack.networks.layers import AveragePool, GridAverage
 
 _GRID = 5
 

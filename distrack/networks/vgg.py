@@ -3,7 +3,7 @@
 from torch import nn
 
 from distrack.networks.contract import Network, NetworkConfig, network
-from distrack.networks.pooling import AveragePool, GridAverage
+from distrack.networks.layers import AveragePool, GridAverage, convolution
 
 # Channels of each convolution as multiples of the width, block by block.
 _VGG11 = ((1,), (2,), (4, 4), (8, 8), (8, 8))
@@ -26,11 +26,7 @@ def vgg11(config: NetworkConfig, _: tuple[int, int], classes: int) -> Network:
     for block in _VGG11:
         for multiple in block:
             channels = multiple * config.width
-            layers += [
-                nn.Conv2d(before, channels, 3, padding=1),
-                nn.GroupNorm(channels, channels),
-                nn.ReLU(inplace=True),
-            ]
+            layers += [*convolution(before, channels), nn.ReLU(inplace=True)]
             before = channels
         layers.append(AveragePool(keep=4))
     layers[-1] = GridAverage(1)

@@ -10,13 +10,12 @@ from distrack.distill import DistillConfig
 from distrack.errors import ConfigError
 from distrack.networks import (
     NETWORKS,
-    AveragePool,
-    GridAverage,
     Network,
     NetworkConfig,
     build_network,
     check_shape,
 )
+from distrack.networks.layers import AveragePool, GridAverage
 from distrack.validation import from_preset
 
 every_network = pytest.mark.parametrize("name", list(NETWORKS))

@@ -1,9 +1,17 @@
-"""Pooling of maps of any size: halving, and averaging down to a grid."""
+"""Layers that several networks are made of: a normalised convolution, and pooling of maps of any size."""
 
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn.functional import avg_pool2d, pad
+
+
+def convolution(before: int, channels: int, size: int = 3, *, bias: bool = True) -> list[nn.Module]:
+    """A convolution that keeps the size of a map, and instance norm, which cancels a bias."""
+    return [
+        nn.Conv2d(before, channels, size, padding=size // 2, bias=bias),
+        nn.GroupNorm(channels, channels),
+    ]
 
 
 class AveragePool(nn.Module):
