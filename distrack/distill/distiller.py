@@ -19,7 +19,7 @@ from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS, Memory
 from distrack.distill.parameterisations import Parameterisation, Stored
 from distrack.distill.pool import Member, NetworkPool
-from distrack.distill.synthetic import SyntheticSet, ordered_labels
+from distrack.distill.synthetic import SyntheticSet
 from distrack.errors import ConfigError, RunError
 from distrack.images import RealImages
 from distrack.randomness import generator
@@ -82,7 +82,7 @@ class Distiller:
         self._domain = config.domain_of(train.normalisation)
         self._form = config.form(len(classes))
         self._preconditioner = self._domain.preconditioner(
-            train, factor=self._form.time_factor, seed=config.seed, device=device
+            train, factor=self._form.tracks_per_row, seed=config.seed, device=device
         )
         self._distance = partial(OBJECTIVES[config.objective.name].distance, **config.objective.settings)
         self._networks = NetworkPool(config, train, device)
@@ -102,7 +102,7 @@ class Distiller:
         number of groups does not depend on the number of cores, and so neither do the results.
         """
         count = len(self.classes)
-        images = self._form.rendered(len(self._parameters))
+        images = len(self._parameters) * self._form.tracks_per_row
         groups = min(count, max(2, images // _IMAGES_TOGETHER)) if self.device.type == "cpu" else 1
         edges = [round(count * group / groups) for group in range(groups + 1)]
         return [Group(slice(*edge), self.config.form(edge[1] - edge[0])) for edge in pairwise(edges)]
@@ -211,7 +211,7 @@ class Distiller:
         """The tracks as they are now, on the CPU."""
         parameters = self._parameters.cpu().clone()
         constants = {name: values.cpu() for name, values in self._constants.items()}
-        labels = ordered_labels(len(self.classes), len(parameters) // len(self.classes))
+        labels = torch.arange(len(self.classes)).repeat_interleave(len(parameters) // len(self.classes))
         return SyntheticSet(parameters, labels, self.classes, self.normalisation, self.config, constants)
 
     def state(self) -> dict[str, Tensor]:

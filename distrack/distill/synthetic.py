@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -53,7 +52,7 @@ class SyntheticSet:
     @property
     def labels(self) -> Tensor:
         """Labels of the rendered tracks, ``[classes * tracks]`` int64, class by class."""
-        return self.row_labels.repeat_interleave(self._form.rendered(1))
+        return self.row_labels.repeat_interleave(self._form.tracks_per_row)
 
     def render(self) -> Tensor:
         """Tracks in the domain that was optimised: normalised images, or waveforms ``[classes * tracks, samples]``."""
@@ -127,12 +126,3 @@ class SyntheticSet:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:24]
-
-
-def ordered_labels(classes: int, ipc: int) -> Tensor:
-    """Labels of tracks in the order of their classes.
-
-    >>> ordered_labels(2, 2).tolist()
-    [0, 0, 1, 1]
-    """
-    return torch.arange(classes).repeat_interleave(ipc)

@@ -17,13 +17,10 @@ class Spectral(Domain):
 
     @classmethod
     def size_of(cls, feature: FeatureConfig, samples: int) -> tuple[int, ...]:
-        """``(1, bands, frames)``."""
         return 1, *feature.shape(samples)
 
     def clips(self, train: RealImages, positions: Integers) -> Tensor:
-        """The normalised images of the clips."""
         return train.batch(positions, torch.device("cpu"))
 
     def images(self, tracks: Tensor) -> Tensor:
-        """The tracks themselves."""
         return tracks

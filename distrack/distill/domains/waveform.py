@@ -28,7 +28,7 @@ class Waveform(Domain):
 
     Args:
         feature, samples, normalisation: see `Domain`.
-        prior: how a step is spread over the frequencies; see `SpectrumPreconditioner`.
+        prior: see `SpectrumPreconditioner`.
     """
 
     summary = "waveform (raw audio)"
@@ -42,17 +42,13 @@ class Waveform(Domain):
 
     @classmethod
     def size_of(cls, feature: FeatureConfig, samples: int) -> tuple[int, ...]:  # noqa: ARG003
-        """``(samples,)``."""
         return (samples,)
 
     def clips(self, train: RealImages, positions: Integers) -> Tensor:
-        """The samples of the clips."""
         return train.sounds(positions)
 
     def images(self, tracks: Tensor) -> Tensor:
-        """The normalised feature of the samples."""
         return self.normalisation.apply(self._feature.to(tracks.device)(tracks))
 
     def preconditioner(self, train: RealImages, *, factor: int, seed: int, device: torch.device) -> Preconditioner:
-        """Steps within the level, band and spectrum of the real clips of each class."""
         return SpectrumPreconditioner(train, self.feature, factor=factor, prior=self.prior, seed=seed, device=device)

@@ -52,17 +52,10 @@ def match_characteristic_functions(
     frequency approaches the squared distance of the means, with a relative deviation of ``sqrt(2 / frequencies)``.
 
     Args:
-        real: embeddings of real clips, class by class.
-        synthetic: embeddings of synthetic tracks, class by class.
-        draw: draws the frequencies; all classes have the same ones, up to their scale.
+        real, synthetic, draw: see `Distance`; all classes have the same frequencies, up to their scale.
         frequencies: number of frequencies.
         alpha: weight of the amplitudes, from 0 to less than 1.
         bandwidths: multiples of ``s^2``.
-
-    Shape:
-        - real: ``[classes, n, d]``
-        - synthetic: ``[classes, m, d]``
-        - returns: ``[classes]``, at least 0 up to rounding
 
     Source:
         Wang et al., "Dataset Distillation with Neural Characteristic Function: A Minmax Perspective", CVPR 2025.
@@ -81,8 +74,7 @@ def match_characteristic_functions(
     of_real, of_tracks = (_characteristic(side @ directions / scale.sqrt()[:, None]) for side in (real, synthetic))
     amplitude = (_amplitude(*of_real) - _amplitude(*of_tracks)).square()
     whole = (of_real[0] - of_tracks[0]).square() + (of_real[1] - of_tracks[1]).square()
-    phase = whole - amplitude
-    return (scale * (phase + alpha / (1 - alpha) * amplitude)).mean(1)
+    return (scale * (whole - amplitude + alpha / (1 - alpha) * amplitude)).mean(1)
 
 
 def _characteristic(phases: Tensor) -> tuple[Tensor, Tensor]:

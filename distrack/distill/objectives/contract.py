@@ -8,8 +8,20 @@ from torch import Tensor
 
 from distrack.registry import Registry
 
-# (real [classes, n, d], synthetic [classes, m, d], random generator, the settings by name) -> [classes]
 Distance = Callable[..., Tensor]
+"""How far the embeddings of the tracks of each class are from those of its real clips; differentiable.
+
+Args:
+    real: embeddings of real clips, class by class.
+    synthetic: embeddings of synthetic tracks, class by class.
+    draw: generator of all random draws.
+    settings: those of the objective's own config, by name.
+
+Shape:
+    - real: ``[classes, n, d]``
+    - synthetic: ``[classes, m, d]``
+    - returns: ``[classes]``, at least 0 up to rounding
+"""
 Bandwidths = Annotated[
     tuple[Annotated[float, Field(gt=0)], ...],
     Field(

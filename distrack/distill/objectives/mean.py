@@ -7,17 +7,9 @@ from distrack.distill.objectives.contract import OBJECTIVES, Objective
 
 
 def match_means(real: Tensor, synthetic: Tensor, draw: torch.Generator) -> Tensor:  # noqa: ARG001
-    """Squared distance between the mean embeddings (distribution matching).
+    """Squared distance between the mean embeddings (distribution matching); a `Distance`.
 
-    Args:
-        real: embeddings of real clips, class by class.
-        synthetic: embeddings of synthetic tracks, class by class.
-        draw: not used.
-
-    Shape:
-        - real: ``[classes, n, d]``; a single row may be the mean of many clips
-        - synthetic: ``[classes, m, d]``
-        - returns: ``[classes]``
+    A single row of `real` may be the mean of many clips.
 
     Source:
         Zhao and Bilen, "Dataset Condensation with Distribution Matching", WACV 2023, eq. 3.

@@ -31,18 +31,11 @@ def match_kernel_means(
 
     Scale: ``k = 1 - |x - y|^2 / (2 s^2) + O(s^-4)``, and ``2 E|x - y|^2 - E|x - x'|^2 - E|y - y'|^2`` is twice the
     squared distance of the means. So ``s^2 MMD^2`` approaches that distance as ``s`` grows. It is the contribution of
-    one bandwidth; the result is the mean over the bandwidths.
+    one bandwidth; the result is the mean over the bandwidths. Each embedding is paired with itself too.
 
     Args:
-        real: embeddings of real clips, class by class.
-        synthetic: embeddings of synthetic tracks, class by class.
-        draw: not used.
+        real, synthetic, draw: see `Distance`; there are no draws.
         bandwidths: squared bandwidths of the kernels as multiples of ``s^2``.
-
-    Shape:
-        - real: ``[classes, n, d]``
-        - synthetic: ``[classes, m, d]``
-        - returns: ``[classes]``, at least 0 up to rounding (each embedding is paired with itself too)
 
     Source:
         Gretton et al., "A Kernel Two-Sample Test", JMLR 2012 (the biased statistic, the median heuristic); for

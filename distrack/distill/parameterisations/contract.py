@@ -78,17 +78,13 @@ class Parameterisation(ABC):
         """
 
     @property
-    def time_factor(self) -> int:
-        """How many numbers of a track, along time, one stored number stands for."""
+    def tracks_per_row(self) -> int:
+        """Tracks that a stored row holds side by side along time; a number stands for as many numbers of a track."""
         return 1
 
     def tracks(self, clips: int) -> int:  # noqa: ARG002
         """Tracks rendered for a class, if the smallest class has that many real clips."""
         return self.plan.ipc * self.plan.factor
-
-    def rendered(self, rows: int) -> int:
-        """Tracks rendered from that many stored rows."""
-        return rows
 
     def floats(self, tracks: int) -> int:  # noqa: ARG002
         """Numbers stored for a class of that many rendered tracks, labels and constants counted."""

@@ -1,18 +1,13 @@
 """DCT: of every track, the two-dimensional cosine coefficients that hold most of its class's energy."""
 
+import math
 from functools import lru_cache
 
 import torch
 import torchaudio
 from torch import Tensor
 
-from distrack.distill.parameterisations.contract import (
-    PARAMETERISATIONS,
-    Examples,
-    Parameterisation,
-    Plan,
-    Stored,
-)
+from distrack.distill.parameterisations.contract import PARAMETERISATIONS, Examples, Parameterisation, Stored
 
 
 @PARAMETERISATIONS.register("dct")
@@ -37,23 +32,20 @@ class CosineCoefficients(Parameterisation):
 
     @classmethod
     def usual_factor(cls, ipc: int) -> int:
-        """See `Parameterisation`; chosen by the measurements in `benchmarks/`."""
+        # Chosen by the measurements in `benchmarks/`.
         return 8 if ipc < 5 else 4
 
     def check(self) -> None:
-        """See `Parameterisation`."""
-        if _coefficients(self.plan, self.plan.ipc * self.plan.factor) < 1:
+        if self._coefficients(self.plan.ipc * self.plan.factor) < 1:
             raise ValueError(
                 f"factor {self.plan.factor}: each of so many tracks would have no coefficient; choose a smaller factor"
             )
 
     def tracks(self, clips: int) -> int:
-        """See `Parameterisation`."""
         return min(self.plan.ipc * self.plan.factor, max(clips, self.plan.ipc))
 
     def floats(self, tracks: int) -> int:
-        """See `Parameterisation`."""
-        return (tracks + 1) * _coefficients(self.plan, tracks) + tracks
+        return (tracks + 1) * self._coefficients(tracks) + tracks
 
     def store(self, tracks: Tensor, examples: Examples) -> Stored:
         """Values of the coefficients and their positions, the strongest coefficient first.
@@ -62,9 +54,9 @@ class CosineCoefficients(Parameterisation):
             - parameters: ``[classes * tracks, coefficients]``
             - positions: ``[classes, coefficients]`` int32
         """
-        count = _coefficients(self.plan, len(tracks) // self.plan.classes)
+        count = self._coefficients(len(tracks) // self.plan.classes)
         positions = self._strongest(examples)[:, :count]
-        coefficients = self._analyse(tracks).reshape(self.plan.classes, -1, _all_coefficients(self.plan))
+        coefficients = self._analyse(tracks).reshape(self.plan.classes, -1, math.prod(self.plan.size))
         chosen = positions.unsqueeze(1).expand(-1, coefficients.shape[1], -1)
         return {
             "parameters": coefficients.gather(2, chosen).flatten(0, 1).contiguous(),
@@ -82,6 +74,10 @@ class CosineCoefficients(Parameterisation):
         images: Tensor = rows.T @ grid.view(-1, 1, bands, frames) @ columns
         return images
 
+    def _coefficients(self, tracks: int) -> int:
+        """Coefficients of each of a class's tracks: as many as the budget holds with their positions and the labels."""
+        return min(math.prod(self.plan.size), (self.plan.budget - tracks) // (tracks + 1))
+
     def _analyse(self, tracks: Tensor) -> Tensor:
         _, bands, frames = self.plan.size
         coefficients: Tensor = _basis(bands, tracks.device) @ tracks @ _basis(frames, tracks.device).T
@@ -89,22 +85,11 @@ class CosineCoefficients(Parameterisation):
 
     def _strongest(self, examples: Examples) -> Tensor:
         """Positions of every class's coefficients in the order of their mean energy, the strongest first."""
-        energy = torch.zeros(self.plan.classes, _all_coefficients(self.plan))
+        energy = torch.zeros(self.plan.classes, math.prod(self.plan.size))
         for clips, labels in examples():
             energy.index_add_(0, labels, self._analyse(clips).square())
         strongest: Tensor = energy.argsort(dim=1, descending=True)
         return strongest
-
-
-def _all_coefficients(plan: Plan) -> int:
-    """Number of coefficients of a whole track."""
-    _, bands, frames = plan.size
-    return bands * frames
-
-
-def _coefficients(plan: Plan, tracks: int) -> int:
-    """Coefficients of each of a class's tracks: as many as the budget holds, with their positions and the labels."""
-    return min(_all_coefficients(plan), (plan.budget - tracks) // (tracks + 1))
 
 
 @lru_cache(maxsize=16)

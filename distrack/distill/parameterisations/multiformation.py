@@ -8,12 +8,7 @@ import torchaudio
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from distrack.distill.parameterisations.contract import (
-    PARAMETERISATIONS,
-    Examples,
-    Parameterisation,
-    Stored,
-)
+from distrack.distill.parameterisations.contract import PARAMETERISATIONS, Examples, Parameterisation, Stored
 
 # A shorter piece has no course in time.
 _FEWEST_FRAMES = 2
@@ -36,7 +31,6 @@ class MultiFormation(Parameterisation):
     factors = (2, 4, 8)
 
     def check(self) -> None:
-        """See `Parameterisation`."""
         if self._piece < _FEWEST_FRAMES:
             raise ValueError(
                 f"factor {self.plan.factor}: a track of {self.plan.size[-1]} frames cannot hold so many shorter "
@@ -44,16 +38,11 @@ class MultiFormation(Parameterisation):
             )
 
     def floats(self, tracks: int) -> int:  # noqa: ARG002
-        """See `Parameterisation`; the remainder of a length that the factor does not divide is not stored."""
+        # The remainder of a length that the factor does not divide is not stored.
         return self.plan.ipc * (math.prod(self.plan.size[:-1]) * self.plan.factor * self._piece + 1)
 
-    def rendered(self, rows: int) -> int:
-        """See `Parameterisation`."""
-        return rows * self.plan.factor
-
     @property
-    def time_factor(self) -> int:
-        """See `Parameterisation`."""
+    def tracks_per_row(self) -> int:
         return self.plan.factor
 
     @property

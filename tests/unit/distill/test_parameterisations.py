@@ -100,7 +100,7 @@ def test_as_many_tracks_are_rendered_as_are_said(form: str) -> None:
         kind = parameterisation(form, ipc=2, factor=factor, size=(1, 16, 32))
         parameters, rest = rest_of(stored(kind))
         rendered = kind.render(parameters, rest)
-        assert len(rendered) == 3 * kind.tracks(1_000) == kind.rendered(len(parameters)) == 3 * 2 * factor
+        assert len(rendered) == 3 * kind.tracks(1_000) == kind.tracks_per_row * len(parameters) == 3 * 2 * factor
 
 
 def test_cosine_tracks_are_no_more_than_the_smallest_class_has_clips() -> None:

@@ -22,7 +22,6 @@ import torch
 from distrack.audio import SAMPLE_RATE, flac_bytes, level
 from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
-from distrack.distill.synthetic import ordered_labels
 from distrack.errors import ConfigError, DistrackError, RunError
 from distrack.evaluate import Report
 from distrack.export import bundle
@@ -81,7 +80,7 @@ def make_run(tiny_job: MakeJob, tmp_path_factory: pytest.TempPathFactory) -> Mak
         size = (job.samples,) if job.domain.name == "waveform" else (1, *job.feature.shape(job.samples))
         synthetic = SyntheticSet(
             parameters=0.1 * torch.randn(len(classes) * ipc, *size, generator=draw),
-            row_labels=ordered_labels(len(classes), ipc),
+            row_labels=torch.arange(len(classes)).repeat_interleave(ipc),
             classes=classes,
             normalisation=Normalisation(mean=-2.0, std=3.0),
             config=job.distillation(),
