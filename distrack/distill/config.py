@@ -79,9 +79,7 @@ class DistillConfig(Config):
     """How stored numbers become tracks; the storage budget stays the same."""
     ipc: Annotated[int, Field(ge=1, le=MOST_TRACKS, title="Budget (tracks per class)")] = 1
     """Storage budget of a class, in whole tracks."""
-    factor: Annotated[int, Field(ge=1, le=1000, title="Tracks per stored track")] = Field(
-        default_factory=lambda data: _usual_factor(data)  # noqa: PLW0108
-    )
+    factor: Annotated[int, Field(ge=1, le=1000, title="Tracks per stored track")] = 1
     """Tracks rendered from the storage of one; more tracks have less detail each. The parameterisation's usual factor
     where it is not given."""
     initialisation: Annotated[Choice, ChosenFrom(INITIALISATIONS, INITIALISATION), Field(title="Initialise from")] = (
@@ -126,7 +124,6 @@ class DistillConfig(Config):
     @model_validator(mode="before")
     @classmethod
     def _recipe(cls, given: Any) -> Any:
-        """What is given, and from the preset the rest."""
         if not isinstance(given, Mapping):
             return given
         try:
@@ -146,6 +143,7 @@ class DistillConfig(Config):
             form = entry_name(given.get("parameterisation", {})) or preset_form
             if PARAMETERISATIONS.name(form) != PARAMETERISATIONS.name(preset_form):
                 usual.pop("factor", None)  # it belongs to the preset's parameterisation
+            usual.setdefault("factor", PARAMETERISATIONS[form].usual_factor(target.ipc))
             return filled_choices(cls, usual, given)
         except (ConfigError, TypeError, ValueError, AttributeError, OverflowError):
             return given  # the field's own rule says what is wrong
@@ -199,13 +197,7 @@ class DistillConfig(Config):
 
     @property
     def _source(self) -> dict[str, Any]:
-        return {
-            "dataset": self.dataset,
-            "data_path": self.data_path,
-            "test_fold": self.test_fold,
-            "seconds": self.seconds,
-            "feature": self.feature,
-        }
+        return {name: getattr(self, name) for name in ("dataset", "data_path", "test_fold", "seconds", "feature")}
 
     @property
     def samples(self) -> int:
@@ -221,9 +213,3 @@ class DistillConfig(Config):
     def snapshot_steps(self) -> frozenset[int]:
         """Steps after which the tracks are saved: the start, the end, and evenly in between."""
         return frozenset(round(k * self.steps / (self.snapshots - 1)) for k in range(self.snapshots))
-
-
-def _usual_factor(data: Mapping[str, Any]) -> int:
-    """The usual factor of the chosen parameterisation."""
-    chosen = data.get("parameterisation")
-    return PARAMETERISATIONS[chosen.name].usual_factor(data["ipc"]) if chosen and "ipc" in data else 1

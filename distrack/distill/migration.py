@@ -34,16 +34,13 @@ def migrated_distillation(config: Any) -> Any:
         if setting in result:
             value = result.pop(setting)
             if _has(registry, result.get(field), setting):
-                result[field] = {setting: value, **_as_mapping(result[field])}
+                entry = result[field]
+                result[field] = {setting: value, **({"name": entry} if isinstance(entry, str) else entry)}
     feature = result.get("feature")
     if isinstance(feature, Mapping):
         unknown = [name for name in _OF_SOME_FEATURES if not _has(FEATURES, feature, name)]
         result["feature"] = {name: value for name, value in feature.items() if name not in unknown}
     return result
-
-
-def _as_mapping(value: Any) -> Mapping[str, Any]:
-    return {"name": value} if isinstance(value, str) else value
 
 
 def _has(registry: Registry[Any], value: Any, setting: str) -> bool:

@@ -97,38 +97,30 @@ class NetworkPool:
                 self._in_progress[number] = workers.submit(self._make, number)
 
     def _make(self, number: int) -> Member:
-        return _member(self.config, self.train, number, self.device)
+        config, train = self.config, self.train
+        seed = derived_seed(config.seed, "network", number)
+        network = build_network(config.network, shape=train.shape, classes=train.classes, seed=seed).to(self.device)
+        steps = training_steps(config, number)
+        _train(network, config, train, number, steps, self.device)
+        network.requires_grad_(False)
+        draws = generator(config.seed, "augmentation", number)
+        siamese = draw(config.augmentation, 1, train.shape, draws, shift_bands=train.shift_bands).to(self.device)
+        clips = _random_clips_of_each_class(train, config, number)
+        with torch.no_grad():
+            embedded = ((network.embed(siamese.apply(batch)), labels) for batch, labels in clips.batches(self.device))
+            if OBJECTIVES[config.objective.name].real == "mean":
+                real = class_means(embedded, clips.classes).unsqueeze(1)
+            else:
+                real = torch.cat([embeddings for embeddings, _ in embedded])
+                real = real.reshape(clips.classes, config.pool.clips_per_class, -1)
+        means = real.mean(1)
+        spread = (means - means.mean(0)).square().sum()
+        return Member(network, siamese, real, spread, trained=steps > 0)
 
 
 def training_steps(config: DistillConfig, number: int) -> int:
     """Training steps of a network of a pool, from 0 to `pool.training` and spread evenly over the numbers."""
     return round(number * _GOLDEN_RATIO % 1.0 * config.pool.training)
-
-
-def _member(config: DistillConfig, train: RealImages, number: int, device: torch.device) -> Member:
-    seed = derived_seed(config.seed, "network", number)
-    network = build_network(config.network, shape=train.shape, classes=train.classes, seed=seed).to(device)
-    steps = training_steps(config, number)
-    _train(network, config, train, number, steps, device)
-    network.requires_grad_(False)
-    siamese = draw(
-        config.augmentation,
-        1,
-        train.shape,
-        generator(config.seed, "augmentation", number),
-        shift_bands=train.shift_bands,
-    ).to(device)
-    clips = _random_clips_of_each_class(train, config, number)
-    with torch.no_grad():
-        embedded = ((network.embed(siamese.apply(batch)), labels) for batch, labels in clips.batches(device))
-        if OBJECTIVES[config.objective.name].real == "mean":
-            real = class_means(embedded, clips.classes).unsqueeze(1)
-        else:
-            real = torch.cat([embeddings for embeddings, _ in embedded])
-            real = real.reshape(clips.classes, config.pool.clips_per_class, -1)
-    means = real.mean(1)
-    spread = (means - means.mean(0)).square().sum()
-    return Member(network, siamese, real, spread, trained=steps > 0)
 
 
 def _train(

@@ -9,14 +9,7 @@ from distrack.validation import Overrides
 
 
 class Target(NamedTuple):
-    """The values of a config that a recipe may depend on.
-
-    Attributes:
-        domain: name of the domain.
-        ipc: storage budget, in tracks per class.
-        seconds: length of a track.
-        feature: name of the feature.
-    """
+    """The values of a config that a recipe may depend on: the names of its domain and its feature, and two numbers."""
 
     domain: str
     ipc: int

@@ -53,7 +53,8 @@ def medoids(embeddings: Tensor, count: int, draw: torch.Generator) -> list[int]:
     """
     rows = embeddings - embeddings.mean(0)
     lengths = rows.square().sum(1, keepdim=True)
-    distances = min((_clustered(rows, lengths, count, draw) for _ in range(_STARTS)), key=_unexplained)
+    starts = (_clustered(rows, lengths, count, draw) for _ in range(_STARTS))
+    distances = min(starts, key=lambda each: float(each.min(1).values.sum()))
     chosen = list[int]()
     for centre in range(count):
         chosen.append(int(distances[:, centre].argmin()))
@@ -74,10 +75,6 @@ def _clustered(rows: Tensor, lengths: Tensor, count: int, draw: torch.Generator)
         # A cluster without rows stays where it was.
         centres = torch.where(sizes > 0, sums / sizes.clamp_min(1), centres)
     return distances
-
-
-def _unexplained(distances: Tensor) -> float:
-    return float(distances.min(1).values.sum())
 
 
 def _seeds(rows: Tensor, lengths: Tensor, count: int, draw: torch.Generator) -> Tensor:
