@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 # Seconds before each further attempt. One that brought enough bytes is followed by as many again.
 _PAUSES: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
 _ENOUGH = 64 * 1024
-_CONNECT_SECONDS, _READ_SECONDS = 10.0, 30.0
-_REPORT_SECONDS = 0.1
+# Seconds to connect and to wait for more bytes.
+_TIMEOUTS = (10.0, 30.0)
 _CHUNK = 256 * 1024
 _BUSY = frozenset({408, 429, 502, 503, 504})
 
@@ -224,7 +224,6 @@ def _is_temporary(error: Exception, answered: bool) -> bool:
 
 
 def _verify(remote: Remote, part: Path) -> None:
-    """Removes and refuses a part with another checksum than the authors published."""
     if (checksum := _checksum(part, remote)) != remote.checksum:
         part.unlink()
         raise DatasetError(
@@ -239,15 +238,15 @@ def _verify(remote: Remote, part: Path) -> None:
 def _attempt(remote: Remote, part: Path, report: Callable[..., None]) -> None:
     import requests
 
-    validator = "" if remote.checksum else _stored_validator(part)
+    stored = _validator_file(part)
+    validator = stored.read_text(encoding="utf-8") if stored.exists() and not remote.checksum else ""
     start = _size(part) if remote.checksum or validator else 0
     headers = {"Accept-Encoding": "identity", "User-Agent": "distrack"}
     if start:
         headers["Range"] = f"bytes={start}-"
         if validator:
             headers["If-Range"] = validator
-    timeout = (_CONNECT_SECONDS, _READ_SECONDS)
-    with requests.get(remote.url, headers=headers, stream=True, timeout=timeout) as response:
+    with requests.get(remote.url, headers=headers, stream=True, timeout=_TIMEOUTS) as response:
         if start and response.status_code in (206, 416):
             if not _continues(response.headers, start, validator):
                 part.unlink()
@@ -263,17 +262,13 @@ def _attempt(remote: Remote, part: Path, report: Callable[..., None]) -> None:
         with part.open("ab" if start else "wb") as file:
             if not (start or remote.checksum):
                 # The part is empty by now: a kill leaves no bytes of one version with the validator of another.
-                write_atomically(_validator_file(part), _validator(response.headers))
+                write_atomically(stored, _validator(response.headers))
             report(total)
-            reported = time.monotonic()
             # As it was sent: an archive stays one where a server calls its compression an encoding.
             while data := response.raw.read1(_CHUNK, decode_content=False):
                 file.write(data)
-                if time.monotonic() >= reported + _REPORT_SECONDS:
-                    file.flush()
-                    report(total)
-                    reported = time.monotonic()
-        report(total)
+                file.flush()
+                report(total)
 
 
 def _continues(headers: Mapping[str, str], start: int, validator: str) -> bool:
@@ -295,13 +290,8 @@ def _validator(headers: Mapping[str, str]) -> str:
 
 
 def _validator_file(part: Path) -> Path:
+    """Holds the validator of the version that a part belongs to."""
     return part.with_suffix(".validator")
-
-
-def _stored_validator(part: Path) -> str:
-    """The validator of the version that a part belongs to; empty where none was stored."""
-    file = _validator_file(part)
-    return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
 def _cause(error: BaseException) -> str:

@@ -3,9 +3,8 @@
 from distrack.evaluate import baselines, evaluators  # noqa: F401
 from distrack.evaluate.config import EvaluationConfig, Measurement, measurements
 from distrack.evaluate.contract import BASELINES, EVALUATORS, Baseline, Evaluator, Trial
-from distrack.evaluate.evaluation import cache_predictions, evaluate, hold_out
+from distrack.evaluate.evaluation import cache_predictions, evaluate
 from distrack.evaluate.inspection import Inspection, Point, inspect
-from distrack.evaluate.memorisation import Memorisation, NearestClips
 from distrack.evaluate.prediction_cache import PredictionCache
 from distrack.evaluate.recipe import Recipe
 from distrack.evaluate.report import Accuracy, Comparison, Evaluation, Report, SplitReport, comparisons, score
@@ -22,8 +21,6 @@ __all__ = [
     "Evaluator",
     "Inspection",
     "Measurement",
-    "Memorisation",
-    "NearestClips",
     "Point",
     "PredictionCache",
     "Recipe",
@@ -34,7 +31,6 @@ __all__ = [
     "cache_predictions",
     "comparisons",
     "evaluate",
-    "hold_out",
     "inspect",
     "measurements",
     "score",

@@ -1,7 +1,8 @@
 """The memorisation check: a track that is very close to a real clip may be a copy of it."""
 
 from collections.abc import Iterator
-from typing import Literal
+from functools import partial
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -106,18 +107,16 @@ def memorisation(
     embedding = build_network(
         network, shape=train.shape, classes=train.classes, seed=derived_seed(seed, "memorisation")
     ).to(device)
-    total = 2 * (len(train) + len(test))
-    done = 0
+    done, total = 0, 2 * (len(train) + len(test))
     nearest = []
-    spaces: tuple[Space, ...] = ("feature", "embedding")
     sides: tuple[tuple[Side, RealImages, RealImages], ...] = (("train", train, test), ("test", test, train))
-    for space in spaces:
+    for space in get_args(Space):
+        vectors = partial(_vectors, embedding if space == "embedding" else None)
         for side, searched, other in sides:
-            reference_clips = other.batch(_reference_positions(len(other), seed), device)
-            queries = torch.cat(
-                [_vectors(tracks.to(device), space, embedding), _vectors(reference_clips, space, embedding)]
-            )
-            distances, clips = _nearest(queries, _vectors_of(searched, space, embedding, device))
+            order = torch.randperm(len(other), generator=generator(seed, "reference")).numpy()
+            reference_clips = other.batch(np.sort(order[:_REFERENCE]), device)
+            queries = torch.cat([vectors(tracks.to(device)), vectors(reference_clips)])
+            distances, clips = _nearest(queries, (vectors(images) for images, _ in searched.batches(device)))
             done += len(searched)
             progress(done, total)
             of_tracks, reference = distances[: len(tracks)], distances[len(tracks) :]
@@ -136,25 +135,12 @@ def memorisation(
     return Memorisation(nearest=tuple(nearest))
 
 
-def _reference_positions(count: int, seed: int) -> Integers:
-    order: Integers = torch.randperm(count, generator=generator(seed, "reference")).numpy()
-    return np.sort(order[:_REFERENCE])
-
-
-def _vectors(images: Tensor, space: Space, embedding: Network) -> Tensor:
-    """Images as vectors of a space, `[n, d]`, scaled so that a Euclidean distance is a root mean squared difference."""
-    parts = [images]
-    if space == "embedding":
-        with torch.no_grad():
-            parts = [embedding.embed(part) for part in images.split(_BATCH)]
-    vectors = torch.cat(parts).flatten(1)
+def _vectors(network: Network | None, images: Tensor) -> Tensor:
+    """Images or their embeddings, `[n, d]`, scaled so that a Euclidean distance is a root mean squared difference."""
+    with torch.no_grad():
+        vectors = torch.cat([network.embed(part) if network else part for part in images.split(_BATCH)]).flatten(1)
     scaled: Tensor = vectors * vectors.shape[1] ** -0.5
     return scaled
-
-
-def _vectors_of(clips: RealImages, space: Space, embedding: Network, device: torch.device) -> Iterator[Tensor]:
-    for images, _ in clips.batches(device, _BATCH):
-        yield _vectors(images, space, embedding)
 
 
 def _nearest(queries: Tensor, batches: Iterator[Tensor]) -> tuple[Doubles, Integers]:

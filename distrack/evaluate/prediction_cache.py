@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,15 @@ from distrack.files import write_atomically
 from distrack.known_reports import VERSION
 
 
+@dataclass(frozen=True)
 class PredictionCache:
     """A folder with a small JSON file for each run of a measurement. Several processes may use it at once.
 
-    Args:
+    Attributes:
         folder: created with the first file.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: Path
 
     def get(self, key: Mapping[str, Any]) -> Tensor | None:
         """The stored predictions, `[n]` int64, or None if there are none or the file cannot be read.

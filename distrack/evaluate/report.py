@@ -241,7 +241,5 @@ class Report(Record):
 
     def accuracy(self, evaluator: str, trained_on: str) -> float | None:
         """Mean accuracy of an evaluator on a training set, or None if it was not measured."""
-        for evaluation in self.evaluations:
-            if (evaluation.evaluator, evaluation.trained_on) == (evaluator, trained_on):
-                return evaluation.accuracy.mean
-        return None
+        measured = (each for each in self.evaluations if (each.evaluator, each.trained_on) == (evaluator, trained_on))
+        return next((each.accuracy.mean for each in measured), None)

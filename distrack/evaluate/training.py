@@ -9,14 +9,8 @@ from torch.nn.functional import cross_entropy, one_hot
 from distrack.augmentation import augment, mixup
 from distrack.evaluate.recipe import Recipe
 from distrack.evaluate.training_set import TrainingSet
-from distrack.images import RealImages
 from distrack.networks import Network
 from distrack.progress import Progress
-
-
-def steps_for(examples: int, recipe: Recipe) -> int:
-    """Training steps for a training set of this many examples."""
-    return max(recipe.steps, math.ceil(recipe.epochs * examples / recipe.batch_size))
 
 
 def train(
@@ -65,9 +59,3 @@ def _positions(count: int, recipe: Recipe, random: torch.Generator) -> Tensor:
     if count > recipe.batch_size:
         return torch.randint(count, (recipe.batch_size,), generator=random)
     return torch.arange(count).repeat(math.ceil(recipe.smallest_batch / count))
-
-
-def predict(network: Network, images: RealImages | TrainingSet, device: torch.device) -> Tensor:
-    """The class that a network predicts for every image, `[n]` int64."""
-    with torch.no_grad():
-        return torch.cat([network(batch).argmax(1).cpu() for batch, _ in images.batches(device)])

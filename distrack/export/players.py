@@ -18,14 +18,7 @@ _MOST_SOUND = 2_500_000
 
 
 class Player(NamedTuple):
-    """One track.
-
-    Attributes:
-        name: in the run.
-        of_class: its class.
-        picture: its image as a `data:` URI.
-        sound: its FLAC as a `data:` URI; None if there is none.
-    """
+    """One track, its class, and its image and FLAC as `data:` URIs; the sound is None if there is none."""
 
     name: str
     of_class: str
@@ -60,22 +53,19 @@ def players(run: Run) -> Players:
     names, labels = synthetic.track_names(), synthetic.labels.tolist()
     places = [number % synthetic.tracks_per_class for number in range(len(names))]
     shown = sorted(sorted(range(len(names)), key=lambda number: (places[number], labels[number]))[:_MOST_TRACKS])
-    result: list[Player] = []
-    silent: list[str] = []
-    too_large: list[str] = []
+    result, silent, too_large = list[Player](), list[str](), list[str]()
     room = _MOST_SOUND
     for number in shown:
         name, sound = names[number], None
         try:
             flac = track_file(run, name).read_bytes()
-        except OSError:
-            silent.append(name)
-        else:
             if len(flac) > room:
                 too_large.append(name)
             else:
                 room -= len(flac)
                 sound = "data:audio/flac;base64," + base64.b64encode(flac).decode()
+        except OSError:
+            silent.append(name)
         picture = data_uri(image_png(images[number], low=low, high=high))
         result.append(Player(name, synthetic.classes[labels[number]], picture, sound))
     missing = []

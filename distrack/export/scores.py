@@ -13,13 +13,7 @@ _TRAINING_SETS = ("synthetic", *BASELINES)
 
 
 class Row(NamedTuple):
-    """A run and its evaluations.
-
-    Attributes:
-        entry: the run.
-        evaluations: by training set.
-        comparison: its tracks beside random clips and the full dataset; None if its tracks were not evaluated.
-    """
+    """A run, its evaluations by training set, and their comparison; None if its tracks were not evaluated."""
 
     entry: Entry
     evaluations: dict[str, Evaluation]
@@ -30,8 +24,7 @@ class Scores(NamedTuple):
     """The scores of one evaluator with one network.
 
     Attributes:
-        evaluator: its name.
-        network: what it sees images with, as reports name it.
+        network: what the evaluator sees images with, as reports name it.
         rows: the runs that it measured, from the smallest storage budget to the largest.
         lacking: the runs that it did not measure.
     """
@@ -47,6 +40,11 @@ class Scores(NamedTuple):
         names = dict.fromkeys(name for row in self.rows for name in row.evaluations)
         last = len(_TRAINING_SETS)
         return sorted(names, key=lambda name: _TRAINING_SETS.index(name) if name in _TRAINING_SETS else last)
+
+    @property
+    def by_run(self) -> dict[str, list[Evaluation]]:
+        """The evaluations by run."""
+        return {row.entry.run.id: list(row.evaluations.values()) for row in self.rows}
 
     @property
     def tests_tracks(self) -> bool:
@@ -74,12 +72,12 @@ class Scores(NamedTuple):
     def budgets(self) -> list[list[int]]:
         """Positions of the rows by storage budget."""
         by_budget: list[list[int]] = []
+        largest = 0.0
         for position, row in enumerate(self.rows):
-            smallest = self.rows[by_budget[-1][0]].entry.report.floats_per_class if by_budget else 0
-            if by_budget and row.entry.report.floats_per_class <= _EQUAL * smallest:
-                by_budget[-1].append(position)
-            else:
-                by_budget.append([position])
+            if row.entry.report.floats_per_class > largest:
+                by_budget.append([])
+                largest = _EQUAL * row.entry.report.floats_per_class
+            by_budget[-1].append(position)
         return by_budget
 
     @property
@@ -108,8 +106,7 @@ def scores(group: Sequence[Entry], evaluator: str, network: str) -> Scores:
         for entry in group
         if (measured := evaluations(entry, evaluator, network))
     ]
-    present = [id(row.entry) for row in rows]
-    lacking = tuple(entry for entry in group if id(entry) not in present)
+    lacking = tuple(entry for entry in group if not evaluations(entry, evaluator, network))
     rows.sort(key=lambda row: row.entry.report.floats_per_class)
     return Scores(evaluator, network, tuple(rows), lacking)
 

@@ -1,9 +1,12 @@
 """The random-CNN evaluator: a randomly initialised CNN is trained on the training set and classifies test clips."""
 
+import math
+
+import torch
 from torch import Tensor
 
 from distrack.evaluate.contract import EVALUATORS, Evaluator, Trial
-from distrack.evaluate.training import predict, steps_for, train
+from distrack.evaluate.training import train
 from distrack.networks import build_network
 from distrack.randomness import derived_seed, generator
 
@@ -18,11 +21,12 @@ def random_cnn(trial: Trial) -> Tensor:
         training,
         recipe,
         generator(trial.seed, "evaluation batches"),
-        steps=steps_for(len(training), recipe),
+        steps=max(recipe.steps, math.ceil(recipe.epochs * len(training) / recipe.batch_size)),
         device=trial.device,
         progress=trial.progress,
     )
-    return predict(network, trial.test, trial.device)
+    with torch.no_grad():
+        return torch.cat([network(batch).argmax(1).cpu() for batch, _ in trial.test.batches(trial.device)])
 
 
 EVALUATORS.add(

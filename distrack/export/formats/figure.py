@@ -12,7 +12,6 @@ from distrack.export.scores import scores, select
 from distrack.figures.accuracy import run_bars
 
 _INK = "#231b2e"
-_DESCRIPTION = "Accuracies as a figure."
 
 
 def _figure(
@@ -22,15 +21,13 @@ def _figure(
     if len(groups(entries)) > 1:
         raise ConfigError("these runs were tested on different clips: choose runs that one figure can compare")
     measured = scores(entries, *pair)
-    bars = {row.entry.run.id: list(row.evaluations.values()) for row in measured.rows}
-    return figure_bytes(run_bars(bars, chance=measured.chance, ink=_INK), kind)
+    return figure_bytes(run_bars(measured.by_run, chance=measured.chance, ink=_INK), kind)
 
 
-EXPORTERS.add(
-    ".png",
-    Exporter("PNG", _DESCRIPTION, "image/png", partial(_figure, kind="png"), one_evaluator=True, one_group=True),
-)
-EXPORTERS.add(
-    ".svg",
-    Exporter("SVG", _DESCRIPTION, "image/svg+xml", partial(_figure, kind="svg"), one_evaluator=True, one_group=True),
-)
+def _exporter(kind: Literal["png", "svg"], media_type: str) -> Exporter:
+    content = partial(_figure, kind=kind)
+    return Exporter(kind.upper(), "Accuracies as a figure.", media_type, content, one_evaluator=True, one_group=True)
+
+
+EXPORTERS.add(".png", _exporter("png", "image/png"))
+EXPORTERS.add(".svg", _exporter("svg", "image/svg+xml"))

@@ -24,16 +24,13 @@ _INK = "currentColor"
 
 
 class _Chapter(NamedTuple):
-    """A table of scores with its figures.
-
-    Attributes:
-        bars: accuracies; None for an evaluator that tests the tracks, which has one accuracy for a run.
-        budget: accuracy against storage; None if all runs have the same storage budget.
-    """
+    """A table of scores with its figures."""
 
     scores: Scores
-    bars: Markup | None
-    budget: Markup | None
+    bars: Markup | None = None
+    """Accuracies; None for an evaluator that tests the tracks, which has one accuracy for a run."""
+    budget: Markup | None = None
+    """Accuracy against storage; None if all runs have the same storage budget."""
 
 
 class _Matrix(NamedTuple):
@@ -83,16 +80,12 @@ def _chapters(group: Sequence[Entry], number: int) -> list[_Chapter]:
     chapters = []
     for place, (evaluator, network) in enumerate(measured_by(group)):
         measured = scores(group, evaluator, network)
-        name = f"chart-{number}-{place}"
-        bars = None if measured.tests_tracks else _bars(measured, f"{name}-bars")
-        budget = None if measured.tests_tracks else _budget(measured, f"{name}-budget")
-        chapters.append(_Chapter(measured, bars, budget))
+        chapter, name = _Chapter(measured), f"chart-{number}-{place}"
+        if not measured.tests_tracks:
+            bars = run_bars(measured.by_run, chance=measured.chance, ink=_INK)
+            chapter = _Chapter(measured, _svg(bars, f"{name}-bars"), _budget(measured, f"{name}-budget"))
+        chapters.append(chapter)
     return chapters
-
-
-def _bars(measured: Scores, name: str) -> Markup:
-    by_run = {row.entry.run.id: list(row.evaluations.values()) for row in measured.rows}
-    return _svg(run_bars(by_run, chance=measured.chance, ink=_INK), name)
 
 
 def _budget(measured: Scores, name: str) -> Markup | None:
