@@ -9,7 +9,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: help app check test lint style types floors quick-tests all-tests format bench demo clean
+.PHONY: help app check test lint style types floors quick-tests all-tests format bench demo examples clean
 
 # As many processes as cores; `make test WORKERS=4` takes another number.
 WORKERS ?= auto
@@ -62,6 +62,10 @@ demo: $(VENV)/.app ## make the demo run in assets/ anew
 	$(PY) -m distrack listen demo --runs-path assets
 	rm -rf assets/.queue assets/demo/.lock
 	sed -i.bak -e 's/"host": ".*"/"host": ""/' assets/demo/status.json && rm assets/demo/status.json.bak
+
+examples: $(VENV)/.app ## make the included decompositions and rooms in assets/ anew
+	$(PY) -m distrack prepare --dataset SPOKEN_DIGITS
+	$(PY) -m assets.make_examples
 
 clean: ## remove the environment and the caches; runs and data stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from distrack.ui.decompose import form, live
+from distrack.ui.decompose import examples, form, live
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import begin
 from distrack.ui.shared.run_in_view import earlier, named
@@ -17,6 +17,7 @@ else:
     job = form.ask()
     if job is not None and st.button("Decompose", type="primary", icon=":material/call_split:", key="take-apart"):
         job_panel.launch(job)
+    examples.draw()
     st.subheader("Recent")
     if not earlier("decomposition", live.note):
         st.caption("None yet. Select a recording above and press **Decompose**.")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model, mode
 
 from distrack.decompose.events import MOST_EVENTS, Events
 from distrack.decompose.rooms import room_named
-from distrack.errors import EventsError
+from distrack.errors import DistrackError, EventsError
 from distrack.registry import Registry
 from distrack.validation import Config, explain
 
@@ -129,7 +129,7 @@ def apply(
                 source = (None if one.source is None else room_named(one.source, rooms or {}),)
             which = {"which": one.which} if kind.selects else {}
             events = kind.change(events, *source, **which, **one.arguments)
-        except EventsError as error:
+        except DistrackError as error:
             raise EventsError(f"edit {number}: {error}") from None
     return events
 

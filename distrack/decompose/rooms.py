@@ -1,4 +1,4 @@
-"""Rooms: measured impulse responses, at their measured level, which give events reverb."""
+"""Rooms: impulse responses at their own level, which give events reverb. Two are included, made by the project."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -11,26 +11,30 @@ from distrack.arrays import Doubles, Floats
 from distrack.audio import read_impulse_response
 from distrack.decompose.events import LONGEST_ROOM
 from distrack.errors import AudioError, EventsError, unknown
+from distrack.settings import PROJECT
 
 EXTENSIONS = (".wav", ".flac")
+INCLUDED = PROJECT / "assets" / "rooms"
 
 
 def known_rooms(folder: Path | None) -> dict[str, Path]:
-    """The impulse responses in a folder and its subfolders, by name, in alphabetical order.
+    """The included impulse responses, and those in a folder and its subfolders, by name.
 
     A name is the relative path without its ending, such as "hall" or "churches/nave"; of two paths that differ in their
-    ending only, it is the whole path.
+    ending only, it is the whole path. A room of the folder stands for an included one of the same name.
 
     Args:
-        folder: the setting `IMPULSE_RESPONSE_PATH`; without one (None) there are no rooms.
+        folder: the setting `IMPULSE_RESPONSE_PATH`; None for the included rooms alone.
 
     Raises:
         EventsError: it is not a folder.
     """
-    if folder is None:
-        return {}
-    if not folder.is_dir():
+    if folder is not None and not folder.is_dir():
         raise EventsError(f"IMPULSE_RESPONSE_PATH: there is no folder {folder}: set it to one of wav or flac files")
+    return _rooms_in(INCLUDED) | ({} if folder is None else _rooms_in(folder))
+
+
+def _rooms_in(folder: Path) -> dict[str, Path]:
     files = [path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file()]
     paths = [path.relative_to(folder) for path in sorted(files) if not path.name.startswith(".")]
     short = [path.with_suffix("").as_posix() for path in paths]
@@ -42,11 +46,8 @@ def room_named(name: str, known: Mapping[str, Path]) -> Path:
     """The file of a room.
 
     Raises:
-        EventsError: there are no rooms.
         ConfigError: the name is unknown; the message gives the nearest ones.
     """
-    if not known:
-        raise EventsError("no rooms: set IMPULSE_RESPONSE_PATH to a folder of impulse responses (wav or flac)")
     if name not in known:
         raise unknown("room", name, known)
     return known[name]

@@ -96,16 +96,19 @@ def room(
     return replace(events, room=response, wet=np.where(selected, np.float32(wet), before))
 
 
-@edit("move", "Shift")
-def move(events: Events, which: Which = None, *, seconds: Seconds) -> Events:
-    """Shift in time.
+@edit("move", "Move")
+def move(events: Events, which: Which = None, *, seconds: Seconds, semitones: Semitones = 0.0) -> Events:
+    """Shift in time and in pitch.
 
     The part of an event that leaves the clip is silent.
 
     Args:
         seconds: how much later events begin; earlier if it is below 0.
+        semitones: how much higher they are; 12 is an octave up.
     """
-    return _moved(events, np.where(mask(events, which), seconds, 0.0))
+    selected = mask(events, which)
+    higher = transpose(events, which, semitones=semitones) if semitones else events
+    return _moved(higher, np.where(selected, seconds, 0.0))
 
 
 @edit("stretch", "Stretch")
@@ -201,19 +204,20 @@ def quantise(
 
 
 @edit("copy", "Duplicate")
-def copy(events: Events, which: Which = None, *, seconds: Seconds) -> Events:
-    """Duplicate the selection at another time.
+def copy(events: Events, which: Which = None, *, seconds: Seconds, semitones: Semitones = 0.0) -> Events:
+    """Duplicate the selection at another time and pitch.
 
     The copies are the last events.
 
     Args:
         seconds: how much later the copies begin.
+        semitones: how much higher they are.
 
     Raises:
         EventsError: there would be more than `MOST_EVENTS`.
     """
     copies = events.rows(np.flatnonzero(mask(events, which)))
-    return joined(events, move(copies, seconds=seconds))
+    return joined(events, move(copies, seconds=seconds, semitones=semitones))
 
 
 @edit("remove", "Delete")

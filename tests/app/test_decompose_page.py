@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from distrack import jobs, runs
 from distrack.decompose import DECOMPOSERS, Edit, History, storage
 from distrack.jobs.decomposition import DecomposeJob, events_file, history, keep_history
-from distrack.settings import settings
+from distrack.settings import PROJECT, settings
 from tests.app.page import opened, texts
 
 
@@ -125,6 +125,7 @@ def test_undo_reverts_the_last_edit_of_any_tab(app: AppTest, run_of_six: runs.Ru
 def test_an_impossible_edit_is_an_error_and_is_not_stored(app: AppTest, run_of_six: runs.Run) -> None:
     opened(app, "decompose", run=run_of_six.id)
     app.selectbox(key="edit").select("wet").run()
+    app.button(key="select-All").click().run()
     app.button(key="apply").click().run()
     assert not app.exception, app.exception
     assert "room" in app.error[0].value
@@ -191,3 +192,22 @@ def test_the_default_method_is_the_fast_one_and_each_has_a_widget_for_every_sett
         assert not app.error, app.error
         keys = {element.key for kind in (app.selectbox, app.number_input, app.toggle) for element in kind}
         assert {f"{name}-{field}" for field in DECOMPOSERS.config(name).model_fields if field != "name"} <= keys
+
+
+def test_an_example_opens_as_a_run_of_ones_own(app: AppTest) -> None:
+    opened(app, "decompose")
+    app.button(key="example-melody").click().run()
+    assert not app.exception, app.exception
+    assert "of 96 selected" in texts(app)
+    run = runs.find(settings().runs_path, "example-melody")
+    app.selectbox(key="edit").select("mute").run()
+    assert app.button(key="apply").disabled, "nothing selected never means everything"
+    app.button(key="select-All").click().run()
+    app.button(key="apply").click().run()
+    assert len(history(run).done) == 1
+    # The example itself stays as it is.
+    app.query_params.clear()
+    opened(app, "decompose")
+    app.button(key="example-melody").click().run()
+    assert len(history(run).done) == 1
+    assert not (PROJECT / "assets" / "examples" / "melody" / "edits.json").exists()

@@ -2,7 +2,9 @@
 
 import io
 import re
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +12,13 @@ import soundfile
 from playwright.sync_api import Page, Response, expect
 
 from distrack import jobs, runs
-from distrack.decompose import apply, render, storage
+from distrack.decompose import Edit, Events, apply, render, storage
+from distrack.decompose.pursuit.waveform_kind import WAVEFORMS, main_partials
+from distrack.decompose.transforms import move, stretch
 from distrack.jobs.decomposition import DecomposeJob, decomposition_report, events_file, history
 from distrack.settings import settings
+from distrack.ui.sound.media import source
+from distrack.validation import from_preset
 from tests.browser.conftest import Server
 
 pytestmark = pytest.mark.browser
@@ -102,20 +108,169 @@ def _check_download_and_reload(page: Page, run: runs.Run) -> None:
     assert len(history(run).undone) == 1
 
 
-def test_a_box_on_the_plane_selects_the_events_it_touches(server: Server, page: Page, note: Path) -> None:
-    job = DecomposeJob(file=note, events=8)
-    run = job.create(settings().runs_path, "boxed")
+class PlaneOnPage:
+    """The plane of a page, by seconds and hertz."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.root = page.locator(".plane")
+        expect(self.root).to_have_attribute("data-view", re.compile(r"\d"))
+        self.root.scroll_into_view_if_needed()
+
+    def place(self, seconds: float, hertz: float) -> tuple[float, float]:
+        """Where a time and a frequency lie on the page, in pixels."""
+        box = self.root.locator("canvas").bounding_box()
+        start, end, bottom, top = map(float, str(self.root.get_attribute("data-view")).split())
+        assert box is not None
+        left, below = 44, 22
+        x = box["x"] + left + (seconds - start) / (end - start) * (box["width"] - left)
+        return x, box["y"] + (top - np.log2(hertz)) / (top - bottom) * (box["height"] - below)
+
+    def press(self, seconds: float, hertz: float, *, shift: bool = False) -> None:
+        """Presses and releases at a place."""
+        x, y = self.place(seconds, hertz)
+        self.page.keyboard.down("Shift") if shift else None
+        self.page.mouse.click(x, y)
+        self.page.keyboard.up("Shift") if shift else None
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], key: str = "") -> None:
+        """Drags from one place to another, each in seconds and hertz, while a key is held."""
+        if key:
+            self.page.keyboard.down(key)
+        self.page.mouse.move(*self.place(*start))
+        self.page.mouse.down()
+        self.page.mouse.move(*self.place(*end), steps=5)
+        self.page.mouse.up()
+        if key:
+            self.page.keyboard.up(key)
+
+    def has(self, **data: object) -> None:
+        """Waits until the plane shows these numbers."""
+        for name, value in data.items():
+            expect(self.root).to_have_attribute(f"data-{name}", str(value))
+
+
+def _decomposed(clip: Path, name: str, **settings_of_job: Any) -> tuple[runs.Run, Events]:
+    run = from_preset(DecomposeJob, {"file": clip, **settings_of_job}).create(settings().runs_path, name)
     jobs.work(run)
+    return run, storage.load(events_file(run))
+
+
+def _done(run: runs.Run, count: int) -> Edit:
+    """The last of this many edits, once the app has stored it."""
+    deadline = time.monotonic() + 60
+    while len(history(run).done) != count:
+        assert time.monotonic() < deadline, history(run)
+        time.sleep(0.05)
+    return history(run).done[-1]
+
+
+def test_events_are_pressed_added_boxed_and_released_on_the_plane(server: Server, page: Page, note: Path) -> None:
+    run, events = _decomposed(note, "boxed", events=8, method={"name": "matching-pursuit", "atoms": "damped"})
     page.goto(f"{server.url}/decompose?run={run.id}")
-    expect(page.locator(".player")).to_have_attribute("data-ready", "true")
-    plane = page.locator(".js-plotly-plot .nsewdrag").first
-    plane.scroll_into_view_if_needed()
-    place = plane.bounding_box()
-    assert place is not None
-    page.mouse.move(place["x"] + 2, place["y"] + 2)
-    page.mouse.down()
-    page.mouse.move(place["x"] + place["width"] - 2, place["y"] + place["height"] - 2, steps=5)
-    page.mouse.up()
-    expect(page.get_by_text(re.compile(r"^8 of 8 selected"))).to_be_visible()
-    page.get_by_role("button", name="Invert").click()
-    expect(page.get_by_text(re.compile(r"^0 of 8 selected"))).to_be_visible()
+    plane = PlaneOnPage(page)
+    box = events.kind.boxes(events)
+    low = int(np.argmin(np.abs(box.pitch - 440) - box.energy))
+    high = int(np.argmin(np.abs(box.pitch - 1500) - box.energy))
+    plane.press(float(box.onset[low]) + 0.05, float(box.pitch[low]))
+    plane.has(selected=1)
+    expect(plane.root).to_have_attribute("data-sounded", re.compile(r"\d"))
+    expect(page.get_by_text("1 of 8 selected")).to_be_visible()
+    plane.press(float(box.onset[high]) + 0.05, float(box.pitch[high]), shift=True)
+    expect(page.get_by_text("2 of 8 selected")).to_be_visible()
+    _, end, bottom, top = map(float, str(plane.root.get_attribute("data-view")).split())
+    plane.press(0.02, 2 ** (top - 0.05))
+    expect(page.get_by_text("0 of 8 selected")).to_be_visible()
+    # An edit of the selection cannot be applied to nothing, which would not mean everything.
+    expect(page.get_by_role("button", name="Apply to 0 selected")).to_be_disabled()
+    plane.drag((0.005, 2 ** (top - 0.02)), (end - 0.005, 2 ** (bottom + 0.02)))
+    # A box takes what is in view, which is where the energy is.
+    expect(page.get_by_text(re.compile(r"^[2-8] of 8 selected"))).to_be_visible()
+    page.get_by_role("button", name="None", exact=True).click()
+    plane.has(selected=0)
+    assert history(run).done == ()
+
+
+def test_an_event_is_moved_transposed_copied_and_stretched_by_hand(server: Server, page: Page, note: Path) -> None:
+    run, events = _decomposed(note, "dragged", events=2, method={"name": "matching-pursuit", "atoms": "damped"})
+    page.goto(f"{server.url}/decompose?run={run.id}")
+    plane = PlaneOnPage(page)
+    box = events.kind.boxes(events)
+    number = int(np.argmin(np.abs(box.pitch - 1500)))
+    onset, pitch_before = float(box.onset[number]), float(box.pitch[number])
+    here = (onset + 0.03, pitch_before)
+    plane.drag(here, (here[0] - 0.25, pitch_before * 2 ** (-3.1 / 12)))
+    moved = _done(run, 1)
+    assert (moved.name, moved.which, moved.arguments["semitones"]) == ("move", (number,), -3)
+    assert moved.arguments["seconds"] == pytest.approx(-0.25, abs=0.01)
+    there = (here[0] - 0.25, pitch_before * 2 ** (-3 / 12))
+    plane.drag(there, (there[0] + 0.4, there[1] * 2), key="Alt")
+    copied = _done(run, 2)
+    assert (copied.name, copied.which, copied.arguments["semitones"]) == ("copy", (number,), 12)
+    plane.has(events=3, selected=1)
+    # By keys: the copy is still selected.
+    for key in ("Shift+ArrowUp", "Shift+ArrowUp", "Shift+ArrowRight", "."):
+        page.keyboard.press(key)
+    assert (_done(run, 6).name, history(run).done[-1].which) == ("stretch", (2,))
+    assert [one.arguments.get("semitones") for one in history(run).done[2:5]] == [1, 1, 0]
+    page.keyboard.press("Control+z")
+    assert _done(run, 5).name == "move"
+    page.keyboard.press("Control+Shift+Z")
+    assert _done(run, 6).name == "stretch"
+    page.keyboard.press("Control+a")
+    plane.has(selected=3)
+    page.keyboard.press("Delete")
+    plane.has(events=0)
+    assert (_done(run, 7).name, history(run).done[-1].which) == ("remove", (0, 1, 2))
+    page.reload()
+    plane.has(events=0)
+    page.get_by_role("button", name="Undo").click()
+    plane.has(events=3)
+    current = apply(events, history(run).done)
+    assert float(current.kind.boxes(current).pitch[2]) == pytest.approx(pitch_before * 2 ** ((9 + 2) / 12), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        {"name": "matching-pursuit", "atoms": "both"},
+        {"name": "matching-pursuit", "atoms": "learned", "waveforms": 2},
+        {"name": "splat", "iterations": 5},
+    ],
+    ids=["atoms", "waveforms", "splats"],
+)
+@pytest.mark.parametrize("stereo", [False, True], ids=["mono", "stereo"])
+def test_the_browser_renders_events_as_the_engine_does(
+    page: Page, tmp_path: Path, method: dict[str, Any], stereo: bool
+) -> None:
+    rate, random = 8_000, np.random.default_rng(0)
+    seconds = np.arange(rate) / rate
+    wave = 0.4 * np.exp(-6 * seconds) * np.sin(2 * np.pi * 330 * seconds) + 0.02 * random.standard_normal(rate)
+    wave[3_000:3_400] += 0.2 * random.standard_normal(400)
+    path = tmp_path / "sound.wav"
+    soundfile.write(path, np.stack([wave, 0.3 * wave[::-1]], axis=1) if stereo else wave, rate)
+    _, events = _decomposed(path, f"rendered-{method.get('atoms', 'splats')}-{stereo}", events=6, method=method)
+    if method.get("atoms") != "learned":
+        events = stretch(move(events, seconds=0.0113, semitones=2.5), factor=1.2)
+    page.goto("about:blank")
+    page.add_script_tag(content=source("synthesis.js"))
+    waveforms = events.shared.get(WAVEFORMS, np.zeros((0, 1), np.float32))
+    own = main_partials(waveforms) if len(waveforms) else ()
+    clip = {
+        "kind": events.kind_name,
+        "columns": {column.name: place for place, column in enumerate(events.kind.columns(events.channels))},
+        "rate": rate,
+        "samples": events.samples,
+        "channels": events.channels,
+        "seed": str(events.seed),
+        "settings": dict(events.settings),
+        "waveforms": [{"samples": one.tolist(), "own": float(f)} for one, f in zip(waveforms, own, strict=True)],
+    }
+    script = "([clip, row]) => { const s = synthesised(clip, [row]); return [s.first, s.waves.map((w) => [...w])]; }"
+    for number, row in enumerate(events.parameters):
+        first, waves = page.evaluate(script, [clip, row.tolist()])
+        here = np.zeros((events.channels, events.samples))
+        here[:, first : first + len(waves[0])] = waves
+        there = render(events.rows(np.array([number])))
+        assert np.abs(there).max() > 1e-4
+        assert np.abs(here - there).max() < 1e-3 * np.abs(there).max()

@@ -143,6 +143,8 @@ def test_on_stage_one_key_goes_through_the_pages_with_the_run_in_view(
     page.goto(f"{server.url}/distill?run={heard.id}")
     page.get_by_role("button", name="Presentation mode").click(timeout=60_000)
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+    # The keys work once the bar is there.
+    expect(page.get_by_role("button", name="Distill", exact=True)).to_have_attribute("aria-current", "page")
     for title in ("Listen", "Evaluate", "Distill"):
         page.get_by_role("heading", level=1).click()
         page.keyboard.press("PageDown")

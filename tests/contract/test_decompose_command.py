@@ -181,7 +181,7 @@ def test_a_recording_that_cannot_be_decomposed_is_refused_in_one_line(
     [
         (["{events}", "--to", "{folder}/x.doc"], "not as .doc"),
         (["{events}", "--to", "{folder}/no/x.flac"], "cannot be written"),
-        (["{events}", "--to", "{folder}/x.flac", "--room", "cathedral"], "IMPULSE_RESPONSE_PATH"),
+        (["{events}", "--to", "{folder}/x.flac", "--room", "cathedral"], "Known: hall, room"),
         (["{events}", "--to", "{folder}/x.flac", "--wet", "0.5"], "--room"),
         (["{folder}/gone.safetensors", "--to", "{folder}/x.flac"], "gone.safetensors"),
         (["{broken}", "--to", "{folder}/x.flac"], "broken.safetensors"),

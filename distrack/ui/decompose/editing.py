@@ -1,6 +1,7 @@
 """The edits: a menu of edits with their arguments, a button that applies one, undo and redo."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -10,13 +11,14 @@ from distrack import jobs, runs
 from distrack.decompose import EDITS, Edit, Events, History, apply
 from distrack.errors import DistrackError
 from distrack.jobs.decomposition import events_file, history, keep_history
-from distrack.ui.decompose.events_in_view import available_rooms, events_of
+from distrack.ui.decompose.events_in_view import available_rooms, edited, events_of, loaded
 from distrack.ui.decompose.plane import select, selected_events
 from distrack.ui.shared.fields import field_input
 from distrack.ui.shared.run_in_view import runs_path
 
 # Key of the session state for the error of the last edit: callbacks run before the page is drawn.
 _ERROR = "edit-error"
+_STEPS = {"undo": History.undo, "redo": History.redo}
 
 
 def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) -> None:
@@ -27,7 +29,8 @@ def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) ->
     ready = _draw_source(kind.takes, run)
     for argument, field in kind.arguments.model_fields.items():
         field_input(field, key=_key(name, argument))
-    label = f"Apply to {len(selection)} selected" if kind.selects and selection else f"Apply to all {len(events)}"
+    label = f"Apply to {len(selection)} selected" if kind.selects else f"Apply to all {len(events)}"
+    ready = ready and bool(selection or not kind.selects)
     with st.container(horizontal=True):
         st.button(label, type="primary", key="apply", disabled=not ready, on_click=_apply, args=(run, events))
         for text, icon, possible, change in (
@@ -46,9 +49,7 @@ def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) ->
 def _draw_source(takes: str, run: runs.Run) -> bool:
     """Draws a menu of rooms or of other clips if the edit takes one; returns whether the edit can be applied."""
     if takes == "room":
-        rooms = [None, *available_rooms()]
-        if len(rooms) == 1:
-            st.info("No rooms: set IMPULSE_RESPONSE_PATH to a folder of impulse responses (wav or flac).")
+        rooms = [*available_rooms(), None]
         st.selectbox("Impulse response", rooms, format_func=lambda room: room or "None", key="room")
     elif takes == "events":
         decomposed = jobs.all_runs(runs_path(), "decomposition")
@@ -76,7 +77,7 @@ def _apply(run: runs.Run, events: Events) -> None:
     def changed() -> History:
         one = Edit(
             name=name,
-            which=selection if kind.selects and selection else None,
+            which=selection if kind.selects else None,
             source=source,
             arguments={argument: value for argument, value in arguments.items() if value is not None},
         )
@@ -87,6 +88,29 @@ def _apply(run: runs.Run, events: Events) -> None:
 
     if _store(run, changed) and name in {"remove", "mix", "morph"}:
         select(run, ())
+
+
+def edit_on_plane(run: runs.Run) -> None:
+    """Does the edits that were made on the plane by hand, each once: the plane sends one until it is known as done."""
+    sent = st.session_state[f"plane-{run.id}"].edits
+    plane, done = st.session_state.get(f"done-{run.id}", ("", 0))
+    done = done if plane == sent["name"] else 0
+    for one in sent["edits"]:
+        if one["number"] <= done:
+            continue
+        done = one["number"]
+        if one["name"] in _STEPS:
+            _step(run, _STEPS[one["name"]])
+        elif not _store(run, partial(_done_by_hand, run, one)):
+            break
+    st.session_state[f"done-{run.id}"] = sent["name"], done
+
+
+def _done_by_hand(run: runs.Run, one: dict[str, Any]) -> History:
+    edit = Edit(name=one["name"], which=tuple(one["which"]), arguments=one["arguments"])
+    edits = history(run)
+    apply(edited(loaded(events_file(run)), edits), [edit])
+    return edits.do(edit)
 
 
 def _step(run: runs.Run, change: Callable[[History], History]) -> None:

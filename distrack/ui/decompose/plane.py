@@ -1,61 +1,101 @@
 """The time-frequency plane: events over a spectrogram, and the selection of events, on the plane and by buttons."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+import base64
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from distrack import runs
 from distrack.arrays import Floats, Integers
-from distrack.decompose import Events, in_box, in_pitch, strongest
-from distrack.figures.events import event_plane
+from distrack.decompose import Events, in_pitch, storage, strongest
+from distrack.decompose.plane import Plane
+from distrack.decompose.pursuit.waveform_kind import WAVEFORMS, main_partials
 from distrack.figures.images import image_png
 from distrack.ui.decompose.events_in_view import plane_of
+from distrack.ui.sound.media import source, url_of
 
 _HEIGHT = 256
-_SELECTED, _OTHERS, _MUTED = "#ff5fa8", "#f4eef8", "#7b7386"
 # Events that last less than this many seconds are clicks.
 _CLICK = 0.04
 
 
+class Hand(NamedTuple):
+    """What was done on a plane by hand, where each selection and each edit has a number.
+
+    Attributes:
+        selection: numbers of the selected events.
+        chosen: name of the plane, and number of the last selection that was made on it.
+        done: name of the plane, and number of the last of its edits that was done.
+        on_select: called when events were selected on the plane.
+        on_edit: called when edits wait to be done.
+    """
+
+    selection: Sequence[int] = ()
+    chosen: tuple[str, int] = ("", 0)
+    done: tuple[str, int] = ("", 0)
+    on_select: Callable[[], None] = lambda: None
+    on_edit: Callable[[], None] = lambda: None
+
+
 def draw_plane(
-    wave: Floats,
-    rate: int,
-    events: Events,
-    *,
-    key: str,
-    selection: list[int] | None = None,
-    on_select: Callable[[], None] | None = None,
+    wave: Floats, rate: int, events: Events, *, key: str, hand: Hand | None = None, player: str = "", height: int = 420
 ) -> None:
-    """Draws events over the spectrogram of a sound; selected events stand out, muted ones are dimmed.
+    """Draws events over the spectrogram of a sound.
 
     Args:
         wave: ``[channels, samples]``
-        selection: numbers of the selected events.
-        on_select: called when events are selected on the plane; without it, the plane cannot be selected on.
+        hand: the selection and the edits; None for a plane on which events are heard but not changed.
+        player: title of the player whose position the plane shows.
+        height: in pixels.
     """
-    spectrogram = plane_of(wave, rate)
-    box = events.kind.boxes(events)
-    spans = np.stack([box.onset, box.end, box.centre], axis=1).astype(np.float64)
-    selected = np.zeros(len(events), np.bool_)
-    selected[selection or []] = True
-    groups = {
-        "events": (np.flatnonzero(~selected & ~events.muted), _OTHERS),
-        "muted": (np.flatnonzero(~selected & events.muted), _MUTED),
-        "selected": (np.flatnonzero(selected), _SELECTED),
+    spectrogram, state = plane_of(wave, rate), hand or Hand()
+    picture = image_png(spectrogram.image, low=-70, high=0, height=_HEIGHT, width=4 * _HEIGHT)
+    data: dict[str, Any] = {
+        "events": url_of(_content(events, spectrogram), "application/json", f"{key}-events"),
+        "picture": url_of(picture, "image/png", f"{key}-picture"),
+        "chosen": {"name": state.chosen[0], "number": state.chosen[1], "numbers": list(state.selection)},
+        "done": {"name": state.done[0], "number": state.done[1]},
+        "editable": hand is not None,
+        "player": player,
+        "height": height,
     }
-    figure = event_plane(
-        image_png(spectrogram.image, low=-70, high=0, height=_HEIGHT, width=4 * _HEIGHT),
-        extent=(spectrogram.seconds, spectrogram.low, spectrogram.high),
-        spans=spans,
-        energy=box.energy.astype(np.float64),
-        groups={name: group for name, group in groups.items() if len(group[0])},
-    )
-    if on_select is None:
-        st.plotly_chart(figure, key=key)
-    else:
-        st.plotly_chart(figure, key=key, on_select=on_select, selection_mode=("points", "box", "lasso"))
+    _component(key=key, data=data, on_chosen_change=state.on_select, on_edits_change=state.on_edit)
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={Events: storage.to_bytes})
+def _content(events: Events, _spectrogram: Plane) -> bytes:
+    """The numbers of events as the component reads them."""
+    waveforms = events.shared.get(WAVEFORMS, np.zeros((0, 1), np.float32))
+    clip = {
+        "kind": events.kind_name,
+        "names": [column.name for column in events.kind.columns(events.channels)],
+        "rows": _base64(events.parameters),
+        "boxes": _base64(np.stack(events.kind.boxes(events), axis=1)),
+        "muted": _base64(events.muted),
+        "rate": events.sample_rate,
+        "samples": events.samples,
+        "channels": events.channels,
+        # A seed may be greater than the greatest whole number of JavaScript.
+        "seed": str(events.seed),
+        "settings": dict(events.settings),
+        "waveforms": {
+            "samples": _base64(waveforms),
+            "length": waveforms.shape[1],
+            "own": main_partials(waveforms).tolist() if len(waveforms) else [],
+        },
+        "low": _spectrogram.low,
+        "high": _spectrogram.high,
+        "seconds": _spectrogram.seconds,
+    }
+    return json.dumps(clip).encode()
+
+
+def _base64(array: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(array, dtype="<f4").tobytes()).decode()
 
 
 def selected_events(run: runs.Run, events: Events) -> list[int]:
@@ -69,15 +109,11 @@ def select(run: runs.Run, numbers: Iterable[int]) -> None:
     st.session_state[f"selected-{run.id}"] = sorted(int(number) for number in numbers)
 
 
-def select_on_plane(run: runs.Run, events: Events) -> None:
-    """Selects the events that were clicked on the plane, and those that a box on it touches."""
-    drawn = st.session_state[f"plane-{run.id}"].selection
-    numbers = {int(point["customdata"][0]) for point in drawn.points if "customdata" in point}
-    for box in drawn.box:
-        # The plane's vertical axis is the logarithm of the frequency.
-        (start, end), (low, high) = sorted(box["x"]), sorted(2 ** np.clip(box["y"], 0, 20))
-        numbers |= set(np.flatnonzero(in_box(events, start=start, end=end, low=float(low), high=float(high))).tolist())
-    select(run, numbers)
+def select_on_plane(run: runs.Run) -> None:
+    """Makes the events that were selected on the plane the selection."""
+    chosen = st.session_state[f"plane-{run.id}"].chosen
+    st.session_state[f"chosen-{run.id}"] = chosen["name"], chosen["number"]
+    select(run, chosen["numbers"])
 
 
 def draw_selection(run: runs.Run, events: Events, selection: list[int]) -> None:
@@ -100,7 +136,6 @@ def draw_selection(run: runs.Run, events: Events, selection: list[int]) -> None:
             count = st.number_input("Number", 1, max(len(events), 1), min(8, max(len(events), 1)))
             loudest = np.flatnonzero(strongest(events, int(count)))
             st.button("Select", key="by-energy", on_click=select, args=(run, loudest))
-    st.caption("Click an event or drag a box.")
 
 
 def _types(events: Events) -> dict[str, Integers]:
@@ -113,3 +148,8 @@ def _types(events: Events) -> dict[str, Integers]:
         f"Clicks under {1000 * _CLICK:.0f} ms": np.flatnonzero(click),
         "Noise": np.flatnonzero(~click & ~tone),
     }
+
+
+_component = st.components.v2.component(
+    "distrack_plane", css=source("sound.css", "plane.css"), js=source("sound.js", "synthesis.js", "plane.js")
+)

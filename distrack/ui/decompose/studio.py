@@ -18,10 +18,12 @@ from distrack.figures.images import image_png
 from distrack.jobs.decomposition import edits_file, events_file, history, original, put_aside
 from distrack.ui.decompose import editing
 from distrack.ui.decompose.events_in_view import digest, edited, loaded, plane_of, sound_of
-from distrack.ui.decompose.plane import draw_plane, draw_selection, select_on_plane, selected_events
+from distrack.ui.decompose.plane import Hand, draw_plane, draw_selection, select_on_plane, selected_events
 from distrack.ui.shared.page import download_button
 from distrack.ui.sound import PlayerSource, Sound, player
 
+# Title of the player, whose position the plane shows.
+_PLAYER = "Clip and events"
 # Most rows of the table.
 _ROWS = 400
 _FORMATS = {".safetensors": "Events", ".json": "JSON", ".mid": "MIDI", ".flac": "FLAC"}
@@ -49,8 +51,8 @@ def _show(run: runs.Run) -> None:
         rate,
         current,
         key=f"plane-{run.id}",
-        selection=selection,
-        on_select=lambda: select_on_plane(run, current),
+        hand=_hand(run, selection),
+        player=_PLAYER,
     )
     left, right = st.columns([1, 1.3], gap="large")
     with left:
@@ -59,6 +61,16 @@ def _show(run: runs.Run) -> None:
         _player(run, wave, rate, decomposed, current, selection)
     _table(run, current, selection)
     _downloads(run, current)
+
+
+def _hand(run: runs.Run, selection: list[int]) -> Hand:
+    return Hand(
+        selection,
+        chosen=st.session_state.get(f"chosen-{run.id}", ("", 0)),
+        done=st.session_state.get(f"done-{run.id}", ("", 0)),
+        on_select=partial(select_on_plane, run),
+        on_edit=partial(editing.edit_on_plane, run),
+    )
 
 
 def _player(run: runs.Run, wave: Floats, rate: int, decomposed: Events, current: Events, selection: list[int]) -> None:
@@ -77,7 +89,7 @@ def _player(run: runs.Run, wave: Floats, rate: int, decomposed: Events, current:
         sounds.append(("Selection", text, sound_of(alone)))
     longest = max(samples.shape[1] for _, _, samples in sounds) / rate
     sources = [PlayerSource(title, text, (_sound(samples, rate),)) for title, text, samples in sounds]
-    player(sources, title="Clip and events", seconds=longest, key=f"sounds-{run.id}")
+    player(sources, title=_PLAYER, seconds=longest, key=f"sounds-{run.id}")
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs={np.ndarray: digest})

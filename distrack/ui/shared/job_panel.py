@@ -20,9 +20,13 @@ _EVERY = {"": _FIRST, "prepare": _FIRST, "invert": 2.0, "evaluate": 2.0}
 def launch(job: Job) -> None:
     """Launches a job and puts its run in view; an error is shown."""
     with errors_shown():
-        run = jobs.launch(job, runs_path())
-        st.query_params.from_dict({PANELS[job.kind].parameter: run.id, **stage.parameters()})
-        st.rerun()
+        put_in_view(jobs.launch(job, runs_path()), job.kind)
+
+
+def put_in_view(run: runs.Run, kind: str) -> None:
+    """Opens a run on the page of its kind, which is the page in view; presentation mode goes on."""
+    st.query_params.from_dict({PANELS[kind].parameter: run.id, **stage.parameters()})
+    st.rerun()
 
 
 # The panel

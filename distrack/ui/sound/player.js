@@ -70,6 +70,7 @@ class Player {
     this.seconds = data.seconds;
     this.view.setAttribute("aria-valuemax", this.seconds);
     this.sources = data.sources;
+    this.title = data.title;
     this.root.setAttribute("aria-label", data.title);
     this.tabs.replaceChildren(...this.sources.map((source, number) => this.tab(source, number)));
     // The selected source stays selected from track to track.
@@ -187,6 +188,8 @@ class Player {
     this.head.style.insetInlineStart = `${(100 * position) / this.seconds}%`;
     this.time.textContent = `${position.toFixed(2)} / ${this.seconds.toFixed(2)} s`;
     this.root.dataset.position = position.toFixed(4);
+    const detail = { title: this.title, position };
+    document.dispatchEvent(new CustomEvent("distrack-position", { detail }));
     // A screen reader reads the position out when it stands still; while it moves that would never end.
     if (this.playing) return;
     this.view.setAttribute("aria-valuenow", position.toFixed(2));

@@ -87,7 +87,7 @@ def test_the_error_of_an_edit_names_its_number() -> None:
         apply(chord(), edits)
     with pytest.raises(EventsError, match="edit 1: there are no events called 'x': there are: a, b"):
         apply(chord(), [Edit(name="mix", source="x")], others={"b": note(), "a": note()})
-    with pytest.raises(EventsError, match="edit 1: no rooms: set IMPULSE_RESPONSE_PATH"):
+    with pytest.raises(EventsError, match="edit 1: unknown room 'hall'"):
         apply(chord(), [Edit(name="room", source="hall")])
 
 

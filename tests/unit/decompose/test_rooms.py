@@ -239,17 +239,18 @@ def test_rooms_have_the_names_of_their_files(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     rooms = known_rooms(tmp_path)
-    assert list(rooms) == ["churches/nave", "hall", "plate.flac", "plate.wav"]
+    assert sorted(rooms) == ["churches/nave", "hall", "plate.flac", "plate.wav", "room"]
     assert rooms["churches/nave"] == tmp_path / "churches/nave.FLAC"
     assert room_named("hall", rooms) == tmp_path / "hall.wav"
     with pytest.raises(ConfigError, match=r"unknown room 'hal'\. Did you mean hall"):
         room_named("hal", rooms)
 
 
-def test_without_a_folder_there_are_no_rooms(tmp_path: Path) -> None:
-    assert known_rooms(None) == {}
-    with pytest.raises(EventsError, match="IMPULSE_RESPONSE_PATH"):
-        room_named("hall", {})
+def test_two_rooms_are_included_and_the_hall_sounds_longer(tmp_path: Path) -> None:
+    rooms = known_rooms(None)
+    assert sorted(rooms) == ["hall", "room"]
+    hall, room = (read_room(rooms[name], sample_rate=16_000, channels=2) for name in ("hall", "room"))
+    assert hall.shape[1] > 4 * room.shape[1]
     with pytest.raises(EventsError, match="there is no folder"):
         known_rooms(tmp_path / "none")
 

@@ -7,7 +7,6 @@ from distrack.evaluate import Point
 from distrack.figures.clips import class_balance, clip_views, distribution
 from distrack.figures.confusion import confusion_matrix
 from distrack.figures.embedding import embedding_map
-from distrack.figures.events import event_plane
 from distrack.settings import PROJECT
 
 
@@ -54,17 +53,6 @@ def test_every_point_of_the_map_carries_its_kind_and_number() -> None:
     assert [trace.customdata[0][0] for trace in figure.data] == 2 * ["clip", "track", "centre"]
     assert {(trace.x[0], trace.y[0]) for trace in figure.data if trace.name == "b"} == {(1.0, 1.0)}
     assert [trace.name for trace in figure.data if trace.showlegend] == ["a", "b"]
-
-
-def test_events_are_lines_at_their_pitch_with_marks_at_their_onsets() -> None:
-    spans = np.array([[0.0, 0.5, 440.0], [0.2, 0.3, 20.0]])
-    groups = {"all": (np.array([0, 1]), "#ffffff")}
-    figure = event_plane(b"", extent=(1.0, 55.0, 880.0), spans=spans, energy=np.array([1.0, 0.01]), groups=groups)
-    lines, marks = figure.data
-    assert lines.y[0] == lines.y[1] == pytest.approx(np.log2(440))
-    assert marks.y[1] == pytest.approx(np.log2(55)), "a pitch below the picture is drawn at its edge"
-    assert [list(entry) for entry in marks.customdata] == [[0, 440.0], [1, 20.0]]
-    assert marks.marker.size[0] > marks.marker.size[1]
 
 
 def test_no_kind_of_figure_loads_both_plotting_libraries() -> None:
