@@ -135,7 +135,6 @@ class Coding:
         return float(np.square(before).sum() - np.square(self.residual[:, span]).sum()), span
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """The uses found, the residual, and the best use of every block."""
         return {
             "residual": self.residual.copy(),
             "strength": self.strength.copy(),

@@ -183,7 +183,6 @@ class Grid:
                 return energy, scale.atom(frame, self.sample_rate)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """The residual, and the best atom of every frame."""
         state: dict[str, NDArray[Any]] = {"residual": self.residual.copy()}
         for number, scale in enumerate(self.scales):
             state |= {f"energy.{number}": scale.energy.copy(), f"bin.{number}": scale.bin.copy()}

@@ -113,7 +113,6 @@ class Splatter(Decomposer):
 
     @property
     def count(self) -> int:
-        """Number of events."""
         return len(self.initialiser.groups) if self.done < 0 else len(self.variables)
 
     def progress(self) -> Progress:
@@ -133,7 +132,6 @@ class Splatter(Decomposer):
         self.done = 0
 
     def _descend(self) -> None:
-        """One step of gradient descent."""
         settings = self.settings
         distance = self._distance = self._distance or SpectralLoss(
             torch.from_numpy(self.wave), phases=settings.phases, bands=settings.bands
