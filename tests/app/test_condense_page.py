@@ -74,7 +74,7 @@ def test_a_dataset_that_is_not_here_is_said_and_nothing_is_left(app: AppTest, tm
     opened(app, "condense", dataset="FOLDER", path=str(tmp_path / "nothing"))
     app.button(key="condense").click()
     again(app)
-    assert "No FOLDER recordings" in texts(app)
+    assert "no FOLDER recordings" in texts(app)
     assert {run.id for run in jobs.all_runs(settings().runs_path, "condensation")} == before
 
 

@@ -80,6 +80,6 @@ def test_quick_presses_on_the_compare_page_give_all_files(
 
 def test_no_page_makes_a_download_button_of_its_own() -> None:
     sources = [PROJECT / "app.py", *(PROJECT / "pages").glob("*.py"), *(PROJECT / "distrack" / "ui").rglob("*.py")]
-    own = [path.name for path in sources if "st.download_button(" in path.read_text()]
-    assert own == ["download.py"]
-    assert (PROJECT / "distrack" / "ui" / "shared" / "download.py").is_file()
+    own = [path.name for path in sources if "st.download_button" in path.read_text()]
+    assert own == ["page.py"]
+    assert (PROJECT / "distrack" / "ui" / "shared" / "page.py").is_file()

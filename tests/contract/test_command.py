@@ -656,10 +656,10 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda path, _: path.mkdir(), "No FOLDER recordings"),
+        (lambda path, _: path.mkdir(), "no FOLDER recordings"),
         (lambda path, sounds: folder_of(path, sounds, classes=1), "only one class (chirp)"),
         (lambda path, sounds: folder_of(path, sounds, clips=1), "at least one training clip and one test clip"),
-        (lambda path, sounds: shutil.copytree(sounds / "tone", path), "No FOLDER recordings"),
+        (lambda path, sounds: shutil.copytree(sounds / "tone", path), "no FOLDER recordings"),
         (lambda path, _: path.write_text("a file"), "data"),
     ],
     ids=["empty", "one-class", "one-clip-a-class", "no-subfolders", "a-file"],

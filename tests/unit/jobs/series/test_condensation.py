@@ -164,7 +164,7 @@ def test_too_few_clips_are_refused_with_the_duration_that_asks_for_them(tiny_gri
 
 
 def test_an_absent_dataset_is_said_once(tiny_grid: MakeJob, tmp_path: Path) -> None:
-    with pytest.raises(DistrackError, match=r"^No FOLDER recordings"):
+    with pytest.raises(DistrackError, match=r"^no FOLDER recordings"):
         tiny_grid(data_path=tmp_path / "nothing").check()
 
 
