@@ -50,16 +50,14 @@ def evaluate(
         cache: predictions of earlier measurements are read from it, new ones are stored in it.
     """
     bench = _Bench(synthetic, train, test, device, cache)
-    shared = _SharedProgress(progress, sum(measurement.seeds for measurement in plan))
+    progress_of = _share_of_all(progress, sum(measurement.seeds for measurement in plan))
     # A small network gains little from a second thread inside each operation, and much from training beside another.
     with one_thread_each(device) as workers, ThreadPoolExecutor(workers) as pool:
         pending = []
         for measurement in plan:
             rate = pool.submit(bench.learning_rate, measurement)
             runs = [
-                pool.submit(
-                    bench.predict, measurement, seed, rate.result, shared.of_part(_title(measurement, seed, plan))
-                )
+                pool.submit(bench.predict, measurement, seed, rate.result, progress_of(_title(measurement, seed, plan)))
                 for seed in range(measurement.seeds)
             ]
             pending.append((measurement, rate, runs))
@@ -225,19 +223,14 @@ def _title(measurement: Measurement, seed: int, plan: Sequence[Measurement]) -> 
     return f"{title}, {measurement.network}" if len(networks) > 1 else title
 
 
-class _SharedProgress:
-    """The progress of many parts that run in several threads, as one share."""
+def _share_of_all(progress: ShareProgress, parts: int) -> Callable[[str], Progress]:
+    """The progress of each of many parts, which run in several threads, as one share of all."""
+    lock = Lock()
+    shares: dict[str, float] = {}
 
-    def __init__(self, progress: ShareProgress, parts: int) -> None:
-        self._progress, self._parts, self._lock = progress, parts, Lock()
-        self._done: dict[str, float] = {}
+    def report(part: str, done: int, total: int) -> None:
+        with lock:
+            shares[part] = done / total
+            progress(part, sum(shares.values()) / parts)
 
-    def of_part(self, part: str) -> Progress:
-        """The progress callback of one part."""
-
-        def report(done: int, total: int) -> None:
-            with self._lock:
-                self._done[part] = done / total
-                self._progress(part, sum(self._done.values()) / self._parts)
-
-        return report
+    return lambda part: partial(report, part)

@@ -21,6 +21,8 @@ Method = Literal["pca", "t-sne"]
 _CLIPS = 600
 # Principal components that t-SNE is computed from.
 _COMPONENTS = 30
+# Seed of the weights of the random network and of all random draws.
+_SEED = 0
 
 
 class Point(Record):
@@ -66,19 +68,16 @@ def inspect(
         device: where to compute.
         progress: called with the number of compared clips and of all clips.
     """
-    tracks, network = synthetic.tracks(), NetworkConfig()
-    nearest = memorisation(tracks, train, test, network=network, seed=0, device=device, progress=progress)
+    tracks = synthetic.tracks()
     return Inspection(
         tracks=synthetic.fingerprint,
         names=tuple(synthetic.track_names()),
-        memorisation=nearest,
-        map=embedding_map(tracks, synthetic.labels, train, network=network, seed=0),
+        memorisation=memorisation(tracks, train, test, device=device, progress=progress),
+        map=embedding_map(tracks, synthetic.labels, train),
     )
 
 
-def embedding_map(
-    tracks: Tensor, labels: Tensor, train: RealImages, *, network: NetworkConfig, seed: int
-) -> tuple[Point, ...]:
+def embedding_map(tracks: Tensor, labels: Tensor, train: RealImages) -> tuple[Point, ...]:
     """Projects real clips, tracks and class means from a random network's latent space to the plane.
 
     The principal components are those of the real clips alone, so that the map shows where the tracks lie among them.
@@ -87,8 +86,6 @@ def embedding_map(
         tracks: the rendered tracks, normalised as the clips are.
         labels: their classes.
         train: the real training clips; at most 600 of them are on the map, equally many of each class if possible.
-        network: the random network that embeds them.
-        seed: seed of its weights and of all random draws.
 
     Shape:
         - tracks: ``[n, 1, bands, frames]``
@@ -101,8 +98,9 @@ def embedding_map(
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
-    positions = _positions_on_map(train, seed)
-    space = build_network(network, shape=train.shape, classes=train.classes, seed=derived_seed(seed, "map"))
+    positions = _positions_on_map(train)
+    network_seed = derived_seed(_SEED, "map")
+    space = build_network(NetworkConfig(), shape=train.shape, classes=train.classes, seed=network_seed)
     clips = embed(train, positions, space).double().numpy()
     with torch.no_grad():
         embedded_tracks = space.embed(tracks).double().numpy()
@@ -114,7 +112,7 @@ def embedding_map(
     components = min(_COMPONENTS, *clips.shape)
     pca = PCA(components, random_state=0, svd_solver="full").fit(clips).transform(embeddings)
     perplexity = min(30.0, (len(embeddings) - 1) / 3)
-    projection = TSNE(2, perplexity=perplexity, init="pca", random_state=derived_seed(seed, "t-sne") % 2**32)
+    projection = TSNE(2, perplexity=perplexity, init="pca", random_state=derived_seed(_SEED, "t-sne") % 2**32)
     t_sne = projection.fit_transform(pca)
     kinds = [("clip", number, label) for number, label in zip(positions.tolist(), clip_labels.tolist(), strict=True)]
     kinds += [("track", number, label) for number, label in enumerate(labels.tolist())]
@@ -127,8 +125,8 @@ def embedding_map(
     )
 
 
-def _positions_on_map(train: RealImages, seed: int) -> Integers:
+def _positions_on_map(train: RealImages) -> Integers:
     """Positions of the clips on the map, in order: equally many of each class, or all of a small class."""
     per_class = max(2, _CLIPS // train.classes)
-    chosen = [train.shuffled(label, generator(seed, "map", label))[:per_class] for label in range(train.classes)]
+    chosen = [train.shuffled(label, generator(_SEED, "map", label))[:per_class] for label in range(train.classes)]
     return np.sort(np.concatenate(chosen))

@@ -24,6 +24,8 @@ _REFERENCE = 1000
 # Share of the reference below which a track's distance is flagged.
 _RARE = 0.01
 _BATCH = 256
+# Seed of the weights of the random network and of the selection of reference clips.
+_SEED = 0
 
 
 class NearestClips(Record):
@@ -81,8 +83,6 @@ def memorisation(
     train: RealImages,
     test: RealImages,
     *,
-    network: NetworkConfig,
-    seed: int,
     device: torch.device,
     progress: Progress,
 ) -> Memorisation:
@@ -96,24 +96,21 @@ def memorisation(
         tracks: the rendered tracks, normalised as the clips are.
         train: the real clips that the tracks were distilled from.
         test: real clips that distillation has not seen.
-        network: the random network of the embedding space.
-        seed: seed of the network's weights and of the selection of reference clips.
         device: where to compute.
         progress: called with the number of compared clips and of all clips.
 
     Shape:
         - tracks: ``[n, 1, bands, frames]``
     """
-    embedding = build_network(
-        network, shape=train.shape, classes=train.classes, seed=derived_seed(seed, "memorisation")
-    ).to(device)
+    seed = derived_seed(_SEED, "memorisation")
+    embedding = build_network(NetworkConfig(), shape=train.shape, classes=train.classes, seed=seed).to(device)
     done, total = 0, 2 * (len(train) + len(test))
     nearest = []
     sides: tuple[tuple[Side, RealImages, RealImages], ...] = (("train", train, test), ("test", test, train))
     for space in get_args(Space):
         vectors = partial(_vectors, embedding if space == "embedding" else None)
         for side, searched, other in sides:
-            order = torch.randperm(len(other), generator=generator(seed, "reference")).numpy()
+            order = torch.randperm(len(other), generator=generator(_SEED, "reference")).numpy()
             reference_clips = other.batch(np.sort(order[:_REFERENCE]), device)
             queries = torch.cat([vectors(tracks.to(device)), vectors(reference_clips)])
             distances, clips = _nearest(queries, (vectors(images) for images, _ in searched.batches(device)))

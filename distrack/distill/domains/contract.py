@@ -29,7 +29,6 @@ class Domain(ABC):
     """
 
     summary: ClassVar[str]
-    size: tuple[int, ...]
 
     def __init__(self, feature: FeatureConfig, samples: int, normalisation: Normalisation) -> None:
         self.feature, self.samples, self.normalisation = feature, samples, normalisation

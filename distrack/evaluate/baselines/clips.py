@@ -1,6 +1,6 @@
 """Baselines of as many real clips per class as there are tracks: random ones, herded ones, medoids."""
 
-from collections.abc import Callable
+from functools import partial
 
 from distrack.distill.initialisations import Initialisation
 from distrack.distill.initialisations.herding import herd
@@ -12,17 +12,16 @@ from distrack.images import RealImages
 from distrack.randomness import derived_seed
 
 
-def _selected_by(select: Initialisation) -> Callable[[RealImages, int, int], TrainingSet]:
-    def choose(train: RealImages, ipc: int, seed: int) -> TrainingSet:
-        return TrainingSet.of_clips(train, select(train, ipc, derived_seed(seed, "baseline")))
-
-    return choose
+def _selected_by(select: Initialisation, train: RealImages, ipc: int, seed: int) -> TrainingSet:
+    return TrainingSet.of_clips(train, select(train, ipc, derived_seed(seed, "baseline")))
 
 
-BASELINES.add("random-selection", Baseline(_selected_by(random_selection), "Random clips"))
+BASELINES.add("random-selection", Baseline(partial(_selected_by, random_selection), "Random clips"))
 BASELINES.add(
     "herding",
-    Baseline(_selected_by(herd), "Clips selected by herding: their mean is close to the class's"),
+    Baseline(partial(_selected_by, herd), "Clips selected by herding: their mean is close to the class's"),
     title="Herding",
 )
-BASELINES.add("k-means", Baseline(_selected_by(central), "Medoids of k-means clusters"), title="k-means medoids")
+BASELINES.add(
+    "k-means", Baseline(partial(_selected_by, central), "Medoids of k-means clusters"), title="k-means medoids"
+)
