@@ -5,10 +5,4 @@ from distrack.distill.distiller import Distiller, StepRecord
 from distrack.distill.presets import PRESETS
 from distrack.distill.synthetic import SyntheticSet
 
-__all__ = [
-    "PRESETS",
-    "DistillConfig",
-    "Distiller",
-    "StepRecord",
-    "SyntheticSet",
-]
+__all__ = ["PRESETS", "DistillConfig", "Distiller", "StepRecord", "SyntheticSet"]

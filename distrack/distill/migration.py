@@ -10,10 +10,7 @@ from distrack.features import FEATURES
 from distrack.registry import Registry, entry_name
 
 # Settings that earlier versions kept beside the name of the entry that they belong to: setting -> field of the entry.
-_MOVED: Mapping[str, tuple[str, Registry[Any]]] = {
-    "momentum": ("optimiser", OPTIMISERS),
-    "prior": ("domain", DOMAINS),
-}
+_MOVED: Mapping[str, tuple[str, Registry[Any]]] = {"momentum": ("optimiser", OPTIMISERS), "prior": ("domain", DOMAINS)}
 # Settings that earlier versions gave to every feature.
 _OF_SOME_FEATURES = ("n_mels", "n_mfcc")
 

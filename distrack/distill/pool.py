@@ -35,13 +35,9 @@ class Member(NamedTuple):
     Attributes:
         network: embeds real clips and tracks.
         augmentation: drawn once; applied to real clips and tracks alike.
-        real: embeddings of real clips, class by class; a single row per class where the objective needs only the mean.
-        spread: sum of the squared distances of the real class means from their common mean.
+        real: embeddings of real clips, ``[classes, n, d]``; n is 1 where the objective needs only their mean.
+        spread: sum of the squared distances of the real class means from their common mean, a scalar.
         trained: whether the network was trained to classify.
-
-    Shape:
-        - real: ``[classes, n, d]``
-        - spread: a scalar
     """
 
     network: Network

@@ -97,7 +97,6 @@ class SpectrumPreconditioner(Preconditioner):
         self._weight = weight.unsqueeze(1)
 
     def initial(self, parameters: Tensor, classes: slice) -> Tensor:
-        """The parameters without what lies outside the band, projected."""
         filtered = self._band_pass(parameters.reshape(-1, self.length)).reshape(parameters.shape)
         self.project_(filtered, classes)
         return filtered

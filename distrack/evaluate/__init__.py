@@ -3,9 +3,8 @@
 from distrack.evaluate import baselines, evaluators  # noqa: F401
 from distrack.evaluate.config import EvaluationConfig, Measurement, measurements
 from distrack.evaluate.contract import BASELINES, EVALUATORS, Baseline, Evaluator, Trial
-from distrack.evaluate.evaluation import cache_predictions, evaluate
+from distrack.evaluate.evaluation import PredictionCache, cache_predictions, evaluate
 from distrack.evaluate.inspection import Inspection, Point, inspect
-from distrack.evaluate.prediction_cache import PredictionCache
 from distrack.evaluate.recipe import Recipe
 from distrack.evaluate.report import Accuracy, Comparison, Evaluation, Report, SplitReport, comparisons, score
 from distrack.evaluate.training_set import TrainingSet

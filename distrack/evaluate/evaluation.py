@@ -1,8 +1,13 @@
-"""The evaluation of a synthetic set: every measurement of a plan, each over several seeds."""
+"""The evaluation of a synthetic set: every measurement of a plan over several seeds, none of them made twice."""
 
+import contextlib
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -15,10 +20,11 @@ from distrack.device import one_thread_each
 from distrack.distill import SyntheticSet
 from distrack.evaluate.config import Measurement
 from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial
-from distrack.evaluate.prediction_cache import PredictionCache
 from distrack.evaluate.report import Evaluation, score
 from distrack.evaluate.training_set import TrainingSet
+from distrack.files import write_atomically
 from distrack.images import RealImages
+from distrack.known_reports import VERSION
 from distrack.progress import Progress
 from distrack.randomness import derived_seed
 
@@ -26,6 +32,40 @@ from distrack.randomness import derived_seed
 ShareProgress = Callable[[str, float], None]
 # The share of each class's training clips on which learning rates are compared.
 _HELD_OUT = 0.2
+
+
+@dataclass(frozen=True)
+class PredictionCache:
+    """A folder with a small JSON file for each run of a measurement. Several processes may use it at once.
+
+    Attributes:
+        folder: created with the first file.
+    """
+
+    folder: Path
+
+    def get(self, key: Mapping[str, Any]) -> Tensor | None:
+        """The stored predictions, `[n]` int64, or None if there are none or the file cannot be read.
+
+        Args:
+            key: everything that the predictions depend on, as JSON.
+        """
+        try:
+            content = json.loads(self._file(key).read_bytes())
+            return torch.tensor(content["predictions"], dtype=torch.int64)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def put(self, key: Mapping[str, Any], predictions: Tensor) -> None:
+        """Stores predictions, `[n]`. On a full disk they are not stored, because the evaluation can do without."""
+        content = json.dumps({"key": key, "predictions": predictions.tolist()})
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._file(key), content)
+
+    def _file(self, key: Mapping[str, Any]) -> Path:
+        text = json.dumps({**key, "version": VERSION, "torch": torch.__version__}, sort_keys=True)
+        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
 
 
 def evaluate(

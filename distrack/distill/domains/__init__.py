@@ -1,7 +1,4 @@
-"""Domains: what is optimised, and how it becomes the image that a network sees. One file each.
-
-The registry finds them here.
-"""
+"""Domains: what is optimised, and how a network sees it. One file each; the registry finds them here."""
 
 from distrack.distill.domains.contract import DOMAINS, Domain
 from distrack.registry import discover

@@ -16,5 +16,4 @@ class Identity(Parameterisation):
         return {"parameters": tracks}
 
     def render(self, parameters: Tensor, stored: Stored) -> Tensor:  # noqa: ARG002
-        """The parameters themselves."""
         return parameters

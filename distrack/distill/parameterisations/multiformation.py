@@ -59,8 +59,7 @@ class MultiFormation(Parameterisation):
             # The end of a piece contains a little of the silence that the resampler adds.
             pieces = torchaudio.functional.resample(tracks, self.plan.factor, 1)[:, : self._piece]
         else:
-            size = (tracks.shape[2], self._piece)
-            pieces = interpolate(tracks, size=size, mode="bilinear", antialias=True)
+            pieces = interpolate(tracks, size=(tracks.shape[2], self._piece), mode="bilinear", antialias=True)
         side_by_side = pieces.unflatten(0, (-1, self.plan.factor)).movedim(1, -2)
         return {"parameters": side_by_side.flatten(-2).contiguous()}
 
