@@ -47,6 +47,7 @@ class Inversion(NamedTuple):
 
 INVERSIONS: Registry[Inversion] = Registry("inversion")
 
+_GRIFFIN_LIM = "non-negative least squares for the spectrum, fast Griffin-Lim for its phase"
 _BATCH = 64
 # As accurate as 100 and 60, which take twice the time.
 _NNLS_ITERATIONS = 200
@@ -124,30 +125,6 @@ def _images(waves: Tensor, config: FeatureConfig) -> Tensor:
     return images
 
 
-def invert_mel(images: Tensor, config: MelConfig, samples: int) -> Tensor:
-    """Non-negative least squares to the power spectrogram, then fast Griffin-Lim for the phase.
-
-    Source:
-        Lee and Seung, "Algorithms for Non-negative Matrix Factorization", NIPS 2000 (the multiplicative update);
-        Perraudin, Balazs and Sondergaard, "A Fast Griffin-Lim Algorithm", WASPAA 2013.
-    """
-    return _sound_of_power(_mel_power(images, config), config, samples)
-
-
-def invert_log_mel(images: Tensor, config: MelConfig, samples: int) -> Tensor:
-    """The inversion of the exponential of the image, less the floor, as a mel-spectrogram."""
-    return _sound_of_power(_mel_power_of_log(images, config), config, samples)
-
-
-def invert_mfcc(images: Tensor, config: MfccConfig, samples: int) -> Tensor:
-    """The inversion of the smooth mel-spectrum that the coefficients describe, as a log-mel-spectrogram.
-
-    The transposed DCT is its pseudo-inverse: missing coefficients count as zero, so that 13 of them give the envelope
-    of speech without its pitch. No band is louder than full scale allows.
-    """
-    return _sound_of_power(_mel_power_of_mfcc(images, config), config, samples)
-
-
 def _mel_power(images: Tensor, _: FeatureConfig) -> Tensor:
     return images.clamp(min=0)
 
@@ -157,8 +134,25 @@ def _mel_power_of_log(images: Tensor, _: FeatureConfig) -> Tensor:
 
 
 def _mel_power_of_mfcc(images: Tensor, config: MfccConfig) -> Tensor:
+    """The smooth mel-spectrum that the coefficients describe; no band is louder than full scale allows.
+
+    The transposed DCT is its pseudo-inverse: missing coefficients count as zero, so that 13 of them give the envelope
+    of speech without its pitch.
+    """
     log_mel = cepstral_basis(config).T @ images / DECIBELS
     return _mel_power_of_log(log_mel.clamp(max=2 * math.log(config.n_fft)), config)
+
+
+def _of_mel(mel_power: MelPower, summary: str = _GRIFFIN_LIM) -> Inversion:
+    """Non-negative least squares from mel power to the power spectrogram, then fast Griffin-Lim for the phase.
+
+    Source:
+        Lee and Seung, "Algorithms for Non-negative Matrix Factorization", NIPS 2000 (the multiplicative update);
+        Perraudin, Balazs and Sondergaard, "A Fast Griffin-Lim Algorithm", WASPAA 2013.
+    """
+    return Inversion(
+        lambda images, config, samples: _sound_of_power(mel_power(images, config), config, samples), mel_power, summary
+    )
 
 
 def _sound_of_power(mel: Tensor, config: MelConfig, samples: int) -> Tensor:
@@ -275,13 +269,9 @@ def spectrum_of_mel(mel: Tensor, config: MelConfig) -> Tensor:
     return power
 
 
-_GRIFFIN_LIM = "non-negative least squares for the spectrum, fast Griffin-Lim for its phase"
-INVERSIONS.add("melspectrogram", Inversion(invert_mel, _mel_power, _GRIFFIN_LIM))
-INVERSIONS.add("logmelspectrogram", Inversion(invert_log_mel, _mel_power_of_log, _GRIFFIN_LIM))
-INVERSIONS.add(
-    "mfcc",
-    Inversion(invert_mfcc, _mel_power_of_mfcc, f"the envelope that the coefficients describe; {_GRIFFIN_LIM}"),
-)
+INVERSIONS.add("melspectrogram", _of_mel(_mel_power))
+INVERSIONS.add("logmelspectrogram", _of_mel(_mel_power_of_log))
+INVERSIONS.add("mfcc", _of_mel(_mel_power_of_mfcc, f"the envelope that the coefficients describe; {_GRIFFIN_LIM}"))
 INVERSIONS.add(
     "chromagram", Inversion(invert_chroma, None, "a Shepard tone for each pitch class, as loud as its share")
 )
