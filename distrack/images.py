@@ -18,10 +18,9 @@ from torch.nn.functional import one_hot
 from distrack import datasets
 from distrack.arrays import Floats, Integers, Mask
 from distrack.datasets import Prepared
-from distrack.datasets.arrays import reserve, write_rows
 from distrack.datasets.cache import fill_cache
 from distrack.datasets.clips import Split
-from distrack.datasets.disk import writing_below
+from distrack.datasets.disk import reserve, write_rows, writing_below
 from distrack.features import FEATURES, FeatureConfig, Normalisation, build_feature
 from distrack.files import write_atomically
 from distrack.progress import DetailedProgress, Progress
@@ -38,19 +37,14 @@ class RealImages:
     """Real clips of one side of a split, as a network sees them.
 
     Attributes:
-        images: the feature of every clip of the dataset, not normalised, memory-mapped.
-        waveforms: the samples of every clip of the dataset, memory-mapped.
-        rows: the clips of this side, as rows of `images` and `waveforms`.
-        labels: the classes of these clips.
+        images: the feature of every clip of the dataset, not normalised, memory-mapped, ``[clips, 1, bands, frames]``.
+        waveforms: the samples of every clip of the dataset, memory-mapped, ``[clips, samples]``.
+        rows: the clips of this side, as rows of `images` and `waveforms`, ``[n]``.
+        labels: the classes of these clips, ``[n]``.
         classes: number of classes.
         normalisation: of the training side, whichever side this is.
         shift_bands: whether an image that is shifted in frequency keeps its class.
         source: digest of the dataset and the feature; empty for images that come from no file.
-
-    Shape:
-        - images: ``[clips, 1, bands, frames]`` float32
-        - waveforms: ``[clips, samples]`` float32
-        - rows, labels: ``[n]`` int64
     """
 
     images: Floats
@@ -188,12 +182,7 @@ def load_cached(
     seconds: float,
     feature: FeatureConfig,
 ) -> Material | None:
-    """As `load`, but None where the clips were not decoded before: a page must not wait for that.
-
-    Raises:
-        ConfigError: the name or the fold is unknown.
-        DatasetError: the dataset is absent or cannot be used, or the disk is full.
-    """
+    """As `load`, but None where the clips were not decoded before: a page must not wait for that."""
     index = datasets.index(dataset, data_path, test_fold=test_fold)
     prepared = datasets.prepared(index, seconds=seconds, cache_path=settings().cache_path)
     return None if prepared is None else _with_images(prepared, dataset, feature)
@@ -238,7 +227,7 @@ def _with_images(prepared: Prepared, dataset: str, config: FeatureConfig, progre
             classes=len(prepared.index.classes),
             normalisation=normalisation,
             shift_bands=shift_bands,
-            source=f"{prepared.key} {folder.name}",
+            source=f"{prepared.folder.name} {folder.name}",
         )
         for side in _SIDES
         for rows in [prepared.split_rows(side)]

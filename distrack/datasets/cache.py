@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distrack.audio import SAMPLE_RATE, Decoded, decibels, decode_clip
-from distrack.datasets.arrays import reserve, write_rows
 from distrack.datasets.clips import Index, Skipped
-from distrack.datasets.disk import writing_below
+from distrack.datasets.disk import reserve, write_rows, writing_below
 from distrack.errors import AudioError, DatasetError
 from distrack.files import fill_once
 from distrack.progress import Progress
@@ -36,16 +35,11 @@ class Prepared:
         index: the clips on disk, usable or not.
         waveforms: memory-mapped samples in [-1, 1], a row for every clip of the index; zeros for unusable clips.
         facts: for every clip of the index, the duration of its whole file in seconds and the RMS level of the decoded
-            clip in dBFS.
-        rows: rows of `waveforms` that hold usable clips.
+            clip in dBFS, ``[clips, 2]``.
+        rows: rows of `waveforms` that hold usable clips, ``[usable clips]``.
         skipped: files that are unusable.
-        key: digest of the files and the way they were decoded.
-        folder: the folder of the cache entry; features of the waveforms are stored below it.
-
-    Shape:
-        - waveforms: ``[clips, samples]`` float32
-        - facts: ``[clips, 2]`` float32
-        - rows: ``[usable clips]`` int64
+        folder: the folder of the cache entry; features of the waveforms are stored below it. Its name is a digest of
+            the files and the way they were decoded.
     """
 
     index: Index
@@ -53,7 +47,6 @@ class Prepared:
     facts: NDArray[np.float32]
     rows: NDArray[np.int64]
     skipped: tuple[Skipped, ...]
-    key: str
     folder: Path
 
     @property
@@ -121,7 +114,7 @@ def _read(index: Index, folder: Path) -> Prepared:
     rows = np.array([row for row, clip in enumerate(index.clips) if clip.path not in unusable], dtype=np.int64)
     waveforms = np.load(folder / "waveforms.npy", mmap_mode="r")
     facts = np.load(folder / "facts.npy", mmap_mode="r")
-    return Prepared(index, waveforms, facts, rows, skipped, folder.name, folder)
+    return Prepared(index, waveforms, facts, rows, skipped, folder)
 
 
 def fill_cache(folder: Path, fill: Callable[[Path], None]) -> None:
@@ -153,19 +146,11 @@ def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progre
             return error
 
     waiting = np.flatnonzero(np.load(marks) == 0)
-    chunks = [waiting[start : start + _CHUNK] for start in range(0, len(waiting), _CHUNK)]
-    done = count - len(waiting)
     with ThreadPoolExecutor(os.cpu_count()) as pool, reasons_file.open("a", buffering=1) as reasons:
-        # The next chunk is decoded while one is written.
-        ahead = pool.map(decode, chunks[0]) if chunks else iter(())
-        for number, chunk in enumerate(chunks):
-            results = ahead
-            ahead = pool.map(decode, chunks[number + 1]) if number + 1 < len(chunks) else iter(())
-            chunk_samples, chunk_facts = (
-                np.zeros((len(chunk), samples), np.float32),
-                np.zeros((len(chunk), 2), np.float32),
-            )
-            for position, (row, result) in enumerate(zip(chunk, results, strict=True)):
+        for start in range(0, len(waiting), _CHUNK):
+            chunk = waiting[start : start + _CHUNK]
+            chunk_samples, chunk_facts = (np.zeros((len(chunk), size), np.float32) for size in (samples, 2))
+            for position, (row, result) in enumerate(zip(chunk, pool.map(decode, chunk), strict=True)):
                 if isinstance(result, AudioError):
                     reasons.write(json.dumps([str(index.clips[row].path), str(result)]) + "\n")
                 else:
@@ -175,9 +160,8 @@ def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progre
             write_rows(waveforms, chunk, chunk_samples)
             write_rows(facts, chunk, chunk_facts)
             write_rows(marks, chunk, np.ones(len(chunk), np.uint8))
-            done += len(chunk)
             if progress is not None:
-                progress(done, count)
+                progress(count - len(waiting) + start + len(chunk), count)
     skipped = dict(json.loads(line) for line in reasons_file.read_text().splitlines())
     (unfinished / "skipped.json").write_text(json.dumps(list(skipped.items())))
     # In this order: a call that is interrupted in between finds no marks and decodes again, with all reasons.

@@ -122,15 +122,15 @@ def test_a_changed_file_is_decoded_again(tmp_path: Path) -> None:
     changed = before.index.clips[7].path
     shutil.copyfile(before.index.clips[8].path, changed)
     after = prepared_in(cache, root)
-    assert after.key != before.key
+    assert after.folder != before.folder
     np.testing.assert_array_equal(after.waveforms[7], before.waveforms[8])
 
 
 def test_another_length_and_a_new_file_have_their_own_cache(tmp_path: Path) -> None:
     root, cache = tones(tmp_path / "tones", 20), tmp_path / "cache"
     index = folder_index(root)
-    keys = {prepare(index, seconds=seconds, cache_path=cache).key for seconds in (0.05, 0.1)}
-    keys.add(prepared_in(cache, tones(root, 21)).key)
+    keys = {prepare(index, seconds=seconds, cache_path=cache).folder for seconds in (0.05, 0.1)}
+    keys.add(prepared_in(cache, tones(root, 21)).folder)
     assert len(keys) == 3
 
 
