@@ -1,8 +1,10 @@
 """Test splits of datasets that have no official one: fixed choices that depend on names alone."""
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+
+from distrack.datasets.clips import Clip
 
 TEST_FRACTION = 0.2
 
@@ -25,6 +27,17 @@ def fifth_of_each(by_class: Mapping[str, Sequence[Path]]) -> set[Path]:
     A class of one file has none for tests, which the validation of the index then reports.
     """
     return {path for name, files in by_class.items() for path in random.Random(name).sample(files, _test_count(files))}
+
+
+def clips_by_class(
+    by_class: Mapping[str, Sequence[Path]], *, test: Collection[Path], groups: Mapping[Path, str] | None = None
+) -> tuple[Clip, ...]:
+    """The clips of files by class: those in `test` are tested, all others are for training."""
+    return tuple(
+        Clip(path, label, "test" if path in test else "train", (groups or {}).get(path, ""))
+        for label, files in enumerate(by_class.values())
+        for path in files
+    )
 
 
 def _test_count(names: Sequence[object]) -> int:

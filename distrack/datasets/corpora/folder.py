@@ -6,10 +6,10 @@ from collections import defaultdict
 from pathlib import Path
 
 from distrack.audio import EXTENSIONS
-from distrack.datasets.clips import Clip, Index, Skipped
+from distrack.datasets.clips import Index, Skipped
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.layout import usable
-from distrack.datasets.splits import TEST_FRACTION, fifth_of_each
+from distrack.datasets.splits import TEST_FRACTION, clips_by_class, fifth_of_each
 from distrack.errors import DatasetError
 
 # The group in a file name: `speaker-03_take1`, `spk12.wav`, `group=a_3`.
@@ -22,8 +22,6 @@ def index_folder(root: Path) -> Index:
     The split is by whole groups where every file name has one and every class has several. A group follows a word such
     as ``speaker``, ``singer`` or ``group`` in the name: ``speaker03_take1.wav``.
     """
-    if not root.is_dir():
-        raise DatasetError(f"no folder {root}. Pass --data-path with a folder that has one subfolder per class")
     by_class: dict[str, list[Path]] = {}
     skipped: list[Skipped] = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
@@ -46,11 +44,7 @@ def index_folder(root: Path) -> Index:
     grouped = all(not test.isdisjoint(files) for files in by_class.values())
     if not grouped:
         test = fifth_of_each(by_class)
-    clips = tuple(
-        Clip(path, label, "test" if path in test else "train", groups[path] if grouped else "")
-        for label, files in enumerate(by_class.values())
-        for path in files
-    )
+    clips = clips_by_class(by_class, test=test, groups=groups if grouped else {})
     disjoint_by = "group in the file name" if grouped else "clip"
     return Index(root, tuple(by_class), clips, disjoint_by, skipped=tuple(skipped))
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from distrack.audio import EXTENSIONS
-from distrack.datasets.clips import Clip, Index, Split
+from distrack.datasets.clips import Index, Split
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.layout import places
-from distrack.datasets.splits import fifth_of_each
+from distrack.datasets.splits import clips_by_class, fifth_of_each
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 _EXTENSIONS = EXTENSIONS | {".au"}
@@ -29,22 +29,13 @@ def index_gtzan(root: Path) -> Index:
     by_genre = _files_by_genre(root)
     if not by_genre:
         raise GTZAN.not_found(root)
-    listed = _artist_filtered()
-    notes: tuple[str, ...] = ()
-    splits = {path: listed.get(path.stem) for files in by_genre.values() for path in files}
-    if all({"train", "test"} <= {splits[path] for path in files} for files in by_genre.values()):
-        disjoint_by = "artist"
-    else:
-        disjoint_by, notes, test = "clip", (_BY_CLIP,), fifth_of_each(by_genre)
-        splits = {path: "test" if path in test else "train" for path in splits}
-    clips = tuple(
-        Clip(path, label, split)
-        for label, files in enumerate(by_genre.values())
-        for path in files
-        if (split := splits[path]) is not None
-    )
-    unlisted = tuple(path for path, split in splits.items() if split is None)
-    return Index(root, tuple(by_genre), clips, disjoint_by, unlisted=unlisted, notes=notes)
+    genres, clips = tuple(by_genre), clips_by_class(by_genre, test=fifth_of_each(by_genre))
+    splits = _artist_filtered()
+    listed = tuple(clip._replace(split=splits[clip.path.stem]) for clip in clips if clip.path.stem in splits)
+    if len({(clip.label, clip.split) for clip in listed if clip.split != "validation"}) < 2 * len(genres):
+        return Index(root, genres, clips, disjoint_by="clip", notes=(_BY_CLIP,))
+    unlisted = tuple(clip.path for clip in clips if clip.path.stem not in splits)
+    return Index(root, genres, listed, disjoint_by="artist", unlisted=unlisted)
 
 
 def _files_by_genre(root: Path) -> dict[str, list[Path]]:
