@@ -225,17 +225,14 @@ def test_a_server_that_always_breaks_off_is_given_up(server: FileServer, tmp_pat
 def test_a_server_that_falls_silent_is_given_up(
     server: FileServer, tmp_path: Path, refusal: Refusal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_READ_SECONDS", 0.05)
+    monkeypatch.setattr(module, "_TIMEOUTS", (10.0, 0.05))
     server.pause = 1000
     assert "timed out" in refusal(lambda: fetch(Remote(server.url()), tmp_path))
     assert len(server.requests) == 4
 
 
-def test_what_arrives_from_a_slow_server_is_reported(
-    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_arrives_from_a_slow_server_is_reported(server: FileServer, tmp_path: Path) -> None:
     """The server sends the second half only after the first was reported."""
-    monkeypatch.setattr(module, "_REPORT_SECONDS", 0.0)
     server.pause = HALF
 
     def progress(done: int, _total: int) -> None:
@@ -341,10 +338,9 @@ def test_a_place_that_cannot_be_written_is_reported(server: FileServer, tmp_path
     assert "cannot write in" in refusal(lambda: fetch(Remote(server.url()), tmp_path / "file" / "downloads"))
 
 
-def test_a_stop_keeps_the_part(server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_keeps_the_part(server: FileServer, tmp_path: Path) -> None:
     server.pause = HALF
     remote = Remote(server.url(), md5(DATA))
-    monkeypatch.setattr(module, "_REPORT_SECONDS", 0.0)
 
     def stop(done: int, _total: int) -> None:
         if done:
