@@ -67,13 +67,11 @@ class Dataset:
 
     def how_to_get(self) -> str:
         """What a person does to have it, in one sentence without the dot."""
+        command = f"python -m distrack prepare --dataset {self.name}"
         if self.make is not None:
-            return f"Run: python -m distrack prepare --dataset {self.name}"
+            return f"Run: {command}"
         if self.downloads:
-            return (
-                f"Pass --data-path with the folder that holds it, or run: "
-                f"python -m distrack prepare --dataset {self.name} --download"
-            )
+            return f"Pass --data-path with the folder that holds it, or run: {command} --download"
         return f"Pass --data-path with the folder that holds it ({self.form or self.url})"
 
     def check_fold(self, fold: int | None) -> None:

@@ -26,13 +26,7 @@ def home(dataset: Dataset, data_path: Path | None) -> Path:
 def index(
     name: str, data_path: Path | None = None, *, test_fold: int | None = None, progress: Progress | None = None
 ) -> Index:
-    """The valid index of a dataset; a dataset that is generated is generated first where it is absent.
-
-    Args:
-        name: as registered, in any spelling.
-        data_path: its folder, if it is not in its usual place.
-        test_fold: the official fold to test on; by default that of the dataset, where it has folds.
-        progress: gets the number of generated clips and of all.
+    """The index of a dataset that can be distilled; arguments as for `look`.
 
     Raises:
         ConfigError: the name or the fold is unknown.
@@ -49,7 +43,13 @@ def index(
 def look(
     name: str, data_path: Path | None = None, *, test_fold: int | None = None, progress: Progress | None = None
 ) -> Index:
-    """The index of a dataset as it is on this disk, whether it is valid or not; arguments as for `index`.
+    """The index of a dataset as it is on this disk, valid or not; a generated dataset is generated where it is absent.
+
+    Args:
+        name: as registered, in any spelling.
+        data_path: its folder, if it is not in its usual place.
+        test_fold: the official fold to test on; by default that of the dataset, where it has folds.
+        progress: gets the number of generated clips and of all.
 
     Raises:
         ConfigError: the name or the fold is unknown.
