@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -46,9 +46,7 @@ def zipped(run: Run, config: ExportConfig) -> bytes:
         ConfigError: the class or the track is unknown.
         RunError: the run has no synthetic set, a track has no audio, or one of them is damaged.
     """
-    buffer = io.BytesIO()
-    _write_zip(buffer, _Bundle(run, config).files())
-    return buffer.getvalue()
+    return _zip(_Bundle(run, config).files())
 
 
 def export(run: Run, config: ExportConfig) -> int:
@@ -67,8 +65,7 @@ def export(run: Run, config: ExportConfig) -> int:
         bundle = _Bundle(run, config)
         with replacing(target) as part:
             if as_zip:
-                with part.open("wb") as file:
-                    _write_zip(file, bundle.files())
+                part.write_bytes(_zip(bundle.files()))
             else:
                 _write_folder(part, bundle.files())
     except OSError as error:
@@ -84,14 +81,16 @@ def _check_new(target: Path, *, as_zip: bool, overwrite: bool) -> None:
         raise ConfigError(f"{target} exists: choose another name, or {way}")
 
 
-def _write_zip(file: IO[bytes], files: _Files) -> None:
-    with zipfile.ZipFile(file, "w") as archive:
+def _zip(files: _Files) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, _DATE)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, files[name]())
+    return buffer.getvalue()
 
 
 def _write_folder(folder: Path, files: _Files) -> None:
@@ -103,14 +102,11 @@ def _write_folder(folder: Path, files: _Files) -> None:
 
 
 class Track(NamedTuple):
-    """One track of a bundle.
+    """One track of a bundle, at a position in the synthetic set.
 
     Attributes:
-        position: in the synthetic set.
-        name: in the run.
         stem: of its files; ASCII letters, digits, dots, dashes and underscores.
         label, of_class: its class by number and by name.
-        seconds: length of its audio.
         silent: whether all samples are equal.
     """
 
@@ -147,17 +143,9 @@ class _Bundle:
         for position, (name, label) in enumerate(zip(names, self._synthetic.labels.tolist(), strict=True)):
             if config.of_class in (None, classes[label]) and config.track in (None, name):
                 samples = _samples(self.run, name)
-                tracks.append(
-                    Track(
-                        position,
-                        name,
-                        f"{stems[label]}_{position % self._synthetic.tracks_per_class}",
-                        label,
-                        printable(classes[label]),
-                        len(samples) / SAMPLE_RATE,
-                        bool(np.ptp(samples) == 0),
-                    )
-                )
+                seconds, silent = len(samples) / SAMPLE_RATE, bool(np.ptp(samples) == 0)
+                stem = f"{stems[label]}_{position % self._synthetic.tracks_per_class}"
+                tracks.append(Track(position, name, stem, label, printable(classes[label]), seconds, silent))
         return tracks
 
     def _check_numbers(self) -> None:
@@ -218,9 +206,7 @@ class _Bundle:
         }
         if self._job.domain.name == "waveform":
             arrays["waveforms"] = self._synthetic.render()[positions].numpy()
-        buffer = io.BytesIO()
-        _write_zip(buffer, {f"{name}.npy": partial(_npy, array) for name, array in arrays.items()})
-        return buffer.getvalue()
+        return _zip({f"{name}.npy": partial(_npy, array) for name, array in arrays.items()})
 
 
 def _ascii(name: str) -> str:

@@ -16,7 +16,6 @@ class Entry(NamedTuple):
     """An evaluated run.
 
     Attributes:
-        run: the run.
         job: its config.
         report: its evaluations.
         notes: warnings for a reader of its accuracies.
@@ -60,13 +59,7 @@ class Entry(NamedTuple):
 
 
 class Unusable(NamedTuple):
-    """A run that cannot be compared.
-
-    Attributes:
-        run: the run.
-        reason: why it cannot be compared.
-        remedy: the command that makes it comparable; empty if there is none.
-    """
+    """A run that cannot be compared, the reason, and the command that makes it comparable, if there is one."""
 
     run: Run
     reason: str
@@ -75,15 +68,10 @@ class Unusable(NamedTuple):
 
 def read(runs: Iterable[Run]) -> tuple[list[Entry], list[Unusable]]:
     """The evaluated runs, and apart from them those that are damaged or not evaluated."""
-    entries: list[Entry] = []
-    unusable: list[Unusable] = []
-    for run in runs:
-        result = _entry(run)
-        if isinstance(result, Entry):
-            entries.append(result)
-        else:
-            unusable.append(result)
-    return entries, unusable
+    results = [_entry(run) for run in runs]
+    return [each for each in results if isinstance(each, Entry)], [
+        each for each in results if isinstance(each, Unusable)
+    ]
 
 
 def _entry(run: Run) -> Entry | Unusable:

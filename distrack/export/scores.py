@@ -72,7 +72,7 @@ class Scores(NamedTuple):
     def budgets(self) -> list[list[int]]:
         """Positions of the rows by storage budget."""
         by_budget: list[list[int]] = []
-        largest = 0.0
+        largest = -1.0
         for position, row in enumerate(self.rows):
             if row.entry.report.floats_per_class > largest:
                 by_budget.append([])
