@@ -35,13 +35,7 @@ class Decoded(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A part of a file.
-
-    Attributes:
-        wave: samples in [-1, 1], ``[channels, samples]``.
-        sample_rate: in Hz.
-        file_seconds: duration of the whole file.
-    """
+    """A part of a file, ``[channels, samples]``, its sample rate in Hz, and the seconds of its whole file."""
 
     wave: Wave
     sample_rate: int
@@ -53,17 +47,14 @@ def decode_clip(path: Path, *, seconds: float, sample_rate: int = SAMPLE_RATE) -
 
     Only the returned part is decoded, whatever the header claims. A file that exceeds full scale is scaled down.
 
-    Returns:
-        samples in [-1, 1], and the duration of the whole file.
-
     Shape:
-        - wave: ``[round(seconds * sample_rate)]``
+        - wave: ``[round(seconds * sample_rate)]``, in [-1, 1]
 
     Raises:
         AudioError: the file cannot be read, is empty, silent or longer than 10 minutes, or holds NaN or infinity.
     """
     length = round(seconds * sample_rate)
-    samples, rate, whole = _decode(path, start=0.0, seconds=seconds, margin=_EDGE, longest_file=_LONGEST_CLIP)
+    samples, rate, whole = _decode(path, seconds=seconds, margin=_EDGE, longest_file=_LONGEST_CLIP)
     # A float file may hold any numbers. Scaling keeps the shape of its wave, clipping would not.
     mono = (samples / max(1.0, float(np.abs(samples).max()))).mean(axis=1)
     # Before resampling and padding, which turn a constant into something else.
@@ -89,12 +80,9 @@ def read_segment(
         mono: whether to mix the channels to one. More than two channels are always mixed.
 
     Raises:
-        AudioError: the file cannot be read; the segment lies outside of the file, is longer than 10 minutes, is empty
-            or silent, or holds NaN or infinity.
+        AudioError: as for `decode_clip`, or the segment lies outside of the file.
     """
-    samples, rate, whole = _decode(
-        path, start=start, seconds=seconds, margin=_EDGE, longest_file=math.inf, sample_rate=sample_rate
-    )
+    samples, rate, whole = _decode(path, start=start, seconds=seconds, margin=_EDGE, sample_rate=sample_rate)
     samples = samples / max(1.0, float(np.abs(samples).max()))
     if mono or samples.shape[1] > 2:
         samples = samples.mean(axis=1, keepdims=True)
@@ -131,7 +119,7 @@ def read_impulse_response(path: Path, *, longest: float) -> tuple[NDArray[np.flo
     Raises:
         AudioError: the file cannot be read, is empty, silent or too long, or holds NaN or infinity.
     """
-    samples, rate, _ = _decode(path, start=0.0, seconds=None, margin=0.0, longest_file=longest)
+    samples, rate, _ = _decode(path, longest_file=longest)
     if np.abs(samples).max() < SILENCE:
         raise AudioError("silent: no sample is above -100 dB")
     return samples.T.astype(np.float64), rate
@@ -140,10 +128,10 @@ def read_impulse_response(path: Path, *, longest: float) -> tuple[NDArray[np.flo
 def _decode(
     path: Path,
     *,
-    start: float,
-    seconds: float | None,
-    margin: float,
-    longest_file: float,
+    start: float = 0.0,
+    seconds: float | None = None,
+    margin: float = 0.0,
+    longest_file: float = math.inf,
     sample_rate: int | None = None,
 ) -> tuple[Wave, int, float]:
     """Samples ``[samples, channels]`` from `_lead` before the start to `margin` after the end, rate, file's length."""
