@@ -103,7 +103,6 @@ def draw(
     same numbers.
 
     Args:
-        config: how far images may be changed.
         count: number of images that get a draw of their own, or 1 for a draw that all images share: siamese
             augmentation applies the same one to real and synthetic images.
         shape: bands and frames.
@@ -122,13 +121,9 @@ def draw(
     """
     bands, frames = shape
     # Another order of the draws would change all measured results.
-    frame_source = _shift(round(config.time_shift * frames), frames, count, generator)
-    band_source = _shift(round(config.band_shift * bands) if shift_bands else 0, bands, count, generator)
-    source = None
-    if frame_source is not None or band_source is not None:
-        rows = torch.arange(bands)[None] if band_source is None else band_source
-        columns = torch.arange(frames)[None] if frame_source is None else frame_source
-        source = (rows[:, :, None] * frames + columns[:, None, :]).flatten(1)
+    in_time, in_bands = round(config.time_shift * frames), round(config.band_shift * bands) if shift_bands else 0
+    columns, rows = _shift(in_time, frames, count, generator), _shift(in_bands, bands, count, generator)
+    source = (rows[:, :, None] * frames + columns[:, None, :]).flatten(1) if in_time or in_bands else None
     masks = []
     if longest := round(config.time_mask * frames):
         masks.append(_unmasked(longest, frames, count, generator).view(count, 1, 1, frames))
@@ -148,11 +143,8 @@ def augment(
     """Images that are augmented by a draw each, as for the training of an evaluator; test clips are never augmented.
 
     Args:
-        images: normalised images.
+        images: normalised, ``[n, 1, bands, frames]``.
         config, generator, shift_bands: see `draw`.
-
-    Shape:
-        - images, returns: ``[n, 1, bands, frames]``
     """
     count, _, bands, frames = images.shape
     return draw(config, count, (bands, frames), generator, shift_bands=shift_bands).apply(images)
@@ -184,10 +176,10 @@ def mixup(images: Tensor, targets: Tensor, alpha: float, generator: torch.Genera
     return images, share[:, None] * targets + (1 - share[:, None]) * targets[partner]
 
 
-def _shift(furthest: int, size: int, count: int, generator: torch.Generator) -> Tensor | None:
-    """For each frame or band the one that replaces it, ``[count, size]``, edges repeated; None without a shift."""
+def _shift(furthest: int, size: int, count: int, generator: torch.Generator) -> Tensor:
+    """For each frame or band the one that replaces it, edges repeated, ``[count or 1, size]``."""
     if furthest == 0:
-        return None
+        return torch.arange(size)[None]
     offsets = torch.randint(-furthest, furthest + 1, (count, 1), generator=generator)
     return (torch.arange(size) - offsets).clamp(0, size - 1)
 
