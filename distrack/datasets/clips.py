@@ -1,7 +1,6 @@
 """Clips and the index of a dataset: which files are on this disk, their classes, and the split they belong to."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -71,13 +70,21 @@ class Index:
 
     def within(self, root: Path) -> "Index":
         """The same index, where clips that a symbolic link leads out of a folder are skipped."""
-        inside = _inside(root.resolve())
-        outside = [clip.path for clip in self.clips if not inside(clip.path)]
-        if not outside:
-            return self
-        links = tuple(Skipped(path, "a symbolic link out of the dataset's folder") for path in outside)
-        clips = tuple(clip for clip in self.clips if inside(clip.path))
-        return replace(self, clips=clips, skipped=self.skipped + links)
+        home = root.resolve()
+        # The links of a folder are followed once, not once for each file.
+        parents = {clip.path.parent for clip in self.clips}
+        folders = {folder for folder in parents if folder.resolve().is_relative_to(home)}
+
+        def inside(path: Path) -> bool:
+            return path.parent in folders and (not path.is_symlink() or path.resolve().is_relative_to(home))
+
+        clips, links = list[Clip](), list[Skipped]()
+        for clip in self.clips:
+            if inside(clip.path):
+                clips.append(clip)
+            else:
+                links.append(Skipped(clip.path, "a symbolic link out of the dataset's folder"))
+        return replace(self, clips=tuple(clips), skipped=(*self.skipped, *links))
 
     def validate(self) -> None:
         """Refuses an index that cannot be distilled and evaluated.
@@ -109,16 +116,3 @@ class Index:
         leaking = sorted(group for group in splits if len(splits[group]) > 1)
         if leaking:
             raise DatasetError(f"{self.disjoint_by} {leaking[0]} in {self.root} is in two splits")
-
-
-def _inside(root: Path) -> Callable[[Path], bool]:
-    """Tells whether a file is inside a folder. The links of a folder are followed once, not once per file."""
-    folders: dict[Path, bool] = {}
-
-    def inside(path: Path) -> bool:
-        folder = path.parent
-        if folder not in folders:
-            folders[folder] = folder.resolve().is_relative_to(root)
-        return folders[folder] and (not path.is_symlink() or path.resolve().is_relative_to(root))
-
-    return inside
