@@ -43,10 +43,7 @@ class Utterance(NamedTuple):
     """One clip to synthesise.
 
     Attributes:
-        speaker: name of the speaker.
         voice: accent and variant, in one word of eSpeak NG.
-        digit: the digit.
-        take: number of the take.
         rate: words per minute.
         pitch: 0-100, relative to the variant's own pitch.
         pitch_range: 0-100, from flat to lively.
@@ -130,7 +127,11 @@ def make_spoken_digits(root: Path, progress: Progress | None = None, *, speakers
         if spoken < len(plan) or voice.returncode != 0:
             errors.seek(0)
             lines = errors.read().decode(errors="replace").strip().splitlines()
-            raise _cannot_speak(lines[-1] if lines else f"its process ended with {voice.returncode}")
+            reason = lines[-1] if lines else f"its process ended with {voice.returncode}"
+            raise DatasetError(
+                f"SPOKEN_DIGITS cannot be generated: eSpeak NG does not work ({reason}). Run: pip install "
+                f"espeakng-loader, or use FSDD, AUDIO_MNIST or FOLDER with --data-path instead"
+            )
     with (root / "speakers.csv").open("w", newline="", encoding="utf-8") as file:
         voices = {utterance.speaker: utterance.voice.split("+") for utterance in plan}
         csv.writer(file).writerows([("speaker", "accent", "voice"), *((name, *voices[name]) for name in voices)])
@@ -152,13 +153,6 @@ def _write_clips(root: Path, plan: list[Utterance], speech: BinaryIO, progress: 
         if progress is not None and (done + 1) % (TAKES * len(WORDS)) == 0:
             progress(done + 1, len(plan))
     return len(plan)
-
-
-def _cannot_speak(reason: str) -> DatasetError:
-    return DatasetError(
-        f"SPOKEN_DIGITS cannot be generated: eSpeak NG does not work ({reason}). Run: pip install espeakng-loader, "
-        f"or use FSDD, AUDIO_MNIST or FOLDER with --data-path instead"
-    )
 
 
 def _speak(speakers: int) -> None:
@@ -187,12 +181,8 @@ def _speak(speakers: int) -> None:
         text = WORDS[utterance.digit].encode() + b"\0"
         failed = library.espeak_SetVoiceByName(utterance.voice.encode())
         # At the default volume the loudest voices clip.
-        for parameter, value in (
-            (rate, utterance.rate),
-            (pitch, utterance.pitch),
-            (pitch_range, utterance.pitch_range),
-            (volume, 50),
-        ):
+        values = {rate: utterance.rate, pitch: utterance.pitch, pitch_range: utterance.pitch_range, volume: 50}
+        for parameter, value in values.items():
             failed = failed or library.espeak_SetParameter(parameter, value, 0)
         failed = failed or library.espeak_Synth(text, ctypes.c_size_t(len(text)), 0, 1, 0, utf8, nothing, nothing)
         if failed or not pcm:
