@@ -24,11 +24,7 @@ PITCH_CLASSES = 12
 DECIBELS = 10 / math.log(10)
 
 
-WindowLength = Annotated[
-    int,
-    Field(ge=64, le=8192, title="Window length", description="Samples of a window (n_fft)."),
-]
-MelBands = Annotated[int, Field(ge=8, le=256, title="Mel bands", description="Number of mel bands.")]
+WindowLength = Annotated[int, Field(ge=64, le=8192, title="Window length", description="Samples of a window (n_fft).")]
 
 
 class FeatureConfig(Choice):
@@ -74,7 +70,8 @@ class FeatureConfig(Choice):
 class MelConfig(FeatureConfig):
     """Settings of a mel-spectrogram and of its logarithm."""
 
-    n_mels: MelBands = 64
+    n_mels: Annotated[int, Field(ge=8, le=256, title="Mel bands")] = 64
+    """Number of mel bands."""
 
     @property
     def bands(self) -> int:

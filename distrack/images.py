@@ -111,7 +111,6 @@ class Material(NamedTuple):
     """A prepared dataset and its images.
 
     Attributes:
-        prepared: index, splits and waveforms.
         sides: images of the training, validation and test side; without a validation side its images are empty.
     """
 
@@ -147,13 +146,10 @@ def load(
     """A dataset as waveforms and images; what was decoded or computed before is read from the cache.
 
     Args:
-        dataset: name of the dataset.
-        data_path: its folder, if it is not in its usual place.
+        data_path: the folder of the dataset, if it is not in its usual place.
         test_fold: official fold to test on, where the dataset has folds.
         seconds: fixed length of a clip.
-        feature: the image that a waveform becomes.
         cache_path: folder of the cache; that of the settings if None.
-        progress: called with `(done, total, detail)`.
 
     Raises:
         ConfigError: the name or the fold is unknown.

@@ -65,9 +65,7 @@ def invert(images: Tensor, config: FeatureConfig, *, samples: int) -> Tensor:
     """Waveforms whose feature is near to the given images. Nothing is random.
 
     Args:
-        images: images in the feature's own unit, not normalised. Negative power counts as silence.
-        config: the feature.
-        samples: length of a waveform.
+        images: in the feature's own unit, not normalised. Negative power counts as silence.
 
     Shape:
         - images: ``[n, 1, bands, frames]``
@@ -85,9 +83,8 @@ def inversion_error(images: Tensor, waves: Tensor, config: FeatureConfig) -> Ten
     which the coefficients describe. For a chromagram it is the mean absolute difference of the shares.
 
     Args:
-        images: images in the feature's own unit.
+        images: in the feature's own unit.
         waves: waveforms that were made of them, not levelled.
-        config: the feature.
 
     Shape:
         - images: ``[n, 1, bands, frames]``

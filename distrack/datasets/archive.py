@@ -50,8 +50,6 @@ def unpack(
     unpacked before a failure stay, so unpack into a folder that is then thrown away.
 
     Args:
-        archive: the file.
-        into: the folder.
         most_bytes: largest size of the content, counted as it is written, whatever the headers claim.
         most_files: largest number of members.
         progress: gets the bytes of the archive that were read, and its size. What it raises ends the unpacking.
@@ -178,9 +176,8 @@ def _tar_members(file: IO[bytes], head: bytes, limits: Limits) -> Iterator[_Memb
     archive = tarfile.TarFile(fileobj=stream)  # type: ignore[arg-type]
     while (info := archive.next()) is not None:
         archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every one in memory
-        refusal = (
-            "is a link" if info.issym() or info.islnk() else "is not a file" * (not (info.isreg() or info.isdir()))
-        )
+        usable = info.isreg() or info.isdir()
+        refusal = "" if usable else "is a link" if info.issym() or info.islnk() else "is not a file"
         yield _Member(info.name, info.isdir(), refusal, partial(archive.extractfile, info))
     # tarfile takes a header that it cannot read for the end of the archive.
     if stream.last != bytes(tarfile.BLOCKSIZE):

@@ -84,9 +84,7 @@ def prepare(index: Index, *, seconds: float, cache_path: Path, progress: Progres
     """Decodes every clip of an index, or opens the cache where that was done before.
 
     Args:
-        index: the clips.
         seconds: length of a clip; longer files are cut, shorter ones padded with zeros.
-        cache_path: folder of all cache entries.
         progress: gets the number of decoded clips and of all.
 
     Raises:
@@ -120,9 +118,7 @@ def _read(index: Index, folder: Path) -> Prepared:
 def fill_cache(folder: Path, fill: Callable[[Path], None]) -> None:
     """Makes a folder of the cache, whole or not at all, in one process at a time; a folder that exists stays as it is.
 
-    Args:
-        folder: the folder.
-        fill: writes into the folder that it gets, which holds what an interrupted call left there.
+    `fill` writes into the folder that it gets, which holds what an interrupted call left there.
 
     Raises:
         DatasetError: the disk is full or the place is not writable.

@@ -15,10 +15,7 @@ FILE_NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>.+)_(?P<take>\d+)\.\w+")
 def speaker_disjoint_index(dataset: Dataset, root: Path, *below: str) -> Index:
     """The index of files in a folder for each speaker: a fifth of the speakers, drawn by a fixed seed, are tested.
 
-    Args:
-        dataset: the dataset.
-        root: its folder.
-        below: patterns of paths below it, such as "data/*/*.wav".
+    `below` holds the patterns of the files' paths, such as "data/*/*.wav".
     """
     files, skipped = named_files(root, FILE_NAME, *below)
     named = [(path, match) for path, match in files if match["speaker"] == path.parent.name]

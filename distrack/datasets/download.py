@@ -61,7 +61,6 @@ def download(
     An interrupted call, however it ended, is continued by the next. Of two processes that want the same, one waits.
 
     Args:
-        remotes: the files.
         root: the folder to make.
         downloads: the folder that holds the files until they are unpacked.
         progress: gets the bytes of one file that are done, those in all, and "downloading" or "unpacking". What it
@@ -112,18 +111,14 @@ def _unpack(remote: Remote, file: Path, into: Path, progress: Progress) -> None:
 
 
 def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> Path:
-    """Downloads one file, from where an earlier call was interrupted; returns at once where the file is there.
+    """The path of a downloaded file; a download that an earlier call began is continued.
 
     The checksum tells whether the parts of a file belong together. Without a checksum, the server's strong ETag or date
     of the file tells it; where the server sends neither, or the file has changed, the download starts over.
 
     Args:
-        remote: the file.
         folder: the folder of all downloads; the file gets a folder of its own there.
         progress: gets the bytes on disk and in all. What it raises ends the call.
-
-    Returns:
-        the path of the file.
 
     Raises:
         DatasetError: the server cannot be reached or does not have the file, the checksum is wrong, or the disk is

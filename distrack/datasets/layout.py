@@ -22,10 +22,7 @@ def named_files(
 ) -> tuple[list[tuple[Path, re.Match[str]]], tuple[Skipped, ...]]:
     """The files with matching names in the first of the `places` of a folder that has some, and its broken links.
 
-    Args:
-        root: the folder.
-        name: what the whole name of a file must match.
-        below: patterns of paths below the place, such as "recordings/*.wav".
+    `below` holds the patterns of their paths, such as "recordings/*.wav".
     """
     for place in places(root):
         files, broken = usable(path for pattern in below for path in sorted(place.glob(pattern)))
@@ -37,10 +34,8 @@ def named_files(
 def files_below(root: Path, folders: Iterable[str] = ()) -> set[str]:
     """Every file at any depth, as a path from `root` with slashes; no file is opened, and broken links are left out.
 
-    Args:
-        root: the folder.
-        folders: folders below it that are listed even where a link leads to them, but no deeper. Other links to folders
-            are not followed: they can make circles, or lead to the whole disk.
+    The given `folders` below it are listed even where a link leads to them, but no deeper. Other links to folders are
+    not followed: they can make circles, or lead to the whole disk.
     """
     listed = {} if root.is_symlink() else {folder: names for folder, _, names in os.walk(root)}
     for folder in {str(root / folder) for folder in folders} - listed.keys():

@@ -78,15 +78,12 @@ def look(
 
 
 def fetch(name: str, data_path: Path | None = None, *, progress: DetailedProgress | None = None) -> Path:
-    """Downloads a dataset into a folder, which appears when it is whole.
+    """Downloads a dataset into a folder, which appears when it is whole, and returns its path.
 
     Args:
         name: as registered, in any spelling.
         data_path: the folder to make; by default the dataset's own below the data path.
         progress: gets bytes done, bytes in all, and "downloading" or "unpacking".
-
-    Returns:
-        the folder.
 
     Raises:
         ConfigError: the name is unknown.

@@ -64,10 +64,8 @@ def read_list(dataset: Dataset, root: Path, below: str, columns: Sequence[str]) 
     """The lines of a dataset's csv file that has these columns and maybe others.
 
     Args:
-        dataset: the dataset.
-        root: its folder.
+        root: the folder of the dataset.
         below: the list in that folder, or in one directly below it, such as "meta/esc50.csv".
-        columns: the columns that it must have.
 
     Raises:
         DatasetError: there is no list; it cannot be read, is not text, is empty, or lacks a column.
@@ -124,10 +122,8 @@ def listed_index(
     in the index once. No file is opened.
 
     Args:
-        root: the folder of the dataset.
         source: the list, in a folder beside the folder `audio`, in which an archive may have made one of its own.
         clips: the clips of the list, with paths below the audio folder.
-        classes: names of the classes.
         disjoint_by: what the groups of the clips are; see `disjoint_groups`.
         others: names of the list that belong to other classes.
 

@@ -6,6 +6,7 @@ import logging
 import re
 import shutil
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -32,7 +33,7 @@ def store_upload(
     most_bytes: int = 2_000_000_000,
     most_files: int = 50_000,
 ) -> Path:
-    """Stores uploaded files as ``<data_path>/uploads/<name>``, where the dataset FOLDER can read them.
+    """Stores uploaded files as the folder ``<data_path>/uploads/<name>``, which the dataset FOLDER can read.
 
     A folder around the class folders is removed. Hidden files and files that are not audio are left out. The folder
     appears when it is whole.
@@ -40,12 +41,8 @@ def store_upload(
     Args:
         name: letters, digits, dashes and underscores.
         files: one zip, or several files named with their folder, such as ``dogs/1.wav``.
-        data_path: the folder of all datasets.
         most_bytes: largest size of all files, counted as they are written.
         most_files: largest number of files, including those that are left out.
-
-    Returns:
-        the folder.
 
     Raises:
         DatasetError: the name is not allowed or exists, the files have no class folders, are unsafe or exceed a limit,
@@ -75,10 +72,7 @@ def store_upload(
 
 
 def store_recording(name: str, content: bytes, *, data_path: Path) -> Path:
-    """Stores one recording as ``<data_path>/recordings/<name>-<digest>``; the same recording is stored once.
-
-    Returns:
-        the file.
+    """Stores one recording as the file ``<data_path>/recordings/<name>-<digest>``, the same recording once.
 
     Raises:
         DatasetError: the name has no ending of an audio file, or the disk is full.
@@ -114,8 +108,7 @@ def _write(files: Iterable[tuple[str, BinaryIO]], raw: Path, limits: Limits) -> 
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
-        yield chunk
+    return iter(partial(file.read, _CHUNK), b"")
 
 
 def _is_zip(file: BinaryIO) -> bool:

@@ -50,10 +50,7 @@ def zipped(run: Run, config: ExportConfig) -> bytes:
 
 
 def export(run: Run, config: ExportConfig) -> int:
-    """Writes a bundle: a zip if the name ends in `.zip`, else a new folder. It appears when it is complete.
-
-    Returns:
-        the number of tracks in it
+    """Writes a bundle, a zip if the name ends in `.zip`, else a new folder, and returns the number of its tracks.
 
     Raises:
         ConfigError: as `zipped`; or the target exists, is not empty, or cannot be written. It is left unchanged.

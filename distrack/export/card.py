@@ -40,11 +40,9 @@ def card(
 
     Args:
         job: how the tracks were made; the path to the dataset is left out.
-        report: their evaluations, if any.
         synthetic: the whole synthetic set.
         tracks: names of the tracks in the bundle.
         silent: names of the silent ones among them.
-        audio: format of the audio files.
     """
     dataset, count = DATASETS[job.dataset], len(synthetic.labels)
     classes = [printable(name) for name in synthetic.classes]

@@ -31,8 +31,7 @@ class Players(NamedTuple):
 
     Attributes:
         classes: their names; empty if the synthetic set is missing.
-        players: the tracks that are shown.
-        total: the number of tracks in the synthetic set.
+        total: the number of tracks in the synthetic set, shown or not.
         missing: sentences about what is not shown.
     """
 

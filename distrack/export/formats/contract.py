@@ -12,9 +12,7 @@ class Exporter(NamedTuple):
     """A file format of a comparison.
 
     Attributes:
-        title: name on a button.
-        description: one sentence for a tooltip.
-        media_type: MIME type.
+        title, description: name on a button, and one sentence for a tooltip.
         content: the file's content for some runs, an evaluator and a network; None fits every name. The same runs give
             the same bytes.
         one_evaluator: whether a file holds the results of a single evaluator with a single network.
@@ -36,13 +34,10 @@ EXPORTERS: Registry[Exporter] = Registry("file ending")
 def content(
     entries: Sequence[Entry], ending: str, *, evaluator: str | None = None, network: str | None = None
 ) -> bytes:
-    """The content of a file with some ending.
+    """The content of a file with some ending (".csv").
 
     Args:
-        entries: the runs.
-        ending: with its dot (".csv").
-        evaluator: for a format of one evaluator; by default the first that measured a run.
-        network: likewise.
+        evaluator, network: for a format of one evaluator; by default the first that measured a run.
 
     Raises:
         ConfigError: the ending is unknown, no run was evaluated in this way, or a figure would show runs with different

@@ -16,12 +16,8 @@ from distrack.export.scores import Scores, scores, select
 def latex_text(entries: Sequence[Entry], evaluator: str | None, network: str | None) -> str:
     """A table for each set of test clips; it needs the package booktabs.
 
-    Accuracies are in percent with the standard deviation over seeds; the best at equal storage is bold.
-
-    Args:
-        entries: the runs.
-        evaluator: the evaluator; None for the first that measured a run.
-        network: the network it sees images with, as reports name it; None likewise.
+    Accuracies are in percent with the standard deviation over seeds; the best at equal storage is bold. An evaluator
+    or network of None is the first that measured a run.
 
     Raises:
         ConfigError: no run was evaluated in this way.
