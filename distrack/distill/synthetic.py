@@ -39,7 +39,8 @@ class SyntheticSet:
     normalisation: Normalisation
     config: DistillConfig
     constants: Stored = field(default_factory=dict)
-    file_digest: str = ""
+    # Not an argument, so that a changed copy of a set has a digest of its own.
+    file_digest: str = field(default="", init=False)
 
     @property
     def _form(self) -> Parameterisation:
@@ -107,15 +108,16 @@ class SyntheticSet:
                 stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 config = DistillConfig.model_validate(migrated_distillation(json.loads(header["config"])))
                 constants = PARAMETERISATIONS[config.parameterisation.name].constants
-                return cls(
+                loaded = cls(
                     parameters=stored.pop("parameters"),
                     row_labels=stored.pop("labels"),
                     classes=tuple(json.loads(header["classes"])),
                     normalisation=Normalisation.model_validate_json(header["normalisation"]),
                     config=config,
                     constants={name: stored[name] for name in constants},
-                    file_digest=_digest(path.read_bytes()),
                 )
+                object.__setattr__(loaded, "file_digest", _digest(path.read_bytes()))
+                return loaded
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, ConfigError) as error:
             raise RunError(f"{path} is not a synthetic set that can be read: {error}") from None
 

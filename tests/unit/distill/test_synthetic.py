@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,13 @@ def test_its_images_are_in_the_feature_s_own_unit(
     rows = tiny_images["train"].rows[random_selection(tiny_images["train"], 2, 0)]
     sounds = torch.from_numpy(np.array(tiny_prepared.waveforms[rows]))
     torch.testing.assert_close(untouched.images(), build_feature(tiny_config.feature)(sounds), atol=1e-4, rtol=0)
+
+
+def test_a_changed_copy_of_a_loaded_set_has_another_fingerprint(distilled: SyntheticSet, tmp_path: Path) -> None:
+    (tmp_path / "set.safetensors").write_bytes(distilled.to_bytes())
+    loaded = SyntheticSet.load(tmp_path / "set.safetensors")
+    assert loaded.fingerprint == distilled.fingerprint
+    assert replace(loaded, parameters=loaded.parameters + 1).fingerprint != loaded.fingerprint
 
 
 def test_the_same_set_gives_the_same_bytes(distilled: SyntheticSet) -> None:
