@@ -7,13 +7,10 @@ from pathlib import Path
 
 from distrack.datasets.clips import Skipped
 
-# What `os.walk` would yield for a folder that does not exist: its path, the folders and the files in it.
-_EMPTY = ("", list[str](), list[str]())
-
 
 def places(root: Path) -> tuple[Path, ...]:
     """A folder, and the folders directly below it."""
-    names = next(os.walk(root), _EMPTY)[1]
+    _, names, _ = next(os.walk(root), ("", [], []))
     return (root, *(root / name for name in sorted(names) if not name.startswith(".")))
 
 
@@ -32,16 +29,35 @@ def named_files(
 
 
 def files_below(root: Path, folders: Iterable[str] = ()) -> set[str]:
-    """Every file at any depth, as a path from `root` with slashes; no file is opened, and broken links are left out.
+    """Every file at any depth, as a path from `root` with slashes. Each folder is listed once, no file is opened.
 
     The given `folders` below it are listed even where a link leads to them, but no deeper. Other links to folders are
     not followed: they can make circles, or lead to the whole disk.
     """
-    listed = {} if root.is_symlink() else {folder: names for folder, _, names in os.walk(root)}
-    for folder in {str(root / folder) for folder in folders} - listed.keys():
-        listed[folder] = next(os.walk(folder), _EMPTY)[2]
-    files = (Path(folder, name) for folder, names in listed.items() for name in names)
-    return {file.relative_to(root).as_posix() for file in files if file.is_file()}
+    all_files, seen = set[str](), set[str]()
+    waiting = [] if root.is_symlink() else [""]
+    while waiting:
+        seen.add(folder := waiting.pop())
+        files, below = _list(root, folder)
+        all_files |= files
+        waiting += below
+    return all_files.union(*(_list(root, folder)[0] for folder in {*folders} - seen))
+
+
+def _list(root: Path, folder: str) -> tuple[set[str], list[str]]:
+    """The files and the folders in one folder; a link to a file counts as a file."""
+    files, folders = set[str](), list[str]()
+    try:
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                name = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(name)
+                elif not entry.is_symlink() or Path(entry).is_file():
+                    files.add(name)
+    except OSError:
+        pass
+    return files, folders
 
 
 def usable(paths: Iterable[Path]) -> tuple[list[Path], tuple[Skipped, ...]]:
