@@ -1,18 +1,25 @@
 """Nothing of the test clips gets into a figure: planted labels, planted copies, and what the distiller is handed."""
 
 import inspect
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
+from distrack import datasets, jobs
+from distrack.audio import SAMPLE_RATE
 from distrack.datasets.clips import Split
-from distrack.distill import DistillConfig, Distiller
+from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.evaluate import BASELINES, EVALUATORS, Evaluation, EvaluationConfig, evaluate, measurements
 from distrack.evaluate import inspect as inspected
 from distrack.images import RealImages
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.networks import NetworkConfig
 from distrack.randomness import generator
 
@@ -95,6 +102,32 @@ def test_the_distiller_is_handed_the_training_side_alone(
     list(clean)
     list(blind)
     assert torch.equal(clean.synthetic_set().parameters, blind.synthetic_set().parameters)
+
+
+def test_a_run_distills_the_same_from_other_test_clips(
+    tiny_job: Callable[..., DistillJob], sounds: Path, tmp_path: Path
+) -> None:
+    index = datasets.look("FOLDER", sounds)
+    assert {clip.split for clip in index.clips} >= {"train", "test"}
+    shutil.copytree(sounds, tmp_path / "other")
+    draw = np.random.default_rng(1)
+    for clip in index.clips:
+        if clip.split == "test":
+            noise = 0.1 * draw.standard_normal(SAMPLE_RATE // 2)
+            path = tmp_path / "other" / clip.path.relative_to(sounds)
+            soundfile.write(path, noise, SAMPLE_RATE, subtype="FLOAT")
+    made = []
+    for name, folder in (("first", sounds), ("second", tmp_path / "other")):
+        run = tiny_job(data_path=folder).create(tmp_path, name)
+        jobs.work(run)
+        made.append((SyntheticSet.load(synthetic_file(run)), evaluation_report(run)))
+    (one, tested), (other, otherwise) = made
+    assert torch.equal(one.parameters, other.parameters)
+    assert one.normalisation == other.normalisation
+    # The other clips were there: noise is not recognised.
+    assert tested is not None
+    assert otherwise is not None
+    assert tested.accuracy("prototype", "synthetic") != otherwise.accuracy("prototype", "synthetic")
 
 
 @pytest.mark.parametrize("name", list(BASELINES))
