@@ -81,10 +81,7 @@ def _apply(run: runs.Run, events: Events) -> None:
             source=source,
             arguments={argument: value for argument, value in arguments.items() if value is not None},
         )
-        # An edit that cannot be applied is not stored.
-        others = events_of({source} if kind.takes == "events" and source else set())
-        apply(events, [one], others=others, rooms=available_rooms())
-        return history(run).do(one)
+        return _with(run, events, one)
 
     if _store(run, changed) and name in {"remove", "mix", "morph"}:
         select(run, ())
@@ -108,9 +105,14 @@ def edit_on_plane(run: runs.Run) -> None:
 
 def _done_by_hand(run: runs.Run, one: dict[str, Any]) -> History:
     edit = Edit(name=one["name"], which=tuple(one["which"]), arguments=one["arguments"])
-    edits = history(run)
-    apply(edited(loaded(events_file(run)), edits), [edit])
-    return edits.do(edit)
+    return _with(run, edited(loaded(events_file(run)), history(run)), edit)
+
+
+def _with(run: runs.Run, events: Events, one: Edit) -> History:
+    """The stored history and one more edit; one that cannot be applied to the events is not stored."""
+    others = events_of({one.source} if EDITS[one.name].takes == "events" and one.source else set())
+    apply(events, [one], others=others, rooms=available_rooms())
+    return history(run).do(one)
 
 
 def _step(run: runs.Run, change: Callable[[History], History]) -> None:

@@ -39,9 +39,9 @@ class Plane {
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-label", `Events. ${HELP}`);
     const bar = this.root.appendChild(make("div", "bar"));
-    this.zoomIn = this.control(bar, "+", "Zoom in", () => this.zoom(0.5, 1));
-    this.zoomOut = this.control(bar, "−", "Zoom out", () => this.zoom(2, 1));
-    this.fit = this.control(bar, "Fit", "Show all events", () => this.show(this.whole()));
+    this.control(bar, "+", "Zoom in", () => this.zoom(0.5, 1));
+    this.control(bar, "−", "Zoom out", () => this.zoom(2, 1));
+    this.control(bar, "Fit", "Show all events", () => this.show(this.whole()));
     this.status = bar.appendChild(make("span", "status"));
     this.status.setAttribute("role", "status");
     this.canvas.addEventListener("pointerdown", (event) => this.down(event));
@@ -486,9 +486,7 @@ class Plane {
   }
 
   drop({ change, which, copies, kind }) {
-    if (kind === "stretch") this.edit("stretch", which, change);
-    else if (copies) this.edit("copy", which, change);
-    else this.edit("move", which, change);
+    this.edit(copies ? "copy" : kind, which, change);
     this.play([...this.selection]);
   }
 
@@ -624,10 +622,7 @@ class Plane {
   edit(name, which = [], change = {}) {
     if (!this.data.editable) return;
     which = [...which].sort((one, other) => one - other);
-    const { seconds, semitones, factor, anchor } = change;
-    const given = { seconds, semitones, factor, anchor };
-    const named = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-    this.edits.push({ number: ++this.counted, name, which, arguments: named });
+    this.edits.push({ number: ++this.counted, name, which, arguments: change });
     this.apply(name, which, change);
     this.send();
   }

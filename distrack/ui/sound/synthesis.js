@@ -27,15 +27,20 @@ const KINDS = { gabor: addAtom, damped: addAtom, atoms: addAtom, splat: addSplat
 // clip: { kind, columns, rate, samples, channels, seed, settings, waveforms }; columns is the place of each column in a row.
 function synthesised(clip, rows) {
   const add = KINDS[clip.kind];
-  const sums = rows.map((row) => add(clip, row)).filter((sum) => sum && sum.waves[0].length);
-  if (!sums.length) return { first: 0, waves: Array.from({ length: clip.channels }, () => new Float64Array(1)) };
-  const first = Math.min(...sums.map((sum) => sum.first));
-  const last = Math.max(...sums.map((sum) => sum.first + sum.waves[0].length));
-  const waves = Array.from({ length: clip.channels }, () => new Float64Array(last - first));
-  for (const sum of sums)
-    sum.waves.forEach((wave, channel) => {
+  const sounds = rows.map((row) => add(clip, row)).filter((sound) => sound && sound.waves[0].length);
+  if (!sounds.length) return { first: 0, waves: Array.from({ length: clip.channels }, () => new Float64Array(1)) };
+  return summed(sounds, clip.channels);
+}
+
+// The sum of sounds, at least one, each with its first sample and an array for each channel.
+function summed(sounds, channels) {
+  const first = Math.min(...sounds.map((sound) => sound.first));
+  const last = Math.max(...sounds.map((sound) => sound.first + sound.waves[0].length));
+  const waves = Array.from({ length: channels }, () => new Float64Array(last - first));
+  for (const sound of sounds)
+    sound.waves.forEach((wave, channel) => {
       const total = waves[channel];
-      const shift = sum.first - first;
+      const shift = sound.first - first;
       for (let n = 0; n < wave.length; n++) total[shift + n] += wave[n];
     });
   return { first, waves };
@@ -98,15 +103,7 @@ function addSplat(clip, row) {
   const tone = resonance(clip, value, onset);
   const noise = burst(clip, value, onset);
   const sounds = [tone, noise].filter(Boolean).map(({ begin, wave }) => within(clip, wave, begin, gains));
-  if (!sounds.length) return null;
-  const first = Math.min(...sounds.map((sound) => sound.first));
-  const last = Math.max(...sounds.map((sound) => sound.first + sound.waves[0].length));
-  const waves = gains.map((_, channel) => {
-    const total = new Float64Array(last - first);
-    for (const sound of sounds) sound.waves[channel].forEach((sample, n) => (total[sound.first - first + n] += sample));
-    return total;
-  });
-  return { first, waves };
+  return sounds.length ? summed(sounds, channels) : null;
 }
 
 function resonance({ rate, samples }, value, onset) {
