@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from distrack import jobs, runs
 from distrack.decompose import DECOMPOSERS, Edit, History, storage
 from distrack.jobs.decomposition import DecomposeJob, events_file, history, keep_history
 from distrack.settings import PROJECT, settings
+from distrack.ui.decompose import editing
 from tests.app.page import opened, texts
 
 
@@ -106,6 +108,38 @@ def test_edits_are_stored_undone_and_redone(app: AppTest, run_of_six: runs.Run) 
     app.button(key="Redo").click().run()
     assert [one.name for one in history(run_of_six).done] == ["transpose", "mute"]
     assert not app.exception, app.exception
+
+
+def test_a_selection_is_made_of_what_was_typed_just_before_the_press(app: AppTest, run_of_six: runs.Run) -> None:
+    opened(app, "decompose", run=run_of_six.id)
+    # Both in one run of the page, as a quick hand sends them.
+    app.number_input(key="loudest").set_value(2)
+    app.button(key="by-energy").click().run()
+    assert "**2** of 6 selected" in texts(app)
+    edit(app, "remove")
+    assert "of 4 selected" in texts(app)
+    app.slider(key="pitches").set_value((7_990, 8_000))
+    app.button(key="by-pitch").click().run()
+    assert "**0** of 4 selected" in texts(app)
+    app.button(key="select-Invert").click().run()
+    assert "**4** of 4 selected" in texts(app)
+    assert not app.exception, app.exception
+
+
+def test_edits_by_hand_on_top_of_a_refused_one_are_dropped(
+    run_of_six: runs.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edits = [
+        {"number": number, "name": "move", "which": [which], "arguments": {"seconds": 0.1}}
+        for number, which in ((1, 0), (2, 99), (3, 1))
+    ]
+    state = {f"plane-{run_of_six.id}": SimpleNamespace(edits={"name": "plane", "edits": edits})}
+    monkeypatch.setattr(editing.st, "session_state", state)
+    for _ in range(2):  # sent again, as long as the plane does not know
+        editing.edit_on_plane(run_of_six)
+    assert [one.which for one in history(run_of_six).done] == [(0,)]
+    assert state[f"done-{run_of_six.id}"] == ("plane", 3)
+    assert "99" in state["edit-error"]
 
 
 def test_undo_reverts_the_last_edit_of_any_tab(app: AppTest, run_of_six: runs.Run) -> None:

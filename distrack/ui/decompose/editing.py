@@ -95,12 +95,13 @@ def edit_on_plane(run: runs.Run) -> None:
     for one in sent["edits"]:
         if one["number"] <= done:
             continue
-        done = one["number"]
         if one["name"] in _STEPS:
             _step(run, _STEPS[one["name"]])
         elif not _store(run, partial(_done_by_hand, run, one)):
+            # Those after it were made on top of an edit that is not there.
             break
-    st.session_state[f"done-{run.id}"] = sent["name"], done
+    last = max((one["number"] for one in sent["edits"]), default=0)
+    st.session_state[f"done-{run.id}"] = sent["name"], max(done, last)
 
 
 def _done_by_hand(run: runs.Run, one: dict[str, Any]) -> History:

@@ -118,24 +118,32 @@ def select_on_plane(run: runs.Run) -> None:
 
 def draw_selection(run: runs.Run, events: Events, selection: list[int]) -> None:
     """Draws the size of the selection and the buttons that change it."""
+    state = st.session_state
+
+    def button(label: str, key: str, numbers: Callable[[], Iterable[int]], *, disabled: bool = False) -> None:
+        # Called when the button is pressed: a number that was typed just before is known only then.
+        st.button(label, key=key, disabled=disabled, on_click=lambda: select(run, numbers()))
+
+    def in_pitches() -> Integers:
+        low, high = state["pitches"]
+        return np.flatnonzero(in_pitch(events, low=low, high=high))
+
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{len(selection)}** of {len(events)} selected")
         every = range(len(events))
-        sets: dict[str, Any] = {"All": every, "None": (), "Invert": set(every) - set(selection)}
-        for label, numbers in sets.items():
-            st.button(label, key=f"select-{label}", on_click=select, args=(run, numbers))
+        button("All", "select-All", lambda: every)
+        button("None", "select-None", lambda: ())
+        button("Invert", "select-Invert", lambda: set(every) - set(selected_events(run, events)))
         with st.popover("By pitch", icon=":material/piano:"):
-            low, high = st.slider("Pitch (Hz)", 20, events.sample_rate // 2, (20, events.sample_rate // 2))
-            within = np.flatnonzero(in_pitch(events, low=low, high=high))
-            st.button(f"Select {len(within)}", key="by-pitch", on_click=select, args=(run, within))
+            top = events.sample_rate // 2
+            st.slider("Pitch (Hz)", 20, top, (20, top), key="pitches")
+            button(f"Select {len(in_pitches())}", "by-pitch", in_pitches)
         with st.popover("By type", icon=":material/category:"):
             for name, numbers in _types(events).items():
-                label = f"{name}: {len(numbers)}"
-                st.button(label, key=f"type-{name}", on_click=select, args=(run, numbers), disabled=not len(numbers))
+                button(f"{name}: {len(numbers)}", f"type-{name}", numbers.tolist, disabled=not len(numbers))
         with st.popover("Loudest", icon=":material/bar_chart:"):
-            count = st.number_input("Number", 1, max(len(events), 1), min(8, max(len(events), 1)))
-            loudest = np.flatnonzero(strongest(events, int(count)))
-            st.button("Select", key="by-energy", on_click=select, args=(run, loudest))
+            st.number_input("Number", 1, max(len(events), 1), min(8, max(len(events), 1)), key="loudest")
+            button("Select", "by-energy", lambda: np.flatnonzero(strongest(events, int(state["loudest"]))))
 
 
 def _types(events: Events) -> dict[str, Integers]:
