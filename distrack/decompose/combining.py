@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
+import scipy
 from pydantic import Field
-from scipy.optimize import linear_sum_assignment
 
 from distrack.arrays import Doubles, Floats, Integers
 from distrack.decompose.edits import edit
@@ -99,7 +99,7 @@ def matched(one: Events, other: Events, *, near_seconds: float, near_octaves: fl
     here, there = (_positions(side, near_seconds, near_octaves) for side in (one, other))
     distances = np.abs(here[:, None] - there[None]).sum(axis=2)
     # A pair at a distance of 2 costs as much as two events alone, so all larger distances are equal.
-    first, second = linear_sum_assignment(np.minimum(distances, 2.0))
+    first, second = scipy.optimize.linear_sum_assignment(np.minimum(distances, 2.0))
     near = distances[first, second] < 2.0
     return first[near], second[near]
 

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import scipy.signal
+import scipy
 
 from distrack.arrays import Floats
 

@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import scipy.fft
-import scipy.signal
+import scipy
 from numpy.lib.stride_tricks import sliding_window_view
 
 from distrack.arrays import Doubles, Floats

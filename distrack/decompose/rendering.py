@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import scipy.signal
+import scipy
 import soundfile
 
 from distrack.arrays import Floats

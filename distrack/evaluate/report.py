@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import scipy
 from pydantic import Field, computed_field
-from scipy.special import stdtrit
 
 from distrack.arrays import Integers
 from distrack.validation import Record
@@ -35,7 +35,7 @@ class Accuracy(Record):
         """
         if len(self.runs) < 2:
             return None
-        quantile = stdtrit(len(self.runs) - 1, (1 + _CONFIDENCE) / 2)
+        quantile = scipy.special.stdtrit(len(self.runs) - 1, (1 + _CONFIDENCE) / 2)
         half = float(quantile * np.std(self.runs, ddof=1) / math.sqrt(len(self.runs)))
         return max(0.0, self.mean - half), min(1.0, self.mean + half)
 

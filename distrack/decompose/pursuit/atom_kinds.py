@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import erf
 
 from distrack.arrays import Complex, Doubles, Floats, Integers, Mask
 from distrack.decompose.events import KINDS, Box, Column, Events, Kind
@@ -96,7 +96,7 @@ class Atoms(Kind):
         for channel in amplitudes_of(events.parameters, events.channels).T:
             turn = np.where(np.abs(channel) > 0, channel / np.maximum(np.abs(channel), 1e-30), 0) ** 2
             decay = _geometric(falling, begin, count) + (turn * _geometric(turning, begin, count)).real
-            share = (erf((last - time) / scale) - erf(-time / scale)) / 2
+            share = (scipy.special.erf((last - time) / scale) - scipy.special.erf(-time / scale)) / 2
             swing = turn.real * np.exp(-((2 * math.pi * frequency * scale) ** 2))
             gauss = math.sqrt(math.pi) * share * (1 + swing) * scale * rate
             energy += np.square(np.abs(channel)) * np.where(damped, decay, gauss) / 2

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-import scipy.fft
+import scipy
 
 from distrack.arrays import Doubles, Floats, Integers, Mask
 from distrack.decompose.events import KINDS, Box, Column, Events, Kind

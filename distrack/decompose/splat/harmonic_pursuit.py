@@ -8,8 +8,7 @@ fitted to the samples, all at once, and subtracted.
 from typing import NamedTuple
 
 import numpy as np
-import scipy.fft
-import scipy.signal
+import scipy
 
 from distrack.arrays import Complex, Doubles
 from distrack.decompose.splat.resonance import ORDER

@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
+import scipy
 from pydantic import Field
-from scipy.stats import binomtest
 
 from distrack.errors import RunError
 from distrack.jobs.listening.sounds import Listening, Source
@@ -179,7 +179,7 @@ def interval(right: int, answered: int) -> tuple[float, float]:
     >>> tuple(round(end, 3) for end in interval(8, 10))
     (0.49, 0.943)
     """
-    bounds = binomtest(right, answered).proportion_ci(_CONFIDENCE, method="wilson")
+    bounds = scipy.stats.binomtest(right, answered).proportion_ci(_CONFIDENCE, method="wilson")
     return float(bounds.low), float(bounds.high)
 
 
