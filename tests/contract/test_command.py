@@ -418,7 +418,7 @@ def test_folds_are_typed_and_every_one_in_turn_is_one_command(typed: Typed, tmp_
     clips = len([*root.rglob("*.ogg")])
     words = ["distill", "--dataset", "esc10", "--data-path", str(root), "--steps", "2", "--width", "2"]
     words += ["--duration", "0.5", "--clips-per-class", "2", "--evaluators", "prototype", "--evaluation-seeds", "1"]
-    words += ["--baselines", "random-selection", "--runs-path", str(tmp_path), "--quiet", "--pool-training", "0"]
+    words += ["--baselines", "random-selection", "--runs-path", str(tmp_path), "--quiet", "--domain", "waveform"]
     code, _, err = typed(*words, "--test-fold", "2", "--name", "two")
     assert code == 0, err
     report = evaluation_report(find(tmp_path, "two"))
