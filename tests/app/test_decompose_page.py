@@ -4,10 +4,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from distrack import jobs, runs
@@ -133,8 +135,8 @@ def test_edits_by_hand_on_top_of_a_refused_one_are_dropped(
         {"number": number, "name": "move", "which": [which], "arguments": {"seconds": 0.1}}
         for number, which in ((1, 0), (2, 99), (3, 1))
     ]
-    state = {f"plane-{run_of_six.id}": SimpleNamespace(edits={"name": "plane", "edits": edits})}
-    monkeypatch.setattr(editing.st, "session_state", state)
+    state: dict[str, Any] = {f"plane-{run_of_six.id}": SimpleNamespace(edits={"name": "plane", "edits": edits})}
+    monkeypatch.setattr(st, "session_state", state)
     for _ in range(2):  # sent again, as long as the plane does not know
         editing.edit_on_plane(run_of_six)
     assert [one.which for one in history(run_of_six).done] == [(0,)]
