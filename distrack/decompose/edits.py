@@ -183,8 +183,7 @@ def _arguments(name: str, change: Callable[..., Events]) -> type[BaseModel]:
     keyword = [p for p in inspect.signature(change).parameters.values() if p.kind is p.KEYWORD_ONLY]
     fields: dict[str, Any] = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in keyword}
     closed = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    model: type[BaseModel] = create_model(f"{name}-arguments", __config__=closed, **fields)
-    return model
+    return create_model(f"{name}-arguments", __config__=closed, **fields)
 
 
 def _validated(name: str, arguments: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:

@@ -81,8 +81,7 @@ class Atom(NamedTuple):
         if self.shape == GABOR:
             distance *= distance
             distance *= 0.5
-        envelope: Doubles = np.exp(-distance)
-        return envelope
+        return np.exp(-distance)
 
 
 def highest(sample_rate: int) -> float:
@@ -107,8 +106,7 @@ def sinusoid(frequency: float, phase: float, count: int) -> Complex:
     True
     """
     rotations, block = _rotated(frequency, phase, count)
-    wave: Complex = (rotations[:, None] * block).ravel()[:count]
-    return wave
+    return (rotations[:, None] * block).ravel()[:count]
 
 
 def _rotated(frequency: float, phase: float, count: int) -> tuple[Complex, Complex]:

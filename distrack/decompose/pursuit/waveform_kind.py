@@ -165,8 +165,7 @@ def played(waveform: Floats, *, ratio: float, longer: float, frequency: float) -
         window = 0.5 + 0.5 * np.cos(np.pi * np.clip((place - middle) / hop, -1, 1))
         total[begin:end] += window * np.interp(ratio * (place - moved), fine[0], fine[1], left=0.0, right=0.0)
         weights[begin:end] += window
-    wave: Doubles = total / np.maximum(weights, 1e-9)
-    return wave
+    return total / np.maximum(weights, 1e-9)
 
 
 def _finer(waveform: Floats, *, highest: float) -> tuple[Doubles, Doubles]:

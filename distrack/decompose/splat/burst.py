@@ -90,8 +90,7 @@ def white(number: int, *, seed: int, length: int) -> Floats:
     state = _mixed(state + np.uint64(number))
     steps = np.arange(1, length + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     drawn = _mixed(state + steps) >> np.uint64(40)
-    noise: Floats = ((drawn.astype(np.float64) + 0.5) / 2**23 - 1.0).astype(np.float32) * np.float32(3**0.5)
-    return noise
+    return ((drawn.astype(np.float64) + 0.5) / 2**23 - 1.0).astype(np.float32) * np.float32(3**0.5)
 
 
 def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:

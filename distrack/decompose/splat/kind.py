@@ -50,8 +50,7 @@ class Splat(Kind):
         with torch.no_grad(), one_thread():
             sounds = sounds_of_rows(rows, sample_rate=events.sample_rate)
             wave = mixed(sounds, clip_of(events))
-        sound: Floats = wave.numpy()
-        return sound
+        return wave.numpy()
 
     def boxes(self, events: Events) -> Box:
         """Where each event lies; one that is mostly noise has no pitch.
@@ -159,8 +158,7 @@ def _noise_integral(time_constant: Doubles, begins: Doubles, ends: Doubles, enve
     ends = np.minimum(ends / time_constant, ENDS[envelope])
     past = begins + (ends - begins) * np.linspace(0, 1, POINTS)[:, None]
     shape = past * np.exp(1 - past) if envelope == "gamma" else np.exp(-0.5 * (past - PEAK) ** 2)
-    integral: Doubles = np.trapezoid(shape**2, past, axis=0) * time_constant
-    return integral
+    return np.trapezoid(shape**2, past, axis=0) * time_constant
 
 
 def _share_below(nyquist: float, centre: Doubles, width: Doubles) -> Doubles:

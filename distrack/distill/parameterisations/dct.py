@@ -71,8 +71,7 @@ class CosineCoefficients(Parameterisation):
         chosen = positions.unsqueeze(1).expand(-1, values.shape[1], -1)
         grid = values.new_zeros(*values.shape[:2], bands * frames).scatter(2, chosen, values)
         rows, columns = _basis(bands, parameters.device), _basis(frames, parameters.device)
-        images: Tensor = rows.T @ grid.view(-1, 1, bands, frames) @ columns
-        return images
+        return rows.T @ grid.view(-1, 1, bands, frames) @ columns
 
     def _coefficients(self, tracks: int) -> int:
         """Coefficients of each of a class's tracks: as many as the budget holds with their positions and the labels."""
@@ -88,8 +87,7 @@ class CosineCoefficients(Parameterisation):
         energy = torch.zeros(self.plan.classes, math.prod(self.plan.size))
         for clips, labels in examples():
             energy.index_add_(0, labels, self._analyse(clips).square())
-        strongest: Tensor = energy.argsort(dim=1, descending=True)
-        return strongest
+        return energy.argsort(dim=1, descending=True)
 
 
 @lru_cache(maxsize=16)
