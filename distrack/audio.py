@@ -73,7 +73,6 @@ def read_segment(
     Only the returned part is decoded, whatever the header claims.
 
     Args:
-        path: the file.
         start: beginning of the segment, in seconds.
         seconds: length of the segment, which ends with the file at the latest; None is to the end of the file.
         sample_rate: in Hz; None is the file's own.
@@ -110,7 +109,6 @@ def read_impulse_response(path: Path, *, longest: float) -> tuple[NDArray[np.flo
     """All samples of a file at their stored level, even beyond full scale, and the sample rate in Hz.
 
     Args:
-        path: the file.
         longest: longest duration that is accepted, in seconds.
 
     Shape:

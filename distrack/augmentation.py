@@ -106,7 +106,6 @@ def draw(
         count: number of images that get a draw of their own, or 1 for a draw that all images share: siamese
             augmentation applies the same one to real and synthetic images.
         shape: bands and frames.
-        generator: a generator on the CPU.
         shift_bands: whether to shift in frequency. Do not where bands are not pitches, or where another pitch is
             another class.
 
@@ -154,10 +153,8 @@ def mixup(images: Tensor, targets: Tensor, alpha: float, generator: torch.Genera
     """Examples that are each blended with another one, and their targets in the same proportion.
 
     Args:
-        images: normalised images.
         targets: a distribution over the classes for each image.
         alpha: parameter of the Beta distribution of the proportions.
-        generator: a generator on the CPU.
 
     Shape:
         - images: ``[n, 1, bands, frames]``

@@ -113,7 +113,6 @@ def fill_once(
     A folder that exists is left as it is. One process fills the folder at a time; others wait for it.
 
     Args:
-        folder: the folder to make.
         fill: gets the path of the unfinished folder.
         resume: hand `fill` the content that an interrupted call left, where there is some. By default it gets an empty
             folder. A full disk leaves nothing in either case.

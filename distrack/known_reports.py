@@ -56,7 +56,6 @@ def store(words: Sequence[str], runs_path: Path, tables: Mapping[str, Any]) -> N
 
     Args:
         words: the command after `python -m distrack`.
-        runs_path: folder of the runs.
         tables: by run id, as JSON.
     """
     key = [word for word in words if word not in _SILENT]

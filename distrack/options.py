@@ -26,9 +26,7 @@ class FieldOption(NamedTuple):
     Attributes:
         path: where the field is: `("pool", "size")`.
         name: the option without its dashes; empty for a positional argument.
-        aliases: other names.
         title: label of the field, for a widget.
-        help: one sentence for `--help`.
         choices: possible values, where these are names.
         choice_texts: the same for `--help`, with a title where it says more than the name.
         flag: the value is a truth value: `--name` and `--no-name`.

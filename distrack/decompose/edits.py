@@ -51,7 +51,6 @@ def edit(
     A call of the decorated function validates its arguments in the same way as a stored edit does.
 
     Args:
-        name: the edit's name.
         title: its label on the page.
         takes: what the second argument of the function is, if it is not `which`.
     """

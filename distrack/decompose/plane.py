@@ -21,7 +21,6 @@ class Plane(NamedTuple):
     """A spectrogram in dB, from 0 at the loudest point down to -70.
 
     Attributes:
-        image: levels.
         low, high: lowest and highest frequency in Hz; the bands between them are evenly spaced in octaves.
         seconds: length of the clip.
 

@@ -64,10 +64,7 @@ class Distiller:
     instructions, on an accelerator or with another version of torch, sums are rounded otherwise.
 
     Args:
-        config: the distillation.
         train: the training side; the distiller never gets the test side.
-        classes: names of the classes.
-        device: device that computes.
 
     Source:
         Zhao and Bilen, "Dataset Condensation with Distribution Matching", WACV 2023, algorithm 1.

@@ -33,7 +33,6 @@ class Member(NamedTuple):
     """One frozen network of a pool and what belongs to it.
 
     Attributes:
-        network: embeds real clips and tracks.
         augmentation: drawn once; applied to real clips and tracks alike.
         real: embeddings of real clips, ``[classes, n, d]``; n is 1 where the objective needs only their mean.
         spread: sum of the squared distances of the real class means from their common mean, a scalar.

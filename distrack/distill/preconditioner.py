@@ -62,11 +62,7 @@ class SpectrumPreconditioner(Preconditioner):
 
     Args:
         train: the training clips; up to 200 of each class are measured.
-        feature: the feature that the networks see.
         factor: how many samples of a track one stored number stands for.
-        prior: how a step is spread over the frequencies.
-        seed: seed of the choice of clips.
-        device: device that the parameters are on.
 
     Shape:
         - parameters: ``[classes * m, factor * (samples // factor)]``

@@ -33,7 +33,6 @@ def recommended(target: Target, work: float) -> dict[str, Any]:
     """The recipe of `quick` and `standard`, which differ in their work alone.
 
     Args:
-        target: the values that the recipe depends on.
         work: seconds of tracks that a network embeds in all steps together; more tracks have fewer steps.
     """
     few = target.ipc < _MANY_TRACKS

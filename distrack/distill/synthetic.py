@@ -26,9 +26,6 @@ class SyntheticSet:
     Attributes:
         parameters: the numbers that the distillation moved, as the parameterisation stores them, class by class.
         row_labels: labels of the rows of the parameters, ``[rows]`` int64.
-        classes: names of the classes.
-        normalisation: normalisation of the real images.
-        config: the distillation.
         constants: what the parameterisation stores beside its parameters.
         file_digest: digest of the file that the set was read from; empty for a new set.
     """

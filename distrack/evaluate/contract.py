@@ -17,13 +17,8 @@ class Trial(NamedTuple):
     """One run of one measurement. On a CPU the predictions depend on nothing but its values.
 
     Attributes:
-        training: the training set that is measured.
         test: the images whose classes are predicted: real test clips, or tracks.
-        recipe: how to learn.
         clips: all real training clips, for an evaluator that trains its embedding network on them.
-        seed: seed of all random draws.
-        device: where to compute.
-        progress: called with the number of finished steps and of all steps.
     """
 
     training: TrainingSet
@@ -41,7 +36,6 @@ class Evaluator(NamedTuple):
     Attributes:
         predict: learns from a training set and predicts the classes of other images, `[n]` int64.
         network_name: what it represents images with, as a report names it: a network, or statistics.
-        summary: one line for menus and `--help`.
         any_network: it trains one network by the recipe, so it can be repeated with other architectures and its
             learning rate can be tuned.
         has_latent_space: it compares embeddings with prototypes, which may be centres of many embeddings.
@@ -61,7 +55,6 @@ class Baseline(NamedTuple):
 
     Attributes:
         choose: makes it from the real training clips, the number of tracks per class and a seed.
-        summary: one line for menus and `--help`.
         suits: whether an evaluator can measure it.
         depends_on_ipc: whether another number of tracks per class gives another training set.
     """

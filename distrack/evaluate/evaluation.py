@@ -81,11 +81,9 @@ def evaluate(
     """Yields the scores of every measurement of a plan, in its order.
 
     Args:
-        synthetic: the synthetic set that is measured.
         train: real training clips, from which baselines are chosen.
         test: real test clips, which neither distillation nor training has seen.
         plan: the measurements; `measurements(config)` gives those of a config.
-        device: where to compute.
         progress: called by several threads, one at a time; an exception that it raises ends the evaluation.
         cache: predictions of earlier measurements are read from it, new ones are stored in it.
     """
@@ -127,13 +125,7 @@ def cache_predictions(
     device: torch.device,
     cache: PredictionCache,
 ) -> None:
-    """Makes one run of a measurement and stores its predictions in the cache, where `evaluate` finds them.
-
-    Args:
-        synthetic, train, test, device, cache: see `evaluate`.
-        measurement: the measurement.
-        seed: number of the run.
-    """
+    """Makes one run of a measurement and stores its predictions in the cache, where `evaluate` finds them."""
     bench = _Bench(synthetic, train, test, device, cache)
     bench.predict(measurement, seed, partial(bench.learning_rate, measurement))
 
@@ -198,10 +190,8 @@ class _Bench:
         """Predicted classes of one run, `[n]`.
 
         Args:
-            measurement: the measurement.
             seed: number of the run.
             tuned: gives the tuned learning rate and may wait for it; None is the recipe's own.
-            progress: see `Trial`.
         """
         rate = tuned()
         at_rate = measurement if rate is None else _with_rate(measurement, rate)

@@ -62,11 +62,8 @@ def inspect(
     """Finds the nearest real clips of every track and places both on a map.
 
     Args:
-        synthetic: the synthetic set.
         train: the real clips that it was distilled from.
         test: real clips that distillation has not seen.
-        device: where to compute.
-        progress: called with the number of compared clips and of all clips.
     """
     tracks = synthetic.tracks()
     return Inspection(
@@ -84,7 +81,6 @@ def embedding_map(tracks: Tensor, labels: Tensor, train: RealImages) -> tuple[Po
 
     Args:
         tracks: the rendered tracks, normalised as the clips are.
-        labels: their classes.
         train: the real training clips; at most 600 of them are on the map, equally many of each class if possible.
 
     Shape:

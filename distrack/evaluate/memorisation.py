@@ -96,8 +96,6 @@ def memorisation(
         tracks: the rendered tracks, normalised as the clips are.
         train: the real clips that the tracks were distilled from.
         test: real clips that distillation has not seen.
-        device: where to compute.
-        progress: called with the number of compared clips and of all clips.
 
     Shape:
         - tracks: ``[n, 1, bands, frames]``

@@ -118,9 +118,6 @@ def score(
     """The scores of several runs on the same images.
 
     Args:
-        truth: the true classes.
-        predictions: the predicted classes of every run.
-        classes: number of classes.
         measured: the other fields of `Evaluation`.
 
     Shape:

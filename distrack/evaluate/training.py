@@ -26,13 +26,7 @@ def train(
     """Trains a network in place.
 
     Args:
-        network: a network on the device.
-        training: the images that it learns from.
-        recipe: learning rate, weight decay, batch sizes, augmentation and mixup.
         random: draws examples, augmentation and mixup.
-        steps: number of training steps.
-        device: where to compute.
-        progress: called after every step.
 
     Source:
         The evaluation of Zhao and Bilen, "Dataset Condensation with Distribution Matching", WACV 2023, section 4.1,

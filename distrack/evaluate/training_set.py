@@ -21,7 +21,6 @@ class TrainingSet:
     Attributes:
         images: reads the normalised images at some positions to a device, `[m, 1, bands, frames]`.
         labels: `[n]` int64.
-        classes: number of classes.
         shape: bands and frames.
         shift_bands: whether an image that is shifted in frequency keeps its class.
         centres: number of centres per class that stand for the images; 0 uses the images themselves, 1 the class means.

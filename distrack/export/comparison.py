@@ -16,8 +16,6 @@ class Entry(NamedTuple):
     """An evaluated run.
 
     Attributes:
-        job: its config.
-        report: its evaluations.
         notes: warnings for a reader of its accuracies.
     """
 

@@ -21,7 +21,6 @@ def run_bars(measured: "Mapping[str, Sequence[Evaluation | SweepRow]]", *, chanc
     Args:
         measured: by run (or another name of a group), its accuracies by one evaluator with one network.
         chance: accuracy of guessing, if known.
-        ink: colour of the page's text.
     """
     order: list[str] = []
     known = list(NAMES)

@@ -47,7 +47,6 @@ def clip_views(
         wave: ``[samples]``.
         sample_rate: in Hz.
         features: by title, an image ``[bands, frames]`` and the seconds from frame to frame.
-        ink: colour of the page's text.
     """
     figure = make_subplots(
         rows=1 + len(features),

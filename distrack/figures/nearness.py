@@ -15,7 +15,6 @@ def nearness(tracks: Sequence[float], reference: Sequence[float], *, threshold: 
         tracks: distance from each track to its nearest real clip.
         reference: the same for real clips of another split.
         threshold: tracks below it are flagged.
-        ink: colour of the page's text.
     """
     kinds = {"Synthetic tracks": tracks, "Real clips": reference}
     points = pd.DataFrame(

@@ -305,7 +305,6 @@ def work(run: Run, job: Job | None = None, *, watch: Watch = unwatched, command:
     Args:
         run: its folder exists.
         job: the job to do; the run's own if None.
-        watch: called with all progress.
         command: words of the command that does it, for the status.
 
     Raises:

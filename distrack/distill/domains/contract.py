@@ -19,13 +19,10 @@ class Domain(ABC):
     A subclass takes the settings of its own config as further keyword arguments.
 
     Args:
-        feature: the feature that the networks see.
         samples: length of a clip in samples.
-        normalisation: normalisation of the real images.
 
     Attributes:
         summary: what a track is, in a few words; its label in menus.
-        size: size of a track.
     """
 
     summary: ClassVar[str]

@@ -24,12 +24,7 @@ class WaveformConfig(Choice):
 
 @DOMAINS.register("waveform", config=WaveformConfig)
 class Waveform(Domain):
-    """Optimises the samples of a sound, which a network sees through the feature.
-
-    Args:
-        feature, samples, normalisation: see `Domain`.
-        prior: see `SpectrumPreconditioner`.
-    """
+    """Optimises the samples of a sound, which a network sees through the feature."""
 
     summary = "waveform (raw audio)"
 

@@ -39,11 +39,6 @@ def medoids(embeddings: Tensor, count: int, draw: torch.Generator) -> list[int]:
     scikit-learn would take seconds to load before the first step, and it warns if there are fewer different rows than
     clusters.
 
-    Args:
-        embeddings: the rows that are clustered.
-        count: number of clusters.
-        draw: draws the first centres.
-
     Shape:
         - embeddings: ``[n, d]``, with n at least `count`
         - returns: `count` rows, one for each cluster

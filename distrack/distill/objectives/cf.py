@@ -53,8 +53,6 @@ def match_characteristic_functions(
 
     Args:
         real, synthetic, draw: see `Distance`; all classes have the same frequencies, up to their scale.
-        frequencies: number of frequencies.
-        alpha: weight of the amplitudes, from 0 to less than 1.
         bandwidths: multiples of ``s^2``.
 
     Source:

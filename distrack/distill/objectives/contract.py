@@ -14,7 +14,6 @@ Distance = Callable[..., Tensor]
 Args:
     real: embeddings of real clips, class by class.
     synthetic: embeddings of synthetic tracks, class by class.
-    draw: generator of all random draws.
     settings: those of the objective's own config, by name.
 
 Shape:
@@ -36,7 +35,6 @@ class Objective(NamedTuple):
     """A matching objective and the real embeddings that it needs.
 
     Attributes:
-        distance: the objective.
         real: "mean" if the mean of the real embeddings, a single row, gives the same result as all of them; "sample" if
             the objective needs the embeddings themselves.
         summary: what it compares, in a few words; its label in menus.

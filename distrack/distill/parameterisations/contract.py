@@ -47,9 +47,6 @@ class Parameterisation(ABC):
     Stored parameters and rendered tracks are in the order of their classes, and every class has as many. A subclass
     takes the settings of its own config as further keyword arguments.
 
-    Args:
-        plan: number and size of the tracks.
-
     Attributes:
         summary: what it stores, in a few words; its label in menus.
         domains: domains that it can store tracks of.
@@ -95,7 +92,6 @@ class Parameterisation(ABC):
         """The numbers that render to the given tracks, or as near to them as the budget allows.
 
         Args:
-            tracks: tracks of every class.
             examples: real clips that constants may be fitted to.
 
         Shape:

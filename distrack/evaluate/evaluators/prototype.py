@@ -27,7 +27,6 @@ def prototype(trial: Trial, *, networks: int = 1, steps: int = 0) -> Tensor:
     distances are taken around the mean of the prototypes, so that they compare what differs between classes.
 
     Args:
-        trial: see `Trial`.
         networks: number of random networks whose embeddings are concatenated.
         steps: training steps of each network on the real training clips; 0 leaves it random.
 

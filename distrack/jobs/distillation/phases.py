@@ -66,9 +66,7 @@ def evaluate_tracks(
 
     Args:
         run: a run with a synthetic set.
-        config: its distillation.
         again: make measurements again that the report holds already; the cache of predictions makes most of them free.
-        processes: processes that measure side by side.
     """
     synthetic, device = SyntheticSet.load(synthetic_file(run)), device_of(config)
     earlier = evaluation_report(run)

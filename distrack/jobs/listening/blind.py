@@ -82,9 +82,7 @@ def begin(run: Run, listening: Listening, classes: Sequence[str], *, trials: int
     """A new test on a run's tracks, shuffled and stored.
 
     Args:
-        run: the run whose tracks are heard.
         listening: its sounds; real clips are the random and the nearest ones.
-        classes: names of the classes.
         trials: number of trials; half of them of each task, as far as there are real clips.
 
     Raises:

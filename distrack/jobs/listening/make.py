@@ -61,8 +61,6 @@ class Sources:
     """The sources of a run's tracks: reads those that exist, and makes those that do not.
 
     Args:
-        run: a finished run.
-        synthetic: its tracks.
         tracks: names of the tracks whose snapshots are wanted; the first of each class if none is named.
         before: the sounds that were made earlier.
 
@@ -96,7 +94,6 @@ class Sources:
 
         Args:
             clips: needed if `lack_clips`.
-            progress: called after every few sounds.
 
         Raises:
             RunError: a track was not made audible, a snapshot cannot be read or holds values that are not numbers.

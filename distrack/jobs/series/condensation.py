@@ -102,7 +102,6 @@ class Row(Record):
 
     Attributes:
         seconds_per_track, tracks_per_class: the duration, and the number of such tracks in the budget.
-        parameterisation: how these tracks are stored.
         rendered_per_class: tracks that are rendered from their storage.
         floats_per_class: numbers stored for one class, labels counted.
         train, test, skipped: clips on each side, and files that could not be used at this duration.

@@ -23,7 +23,6 @@ class SweepRow(Record):
 
     Attributes:
         tracks_per_class, floats_per_class: the budget.
-        evaluator, trained_on, network: as in an evaluation.
         accuracy: over the folds, each with the mean of its seeds; over all seeds if there are no folds.
         macro_f1: mean over the cells.
         gain: accuracy of the synthetic tracks minus that of random clips.
