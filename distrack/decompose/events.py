@@ -81,6 +81,10 @@ class Kind:
 
     precision: type[np.floating[Any]] = np.float32
     """Precision in which `scaled` multiplies."""
+    lengths: tuple[str, ...] = ("scale",)
+    """Columns that are longer in proportion if an event lasts longer."""
+    pitches: tuple[str, ...] = ("frequency",)
+    """Columns that are higher in proportion if an event has a higher pitch."""
 
     def columns(self, channels: int) -> tuple[Column, ...]:
         """The numbers stored of an event, in the order of its row; at most 20."""
@@ -119,15 +123,15 @@ class Kind:
 
     def stretched(self, events: Events, which: Mask, factor: float) -> Floats:
         """Parameters after the selected events last longer by `factor` at the same pitch; times do not change."""
-        raise NotImplementedError
+        return self.scaled(events, which, dict.fromkeys(self.lengths, factor))
 
     def transposed(self, events: Events, which: Mask, semitones: float) -> Floats:
         """Parameters after the selected events move to another pitch; they last as long as before."""
-        raise NotImplementedError
+        return self.scaled(events, which, dict.fromkeys(self.pitches, 2 ** (semitones / 12)))
 
     def decayed(self, events: Events, which: Mask, factor: float) -> Floats:
         """Parameters after the selected events die away more slowly by `factor`; their onsets stay."""
-        raise NotImplementedError
+        return self.stretched(events, which, factor)
 
     def coloured(self, events: Events, which: Mask, octaves: float) -> Floats:
         """Parameters after the selected events become brighter (`octaves` above 0) or darker, at the same pitch.

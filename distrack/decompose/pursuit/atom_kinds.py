@@ -102,14 +102,6 @@ class Atoms(Kind):
             energy += np.square(np.abs(channel)) * np.where(damped, decay, gauss) / 2
         return np.where(frequency < rate / 2, np.maximum(energy, 0), 0.0)
 
-    def stretched(self, events: Events, which: Mask, factor: float) -> Floats:
-        """The envelope becomes longer by `factor`; centre or onset stay where they are."""
-        return self.scaled(events, which, {"scale": factor})
-
-    def transposed(self, events: Events, which: Mask, semitones: float) -> Floats:
-        """Another frequency under the same envelope; an atom above half the sample rate is silent."""
-        return self.scaled(events, which, {"frequency": 2 ** (semitones / 12)})
-
     def decayed(self, events: Events, which: Mask, factor: float) -> Floats:
         """The envelope becomes longer by `factor`; the centre of a Gaussian moves so that its onset stays."""
         rows = self.stretched(events, which, factor)

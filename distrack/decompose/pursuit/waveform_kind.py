@@ -104,18 +104,6 @@ class Waveforms(Kind):
         columns = (start, end_time, start, low[numbers] * hertz, high[numbers] * hertz, pitch, power * audible)
         return Box(*(np.asarray(column, np.float32) for column in columns))
 
-    def stretched(self, events: Events, which: Mask, factor: float) -> Floats:
-        """The waveform is played from more grains or fewer, at the same pitch."""
-        return self.scaled(events, which, {"scale": factor})
-
-    def transposed(self, events: Events, which: Mask, semitones: float) -> Floats:
-        """All partials move by the same ratio; those above half the sample rate are silent."""
-        return self.scaled(events, which, {"frequency": 2 ** (semitones / 12)})
-
-    def decayed(self, events: Events, which: Mask, factor: float) -> Floats:
-        """The same as `stretched`: the time of a waveform is its onset."""
-        return self.stretched(events, which, factor)
-
     def coloured(self, events: Events, which: Mask, octaves: float) -> Floats:
         """Tilts the selected events as atoms are tilted: 6 dB per octave of pitch for every octave of `octaves`."""
         rows = events.parameters.copy()

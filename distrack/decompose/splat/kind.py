@@ -26,6 +26,7 @@ class Splat(Kind):
     """
 
     precision = np.float64
+    pitches = ("frequency", "centre")
 
     def columns(self, channels: int) -> tuple[Column, ...]:
         """19 numbers, and the pan in stereo."""
@@ -108,11 +109,6 @@ class Splat(Kind):
     def stretched(self, events: Events, which: Mask, factor: float) -> Floats:
         """Attack, decay and burst last longer by `factor`; the damping of harmonics falls by it."""
         return self.scaled(events, which, {"attack": factor, "decay": factor, "burst": factor, "damping": 1 / factor})
-
-    def transposed(self, events: Events, which: Mask, semitones: float) -> Floats:
-        """The resonance and the noise's band move by the same ratio."""
-        ratio = 2 ** (semitones / 12)
-        return self.scaled(events, which, {"frequency": ratio, "centre": ratio})
 
     def decayed(self, events: Events, which: Mask, factor: float) -> Floats:
         """Decay and burst last longer by `factor`, and the damping of harmonics falls by it; the attack stays."""
