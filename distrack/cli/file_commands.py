@@ -16,18 +16,31 @@ from distrack.decompose.rendering import save
 from distrack.decompose.transforms import room as with_room
 from distrack.decompose.transforms import wet as with_wet
 from distrack.errors import ConfigError
+from distrack.evaluate import EVALUATORS
 from distrack.export import bundle
+from distrack.export.bundle import ExportConfig
 from distrack.export.comparison import Entry, groups, read
-from distrack.export.config import CompareConfig, ExportConfig
 from distrack.export.formats import content
 from distrack.files import write_atomically
 from distrack.options import options_of, overrides_of
+from distrack.registry import NameIn
 from distrack.settings import settings
 from distrack.validation import Config, Positional, from_preset, overlaid
 
 C = TypeVar("C", bound=Config)
 # Share of the sound that goes through a room that is named without a share.
 _USUAL_WET = 0.3
+
+
+class CompareConfig(Config):
+    """What of a comparison is shown, and where it is written."""
+
+    to: Annotated[Path | None, Field(title="File")] = None
+    """File to write; its ending selects the format. Without one a table is printed."""
+    evaluator: Annotated[str, NameIn(EVALUATORS)] | None = None
+    """Evaluator shown in a figure or a LaTeX table."""
+    network: str | None = None
+    """Network shown in a figure or a LaTeX table, as in 'convnet 32 x 3'."""
 
 
 class RenderConfig(Config):

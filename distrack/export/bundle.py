@@ -11,18 +11,18 @@ import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
 from distrack.audio import SAMPLE_RATE
 from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
 from distrack.errors import ConfigError, RunError, unknown
 from distrack.export.card import COLUMNS, card, printable
-from distrack.export.config import AudioFormat, ExportConfig
 from distrack.export.privacy import without_path
 from distrack.figures.images import colour_range, image_png
 from distrack.files import class_stems, replacing
@@ -31,12 +31,35 @@ from distrack.jobs.distillation import distillation_job
 from distrack.jobs.results import evaluation_report, synthetic_file, track_file
 from distrack.runs.folder import Run
 from distrack.settings import user_path
+from distrack.validation import Config, Option
 
 # The earliest date that a zip can hold. Every entry has one, and all bundles of a run are equal.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
+AudioFormat = Literal["flac", "wav"]
 # The files of a bundle by name; their content is made when it is written.
 _Files = Mapping[str, Callable[[], bytes]]
+
+
+class ExportConfig(Config):
+    """Which tracks of a run become a bundle, and where it is written."""
+
+    to: Annotated[Path, Field(title="File or folder")]
+    """A .zip file, or a new folder."""
+    of_class: Annotated[str | None, Field(title="Class"), Option("class")] = None
+    """Export only the tracks of this class."""
+    track: str | None = None
+    """Export only this track."""
+    format: Annotated[AudioFormat, Field(title="Audio format")] = "flac"
+    """Format of the 16-bit audio files."""
+    overwrite: bool = False
+    """Replace the .zip file if it exists."""
+
+    @model_validator(mode="after")
+    def _one_selection(self) -> Self:
+        if self.of_class is not None and self.track is not None:
+            raise ValueError("choose a class or a track, not both")
+        return self
 
 
 def zipped(run: Run, config: ExportConfig) -> bytes:

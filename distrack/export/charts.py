@@ -4,13 +4,15 @@ import re
 from typing import Any, Literal
 
 import altair as alt
+from markupsafe import Markup
 
 _WIDTH = 720
 # Pixels of a PNG for each of the chart's own.
 _SCALE = 2.0
 # The renderer counts on from chart to chart, so the same chart would be given other names.
 _NAMED = re.compile(r"(?<=\bid=\")(?:clip|gradient_)\d+(?=\")")
-_PAGE_INK = "currentColor"
+# The text colour of a page, light or dark.
+PAGE_INK = "currentColor"
 
 
 def figure_bytes(chart: alt.Chart | alt.LayerChart, kind: Literal["png", "svg"]) -> bytes:
@@ -23,7 +25,7 @@ def figure_bytes(chart: alt.Chart | alt.LayerChart, kind: Literal["png", "svg"])
     return _renamed(vl_convert.vegalite_to_svg(spec), "chart").encode()
 
 
-def inline_svg(chart: alt.Chart | alt.LayerChart, *, name: str) -> str:
+def inline_svg(chart: alt.Chart | alt.LayerChart, *, name: str) -> Markup:
     """A chart as an element of an HTML page, in the page's own text colour.
 
     Args:
@@ -33,13 +35,13 @@ def inline_svg(chart: alt.Chart | alt.LayerChart, *, name: str) -> str:
     import vl_convert
 
     spec = _spec(chart, background="transparent")
-    quiet = {"gridColor": _PAGE_INK, "gridOpacity": 0.16, "domainColor": _PAGE_INK, "domainOpacity": 0.4}
-    inked = {"labelColor": _PAGE_INK, "titleColor": _PAGE_INK}
+    quiet = {"gridColor": PAGE_INK, "gridOpacity": 0.16, "domainColor": PAGE_INK, "domainOpacity": 0.4}
+    inked = {"labelColor": PAGE_INK, "titleColor": PAGE_INK}
     config = spec.setdefault("config", {})
-    config["axis"] = {**config.get("axis", {}), **quiet, **inked, "tickColor": _PAGE_INK, "tickOpacity": 0.4}
+    config["axis"] = {**config.get("axis", {}), **quiet, **inked, "tickColor": PAGE_INK, "tickOpacity": 0.4}
     config["legend"] = {**config.get("legend", {}), **inked}
     config["view"] = {**config.get("view", {}), "stroke": None}
-    return _renamed(vl_convert.vegalite_to_svg(spec), name)
+    return Markup(_renamed(vl_convert.vegalite_to_svg(spec), name))  # the renderer escapes what it writes
 
 
 def _spec(chart: alt.Chart | alt.LayerChart, *, background: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from distrack.distill import SyntheticSet
 from distrack.errors import RunError
-from distrack.figures.images import colour_range, data_uri, image_png
+from distrack.figures.images import image_uris
 from distrack.jobs.results import synthetic_file, track_file
 from distrack.runs.folder import Run
 
@@ -48,13 +48,12 @@ def players(run: Run) -> Players:
     except RunError:
         return Players((), (), 0, ("The synthetic set is missing or damaged, so there are no tracks to show.",))
     images: NDArray[np.float32] = synthetic.images().squeeze(1).numpy()
-    low, high = colour_range(images)
     names, labels = synthetic.track_names(), synthetic.labels.tolist()
     places = [number % synthetic.tracks_per_class for number in range(len(names))]
     shown = sorted(sorted(range(len(names)), key=lambda number: (places[number], labels[number]))[:_MOST_TRACKS])
     result, silent, too_large = list[Player](), list[str](), list[str]()
     room = _MOST_SOUND
-    for number in shown:
+    for number, picture in zip(shown, image_uris(images[shown], like=images), strict=True):
         name, sound = names[number], None
         try:
             flac = track_file(run, name).read_bytes()
@@ -65,7 +64,6 @@ def players(run: Run) -> Players:
                 sound = "data:audio/flac;base64," + base64.b64encode(flac).decode()
         except OSError:
             silent.append(name)
-        picture = data_uri(image_png(images[number], low=low, high=high))
         result.append(Player(name, synthetic.classes[labels[number]], picture, sound))
     missing = []
     if silent:

@@ -18,7 +18,7 @@ from distrack.audio import SAMPLE_RATE, flac_bytes
 from distrack.distill import SyntheticSet
 from distrack.errors import RunError
 from distrack.export import bundle
-from distrack.export.config import ExportConfig
+from distrack.export.bundle import ExportConfig
 from distrack.jobs.listening import ListeningJob
 from distrack.jobs.listening import blind as blind_test
 from distrack.jobs.results import synthetic_file, track_file

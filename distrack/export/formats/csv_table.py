@@ -60,10 +60,5 @@ def _cells(entry: Entry, evaluation: Evaluation) -> dict[str, Any]:
 
 EXPORTERS.add(
     ".csv",
-    Exporter(
-        "CSV",
-        "Every evaluation of these runs, for a spreadsheet.",
-        "text/csv",
-        lambda entries, _evaluator, _network: csv_text(entries).encode(),
-    ),
+    Exporter("CSV", "All evaluations, for a spreadsheet.", "text/csv", lambda entries, *_: csv_text(entries).encode()),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -10,7 +10,7 @@ from markupsafe import Markup
 from distrack import __version__
 from distrack.datasets import DATASETS
 from distrack.evaluate import Evaluation
-from distrack.export.charts import inline_svg
+from distrack.export.charts import PAGE_INK, inline_svg
 from distrack.export.comparison import Entry, differing, groups, measured_by
 from distrack.export.formats.contract import EXPORTERS, Exporter
 from distrack.export.players import Players, players
@@ -18,9 +18,6 @@ from distrack.export.privacy import PLACEHOLDER, without_path
 from distrack.export.rendering import rendered
 from distrack.export.scores import Scores, scores
 from distrack.figures.accuracy import Placed, accuracy_against_budget, run_bars
-
-# The page's own text colour, light or dark.
-_INK = "currentColor"
 
 
 class _Chapter(NamedTuple):
@@ -82,8 +79,8 @@ def _chapters(group: Sequence[Entry], number: int) -> list[_Chapter]:
         measured = scores(group, evaluator, network)
         chapter, name = _Chapter(measured), f"chart-{number}-{place}"
         if not measured.tests_tracks:
-            bars = run_bars(measured.by_run, chance=measured.chance, ink=_INK)
-            chapter = _Chapter(measured, _svg(bars, f"{name}-bars"), _budget(measured, f"{name}-budget"))
+            bars = run_bars(measured.by_run, chance=measured.chance, ink=PAGE_INK)
+            chapter = _Chapter(measured, inline_svg(bars, name=f"{name}-bars"), _budget(measured, f"{name}-budget"))
         chapters.append(chapter)
     return chapters
 
@@ -102,11 +99,7 @@ def _budget(measured: Scores, name: str) -> Markup | None:
         return None
     every_full = {row.comparison.full.mean for row in measured.rows if row.comparison and row.comparison.full}
     full = every_full.pop() if len(every_full) == 1 else None
-    return _svg(accuracy_against_budget(placed, full=full, chance=measured.chance, ink=_INK), name)
-
-
-def _svg(chart: Any, name: str) -> Markup:
-    return Markup(inline_svg(chart, name=name))  # the renderer escapes what it writes
+    return inline_svg(accuracy_against_budget(placed, full=full, chance=measured.chance, ink=PAGE_INK), name=name)
 
 
 def _details(entry: Entry) -> _RunDetails:
@@ -136,9 +129,6 @@ def _without_folder(entry: Entry) -> Entry:
 EXPORTERS.add(
     ".html",
     Exporter(
-        "Report",
-        "Offline HTML report with audio.",
-        "text/html",
-        lambda entries, _evaluator, _network: html_report(entries).encode(),
+        "Report", "Offline HTML report with audio.", "text/html", lambda entries, *_: html_report(entries).encode()
     ),
 )

@@ -7,7 +7,7 @@ import streamlit as st
 from distrack import jobs, runs
 from distrack.distill import SyntheticSet
 from distrack.export import bundle
-from distrack.export.config import ExportConfig
+from distrack.export.bundle import ExportConfig
 from distrack.files import size_text
 from distrack.options import fewest, options_of
 from distrack.settings import PROJECT

@@ -25,7 +25,7 @@ from distrack.distill import SyntheticSet
 from distrack.errors import ConfigError, DistrackError, RunError
 from distrack.evaluate import Report
 from distrack.export import bundle
-from distrack.export.config import ExportConfig
+from distrack.export.bundle import ExportConfig
 from distrack.features import Normalisation
 from distrack.figures.style import NAMES
 from distrack.jobs import from_json

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from distrack.cli.file_commands import CompareConfig
 from distrack.errors import ConfigError
-from distrack.export.config import CompareConfig, ExportConfig
+from distrack.export.bundle import ExportConfig
 from distrack.validation import Config, from_preset
 
 
