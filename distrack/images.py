@@ -23,7 +23,7 @@ from distrack.datasets.clips import Split
 from distrack.datasets.disk import reserve, write_rows, writing_below
 from distrack.features import FEATURES, FeatureConfig, Normalisation, build_feature
 from distrack.files import write_atomically
-from distrack.progress import DetailedProgress, Progress
+from distrack.progress import DetailedProgress, Progress, unwatched
 from distrack.settings import settings
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ def load(
     seconds: float,
     feature: FeatureConfig,
     cache_path: Path | None = None,
-    progress: DetailedProgress | None = None,
+    progress: DetailedProgress = unwatched,
 ) -> Material:
     """A dataset as waveforms and images; what was decoded or computed before is read from the cache.
 
@@ -155,19 +155,21 @@ def load(
         ConfigError: the name or the fold is unknown.
         DatasetError: the dataset is absent or cannot be used, or the disk is full.
     """
-    report = progress or (lambda _done, _total, _detail: None)
     index = datasets.index(
-        dataset, data_path, test_fold=test_fold, progress=lambda done, total: report(done, total, "making the dataset")
+        dataset,
+        data_path,
+        test_fold=test_fold,
+        progress=lambda done, total: progress(done, total, "making the dataset"),
     )
     prepared = datasets.prepare(
         index,
         seconds=seconds,
         cache_path=settings().cache_path if cache_path is None else cache_path,
-        progress=lambda done, total: report(done, total, "decoding"),
+        progress=lambda done, total: progress(done, total, "decoding"),
     )
     for skip in prepared.skipped:
         log.warning("skipped %s: %s", skip.path, skip.reason)
-    return _with_images(prepared, dataset, feature, lambda done, total: report(done, total, "computing features"))
+    return _with_images(prepared, dataset, feature, lambda done, total: progress(done, total, "computing features"))
 
 
 def load_cached(
@@ -205,7 +207,7 @@ def class_means(batches: Iterable[tuple[Tensor, Tensor]], classes: int) -> Tenso
     return (sums / counts.clamp_min(1)[:, None]).view(classes, *values.shape[1:])
 
 
-def _with_images(prepared: Prepared, dataset: str, config: FeatureConfig, progress: Progress | None = None) -> Material:
+def _with_images(prepared: Prepared, dataset: str, config: FeatureConfig, progress: Progress = unwatched) -> Material:
     digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
     folder = prepared.folder / f"{config.name}-{digest}"
     fill_cache(folder, lambda unfinished: _compute(prepared, config, unfinished, progress))
@@ -231,7 +233,7 @@ def _with_images(prepared: Prepared, dataset: str, config: FeatureConfig, progre
     return Material(prepared, sides)
 
 
-def _compute(prepared: Prepared, config: FeatureConfig, unfinished: Path, progress: Progress | None) -> None:
+def _compute(prepared: Prepared, config: FeatureConfig, unfinished: Path, progress: Progress) -> None:
     feature = build_feature(config)
     count, samples = prepared.waveforms.shape
     path = unfinished / "images.npy"
@@ -240,8 +242,7 @@ def _compute(prepared: Prepared, config: FeatureConfig, unfinished: Path, progre
         rows = slice(start, min(start + _BATCH, count))
         with torch.no_grad():
             write_rows(path, rows, feature(torch.from_numpy(prepared.read(rows))).numpy())
-        if progress is not None:
-            progress(rows.stop, count)
+        progress(rows.stop, count)
 
 
 def _normalisation(folder: Path, train: Integers, *, per_band: bool) -> Normalisation:

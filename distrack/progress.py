@@ -10,5 +10,5 @@ DetailedProgress = Callable[[int, int, str], None]
 Watch = Callable[[str, int, int, str, float | None], None]
 
 
-def unwatched(phase: str, done: int, total: int, detail: str, loss: float | None) -> None:
-    """A `Watch` that does nothing."""
+def unwatched(*_: object) -> None:
+    """A callback of any of these types that does nothing."""

@@ -24,7 +24,7 @@ from distrack.datasets.disk import writing_below
 from distrack.datasets.untrusted import Limits, member_path, unsafe
 from distrack.errors import DatasetError
 from distrack.files import size_text
-from distrack.progress import Progress
+from distrack.progress import Progress, unwatched
 
 _CHUNK = 256 * 1024
 # Bytes that a member may take beside its content: of a tar its headers and padding, of a zip its line in the list.
@@ -42,7 +42,7 @@ _DAMAGE = (
 
 
 def unpack(
-    archive: Path, into: Path, *, most_bytes: int, most_files: int = 500_000, progress: Progress | None = None
+    archive: Path, into: Path, *, most_bytes: int, most_files: int = 500_000, progress: Progress = unwatched
 ) -> None:
     """Unpacks a zip or tar archive (plain, gz, bz2 or xz, recognised by its content) into an existing folder.
 
@@ -59,12 +59,12 @@ def unpack(
             archive is damaged, encrypted or empty; the disk is full.
     """
     limits = Limits(archive.name, most_bytes=most_bytes, most_files=most_files)
-    report, size = progress or (lambda *_: None), archive.stat().st_size
+    size = archive.stat().st_size
 
     def reported(chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
             yield chunk
-            report(file.tell(), size)
+            progress(file.tell(), size)
 
     with (
         archive.open("rb", buffering=0) as raw,
@@ -75,7 +75,7 @@ def unpack(
             limits.write(into / path, reported(chunks))
     if not limits.files:
         raise DatasetError(f"{archive.name} holds no files. Download it again")
-    report(size, size)
+    progress(size, size)
 
 
 class _Member(NamedTuple):

@@ -20,7 +20,7 @@ from distrack.datasets.clips import Index, Skipped
 from distrack.datasets.disk import reserve, write_rows, writing_below
 from distrack.errors import AudioError, DatasetError
 from distrack.files import fill_once
-from distrack.progress import Progress
+from distrack.progress import Progress, unwatched
 
 _VERSION = 2
 _CHUNK = 256
@@ -80,7 +80,7 @@ def fingerprint(index: Index, *, seconds: float) -> str:
     return digest.hexdigest()[:24]
 
 
-def prepare(index: Index, *, seconds: float, cache_path: Path, progress: Progress | None = None) -> Prepared:
+def prepare(index: Index, *, seconds: float, cache_path: Path, progress: Progress = unwatched) -> Prepared:
     """Decodes every clip of an index, or opens the cache where that was done before.
 
     Args:
@@ -127,7 +127,7 @@ def fill_cache(folder: Path, fill: Callable[[Path], None]) -> None:
         fill_once(folder, fill, resume=True)
 
 
-def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progress | None) -> None:
+def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progress) -> None:
     count, samples = len(index.clips), round(seconds * SAMPLE_RATE)
     waveforms, facts, marks = (unfinished / name for name in ("waveforms.npy", "facts.npy", "done.npy"))
     reserve(waveforms, (count, samples), np.float32)
@@ -156,8 +156,7 @@ def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progre
             write_rows(waveforms, chunk, chunk_samples)
             write_rows(facts, chunk, chunk_facts)
             write_rows(marks, chunk, np.ones(len(chunk), np.uint8))
-            if progress is not None:
-                progress(count - len(waiting) + start + len(chunk), count)
+            progress(count - len(waiting) + start + len(chunk), count)
     skipped = dict(json.loads(line) for line in reasons_file.read_text().splitlines())
     (unfinished / "skipped.json").write_text(json.dumps(list(skipped.items())))
     # In this order: a call that is interrupted in between finds no marks and decodes again, with all reasons.

@@ -51,7 +51,7 @@ class Dataset:
     stands_for: str = ""
     clips: int = 0
     size: int = 0
-    make: Callable[[Path, Progress | None], None] | None = None
+    make: Callable[[Path, Progress], None] | None = None
     downloads: tuple[Remote, ...] = ()
     form: str = ""
     folds: tuple[int, ...] = ()

@@ -20,7 +20,7 @@ from distrack.datasets.disk import require_room, writing_below
 from distrack.datasets.untrusted import member_path
 from distrack.errors import DatasetError
 from distrack.files import fill_once, locked, size_text, write_atomically
-from distrack.progress import DetailedProgress, Progress
+from distrack.progress import DetailedProgress, Progress, unwatched
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +53,7 @@ class Remote(NamedTuple):
     path: str = ""
 
 
-def download(
-    remotes: Sequence[Remote], root: Path, *, downloads: Path, progress: DetailedProgress | None = None
-) -> None:
+def download(remotes: Sequence[Remote], root: Path, *, downloads: Path, progress: DetailedProgress = unwatched) -> None:
     """Downloads the files of a dataset and unpacks them into a folder that appears when it is whole.
 
     An interrupted call, however it ended, is continued by the next. Of two processes that want the same, one waits.
@@ -71,23 +69,22 @@ def download(
     """
     if root.exists() or root.is_symlink():
         raise DatasetError(f"{root} exists. Use it, or remove it to download it again")
-    report = progress or (lambda *_: None)
     files = {remote: _place(remote, downloads) for remote in remotes}
 
     def fill(unfinished: Path) -> None:
         _require_room_for_all(files, downloads, root)
         for remote in files:
-            file = fetch(remote, downloads, progress=lambda done, total: report(done, total, "downloading"))
+            file = fetch(remote, downloads, progress=lambda done, total: progress(done, total, "downloading"))
             into = unfinished / member_path(remote.url, remote.path) if remote.path else unfinished
             into.mkdir(parents=True, exist_ok=True)
             if remote.archive:
-                _unpack(remote, file, into, lambda done, total: report(done, total, "unpacking"))
+                _unpack(remote, file, into, lambda done, total: progress(done, total, "unpacking"))
             else:
                 shutil.copyfile(file, into / file.name)
 
     with writing_below(root.parent):
         size = sum(remote.size or 0 for remote in remotes)
-        if fill_once(root, fill, waiting=lambda: report(0, size, "downloading")):
+        if fill_once(root, fill, waiting=lambda: progress(0, size, "downloading")):
             for file in files.values():
                 shutil.rmtree(file.parent, ignore_errors=True)
 
@@ -110,7 +107,7 @@ def _unpack(remote: Remote, file: Path, into: Path, progress: Progress) -> None:
         raise
 
 
-def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> Path:
+def fetch(remote: Remote, folder: Path, *, progress: Progress = unwatched) -> Path:
     """The path of a downloaded file; a download that an earlier call began is continued.
 
     The checksum tells whether the parts of a file belong together. Without a checksum, the server's strong ETag or date
@@ -130,8 +127,7 @@ def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> 
     def report(total: int = 0) -> None:
         done, total = _size(part), total or remote.size or 0
         require_room(folder, max(0, total - done))
-        if progress is not None:
-            progress(done, max(total, done))
+        progress(done, max(total, done))
 
     with writing_below(folder):
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from distrack.datasets.clips import Index
 from distrack.datasets.contract import DATASETS, Dataset
 from distrack.datasets.download import Remote, download
 from distrack.errors import ConfigError, DatasetError
-from distrack.progress import DetailedProgress, Progress
+from distrack.progress import DetailedProgress, Progress, unwatched
 from distrack.settings import settings
 
 
@@ -24,7 +24,7 @@ def home(dataset: Dataset, data_path: Path | None) -> Path:
 
 
 def index(
-    name: str, data_path: Path | None = None, *, test_fold: int | None = None, progress: Progress | None = None
+    name: str, data_path: Path | None = None, *, test_fold: int | None = None, progress: Progress = unwatched
 ) -> Index:
     """The index of a dataset that can be distilled; arguments as for `look`.
 
@@ -41,7 +41,7 @@ def index(
 
 
 def look(
-    name: str, data_path: Path | None = None, *, test_fold: int | None = None, progress: Progress | None = None
+    name: str, data_path: Path | None = None, *, test_fold: int | None = None, progress: Progress = unwatched
 ) -> Index:
     """The index of a dataset as it is on this disk, valid or not; a generated dataset is generated where it is absent.
 
@@ -77,7 +77,7 @@ def look(
     return clips
 
 
-def fetch(name: str, data_path: Path | None = None, *, progress: DetailedProgress | None = None) -> Path:
+def fetch(name: str, data_path: Path | None = None, *, progress: DetailedProgress = unwatched) -> Path:
     """Downloads a dataset into a folder, which appears when it is whole, and returns its path.
 
     Args:

@@ -20,7 +20,7 @@ from distrack.errors import ConfigError
 from distrack.features import FEATURES, FeatureConfig, Normalisation
 from distrack.images import Material
 from distrack.networks import NetworkConfig, check_shape
-from distrack.progress import DetailedProgress
+from distrack.progress import DetailedProgress, unwatched
 from distrack.registry import Choice, ChosenFrom, NameIn, Registry, entry_name, filled_choices
 from distrack.settings import AbsolutePath
 from distrack.validation import Config, Option, overlaid
@@ -187,7 +187,7 @@ class DistillConfig(Config):
         """The domain of tracks whose images are normalised that way."""
         return DOMAINS[self.domain.name](self.feature, self.samples, normalisation, **self.domain.settings)
 
-    def material(self, *, cache_path: Path | None = None, progress: DetailedProgress | None = None) -> Material:
+    def material(self, *, cache_path: Path | None = None, progress: DetailedProgress = unwatched) -> Material:
         """The dataset's clips and images; see `distrack.images.load` for arguments and errors."""
         return images.load(**self._source, cache_path=cache_path, progress=progress)
 

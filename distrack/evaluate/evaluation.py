@@ -25,7 +25,7 @@ from distrack.evaluate.training_set import TrainingSet
 from distrack.files import write_atomically
 from distrack.images import RealImages
 from distrack.known_reports import VERSION
-from distrack.progress import Progress
+from distrack.progress import Progress, unwatched
 from distrack.randomness import derived_seed
 
 # (part, share): what is being measured, and the finished share of all measurements, from 0 to 1.
@@ -130,10 +130,6 @@ def cache_predictions(
     bench.predict(measurement, seed, partial(bench.learning_rate, measurement))
 
 
-def _unwatched(done: int, total: int) -> None:
-    """A `Progress` that does nothing."""
-
-
 def hold_out(train: RealImages) -> tuple[RealImages, RealImages]:
     """Splits training clips into those to learn from and those to compare learning rates on, always in the same way."""
     order = np.random.default_rng(derived_seed(0, "held out")).permutation(len(train))
@@ -180,12 +176,12 @@ class _Bench:
         train, held_out = hold_out(self._train)
         accuracies = []
         for rate in rates:
-            predictions = self._predict(_with_rate(measurement, rate), 0, train, held_out, _unwatched)
+            predictions = self._predict(_with_rate(measurement, rate), 0, train, held_out, unwatched)
             accuracies.append(float((predictions.numpy() == held_out.labels).mean()))
         return rates[int(np.argmax(accuracies))]
 
     def predict(
-        self, measurement: Measurement, seed: int, tuned: Callable[[], float | None], progress: Progress = _unwatched
+        self, measurement: Measurement, seed: int, tuned: Callable[[], float | None], progress: Progress = unwatched
     ) -> Tensor:
         """Predicted classes of one run, `[n]`.
 

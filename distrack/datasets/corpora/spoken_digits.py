@@ -20,7 +20,7 @@ from distrack.datasets.clips import Index
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.digits import speaker_disjoint_index
 from distrack.errors import DatasetError
-from distrack.progress import Progress
+from distrack.progress import Progress, unwatched
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TAKES = 5
@@ -91,7 +91,7 @@ def utterances(speakers: int = len(VOICES)) -> Iterator[Utterance]:
                 )
 
 
-def make_spoken_digits(root: Path, progress: Progress | None = None, *, speakers: int = len(VOICES)) -> None:
+def make_spoken_digits(root: Path, progress: Progress = unwatched, *, speakers: int = len(VOICES)) -> None:
     """Generates the dataset in a folder, with the same bytes every time; existing clips are replaced.
 
     eSpeak NG carries state from one utterance to the next, so one process of its own synthesises all of them in order.
@@ -137,7 +137,7 @@ def make_spoken_digits(root: Path, progress: Progress | None = None, *, speakers
         csv.writer(file).writerows([("speaker", "accent", "voice"), *((name, *voices[name]) for name in voices)])
 
 
-def _write_clips(root: Path, plan: list[Utterance], speech: BinaryIO, progress: Progress | None) -> int:
+def _write_clips(root: Path, plan: list[Utterance], speech: BinaryIO, progress: Progress) -> int:
     """Writes the clips as they arrive, and returns their number."""
     for done, utterance in enumerate(plan):
         try:
@@ -150,7 +150,7 @@ def _write_clips(root: Path, plan: list[Utterance], speech: BinaryIO, progress: 
         path = root / utterance.file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(flac_bytes(level(wave, rms_db=utterance.rms_db)))
-        if progress is not None and (done + 1) % (TAKES * len(WORDS)) == 0:
+        if (done + 1) % (TAKES * len(WORDS)) == 0:
             progress(done + 1, len(plan))
     return len(plan)
 
