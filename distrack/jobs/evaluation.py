@@ -10,7 +10,8 @@ from distrack.evaluate import EvaluationConfig, Report
 from distrack.evaluate.config import Seeds
 from distrack.jobs.contract import Job, job_of, register
 from distrack.jobs.distillation.job import Measured, distillation_job
-from distrack.jobs.distillation.phases import device_of, evaluate_tracks, prepared_material
+from distrack.jobs.distillation.phases import device_of
+from distrack.jobs.distillation.work import Work
 from distrack.jobs.results import synthetic_file
 from distrack.runs import Run, Session, find
 from distrack.validation import Option, Overrides, Positional, overlaid
@@ -72,7 +73,5 @@ class EvaluationJob(EvaluationConfig, Measured, FollowUp):
 
     def work(self, run: Run, session: Session) -> Report:
         """Makes every measurement; the report grows as they come, and other evaluations in it stay."""
-        config = distillation_job(run)
         evaluation = EvaluationConfig.model_validate(self.model_dump(include=set(EvaluationConfig.model_fields)))
-        material = prepared_material(config, session)
-        return evaluate_tracks(run, config, evaluation, session, material, again=True, processes=self.processes)
+        return Work(run, distillation_job(run), session).evaluate(evaluation, again=True, processes=self.processes)

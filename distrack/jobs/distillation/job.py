@@ -85,7 +85,7 @@ class DistillJob(DistillConfig, Measured):
 
     def work(self, run: Run, session: Session) -> Report:
         """Prepares the dataset, distills, inverts and evaluates; what is done is not done again."""
-        return Work(run, self.distillation(), self.evaluation, session).finish()
+        return Work(run, self.distillation(), session).finish(self.evaluation)
 
     def is_done(self, run: Run) -> bool:
         """Whether a run has everything that this job makes."""

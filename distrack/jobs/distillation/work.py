@@ -2,19 +2,39 @@
 
 import json
 import logging
+import multiprocessing
+import os
+import signal
 import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from distrack.audio import flac_bytes, level
+from distrack.datasets import DATASETS
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
-from distrack.evaluate import EvaluationConfig, Report
+from distrack.evaluate import (
+    Evaluation,
+    EvaluationConfig,
+    Measurement,
+    PredictionCache,
+    Report,
+    SplitReport,
+    cache_predictions,
+    evaluate,
+    measurements,
+)
 from distrack.images import Material
 from distrack.inversion import invert
-from distrack.jobs.distillation.phases import device_of, evaluate_tracks, prepared_material, write_report
-from distrack.jobs.results import synthetic_file, track_file
+from distrack.jobs.distillation.phases import device_of, prepared_material
+from distrack.jobs.results import evaluation_report, synthetic_file, track_file
+from distrack.progress import Progress
 from distrack.runs import Run, Session
+from distrack.settings import settings
 
 log = logging.getLogger(__name__)
 
@@ -23,30 +43,36 @@ _CHECKPOINT_SECONDS = 2.0
 _MAX_METRICS = 5000
 # Tracks that are inverted together.
 _INVERSION_BATCH = 32
+# The progress of an evaluation is a share of one; `status.json` counts in whole steps.
+_PARTS = 1000
+_POLL = 0.3
 
 
 class Work:
-    """The phases of a run, each done unless an earlier process did it; without an `evaluation`, all but the last."""
+    """The phases of a run. The first one, `prepare`, is done as the work is made, because all others need its data."""
 
-    def __init__(self, run: Run, config: DistillConfig, evaluation: EvaluationConfig | None, session: Session) -> None:
-        self.run, self.config, self.evaluation, self.session = run, config, evaluation, session
+    def __init__(self, run: Run, config: DistillConfig, session: Session) -> None:
+        self.run, self.config, self.session = run, config, session
+        self.material = prepared_material(config, session)
 
-    def finish(self) -> Report:
-        """Does the phases that are not done yet; the report is written as far as it is measured."""
-        material = prepared_material(self.config, self.session)
+    def finish(self, evaluation: EvaluationConfig | None) -> Report:
+        """Does the phases that no earlier process did; without an `evaluation`, all but the last.
+
+        The report is written as far as it is measured.
+        """
         if not synthetic_file(self.run).is_file():
-            self.distill(material)
+            self.distill()
         synthetic = SyntheticSet.load(synthetic_file(self.run))
         if not all(track_file(self.run, name).is_file() for name in synthetic.track_names()):
             self.invert(synthetic)
-        if self.evaluation is None:
-            return write_report(self.run, self.config, self.session, material, synthetic)
-        return evaluate_tracks(self.run, self.config, self.evaluation, self.session, material, again=False)
+        if evaluation is None:
+            return self._write_report(synthetic)
+        return self.evaluate(evaluation, again=False)
 
-    def distill(self, material: Material) -> None:
+    def distill(self) -> None:
         """Takes the steps that are left, with snapshots as configured and a checkpoint every few seconds."""
-        classes, device = material.prepared.index.classes, device_of(self.config)
-        distiller = Distiller(self.config, material.train, classes=classes, device=device)
+        classes, device = self.material.classes, device_of(self.config)
+        distiller = Distiller(self.config, self.material.train, classes=classes, device=device)
         self._restore(distiller)
         self.session.phase("distill", self.config.steps)
         snapshot_steps = self.config.snapshot_steps
@@ -99,3 +125,100 @@ class Work:
             for name, wave in zip(names[batch], waves, strict=True):
                 self.run.write(f"audio/{name}.flac", flac_bytes(wave))
             self.session.progress(start + len(waves), len(names))
+
+    def evaluate(self, evaluation: EvaluationConfig, *, again: bool, processes: int = 1) -> Report:
+        """Makes the measurements of an evaluation of the run's synthetic set, and writes the report after each.
+
+        Args:
+            again: make measurements again that the report holds already; the cache of predictions makes most of them
+                free.
+        """
+        synthetic, device = SyntheticSet.load(synthetic_file(self.run)), device_of(self.config)
+        train, test, session = self.material.train, self.material.test, self.session
+        earlier = evaluation_report(self.run)
+        done = {} if earlier is None else {measured.key: measured for measured in earlier.evaluations}
+        plan = [measurement for measurement in measurements(evaluation) if again or measurement.key not in done]
+        session.phase("evaluate", _PARTS)
+        cache = PredictionCache(settings().cache_path / "evaluations")
+        if processes > 1:
+            measure = partial(_measure, synthetic_file(self.run), self.config, device, cache)
+            _in_processes(measure, plan, processes, lambda made, total: session.progress(made, total, "measurements"))
+
+        def progress(part: str, share: float) -> None:
+            session.progress(round(_PARTS * share), _PARTS, part)
+
+        for measured in evaluate(synthetic, train, test, plan, device=device, progress=progress, cache=cache):
+            done[measured.key] = measured
+            self._write_report(synthetic, done.values())
+            log.info("%s on %s: accuracy %s", measured.evaluator, measured.trained_on, measured.accuracy.text)
+        return self._write_report(synthetic, done.values())
+
+    def _write_report(self, synthetic: SyntheticSet, evaluations: Iterable[Evaluation] = ()) -> Report:
+        config, material, prepared = self.config, self.material, self.material.prepared
+        fold = DATASETS[config.dataset].test_fold if config.test_fold is None else config.test_fold
+        report = Report(
+            dataset=config.dataset,
+            split=SplitReport(
+                train=len(material.train),
+                test=len(material.test),
+                disjoint_by=prepared.index.disjoint_by,
+                validation=len(prepared.split_rows("validation")),
+                test_fold=fold if prepared.index.has_folds else None,
+                notes=prepared.index.notes,
+            ),
+            feature=config.feature.name,
+            domain=config.domain.name,
+            parameterisation=config.parameterisation.name,
+            tracks_per_class=config.ipc,
+            rendered_per_class=synthetic.tracks_per_class,
+            seconds_per_track=config.seconds,
+            floats_per_class=synthetic.floats_per_class,
+            seconds={phase: round(spent, 3) for phase, spent in self.session.seconds().items()},
+            device=str(device_of(config)),
+            skipped=len(prepared.skipped),
+            evaluations=tuple(evaluations),
+        )
+        self.run.write("report.json", report.model_dump_json(indent=2))
+        return report
+
+
+def _in_processes(
+    measure: Callable[[tuple[Measurement, int]], None],
+    plan: Sequence[Measurement],
+    processes: int,
+    progress: Progress,
+) -> None:
+    """Makes each measurement once per seed, in processes that share the cores and store predictions in the cache."""
+    tasks = [(measurement, seed) for measurement in plan for seed in range(measurement.seeds)]
+    processes = min(processes, len(tasks))
+    if not processes:
+        return
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    with multiprocessing.get_context("spawn").Pool(processes, _begin, (threads,)) as pool:
+        results, done = pool.imap_unordered(measure, tasks), 0
+        while done < len(tasks):
+            progress(done, len(tasks))  # raises where the run is to stop, which ends the pool
+            try:
+                results.next(timeout=_POLL)
+            except multiprocessing.TimeoutError:
+                continue
+            done += 1
+    progress(done, len(tasks))
+
+
+def _begin(threads: int) -> None:
+    # Ctrl-C reaches the process that made the pool, which ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(threads)
+
+
+def _measure(
+    synthetic: Path, config: DistillConfig, device: torch.device, cache: PredictionCache, task: tuple[Measurement, int]
+) -> None:
+    material, tracks = _material(config), SyntheticSet.load(synthetic)
+    cache_predictions(tracks, material.train, material.test, *task, device=device, cache=cache)
+
+
+@lru_cache(maxsize=1)
+def _material(config: DistillConfig) -> Material:
+    return config.material()
