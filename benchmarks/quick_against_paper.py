@@ -24,7 +24,7 @@ import torch
 
 from distrack.device import choose_device
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
-from distrack.evaluate import Measurement, evaluate
+from distrack.evaluate import Bench, Measurement
 from distrack.images import Material
 from distrack.validation import from_preset
 
@@ -57,7 +57,7 @@ class Measured(NamedTuple):
     reached: bool | None
 
 
-class Bench:
+class RecipeBench:
     """Distils with one recipe after the other."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
@@ -82,14 +82,8 @@ class Bench:
         return Measured(name, len(steps), config.steps, sum(steps), statistics.median(steps), accuracy, spread, reached)
 
     def _accuracy(self, synthetic: SyntheticSet, material: Material) -> tuple[float, float]:
-        (evaluation,) = evaluate(
-            synthetic,
-            material.train,
-            material.test,
-            [Measurement("random-cnn", "synthetic")],
-            device=self.device,
-            progress=lambda _what, _share: None,
-        )
+        bench = Bench(synthetic, material.train, material.test, self.device)
+        (evaluation,) = bench.evaluate([Measurement("random-cnn", "synthetic")])
         return evaluation.accuracy.mean, evaluation.accuracy.std
 
 
@@ -125,7 +119,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
-    bench = Bench(arguments)
+    bench = RecipeBench(arguments)
     paper = bench.measure("paper", {"preset": "paper"}, until=None, most=arguments.paper_steps)
     rows = [
         paper,

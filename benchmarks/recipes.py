@@ -28,7 +28,7 @@ import torch
 from distrack import datasets
 from distrack.device import choose_device
 from distrack.distill import DistillConfig, Distiller
-from distrack.evaluate import Measurement, evaluate
+from distrack.evaluate import Bench, Measurement
 from distrack.images import RealImages
 from distrack.randomness import derived_seed
 from distrack.validation import from_preset
@@ -82,14 +82,8 @@ def measure(
     seconds = time.perf_counter() - start
     synthetic = distiller.synthetic_set()
     sets = ["synthetic"] if selection else ["synthetic", "random-selection"]
-    learnt, *chosen = evaluate(
-        synthetic,
-        train,
-        test,
-        [Measurement("random-cnn", name, seeds=evaluations) for name in sets],
-        device=device,
-        progress=lambda _what, _share: None,
-    )
+    plan = [Measurement("random-cnn", name, seeds=evaluations) for name in sets]
+    learnt, *chosen = Bench(synthetic, train, test, device).evaluate(plan)
     return Measured(
         synthetic.floats_per_class,
         synthetic.tracks_per_class,

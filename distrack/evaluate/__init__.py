@@ -3,7 +3,7 @@
 from distrack.evaluate import baselines, evaluators  # noqa: F401
 from distrack.evaluate.config import EvaluationConfig, Measurement, measurements
 from distrack.evaluate.contract import BASELINES, EVALUATORS, Baseline, Evaluator, Trial
-from distrack.evaluate.evaluation import PredictionCache, cache_predictions, evaluate
+from distrack.evaluate.evaluation import Bench, PredictionCache
 from distrack.evaluate.inspection import Inspection, Point, inspect
 from distrack.evaluate.recipe import Recipe
 from distrack.evaluate.report import Accuracy, Comparison, Evaluation, Report, SplitReport, comparisons, score
@@ -14,6 +14,7 @@ __all__ = [
     "EVALUATORS",
     "Accuracy",
     "Baseline",
+    "Bench",
     "Comparison",
     "Evaluation",
     "EvaluationConfig",
@@ -27,9 +28,7 @@ __all__ = [
     "SplitReport",
     "TrainingSet",
     "Trial",
-    "cache_predictions",
     "comparisons",
-    "evaluate",
     "inspect",
     "measurements",
     "score",

@@ -68,68 +68,6 @@ class PredictionCache:
         return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
 
 
-def evaluate(
-    synthetic: SyntheticSet,
-    train: RealImages,
-    test: RealImages,
-    plan: Sequence[Measurement],
-    *,
-    device: torch.device,
-    progress: ShareProgress,
-    cache: PredictionCache | None = None,
-) -> Iterator[Evaluation]:
-    """Yields the scores of every measurement of a plan, in its order.
-
-    Args:
-        train: real training clips, from which baselines are chosen.
-        test: real test clips, which neither distillation nor training has seen.
-        plan: the measurements; `measurements(config)` gives those of a config.
-        progress: called by several threads, one at a time; an exception that it raises ends the evaluation.
-        cache: predictions of earlier measurements are read from it, new ones are stored in it.
-    """
-    bench = _Bench(synthetic, train, test, device, cache)
-    progress_of = _share_of_all(progress, sum(measurement.seeds for measurement in plan))
-    # A small network gains little from a second thread inside each operation, and much from training beside another.
-    with one_thread_each(device) as workers, ThreadPoolExecutor(workers) as pool:
-        pending = []
-        for measurement in plan:
-            rate = pool.submit(bench.learning_rate, measurement)
-            runs = [
-                pool.submit(bench.predict, measurement, seed, rate.result, progress_of(_title(measurement, seed, plan)))
-                for seed in range(measurement.seeds)
-            ]
-            pending.append((measurement, rate, runs))
-        try:
-            for measurement, rate, runs in pending:
-                yield score(
-                    bench.truth(measurement),
-                    [run.result().numpy() for run in runs],
-                    classes=train.classes,
-                    evaluator=measurement.evaluator,
-                    trained_on=measurement.trained_on,
-                    network=measurement.network,
-                    recipe=measurement.recipe.model_dump(mode="json"),
-                    learning_rate=rate.result(),
-                )
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def cache_predictions(
-    synthetic: SyntheticSet,
-    train: RealImages,
-    test: RealImages,
-    measurement: Measurement,
-    seed: int,
-    *,
-    device: torch.device,
-    cache: PredictionCache,
-) -> None:
-    """Makes one run of a measurement and stores its predictions in the cache, where `evaluate` finds them."""
-    bench = _Bench(synthetic, train, test, device, cache)
-    bench.predict(measurement, seed, partial(bench.learning_rate, measurement))
-
-
 def hold_out(train: RealImages) -> tuple[RealImages, RealImages]:
     """Splits training clips into those to learn from and those to compare learning rates on, always in the same way."""
     order = np.random.default_rng(derived_seed(0, "held out")).permutation(len(train))
@@ -140,8 +78,14 @@ def hold_out(train: RealImages) -> tuple[RealImages, RealImages]:
     return train.at(~held_out), train.at(held_out)
 
 
-class _Bench:
-    """A synthetic set and the real clips of its dataset, ready to be measured."""
+class Bench:
+    """A synthetic set and the real clips of its dataset, ready to be measured.
+
+    Args:
+        train: real training clips, from which baselines are chosen.
+        test: real test clips, which neither distillation nor training has seen.
+        cache: predictions of earlier measurements are read from it, new ones are stored in it.
+    """
 
     def __init__(
         self,
@@ -149,7 +93,7 @@ class _Bench:
         train: RealImages,
         test: RealImages,
         device: torch.device,
-        cache: PredictionCache | None,
+        cache: PredictionCache | None = None,
     ) -> None:
         self._train, self._test, self._device, self._cache = train, test, device, cache
         self._ipc, self._fingerprint = synthetic.config.ipc, synthetic.fingerprint
@@ -157,6 +101,41 @@ class _Bench:
             synthetic.tracks(), synthetic.labels, classes=train.classes, shift_bands=train.shift_bands
         )
         self._clips = TrainingSet.of_clips(train)
+
+    def evaluate(self, plan: Sequence[Measurement], progress: ShareProgress = unwatched) -> Iterator[Evaluation]:
+        """Yields the scores of every measurement of a plan, in its order.
+
+        Args:
+            plan: the measurements; `measurements(config)` gives those of a config.
+            progress: called by several threads, one at a time; an exception that it raises ends the evaluation.
+        """
+        progress_of = _share_of_all(progress, sum(measurement.seeds for measurement in plan))
+        # A small network gains little from a second thread inside each operation, much from training beside another.
+        with one_thread_each(self._device) as workers, ThreadPoolExecutor(workers) as pool:
+            pending = []
+            for measurement in plan:
+                rate = pool.submit(self.learning_rate, measurement)
+                runs = [
+                    pool.submit(
+                        self.predict, measurement, seed, rate.result, progress_of(_title(measurement, seed, plan))
+                    )
+                    for seed in range(measurement.seeds)
+                ]
+                pending.append((measurement, rate, runs))
+            try:
+                for measurement, rate, runs in pending:
+                    yield score(
+                        self.truth(measurement),
+                        [run.result().numpy() for run in runs],
+                        classes=self._train.classes,
+                        evaluator=measurement.evaluator,
+                        trained_on=measurement.trained_on,
+                        network=measurement.network,
+                        recipe=measurement.recipe.model_dump(mode="json"),
+                        learning_rate=rate.result(),
+                    )
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
     def truth(self, measurement: Measurement) -> Integers:
         """The true classes of the images that a measurement classifies, `[n]`."""
@@ -181,15 +160,19 @@ class _Bench:
         return rates[int(np.argmax(accuracies))]
 
     def predict(
-        self, measurement: Measurement, seed: int, tuned: Callable[[], float | None], progress: Progress = unwatched
+        self,
+        measurement: Measurement,
+        seed: int,
+        tuned: Callable[[], float | None] | None = None,
+        progress: Progress = unwatched,
     ) -> Tensor:
-        """Predicted classes of one run, `[n]`.
+        """Predicted classes of one run, `[n]`; they are in the cache afterwards, where `evaluate` finds them.
 
         Args:
             seed: number of the run.
-            tuned: gives the tuned learning rate and may wait for it; None is the recipe's own.
+            tuned: gives the result of `learning_rate` and may wait for it; by default it is computed here.
         """
-        rate = tuned()
+        rate = self.learning_rate(measurement) if tuned is None else tuned()
         at_rate = measurement if rate is None else _with_rate(measurement, rate)
         test = self._tracks if EVALUATORS[measurement.evaluator].tests_tracks else self._test
         predictions = self._predict(at_rate, seed, self._train, test, progress)

@@ -15,7 +15,7 @@ from distrack import datasets, jobs
 from distrack.audio import SAMPLE_RATE
 from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
-from distrack.evaluate import BASELINES, EVALUATORS, Evaluation, EvaluationConfig, evaluate, measurements
+from distrack.evaluate import BASELINES, EVALUATORS, Bench, Evaluation, EvaluationConfig, measurements
 from distrack.evaluate import inspect as inspected
 from distrack.images import RealImages
 from distrack.jobs.distillation import DistillJob
@@ -41,16 +41,7 @@ def measured(images: Images, config: DistillConfig, cpu: torch.device) -> list[E
     """The plan's measurements of a set that was distilled from these training clips."""
     distiller = Distiller(config, images["train"], classes=("chirp", "noise", "tone"), device=cpu)
     list(distiller)
-    return list(
-        evaluate(
-            distiller.synthetic_set(),
-            images["train"],
-            images["test"],
-            PLAN,
-            device=cpu,
-            progress=lambda _what, _share: None,
-        )
-    )
+    return list(Bench(distiller.synthetic_set(), images["train"], images["test"], cpu).evaluate(PLAN))
 
 
 def test_from_shuffled_labels_every_evaluator_and_baseline_is_at_chance(

@@ -18,14 +18,13 @@ from distrack.audio import flac_bytes, level
 from distrack.datasets import DATASETS
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.evaluate import (
+    Bench,
     Evaluation,
     EvaluationConfig,
     Measurement,
     PredictionCache,
     Report,
     SplitReport,
-    cache_predictions,
-    evaluate,
     measurements,
 )
 from distrack.images import Material
@@ -134,7 +133,7 @@ class Work:
                 free.
         """
         synthetic, device = SyntheticSet.load(synthetic_file(self.run)), device_of(self.config)
-        train, test, session = self.material.train, self.material.test, self.session
+        session = self.session
         earlier = evaluation_report(self.run)
         done = {} if earlier is None else {measured.key: measured for measured in earlier.evaluations}
         plan = [measurement for measurement in measurements(evaluation) if again or measurement.key not in done]
@@ -147,7 +146,8 @@ class Work:
         def progress(part: str, share: float) -> None:
             session.progress(round(_PARTS * share), _PARTS, part)
 
-        for measured in evaluate(synthetic, train, test, plan, device=device, progress=progress, cache=cache):
+        bench = Bench(synthetic, self.material.train, self.material.test, device, cache)
+        for measured in bench.evaluate(plan, progress):
             done[measured.key] = measured
             self._write_report(synthetic, done.values())
             log.info("%s on %s: accuracy %s", measured.evaluator, measured.trained_on, measured.accuracy.text)
@@ -215,8 +215,8 @@ def _begin(threads: int) -> None:
 def _measure(
     synthetic: Path, config: DistillConfig, device: torch.device, cache: PredictionCache, task: tuple[Measurement, int]
 ) -> None:
-    material, tracks = _material(config), SyntheticSet.load(synthetic)
-    cache_predictions(tracks, material.train, material.test, *task, device=device, cache=cache)
+    material = _material(config)
+    Bench(SyntheticSet.load(synthetic), material.train, material.test, device, cache).predict(*task)
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,7 @@ from distrack.distill import DistillConfig, Distiller, StepRecord
 from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.initialisations.real import random_selection
 from distrack.errors import ConfigError, RunError
-from distrack.evaluate import Measurement, Recipe, evaluate
+from distrack.evaluate import Bench, Measurement, Recipe
 from distrack.images import RealImages
 from distrack.networks import Network, NetworkConfig, build_network
 from distrack.randomness import derived_seed
@@ -335,14 +335,9 @@ def test_on_real_digits_one_track_per_class_beats_a_random_clip_by_more_than_the
     distiller = Distiller(config, material.train, classes=material.classes, device=cpu)
     finished(distiller)
     recipe = Recipe(network=NetworkConfig(width=16), steps=60, epochs=1)
-    ours, chance = evaluate(
-        distiller.synthetic_set(),
-        material.train,
-        material.test,
-        [Measurement("random-cnn", trained_on, recipe) for trained_on in ("synthetic", "random-selection")],
-        device=cpu,
-        progress=lambda _what, _done: None,
-    )
+    bench = Bench(distiller.synthetic_set(), material.train, material.test, cpu)
+    plan = [Measurement("random-cnn", trained_on, recipe) for trained_on in ("synthetic", "random-selection")]
+    ours, chance = bench.evaluate(plan)
     assert min(ours.accuracy.runs) > max(chance.accuracy.runs)
     assert ours.accuracy.mean - chance.accuracy.mean > ours.accuracy.std + chance.accuracy.std
     assert chance.accuracy.mean > 0.15

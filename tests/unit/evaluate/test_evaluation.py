@@ -11,12 +11,11 @@ import torch
 from distrack.datasets.clips import Split
 from distrack.distill import SyntheticSet
 from distrack.evaluate import (
+    Bench,
     Evaluation,
     EvaluationConfig,
     Measurement,
     PredictionCache,
-    cache_predictions,
-    evaluate,
     measurements,
 )
 from distrack.images import RealImages
@@ -33,17 +32,7 @@ def evaluated(
     synthetic: SyntheticSet, images: Images, plan: Sequence[Measurement], cache: PredictionCache | None = None
 ) -> list[Evaluation]:
     """The evaluations of a plan."""
-    return list(
-        evaluate(
-            synthetic,
-            images["train"],
-            images["test"],
-            plan,
-            device=torch.device("cpu"),
-            progress=lambda _part, _share: None,
-            cache=cache,
-        )
-    )
+    return list(Bench(synthetic, images["train"], images["test"], torch.device("cpu"), cache).evaluate(plan))
 
 
 def files(cache: PredictionCache) -> set[str]:
@@ -61,16 +50,8 @@ def test_an_evaluation_follows_its_plan_and_reports_its_progress(
     plan = measurements(
         CONFIG.model_copy(update={"architectures": ("mlp",), "evaluators": ("random-cnn", "recognition")})
     )
-    evaluations = list(
-        evaluate(
-            synthetic,
-            tiny_images["train"],
-            tiny_images["test"],
-            plan,
-            device=cpu,
-            progress=lambda part, share: calls.append((part, share)),
-        )
-    )
+    bench = Bench(synthetic, tiny_images["train"], tiny_images["test"], cpu)
+    evaluations = list(bench.evaluate(plan, lambda part, share: calls.append((part, share))))
     assert [evaluation.key for evaluation in evaluations] == [measurement.key for measurement in plan]
     for evaluation in evaluations:
         images = 6 if evaluation.evaluator == "recognition" else 24
@@ -101,7 +82,7 @@ def test_an_exception_of_the_progress_callback_ends_the_evaluation(
 
     train, test = tiny_images["train"], tiny_images["test"]
     with pytest.raises(KeyboardInterrupt):
-        next(evaluate(synthetic, train, test, measurements(CONFIG), device=cpu, progress=stop))
+        next(Bench(synthetic, train, test, cpu).evaluate(measurements(CONFIG), stop))
 
 
 # The cache
@@ -181,9 +162,7 @@ def test_the_evaluation_finds_what_single_runs_have_cached(
     plan = measurements(CONFIG.model_copy(update={"learning_rates": (0.0001, 0.01)}))
     for measurement in plan:
         for seed in range(measurement.seeds):
-            cache_predictions(
-                synthetic, tiny_images["train"], tiny_images["test"], measurement, seed, device=cpu, cache=cache
-            )
+            Bench(synthetic, tiny_images["train"], tiny_images["test"], cpu, cache).predict(measurement, seed)
     before = files(cache)
     evaluations = evaluated(synthetic, tiny_images, plan, cache)
     assert files(cache) == before
