@@ -142,7 +142,7 @@ def test_status_and_environment_say_how_it_went(finished: Finished) -> None:
     assert status.started < status.phase_started <= status.heartbeat
     environment = json.loads((finished.run.path / "environment.json").read_text())
     assert environment["device"] == "cpu"
-    assert environment["threads"] == 1
+    assert environment["threads"] == int(os.environ["OMP_NUM_THREADS"])
     assert environment["packages"]["torch"]
 
 

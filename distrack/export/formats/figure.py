@@ -11,7 +11,7 @@ from distrack.export.formats.contract import EXPORTERS, Exporter
 from distrack.export.scores import scores, select
 from distrack.figures.accuracy import run_bars
 
-_INK = "#231b2e"
+_INK = "#150e1e"
 
 
 def _figure(

@@ -23,7 +23,7 @@ def draw() -> None:
     st.subheader("Try an example")
     for column, (name, title) in zip(st.columns(len(_TITLES)), _TITLES.items(), strict=True):
         with column:
-            st.image(_picture(name), width="stretch")
+            st.image(_picture(name), width="stretch", alt=f"Spectrogram: {title}")
             if st.button(title, icon=":material/play_arrow:", key=f"example-{name}", width="stretch"):
                 with errors_shown():
                     job_panel.put_in_view(_copied(name), "decomposition")

@@ -38,7 +38,7 @@ def nothing_yet(text: str) -> None:
 
 def ink() -> str:
     """The colour of text in the viewer's theme, for figures that stand on the page's own background."""
-    return "#f3ecf2" if st.context.theme.type == "dark" else "#231b2e"
+    return "#f3ecf2" if st.context.theme.type == "dark" else "#150e1e"
 
 
 def sentence(text: str) -> str:
