@@ -26,7 +26,7 @@ import soxr
 
 from distrack.arrays import Floats
 from distrack.decompose import DecomposeConfig, Events, render, snr_db, spectral_convergence
-from distrack.decompose.pursuit.decomposer import PursuitConfig
+from distrack.decompose.pursuit.config import PursuitConfig
 
 TABLE = Path(__file__).with_suffix(".md")
 RATE, SECONDS, COUNTS = 22_050, 1.5, (64, 204)

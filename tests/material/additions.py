@@ -7,7 +7,8 @@ import torch
 from pydantic import BaseModel, Field
 
 from distrack.decompose.decomposer import DECOMPOSERS
-from distrack.decompose.pursuit.decomposer import MatchingPursuit, PursuitConfig
+from distrack.decompose.pursuit.config import PursuitConfig
+from distrack.decompose.pursuit.decomposer import MatchingPursuit
 from distrack.distill.initialisations.contract import INITIALISATIONS
 from distrack.distill.objectives.contract import OBJECTIVES, Objective
 from distrack.distill.optimisers.contract import OPTIMISERS

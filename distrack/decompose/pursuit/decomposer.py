@@ -1,57 +1,23 @@
-"""The method "matching-pursuit": its settings, and how it starts, ends, and continues from a stored state."""
+"""The method "matching-pursuit": how it starts, ends, and continues from a stored state."""
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from distrack.arrays import Floats
-from distrack.decompose.decomposer import DECOMPOSERS, Budget, Decomposer, Method, Progress
-from distrack.decompose.events import MOST_SHARED, Events
+from distrack.decompose.decomposer import DECOMPOSERS, Budget, Decomposer, Progress
+from distrack.decompose.events import Events
 from distrack.decompose.pursuit.atom_search import AtomSearch
-from distrack.decompose.pursuit.waveform_kind import LONGEST_WAVEFORM, MOST_WAVEFORMS
+from distrack.decompose.pursuit.config import PursuitConfig
 from distrack.decompose.pursuit.waveform_search import WaveformSearch
-from distrack.errors import ConfigError
-from distrack.validation import Option
 
 # A residual below this share of the clip's energy is rounding error.
 NOTHING = 1e-12
 # Share of the time limit that preparation may take.
 PREPARATION = 0.5
-
-
-class PursuitConfig(Method):
-    """A matching pursuit."""
-
-    name: str = "matching-pursuit"
-    atoms: Annotated[Literal["gabor", "damped", "both", "learned"], Field(title="Atom type")] = "gabor"
-    """Gabor atoms, damped sinusoids, both, or waveforms learned from the clip itself."""
-    orthogonal: Annotated[bool, Field(title="Orthogonal pursuit")] = False
-    """Refit the amplitudes of overlapping atoms after each new atom. Better, slower."""
-    snr_db: Annotated[float | None, Field(gt=0, le=120, title="Stop at SNR (dB)"), Option("snr")] = None
-    """The pursuit ends once the reconstruction has this signal-to-noise ratio."""
-    waveforms: Annotated[int, Field(ge=1, le=MOST_WAVEFORMS)] = 8
-    """Number of waveforms that are learned."""
-    waveform_seconds: Annotated[float, Field(ge=0.002, le=LONGEST_WAVEFORM, title="Waveform length (s)")] = 0.05
-    """Length of each learned waveform, or of the clip if that is shorter."""
-    learning: Annotated[int, Field(ge=0, le=100, title="Learning rounds")] = 10
-    """How often all waveforms are updated from the places where they were used."""
-
-    def check(self, sample_rate: int) -> None:
-        """Refuses learned waveforms that together are larger than what events may share.
-
-        Raises:
-            ConfigError: there are too many waveforms, or they are too long.
-        """
-        samples = self.waveforms * round(self.waveform_seconds * sample_rate)
-        if self.atoms == "learned" and samples > MOST_SHARED:
-            raise ConfigError(
-                f"waveforms: {samples:,} samples in all of them, at most {MOST_SHARED:,} can be stored: learn fewer or "
-                "shorter ones"
-            )
 
 
 class Search(Protocol):
@@ -104,7 +70,11 @@ class MatchingPursuit(Decomposer):
 
     def __init__(self, wave: Floats, sample_rate: int, budget: Budget, settings: PursuitConfig) -> None:
         super().__init__(wave, sample_rate, budget, settings)
-        self.search = _search(wave, sample_rate, budget, settings)
+        self.search: Search
+        if settings.atoms == "learned":
+            self.search = WaveformSearch(wave, sample_rate, budget, settings)
+        else:
+            self.search = AtomSearch(wave, sample_rate, atoms=settings.atoms, orthogonal=settings.orthogonal)
         self.clip_energy = self.residual_energy = float(np.square(wave, dtype=np.float64).sum())
         self.exhausted = False
 
@@ -152,18 +122,3 @@ class MatchingPursuit(Decomposer):
         self.seconds_spent = float(state["pursuit.spent"][0])
         self.exhausted = bool(state["pursuit.exhausted"][0])
         self.search.restore(state)
-
-
-def _search(wave: Floats, sample_rate: int, budget: Budget, settings: PursuitConfig) -> Search:
-    if settings.atoms != "learned":
-        return AtomSearch(wave, sample_rate, atoms=settings.atoms, orthogonal=settings.orthogonal)
-    return WaveformSearch(
-        wave,
-        sample_rate,
-        count=settings.waveforms,
-        seconds=settings.waveform_seconds,
-        rounds=settings.learning,
-        events=budget.events,
-        orthogonal=settings.orthogonal,
-        seed=budget.seed,
-    )

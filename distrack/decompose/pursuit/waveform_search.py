@@ -8,7 +8,9 @@ import scipy
 from numpy.typing import NDArray
 
 from distrack.arrays import Doubles, Floats, Integers
+from distrack.decompose.decomposer import Budget
 from distrack.decompose.pursuit.coding import Coding
+from distrack.decompose.pursuit.config import PursuitConfig
 from distrack.decompose.pursuit.waveform_kind import WAVEFORMS, main_partials
 
 # Most uses of each waveform in a round of learning, and steps of the solver.
@@ -22,32 +24,15 @@ class WaveformSearch:
 
     Args:
         wave: ``[channels, samples]``
-        count: number of waveforms.
-        seconds: length of each waveform.
-        rounds: rounds of learning.
-        events: most events of the decomposition.
-        orthogonal: refit the amplitudes of overlapping events after each new event.
-        seed: seed of the first waveforms.
     """
 
     kind_name = "waveform"
 
-    def __init__(
-        self,
-        wave: Floats,
-        sample_rate: int,
-        *,
-        count: int,
-        seconds: float,
-        rounds: int,
-        events: int,
-        orthogonal: bool,
-        seed: int,
-    ) -> None:
-        self.wave, self.sample_rate, self.orthogonal, self.rounds = wave, sample_rate, orthogonal, rounds
-        self.uses = min(events, USES * count)
-        length = min(max(round(seconds * sample_rate), 2), wave.shape[1])
-        self.waveforms = first_waveforms(wave, count=count, length=length, seed=seed)
+    def __init__(self, wave: Floats, sample_rate: int, budget: Budget, settings: PursuitConfig) -> None:
+        self.wave, self.sample_rate, self.orthogonal = wave, sample_rate, settings.orthogonal
+        self.rounds, self.uses = settings.learning, min(budget.events, USES * settings.waveforms)
+        length = min(max(round(settings.waveform_seconds * sample_rate), 2), wave.shape[1])
+        self.waveforms = first_waveforms(wave, count=settings.waveforms, length=length, seed=budget.seed)
         self.done = 0
         self.coding: Coding | None = None
 

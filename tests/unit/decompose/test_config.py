@@ -10,7 +10,7 @@ import pytest
 import distrack.decompose
 from distrack.decompose import DECOMPOSERS, DecomposeConfig
 from distrack.decompose.decomposer import migrated_decomposition
-from distrack.decompose.pursuit.decomposer import PursuitConfig
+from distrack.decompose.pursuit.config import PursuitConfig
 from distrack.decompose.splat.decomposer import SplatConfig
 from distrack.errors import ConfigError
 from distrack.options import options_of

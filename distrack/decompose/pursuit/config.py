@@ -1,0 +1,38 @@
+"""The settings of a matching pursuit."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from distrack.decompose.decomposer import Method
+from distrack.decompose.events import MOST_SHARED
+from distrack.decompose.pursuit.waveform_kind import LONGEST_WAVEFORM, MOST_WAVEFORMS
+from distrack.errors import ConfigError
+from distrack.validation import Option
+
+
+class PursuitConfig(Method):
+    """A matching pursuit."""
+
+    name: str = "matching-pursuit"
+    atoms: Annotated[Literal["gabor", "damped", "both", "learned"], Field(title="Atom type")] = "gabor"
+    """Gabor atoms, damped sinusoids, both, or waveforms learned from the clip itself."""
+    orthogonal: Annotated[bool, Field(title="Orthogonal pursuit")] = False
+    """Refit the amplitudes of overlapping atoms after each new atom. Better, slower."""
+    snr_db: Annotated[float | None, Field(gt=0, le=120, title="Stop at SNR (dB)"), Option("snr")] = None
+    """The pursuit ends once the reconstruction has this signal-to-noise ratio."""
+    waveforms: Annotated[int, Field(ge=1, le=MOST_WAVEFORMS)] = 8
+    """Number of waveforms that are learned."""
+    waveform_seconds: Annotated[float, Field(ge=0.002, le=LONGEST_WAVEFORM, title="Waveform length (s)")] = 0.05
+    """Length of each learned waveform, or of the clip if that is shorter."""
+    learning: Annotated[int, Field(ge=0, le=100, title="Learning rounds")] = 10
+    """How often all waveforms are updated from the places where they were used."""
+
+    def check(self, sample_rate: int) -> None:
+        """Refuses learned waveforms that together are larger than what events may share."""
+        samples = self.waveforms * round(self.waveform_seconds * sample_rate)
+        if self.atoms == "learned" and samples > MOST_SHARED:
+            raise ConfigError(
+                f"waveforms: {samples:,} samples in all of them, at most {MOST_SHARED:,} can be stored: learn fewer or "
+                "shorter ones"
+            )
