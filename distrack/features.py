@@ -75,7 +75,6 @@ class MelConfig(FeatureConfig):
 
     @property
     def bands(self) -> int:
-        """The mel bands."""
         return self.n_mels
 
     @property
@@ -116,7 +115,6 @@ class ChromaConfig(FeatureConfig):
 
     @property
     def bands(self) -> int:
-        """The twelve pitch classes."""
         return PITCH_CLASSES
 
 
@@ -158,7 +156,6 @@ class MelSpectrogram(Feature):
         )
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        """Mel power of each band and frame."""
         mel: Tensor = self.mel(waveforms)
         return mel.unsqueeze(1)
 
@@ -170,7 +167,6 @@ class LogMelSpectrogram(MelSpectrogram):
     title = "log-mel-spectrogram"
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        """Log mel power of each band and frame."""
         return (super().forward(waveforms) + LOG_FLOOR).log()
 
 

@@ -103,7 +103,6 @@ class SpectrumPreconditioner(Preconditioner):
         return torch.view_as_real(self._weighted(cells, classes))
 
     def to_parameters(self, step: Tensor, classes: slice) -> Tensor:
-        """Samples of the weighted cells, ``[classes * m * factor, length]``."""
         cells = self._weighted(torch.view_as_complex(step), classes)
         waves: Tensor = torch.istft(cells, self._n_fft, self._n_fft // 4, window=self._window, length=self.length)
         return self._band_pass(waves)

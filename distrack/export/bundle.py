@@ -178,7 +178,6 @@ class _Bundle:
             )
 
     def files(self) -> _Files:
-        """All files of the bundle."""
         dataset, report = DATASETS[self._job.dataset], evaluation_report(self.run)
         files: dict[str, Callable[[], bytes]] = {
             "README.md": self._card,

@@ -43,7 +43,6 @@ class Scores(NamedTuple):
 
     @property
     def by_run(self) -> dict[str, list[Evaluation]]:
-        """The evaluations by run."""
         return {row.entry.run.id: list(row.evaluations.values()) for row in self.rows}
 
     @property

@@ -115,7 +115,6 @@ class DecomposeJob(DecomposeConfig, Job):
 
     @property
     def usual_name(self) -> str:
-        """File, method and number of events."""
         stem = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in self.file.stem)
         return f"{stem.strip('-')[:40] or 'clip'}_{self.method.name}_{self.events}"
 
@@ -141,7 +140,6 @@ class DecomposeJob(DecomposeConfig, Job):
         return run
 
     def work(self, run: Run, session: Session) -> DecomposeReport:
-        """Finds the events, renders them, and measures the quality."""
         wave, rate = original(run)
         if not events_file(run).is_file():
             _find_events(run, self.decomposer(wave, rate), session, self.events)
@@ -171,7 +169,6 @@ class DecomposeJob(DecomposeConfig, Job):
 
     @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:
-        """Quality by number of events."""
         part = f"{report.file}, {report.clip_seconds:.2f} s at {report.sample_rate:,} Hz"
         return [
             Table(

@@ -29,7 +29,6 @@ class InspectionJob(FollowUp):
     report_name: ClassVar[str] = "inspection.json"
 
     def work(self, run: Run, session: Session) -> Inspection:
-        """Distances to the nearest real clips, and the map."""
         return inspected(run, session)
 
     @classmethod

@@ -32,7 +32,6 @@ class AveragePool(nn.Module):
         self.keep = keep
 
     def forward(self, images: Tensor) -> Tensor:
-        """Half as many bands and frames."""
         factors = [2 if size // 2 >= self.keep else 1 for size in images.shape[-2:]]
         if images.device.type != "cpu":
             return avg_pool2d(images, factors)
@@ -85,7 +84,6 @@ class GridAverage(nn.Module):
         self.size = size
 
     def forward(self, images: Tensor) -> Tensor:
-        """Means over the windows."""
         sizes = images.shape[-2:]
         steps = [max(1, size // self.size) for size in sizes]
         windows = [size - (min(size, self.size) - 1) * step for size, step in zip(sizes, steps, strict=True)]

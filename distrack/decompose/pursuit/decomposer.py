@@ -109,11 +109,9 @@ class MatchingPursuit(Decomposer):
         return Progress(done + count, steps + self.budget.events, count, self.snr_db(), None)
 
     def events_in_order(self) -> Events:
-        """The atoms found so far."""
         return self.clip_events(self.search.kind_name, self.search.rows(), shared=self.search.shared())
 
     def state(self) -> Mapping[str, NDArray[Any]]:
-        """The state of the search, and three numbers."""
         numbers = {"left": self.residual_energy, "spent": self.seconds_spent, "exhausted": float(self.exhausted)}
         return {f"pursuit.{name}": np.array([number]) for name, number in numbers.items()} | self.search.state()
 

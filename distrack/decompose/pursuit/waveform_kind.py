@@ -41,11 +41,7 @@ class Waveforms(Kind):
         )
 
     def check(self, events: Events) -> None:
-        """Refuses numbers outside their ranges, missing waveforms, and waveforms that are too many or too long.
-
-        Raises:
-            EventsError: the message names the event, the column and the range, or the limit.
-        """
+        """Refuses missing waveforms too, and waveforms that are too many or too long."""
         waveforms = events.shared.get(WAVEFORMS)
         if waveforms is None or waveforms.ndim != 2 or 0 in waveforms.shape:
             raise EventsError("waveforms: the events share none, so they cannot be played")

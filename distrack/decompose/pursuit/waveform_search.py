@@ -73,7 +73,6 @@ class WaveformSearch:
         return (self.coding or self._begin()).take()
 
     def shared(self) -> dict[str, Floats]:
-        """The waveforms, ``[waveforms, samples]``."""
         return {WAVEFORMS: self.waveforms.astype(np.float32)}
 
     def rows(self) -> Floats:

@@ -203,7 +203,6 @@ class Splatter(Decomposer):
                 self.adam[name] = self.adam[name][torch.from_numpy(remaining)]
 
     def events_in_order(self) -> Events:
-        """The events in the order in which they were found."""
         variables, scale, noise = self.variables, self.scale, self.noise
         if self.done < 0:
             variables, scale = initial_variables(self.initialiser.groups, sample_rate=self.sample_rate)

@@ -33,18 +33,13 @@ class Splat(Kind):
         return (*COLUMNS, PAN) if channels == 2 else COLUMNS
 
     def check(self, events: Events) -> None:
-        """Refuses numbers outside their ranges, and unknown envelopes.
-
-        Raises:
-            EventsError: the message names the event, the column and the range.
-        """
+        """Refuses unknown envelopes too."""
         envelope = events.settings.get("envelope")
         if envelope not in ENDS:
             raise EventsError(f"envelope {envelope!r}: known are {', '.join(ENDS)}")
         super().check(events)
 
     def synthesise(self, events: Events, gains: Floats) -> Floats:
-        """The sum of all events, each times its gain: ``[channels, samples]``."""
         audible = np.flatnonzero((gains != 0) & (events.column("amplitude") > 0))
         rows = torch.from_numpy(events.parameters[audible]).double()
         rows[:, PLACES["amplitude"]] *= torch.from_numpy(gains[audible]).double()
@@ -127,7 +122,6 @@ class Splat(Kind):
         return self.clipped(rows)
 
     def linear(self, first: Doubles, last: Doubles, share: float) -> Doubles:
-        """A weighted sum."""
         return first * (1 - share) + last * share
 
 

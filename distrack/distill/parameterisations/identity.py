@@ -12,7 +12,6 @@ class Identity(Parameterisation):
     summary = "all values"
 
     def store(self, tracks: Tensor, examples: Examples) -> Stored:  # noqa: ARG002
-        """The tracks themselves, ``[classes * ipc, *size]``."""
         return {"parameters": tracks}
 
     def render(self, parameters: Tensor, stored: Stored) -> Tensor:  # noqa: ARG002

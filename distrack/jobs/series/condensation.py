@@ -201,7 +201,6 @@ class CondenseJob(Grid, Series):
 
     @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:
-        """A row for each duration."""
         rows = []
         for row in report.rows:
             cells = [f"{row.seconds_per_track:g}", str(row.tracks_per_class)]
