@@ -41,7 +41,6 @@ class RealImages:
         waveforms: the samples of every clip of the dataset, memory-mapped, ``[clips, samples]``.
         rows: the clips of this side, as rows of `images` and `waveforms`, ``[n]``.
         labels: the classes of these clips, ``[n]``.
-        classes: number of classes.
         normalisation: of the training side, whichever side this is.
         shift_bands: whether an image that is shifted in frequency keeps its class.
         source: digest of the dataset and the feature; empty for images that come from no file.

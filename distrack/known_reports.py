@@ -55,7 +55,6 @@ def store(words: Sequence[str], runs_path: Path, tables: Mapping[str, Any]) -> N
     """Stores the tables that answer an `evaluate` command; if the disk is full, nothing is stored.
 
     Args:
-        words: the command after `python -m distrack`.
         tables: by run id, as JSON.
     """
     key = [word for word in words if word not in _SILENT]

@@ -189,7 +189,6 @@ def fewest(
     A preset fills many fields, and one option may change what it says of others; so one option at a time is added.
 
     Args:
-        options: those that may be used.
         targets: configs to arrive at; all have the same value in a field that is not as the preset says.
         build: makes as many configs from overrides.
         always: values of the options that are given in any case, by path.

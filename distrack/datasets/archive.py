@@ -190,9 +190,6 @@ class _Forward:
     """The inflated bytes of a tar: read forward only, limited in all, and little at once.
 
     tarfile holds a header in memory, however long it claims to be, and reads through the content of skipped members.
-
-    Attributes:
-        last: the bytes of the last read.
     """
 
     def __init__(self, inner: IO[bytes], limits: Limits) -> None:

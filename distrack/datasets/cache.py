@@ -37,7 +37,6 @@ class Prepared:
         facts: for every clip of the index, the duration of its whole file in seconds and the RMS level of the decoded
             clip in dBFS, ``[clips, 2]``.
         rows: rows of `waveforms` that hold usable clips, ``[usable clips]``.
-        skipped: files that are unusable.
         folder: the folder of the cache entry; features of the waveforms are stored below it. Its name is a digest of
             the files and the way they were decoded.
     """
@@ -85,7 +84,6 @@ def prepare(index: Index, *, seconds: float, cache_path: Path, progress: Progres
 
     Args:
         seconds: length of a clip; longer files are cut, shorter ones padded with zeros.
-        progress: gets the number of decoded clips and of all.
 
     Raises:
         DatasetError: the index is not valid, more than 5% of the files are unusable, a class is left without usable

@@ -15,9 +15,6 @@ class Clip(NamedTuple):
     """One real recording.
 
     Attributes:
-        path: its file.
-        label: index of its class.
-        split: the split it belongs to.
         group: a speaker or an original recording, which must not be in two splits; "" where none is known.
         fold: its official fold, numbered as its authors do; None where the dataset has none.
     """
@@ -41,9 +38,7 @@ class Index:
     """The clips of a dataset on this disk, before any is decoded.
 
     Attributes:
-        root: the folder of the dataset.
         classes: names of the classes; the label of a clip is a position here.
-        clips: files to decode.
         disjoint_by: what no two splits have in common, such as a speaker.
         skipped: files that belong to the dataset but are missing or must not be read; they count as unusable.
         unlisted: audio files that the dataset's own list does not name; they are ignored.

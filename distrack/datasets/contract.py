@@ -19,9 +19,7 @@ class Dataset:
         name: its name in commands and files, upper case.
         title: its name as its authors write it.
         task: what its classes are, in a few words.
-        licence: of the recordings.
         citation: BibTeX or a sentence.
-        url: its home page.
         seconds: default length of a clip: longer files are cut, shorter ones padded.
         layout: where its files are expected, in words.
         index: makes the index of a folder; raises a DatasetError where the layout is not there.

@@ -59,7 +59,6 @@ def download(remotes: Sequence[Remote], root: Path, *, downloads: Path, progress
     An interrupted call, however it ended, is continued by the next. Of two processes that want the same, one waits.
 
     Args:
-        root: the folder to make.
         downloads: the folder that holds the files until they are unpacked.
         progress: gets the bytes of one file that are done, those in all, and "downloading" or "unpacking". What it
             raises ends the call.

@@ -49,7 +49,6 @@ def look(
         name: as registered, in any spelling.
         data_path: its folder, if it is not in its usual place.
         test_fold: the official fold to test on; by default that of the dataset, where it has folds.
-        progress: gets the number of generated clips and of all.
 
     Raises:
         ConfigError: the name or the fold is unknown.

@@ -21,7 +21,6 @@ class Row:
     """One line of a list.
 
     Attributes:
-        source: the csv file.
         line: its line number, from 1.
         values: texts by column.
     """
@@ -64,7 +63,6 @@ def read_list(dataset: Dataset, root: Path, below: str, columns: Sequence[str]) 
     """The lines of a dataset's csv file that has these columns and maybe others.
 
     Args:
-        root: the folder of the dataset.
         below: the list in that folder, or in one directly below it, such as "meta/esc50.csv".
 
     Raises:

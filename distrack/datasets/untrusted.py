@@ -18,10 +18,6 @@ class Limits:
         what: where the files come from, as an error calls it ("sounds.zip").
         most_bytes: largest size of all files together.
         most_files: largest number of members, written or not.
-
-    Attributes:
-        files: files written so far.
-        members: members counted so far.
     """
 
     def __init__(self, what: str, *, most_bytes: int, most_files: int) -> None:

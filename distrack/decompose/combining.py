@@ -56,8 +56,6 @@ def morph(
 
     Args:
         share: 0 gives exactly these events, 1 exactly the other ones.
-        near_seconds: unit of the distance in time.
-        near_octaves: unit of the distance in pitch.
 
     Raises:
         EventsError: as `mix`, except that rooms may differ (one fades into the other); or too many events.

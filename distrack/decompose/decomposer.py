@@ -30,7 +30,6 @@ class Progress(NamedTuple):
 
     Attributes:
         step, steps: steps done, and the most steps that there will be.
-        events: events found so far.
         snr_db: signal-to-noise ratio of the reconstruction; None where the method does not fit phases.
         loss: value of the loss; None for a method without one.
     """

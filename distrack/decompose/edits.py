@@ -30,7 +30,6 @@ class EditKind(NamedTuple):
         arguments: its arguments with their ranges, from which the Decompose page makes its widgets.
         takes: what the edit needs besides the events: nothing, other events, or a room.
         selects: whether it changes selected events; if not, it changes all of them.
-        about: what it does, in one line.
     """
 
     change: Callable[..., Events]

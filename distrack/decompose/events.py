@@ -31,7 +31,6 @@ class Column(NamedTuple):
         name: "time" or "frequency", for example. Kinds use the same name for the same thing.
         unit: "s", "Hz" or "dB", for example; "" for a number without a unit.
         about: what the number means, for a reader of the table of events.
-        low, high: its range.
         between: how it is interpolated; an angle turns the short way, and a whole number is that of the nearer event.
     """
 
@@ -196,7 +195,6 @@ class Events:
         samples: length of the rendered sound.
         channels: 1 or 2.
         parameters: a row for each event; the kind names the columns.
-        muted: events that are silent.
         wet: share of each event that passes through the room, 0 to 1. It has no effect without a room.
         room: impulse response at the same sample rate; None without reverb.
         seed: seed of all random parts of the rendered sound.

@@ -24,7 +24,6 @@ class Midi(NamedTuple):
     """A MIDI file, and how many events became notes.
 
     Attributes:
-        notes: events that became notes.
         without_pitch: events left out because they have no pitch in the range of MIDI, 8 to 12,900 Hz.
         silent: events left out because they are muted, have no energy, or lie outside the clip.
         detuned: notes that are only near their pitch, because all channels were bent to other pitches at their onset.

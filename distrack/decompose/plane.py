@@ -22,7 +22,6 @@ class Plane(NamedTuple):
 
     Attributes:
         low, high: lowest and highest frequency in Hz; the bands between them are evenly spaced in octaves.
-        seconds: length of the clip.
 
     Shape:
         - image: ``[bands, frames]``

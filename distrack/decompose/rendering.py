@@ -32,7 +32,6 @@ class RenderedFile(NamedTuple):
 
     Attributes:
         gain: factor on all samples; 1 unless the sound would have clipped.
-        seconds: length of the sound.
     """
 
     gain: float
@@ -63,22 +62,10 @@ def render(events: Events, *, tail: bool = False) -> Floats:
         share = shares[0] if len(shares) else np.float32(0)
         together = events.kind.synthesise(events, gains)
         wet, dry = together * share, together * (1 - share)
-    sound = reverberated(wet, events.room)
+    # The error of a float32 FFT is 1e-7 of the loudest sample, and the sound after it may be far softer.
+    sound: Floats = scipy.signal.fftconvolve(wet.astype(np.float64), events.room, axes=1).astype(np.float32)
     sound[:, : events.samples] += dry
     return sound if tail else np.ascontiguousarray(sound[:, : events.samples])
-
-
-def reverberated(wave: Floats, room: Floats) -> Floats:
-    """Convolution of a sound with an impulse response, including its tail.
-
-    Shape:
-        - wave: ``[channels, samples]``
-        - room: ``[1 or channels, length]``
-        - returns: ``[channels, samples + length - 1]``
-    """
-    # The error of a float32 FFT is 1e-7 of the loudest sample, and the sound after it may be far softer.
-    sound: Floats = scipy.signal.fftconvolve(wave.astype(np.float64), room, axes=1).astype(np.float32)
-    return sound
 
 
 def soloed(events: Events, which: Which) -> Events:
@@ -93,7 +80,6 @@ def render_to(events: Events, path: Path, *, tail: bool = False) -> RenderedFile
 
     Args:
         path: a .flac or .wav file. An existing file is replaced once the new one is complete.
-        tail: as in `render`.
 
     Raises:
         EventsError: another ending, a sample rate that the format does not have, or the file cannot be written.
@@ -123,7 +109,6 @@ def save(events: Events, path: Path, *, tail: bool = False) -> str:
 
     Args:
         path: .flac or .wav for sound, .mid for notes, .json for readable text, .safetensors for the events themselves.
-        tail: let a sound continue until the room has died away.
 
     Raises:
         EventsError: another ending, or the file cannot be written.

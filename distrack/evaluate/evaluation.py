@@ -36,11 +36,7 @@ _HELD_OUT = 0.2
 
 @dataclass(frozen=True)
 class PredictionCache:
-    """A folder with a small JSON file for each run of a measurement. Several processes may use it at once.
-
-    Attributes:
-        folder: created with the first file.
-    """
+    """A folder with a JSON file for each run of a measurement; several processes may use it at once."""
 
     folder: Path
 
@@ -169,7 +165,6 @@ class Bench:
         """Predicted classes of one run, `[n]`; they are in the cache afterwards, where `evaluate` finds them.
 
         Args:
-            seed: number of the run.
             tuned: gives the result of `learning_rate` and may wait for it; by default it is computed here.
         """
         rate = self.learning_rate(measurement) if tuned is None else tuned()

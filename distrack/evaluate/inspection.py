@@ -31,7 +31,6 @@ class Point(Record):
     Attributes:
         kind: `clip` is a real training clip, `track` a rendered track, `centre` the mean of a class's clips on the map.
         number: position of the clip on the training side, number of the track, or class of the centre.
-        label: its class.
         pca, t_sne: its place in each projection.
     """
 

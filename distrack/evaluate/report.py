@@ -197,7 +197,6 @@ class SplitReport(Record):
     """The split of the dataset.
 
     Attributes:
-        train, test, validation: numbers of clips.
         disjoint_by: what no two sides share, for example the speaker.
         test_fold: official fold that is tested on; None for a dataset without folds.
         notes: further facts, for example that the dataset is a subset.

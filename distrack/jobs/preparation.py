@@ -38,7 +38,6 @@ class PreparationReport(Record):
         notes: sentences that a reader of a result should know.
         took: seconds of work.
         pieces: number of pieces, of a dataset whose pieces have no class and are only decomposed.
-        root: the dataset's folder.
     """
 
     classes: tuple[str, ...] = ()

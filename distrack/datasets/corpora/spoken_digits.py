@@ -98,8 +98,6 @@ def make_spoken_digits(root: Path, progress: Progress = unwatched, *, speakers: 
     A crash of the C library does not end this process either.
 
     Args:
-        root: the folder.
-        progress: gets the number of clips done and of all, after each speaker.
         speakers: number of speakers; their clips do not depend on it.
 
     Raises:

@@ -35,7 +35,6 @@ class Scale:
     Args:
         shape: `GABOR` or `DAMPED`.
         length: length of a frame in samples, a power of two.
-        samples: length of the clip.
 
     Attributes:
         energy: the energy that the best atom of each frame removes, ``[frames]``.

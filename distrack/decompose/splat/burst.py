@@ -25,14 +25,7 @@ MOST_NUMBERS = 1 << 24
 
 
 class Clip(NamedTuple):
-    """What sounds are rendered in.
-
-    Attributes:
-        sample_rate: in Hz.
-        samples: length of the clip.
-        seed: of all noise.
-        envelope: of all bursts.
-    """
+    """The clip that bursts are rendered in: its sample rate in Hz, its length, and the seed and envelope of all bursts."""
 
     sample_rate: int
     samples: int
@@ -50,7 +43,6 @@ class Bursts(NamedTuple):
         centre: of the band, in Hz.
         width: standard deviation of the band, in octaves.
         level: RMS at the peak of the envelope.
-        gains: gain into each channel.
 
     Shape:
         - gains: ``[events, channels]``

@@ -31,7 +31,6 @@ class Resonances(NamedTuple):
         bend: share of the frequency by which it moves.
         settling: time constant of the bend, in seconds.
         harmonics: cosine and sine part of each harmonic.
-        gains: gain into each channel.
 
     Shape:
         - harmonics: ``[events, harmonics, 2]``

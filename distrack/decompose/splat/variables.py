@@ -27,7 +27,6 @@ class Variable(NamedTuple):
 
     Attributes:
         step: how far one step of the optimiser moves it, about, at a learning rate of 1.
-        low, high: its range.
         logarithm: whether it is the logarithm of the stored number; step and range are then logarithms too.
     """
 

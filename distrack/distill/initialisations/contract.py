@@ -11,7 +11,6 @@ Initialisation = Callable[..., Integers | None]
 Args:
     train: the real training clips, as `distrack.images.RealImages`.
     count: number of clips of each class.
-    seed: seed of all random draws.
     settings: those of the initialisation's own config, by name.
 
 Shape:

@@ -19,7 +19,6 @@ class Plan(NamedTuple):
     """Number and size of the tracks that are stored.
 
     Attributes:
-        classes: number of classes.
         ipc: storage budget of a class, in whole tracks.
         factor: number of tracks that are rendered from the storage of one.
         size: size of a whole track: ``(1, bands, frames)`` or ``(samples,)``.
@@ -104,7 +103,6 @@ class Parameterisation(ABC):
 
         Args:
             parameters: all rows of the stored parameters, or the same number of rows of each class.
-            stored: the constants.
 
         Shape:
             - returns: ``[classes * m, *size]``

@@ -31,7 +31,6 @@ class Source(Record):
         track: the track that it belongs to; empty if it belongs to all of its class.
         clip: path of a real clip below the dataset's folder.
         distance: root mean square between the normalised images of the nearest clip and of the track.
-        step: step of a snapshot.
         error: inversion error of a sound that was made from an image (`distrack.inversion.inversion_error`).
     """
 

@@ -39,7 +39,6 @@ class Cell(NamedTuple):
 
     Attributes:
         run_id: id of the run, in the runs path that the series belongs to.
-        job: the job of that run.
         title: a label that tells it from the other cells, without the seed.
     """
 
