@@ -2,7 +2,7 @@
 
 from distrack.datasets import corpora
 from distrack.datasets.cache import Prepared, fingerprint, prepare, prepared
-from distrack.datasets.clips import Clip, Index, Skipped, Split
+from distrack.datasets.clips import Clip, Index
 from distrack.datasets.contract import DATASETS, Dataset
 from distrack.datasets.library import fetch, home, index, look
 from distrack.registry import discover
@@ -15,8 +15,6 @@ __all__ = [
     "Dataset",
     "Index",
     "Prepared",
-    "Skipped",
-    "Split",
     "fetch",
     "fingerprint",
     "home",

@@ -4,12 +4,12 @@ Every module and folder here is imported, so that its methods, kinds of event an
 adding a file. The edits are functions of `transforms` and `combining`; `apply` does stored ones by name.
 """
 
-from distrack.decompose.decomposer import DECOMPOSERS, DecomposeConfig, Decomposer, Method, Progress
+from distrack.decompose.decomposer import DECOMPOSERS, DecomposeConfig, Decomposer, Progress
 from distrack.decompose.edits import EDITS, Edit, History, apply
 from distrack.decompose.events import KINDS, Box, Column, Events, Kind
-from distrack.decompose.midi import Midi, to_midi
+from distrack.decompose.midi import to_midi
 from distrack.decompose.quality import snr_db, spectral_convergence
-from distrack.decompose.rendering import RenderedFile, render, render_to, soloed
+from distrack.decompose.rendering import render, render_to, soloed
 from distrack.decompose.rooms import known_rooms, room_named
 from distrack.decompose.selecting import in_box, in_pitch, mask, strongest
 from distrack.registry import discover
@@ -26,10 +26,7 @@ __all__ = [
     "Events",
     "History",
     "Kind",
-    "Method",
-    "Midi",
     "Progress",
-    "RenderedFile",
     "apply",
     "in_box",
     "in_pitch",

@@ -2,7 +2,7 @@
 
 from distrack.evaluate import baselines, evaluators  # noqa: F401
 from distrack.evaluate.config import EvaluationConfig, Measurement, measurements
-from distrack.evaluate.contract import BASELINES, EVALUATORS, Baseline, Evaluator, Trial
+from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial
 from distrack.evaluate.evaluation import Bench, PredictionCache
 from distrack.evaluate.inspection import Inspection, Point, inspect
 from distrack.evaluate.recipe import Recipe
@@ -13,12 +13,10 @@ __all__ = [
     "BASELINES",
     "EVALUATORS",
     "Accuracy",
-    "Baseline",
     "Bench",
     "Comparison",
     "Evaluation",
     "EvaluationConfig",
-    "Evaluator",
     "Inspection",
     "Measurement",
     "Point",

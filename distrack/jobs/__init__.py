@@ -3,7 +3,6 @@
 from distrack.jobs.contract import (
     JOBS,
     Job,
-    Table,
     all_runs,
     as_json,
     find,
@@ -25,7 +24,6 @@ discover(__name__, __path__)
 __all__ = [
     "JOBS",
     "Job",
-    "Table",
     "all_runs",
     "as_json",
     "find",

@@ -25,7 +25,7 @@ MOST_NUMBERS = 1 << 24
 
 
 class Clip(NamedTuple):
-    """The clip that bursts are rendered in: its sample rate in Hz, its length, and the seed and envelope of all bursts."""
+    """The clip that bursts are rendered in: its rate in Hz, its length, and the seed and envelope of all bursts."""
 
     sample_rate: int
     samples: int

@@ -4,9 +4,9 @@ All are in the unit of a squared distance of embeddings, and all approach the sq
 are narrow and near each other: one learning rate suits each.
 """
 
-from distrack.distill.objectives.contract import OBJECTIVES, Objective
+from distrack.distill.objectives.contract import OBJECTIVES
 from distrack.registry import discover
 
-__all__ = ["OBJECTIVES", "Objective"]
+__all__ = ["OBJECTIVES"]
 
 discover(__name__, __path__)

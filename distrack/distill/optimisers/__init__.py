@@ -5,9 +5,9 @@ first use loads torch's compiler, which takes longer than the first steps of a s
 once.
 """
 
-from distrack.distill.optimisers.contract import OPTIMISERS, Memory, Optimiser
+from distrack.distill.optimisers.contract import OPTIMISERS, Memory
 from distrack.registry import discover
 
-__all__ = ["OPTIMISERS", "Memory", "Optimiser"]
+__all__ = ["OPTIMISERS", "Memory"]
 
 discover(__name__, __path__)
