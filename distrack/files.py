@@ -1,11 +1,13 @@
 """Files and folders: atomic writes (a reader sees the old or the new content, never a part), names and sizes."""
 
 import contextlib
+import csv
+import io
 import os
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -154,6 +156,13 @@ def remove_unfinished(parent: Path) -> None:
 
 def _lock_of(partial: Path) -> Path:
     return partial.with_suffix(".lock")
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as comma-separated values, a line each."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def size_text(count: float) -> str:

@@ -4,11 +4,10 @@ The folder `audio` is what Hugging Face calls an audiofolder; with the dataset c
 `datasets` library loads a bundle as it is. The same run gives the same bytes, and none of them identifies the machine.
 """
 
-import csv
 import io
 import unicodedata
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -23,9 +22,8 @@ from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
 from distrack.errors import ConfigError, RunError, unknown
 from distrack.export.card import COLUMNS, card, printable
-from distrack.export.privacy import without_path
 from distrack.figures.images import colour_range, image_png
-from distrack.files import class_stems, replacing
+from distrack.files import class_stems, csv_text, replacing
 from distrack.jobs import as_json
 from distrack.jobs.distillation import distillation_job
 from distrack.jobs.results import evaluation_report, synthetic_file, track_file
@@ -183,7 +181,7 @@ class _Bundle:
             "README.md": self._card,
             "LICENCE.txt": f"{dataset.title}\n{dataset.url}\n\n{dataset.licence}\n".encode,
             "CITATION.txt": f"{dataset.citation}\n".encode,
-            "config.json": as_json(without_path(self._job, None)).encode,
+            "config.json": as_json(self._job.without_path(None)).encode,
             "audio/metadata.csv": self._metadata,
             "arrays.npz": self._arrays,
         }
@@ -207,13 +205,11 @@ class _Bundle:
         return text.encode()
 
     def _metadata(self) -> bytes:
-        buffer = io.StringIO()
-        table = csv.writer(buffer, lineterminator="\n")
-        table.writerow(["file_name", *COLUMNS])
+        rows: list[Sequence[object]] = [("file_name", *COLUMNS)]
         for track in self.tracks:
             file, silent = f"{track.stem}.{self._format}", str(track.silent).lower()
-            table.writerow([file, track.label, track.of_class, track.name, track.seconds, silent])
-        return buffer.getvalue().encode()
+            rows.append((file, track.label, track.of_class, track.name, track.seconds, silent))
+        return csv_text(rows).encode()
 
     def _arrays(self) -> bytes:
         positions = [track.position for track in self.tracks]

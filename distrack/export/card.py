@@ -14,7 +14,6 @@ from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
 from distrack.distill.domains import DOMAINS
 from distrack.evaluate import EvaluationConfig, Report
-from distrack.export.privacy import PLACEHOLDER, without_path
 from distrack.export.rendering import rendered
 from distrack.features import FEATURES
 from distrack.inversion import INVERSIONS
@@ -48,7 +47,7 @@ def card(
     classes = [printable(name) for name in synthetic.classes]
     title = f"{dataset.title}, distilled to {synthetic.tracks_per_class} tracks per class"
     # The evaluation does not change the tracks; `config.json` has it.
-    as_usual = without_path(job, PLACEHOLDER).model_copy(update={"evaluation": EvaluationConfig()})
+    as_usual = job.without_path().model_copy(update={"evaluation": EvaluationConfig()})
     return rendered(
         "card.md.j2",
         metadata=_metadata(title, dataset.licence, classes, len(tracks)),

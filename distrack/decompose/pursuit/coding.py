@@ -14,6 +14,8 @@ from distrack.decompose.pursuit.waveform_kind import first_sample
 BLOCK, AT_ONCE = 512, 1 << 15
 # Most uses whose amplitudes are fitted at once.
 MOST = 48
+# Arrays of a coding that its state holds as they are.
+STORED = ("residual", "strength", "which", "where")
 
 
 class Coding:
@@ -135,17 +137,14 @@ class Coding:
 
     def state(self) -> dict[str, NDArray[Any]]:
         return {
-            "residual": self.residual.copy(),
-            "strength": self.strength.copy(),
-            "which": self.which.copy(),
-            "where": self.where.copy(),
+            **{name: getattr(self, name).copy() for name in STORED},
             "number": np.array(self.number, np.int64),
             "start": np.array(self.start, np.int64),
             "amplitude": np.array(self.amplitude, np.float64).reshape(len(self), -1),
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        for name in ("residual", "strength", "which", "where"):
+        for name in STORED:
             getattr(self, name)[:] = state[name]
         self.number, self.start = state["number"].tolist(), state["start"].tolist()
         self.amplitude = [row.copy() for row in state["amplitude"]]

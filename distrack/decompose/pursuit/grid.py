@@ -125,11 +125,6 @@ class Scale:
         energy[:, self.edge] = both * self.weight
         return energy
 
-    def best(self) -> tuple[float, int]:
-        """The highest stored energy, and its frame."""
-        frame = int(self.energy.argmax())
-        return float(self.energy[frame]), frame
-
     def atom(self, frame: int, sample_rate: int) -> Atom:
         """The best atom of a frame."""
         place = frame * self.hop - self.lead + (self.length / 2 if self.shape == GABOR else 0)
@@ -174,7 +169,9 @@ class Grid:
         """The energy that the best atom of a shape removes, and that atom."""
         scales = [scale for scale in self.scales if scale.shape == shape]
         while True:
-            expected, frame, scale = max(((*scale.best(), scale) for scale in scales), key=lambda each: each[0])
+            scale = max(scales, key=lambda each: float(each.energy.max()))
+            frame = int(scale.energy.argmax())
+            expected = float(scale.energy[frame])
             # Changes that were too small for an update may have added up.
             scale.update(self.padded, self.offset, frame, frame + 1)
             energy = float(scale.energy[frame])

@@ -1,7 +1,6 @@
 """Distances between spectrograms of a clip and of events: the loss of a fit, and the events it can do without."""
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -98,9 +97,8 @@ def spectrum(wave: Tensor, size: int) -> Tensor:
     """
     padded = torch.nn.functional.pad(wave, (size // 2, size // 2 + size))
     window = torch.hann_window(size)
-    result: Any = torch.stft(padded, size, size // 4, window=window, center=False, return_complex=True)
-    complex_frames: Tensor = result
-    return complex_frames
+    frames: Tensor = torch.stft(padded, size, size // 4, window=window, center=False, return_complex=True)
+    return frames
 
 
 def _edges(bins: int) -> list[int]:

@@ -1,13 +1,12 @@
 """A comparison as comma-separated values: a row for each evaluation, a number or a word in each cell."""
 
-import csv
-import io
 from collections.abc import Iterable
 from typing import Any
 
 from distrack.evaluate import Evaluation
 from distrack.export.comparison import Entry
 from distrack.export.formats.contract import EXPORTERS, Exporter
+from distrack.files import csv_text
 
 _COLUMNS = (
     *("run", "dataset", "test_fold", "disjoint_by", "train", "test", "feature", "domain", "parameterisation", "preset"),
@@ -17,17 +16,14 @@ _COLUMNS = (
 )
 
 
-def csv_text(entries: Iterable[Entry]) -> str:
+def table_text(entries: Iterable[Entry]) -> str:
     """One row for each evaluation of each run, below a row of names; a cell is empty where it does not apply.
 
     A standard deviation and an interval need two seeds. The columns gain, lost and recovered have values for the tracks
     alone (see `distrack.evaluate.Comparison`).
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_cells(entry, evaluation) for entry in entries for evaluation in entry.report.evaluations)
-    return text.getvalue()
+    cells = [_cells(entry, evaluation) for entry in entries for evaluation in entry.report.evaluations]
+    return csv_text([_COLUMNS, *([each[column] for column in _COLUMNS] for each in cells)])
 
 
 def _cells(entry: Entry, evaluation: Evaluation) -> dict[str, Any]:
@@ -60,5 +56,7 @@ def _cells(entry: Entry, evaluation: Evaluation) -> dict[str, Any]:
 
 EXPORTERS.add(
     ".csv",
-    Exporter("CSV", "All evaluations, for a spreadsheet.", "text/csv", lambda entries, *_: csv_text(entries).encode()),
+    Exporter(
+        "CSV", "All evaluations, for a spreadsheet.", "text/csv", lambda entries, *_: table_text(entries).encode()
+    ),
 )

@@ -14,7 +14,6 @@ from distrack.export.charts import PAGE_INK, inline_svg
 from distrack.export.comparison import Entry, differing, groups, measured_by
 from distrack.export.formats.contract import EXPORTERS, Exporter
 from distrack.export.players import Players, players
-from distrack.export.privacy import PLACEHOLDER, without_path
 from distrack.export.rendering import rendered
 from distrack.export.scores import Scores, scores
 from distrack.figures.accuracy import Placed, accuracy_against_budget, run_bars
@@ -57,7 +56,7 @@ def html_report(entries: Sequence[Entry]) -> str:
     """One HTML file without a script that needs no other file and no network."""
     text = rendered(
         "report.html.j2",
-        title="Comparison of no runs" if not entries else _title(entries),
+        title=_title(entries),
         entries=entries,
         groups=[(group, _chapters(group, number)) for number, group in enumerate(groups(entries))],
         runs=[_details(entry) for entry in entries],
@@ -70,7 +69,7 @@ def html_report(entries: Sequence[Entry]) -> str:
 
 
 def _title(entries: Sequence[Entry]) -> str:
-    return f"Comparison of {len(entries)} runs" if len(entries) > 1 else f"Run {entries[0].run.id}"
+    return f"Run {entries[0].run.id}" if len(entries) == 1 else f"Comparison of {len(entries) or 'no'} runs"
 
 
 def _chapters(group: Sequence[Entry], number: int) -> list[_Chapter]:
@@ -110,7 +109,7 @@ def _details(entry: Entry) -> _RunDetails:
         evaluation = measured.rows[0].evaluations.get("full" if measured.tests_tracks else "synthetic")
         if evaluation is not None:
             matrices.append(_matrix(evaluation, tracks.classes, "tracks" if measured.tests_tracks else "test clips"))
-    return _RunDetails(entry, tracks, matrices, without_path(entry.job, PLACEHOLDER).command())
+    return _RunDetails(entry, tracks, matrices, entry.job.without_path().command())
 
 
 def _matrix(evaluation: Evaluation, classes: tuple[str, ...], tested_on: str) -> _Matrix:
@@ -123,7 +122,7 @@ def _matrix(evaluation: Evaluation, classes: tuple[str, ...], tested_on: str) ->
 def _without_folder(entry: Entry) -> Entry:
     """The entry with the folder's own name in place of the path to the dataset."""
     path = entry.job.data_path
-    return entry if path is None else entry._replace(job=without_path(entry.job, Path(path.name)))
+    return entry if path is None else entry._replace(job=entry.job.without_path(Path(path.name)))
 
 
 EXPORTERS.add(

@@ -1,7 +1,8 @@
 """The distillation: a dataset becomes a synthetic set, which is made audible and evaluated."""
 
 from collections import Counter
-from typing import Annotated, Any, ClassVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
 
 from distrack import datasets
 from distrack.distill import DistillConfig
@@ -56,6 +57,10 @@ class DistillJob(DistillConfig, Measured):
     def distillation(self) -> DistillConfig:
         """The job without its evaluation: the config that a synthetic set stores."""
         return DistillConfig.model_validate({name: getattr(self, name) for name in DistillConfig.model_fields})
+
+    def without_path(self, folder: Path | None = Path("FOLDER")) -> Self:
+        """The job with `folder` in place of the path to its dataset on this machine, which an export keeps private."""
+        return self if self.data_path is None else self.model_copy(update={"data_path": folder})
 
     def check(self) -> None:
         """Refuses, before any work, what the dataset on this disk cannot give.

@@ -1,7 +1,5 @@
 """A blind listening test: which class is this, and which of two is synthetic; the answers are stored with the run."""
 
-import csv
-import io
 import random
 import secrets
 import time
@@ -12,6 +10,7 @@ import scipy
 from pydantic import Field
 
 from distrack.errors import RunError
+from distrack.files import csv_text
 from distrack.jobs.listening.sounds import Listening, Source
 from distrack.runs.folder import Run
 from distrack.validation import Record, read_model
@@ -183,14 +182,12 @@ def interval(right: int, answered: int) -> tuple[float, float]:
 
 def table(tests: Sequence[BlindTest]) -> str:
     """Every answer as a line of CSV, for other tools."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["test", "started", "question", "task", "sounds", "truth", "answer", "right"])
+    rows: list[Sequence[object]] = [("test", "started", "question", "task", "sounds", "truth", "answer", "right")]
     for test in tests:
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(test.started))
         for number, (trial, choice) in enumerate(zip(test.trials, test.answers, strict=False), start=1):
             choices = test.choices(trial)
             sounds = " ".join(source.file for source in trial.sounds)
             truth, given = choices[trial.truth], choices[choice]
-            writer.writerow([test.id, started, number, trial.task, sounds, truth, given, trial.truth == choice])
-    return text.getvalue()
+            rows.append((test.id, started, number, trial.task, sounds, truth, given, trial.truth == choice))
+    return csv_text(rows)

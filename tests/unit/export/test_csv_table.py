@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from distrack.export.comparison import Entry
-from distrack.export.formats.csv_table import csv_text
+from distrack.export.formats.csv_table import table_text
 from tests.unit.export.conftest import THREE, MakeEntry, evaluation
 
 
 def as_frame(entries: Sequence[Entry]) -> pd.DataFrame:
-    return pd.read_csv(io.StringIO(csv_text(entries)))
+    return pd.read_csv(io.StringIO(table_text(entries)))
 
 
 def test_there_is_a_row_for_each_evaluation_with_unrounded_numbers(made: MakeEntry) -> None:
@@ -31,7 +31,7 @@ def test_there_is_a_row_for_each_evaluation_with_unrounded_numbers(made: MakeEnt
     assert first["lowest_recall"] == 0.5
     numbers = frame.drop(columns=["test_fold"]).select_dtypes("number").columns
     assert {"train", "test", "tracks_per_class", "accuracy_mean", "macro_f1", "gain", "recovered"} <= set(numbers)
-    assert "\r" not in csv_text([one])
+    assert "\r" not in table_text([one])
 
 
 def test_gain_lost_and_recovered_belong_to_the_tracks(one: Entry) -> None:
@@ -49,4 +49,4 @@ def test_what_does_not_apply_is_empty_and_not_zero(made: MakeEntry) -> None:
     empty = ["test_fold", "accuracy_std", "interval_low", "interval_high", "gain", "lost", "recovered"]
     assert frame.loc[0, empty].isna().all()
     assert frame.loc[0, "lowest_recall"] == 0.5
-    assert csv_text([]).count("\n") == 1
+    assert table_text([]).count("\n") == 1
