@@ -15,7 +15,7 @@ from safetensors.numpy import save
 
 from distrack.decompose.events import KINDS, Events
 from distrack.errors import ConfigError, EventsError
-from distrack.tensor_file import ordered
+from distrack.files import ordered_tensors
 
 FORMAT = "distrack events"
 VERSION = 1
@@ -52,7 +52,7 @@ def to_bytes(events: Events) -> bytes:
     metadata = {"format": FORMAT, "version": str(VERSION), "events": text}
     arrays = {name: np.ascontiguousarray(array) for name, array in _arrays(events).items()}
     content: bytes = save(arrays, metadata=metadata)
-    return ordered(content)
+    return ordered_tensors(content)
 
 
 def to_json(events: Events) -> str:

@@ -15,8 +15,7 @@ from distrack.distill.migration import migrated_distillation
 from distrack.distill.parameterisations import PARAMETERISATIONS, Parameterisation, Stored
 from distrack.errors import ConfigError, RunError
 from distrack.features import Normalisation
-from distrack.files import class_stems
-from distrack.tensor_file import ordered
+from distrack.files import class_stems, ordered_tensors
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class SyntheticSet:
             "config": self.config.model_copy(update={"data_path": None}).model_dump_json(),
         }
         stored = {**self.constants, "parameters": self.parameters.contiguous(), "labels": self.row_labels}
-        return ordered(save(stored, metadata=header))
+        return ordered_tensors(save(stored, metadata=header))
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from distrack.decompose.decomposer import migrated_decomposition
 from distrack.distill.migration import migrated_distillation
 
 
@@ -25,3 +24,19 @@ def migrated(config: Mapping[str, Any]) -> dict[str, Any]:
         fields = ("dataset", "data_path", "duration", "download")
         return {"kind": "preparation", **{name: config[name] for name in fields if name in config}}
     return {"kind": "distillation", **migrated_distillation(config)}
+
+
+def migrated_decomposition(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A decomposition's configuration as it is written today.
+
+    Earlier versions stored the method as a name, beside the settings of every method: ``pursuit`` and ``splat``.
+
+    >>> migrated_decomposition({"method": "splat", "pursuit": {"atoms": "both"}, "splat": {"iterations": 5}})
+    {'method': {'name': 'splat', 'iterations': 5}}
+    """
+    config = dict(config)
+    settings = {name: config.pop(name, {}) for name in ("pursuit", "splat")}
+    if isinstance(config.get("method"), str):
+        name = config["method"]
+        config["method"] = {"name": name, **settings["splat" if name == "splat" else "pursuit"]}
+    return config

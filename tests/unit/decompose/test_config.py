@@ -9,10 +9,10 @@ import pytest
 
 import distrack.decompose
 from distrack.decompose import DECOMPOSERS, DecomposeConfig
-from distrack.decompose.decomposer import migrated_decomposition
 from distrack.decompose.pursuit.config import PursuitConfig
 from distrack.decompose.splat.decomposer import SplatConfig
 from distrack.errors import ConfigError
+from distrack.jobs.migration import migrated_decomposition
 from distrack.options import options_of
 from distrack.registry import discover
 from distrack.validation import from_preset
