@@ -57,6 +57,9 @@ def _cells(entry: Entry, evaluation: Evaluation) -> dict[str, Any]:
 EXPORTERS.add(
     ".csv",
     Exporter(
-        "CSV", "All evaluations, for a spreadsheet.", "text/csv", lambda entries, *_: table_text(entries).encode()
+        "CSV",
+        "Every evaluation of these runs, for a spreadsheet.",
+        "text/csv",
+        lambda runs, *_: table_text(runs).encode(),
     ),
 )
