@@ -319,7 +319,7 @@ def work(run: Run, job: Job | None = None, *, watch: Watch = unwatched, command:
         return job.work(run, session)
 
 
-def stop(run: Run, *, timeout: float = 10.0) -> Status:
+def stop(run: Run, *, timeout: float = 60.0) -> Status:
     """Stops a run of any kind.
 
     Raises:

@@ -93,7 +93,7 @@ def test_a_signal_to_terminate_is_a_request_to_stop(
     run = launched("terminated")
     until(lambda: run.status().step == 1)
     os.kill(run.status().pid, signal.SIGTERM)
-    until(lambda: run.status().state == "stopped", 10)
+    until(lambda: run.status().state == "stopped")
 
 
 def test_work_that_is_held_goes_on_when_it_is_released(
