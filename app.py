@@ -44,7 +44,11 @@ def side_bar(device: str) -> None:
 
 
 def home() -> None:
-    """What DisTrack is, in one screen."""
+    """What DisTrack is, in one screen; on stage, the numbers and the tracks alone."""
+    shipped = demo()
+    if stage.active() and shipped is not None:
+        _title(shipped)
+        return
     st.title("DisTrack")
     st.markdown(
         "### Thousands of recordings, distilled to a handful of tracks.\n"
@@ -58,7 +62,6 @@ def home() -> None:
     for page, label, icon, text in tiles(cards, len(cards)):
         st.page_link(f"pages/{page}.py", label=f"**{label}**", icon=f":material/{icon}:")
         st.caption(text)
-    shipped = demo()
     if shipped is not None:
         _play(shipped)
     st.subheader("Recent runs")
@@ -68,11 +71,33 @@ def home() -> None:
         st.caption("No runs yet. Distill a dataset to start.")
 
 
+def _title(run: runs.Run) -> None:
+    report = evaluation_report(run)
+    synthetic = SyntheticSet.load(synthetic_file(run))
+    tracks, random = _accuracies(run)
+    if report and tracks is not None and random is not None:
+        st.title(f"{report.split.train:,} recordings, distilled to {len(synthetic.labels)} tracks")
+        left, right = st.columns(2)
+        for column, accuracy, text in (
+            (left, tracks, "right on new speakers, trained on these tracks alone"),
+            (right, random, "trained on one random recording per digit"),
+        ):
+            column.html(f'<div style="font-size:4rem;font-weight:700;line-height:1">{accuracy:.0%}</div>{text}')
+    soundboard(sheets(run), seconds=synthetic.config.seconds, key="board-title")
+
+
+def _accuracies(run: runs.Run) -> tuple[float | None, float | None]:
+    """Accuracy of a network trained on the tracks, and on random clips."""
+    report = evaluation_report(run)
+    if report is None:
+        return None, None
+    return report.accuracy("random-cnn", "synthetic"), report.accuracy("random-cnn", "random-selection")
+
+
 def _play(run: runs.Run) -> None:
     report = evaluation_report(run)
     synthetic = SyntheticSet.load(synthetic_file(run))
-    tracks = report.accuracy("random-cnn", "synthetic") if report else None
-    random = report.accuracy("random-cnn", "random-selection") if report else None
+    tracks, random = _accuracies(run)
     st.subheader("Ten spoken digits, each stored in the space of one track")
     if report and tracks is not None and random is not None:
         st.markdown(
@@ -89,23 +114,22 @@ def _accuracy(run: runs.Run) -> str:
     return "" if accuracy is None else f"accuracy {accuracy:.0%}"
 
 
-page = st.navigation(
-    [
-        st.Page(home, title="Home", icon=":material/home:", default=True),
-        st.Page("pages/datasets.py", title="Datasets", icon=":material/library_music:"),
-        st.Page("pages/distill.py", title="Distill", icon=":material/science:"),
-        st.Page("pages/listen.py", title="Listen", icon=":material/graphic_eq:"),
-        st.Page("pages/evaluate.py", title="Evaluate", icon=":material/bar_chart:"),
-        st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
-        st.Page("pages/condense.py", title="Track length", icon=":material/compress:"),
-        st.Page("pages/decompose.py", title="Decompose", icon=":material/call_split:"),
-    ]
-)
+pages = [
+    st.Page(home, title="Home", icon=":material/home:", default=True),
+    st.Page("pages/datasets.py", title="Datasets", icon=":material/library_music:"),
+    st.Page("pages/distill.py", title="Distill", icon=":material/science:"),
+    st.Page("pages/listen.py", title="Listen", icon=":material/graphic_eq:"),
+    st.Page("pages/evaluate.py", title="Evaluate", icon=":material/bar_chart:"),
+    st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
+    st.Page("pages/condense.py", title="Track length", icon=":material/compress:"),
+    st.Page("pages/decompose.py", title="Decompose", icon=":material/call_split:"),
+]
+page = st.navigation(pages)
 st.logo(str(PROJECT / "assets" / "logo.svg"), size="large")
 leave_imports_alone()
 with errors_shown():
     with st.sidebar:
         side_bar(str(choose_device(settings().device)))
         stage.enter()
-    stage.show(page.url_path)
+    stage.show(page.url_path, {each.url_path: each for each in pages})
     page.run()

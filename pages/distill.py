@@ -8,8 +8,6 @@ from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import begin
 from distrack.ui.shared.run_in_view import earlier, job_of, named
 
-begin("Distill", "Distill a dataset into a few synthetic tracks per class.")
-
 
 def ask(before: DistillJob | None, label: str, key: str) -> None:
     """The choices, their storage and time, and the button."""
@@ -23,6 +21,8 @@ def ask(before: DistillJob | None, label: str, key: str) -> None:
         job_panel.launch(folds or job)
 
 
+in_view = any(parameter in st.query_params for parameter in ("run", "sweep"))
+begin("Distill", "" if in_view else "Distill a dataset into a few synthetic tracks per class.")
 run, sweep = named("distillation"), named("sweep")
 if run is not None:
     job_panel.watch(run, "distillation")

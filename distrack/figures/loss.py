@@ -29,7 +29,7 @@ def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> Chart:
     y = alt.Y("loss:Q", title="loss", scale=y_scale, axis=alt.Axis(tickCount=5))
     dots = alt.Chart(points[::every]).mark_circle(size=22, opacity=0.35, color=COLOURS["random-selection"])
     line = alt.Chart(smooth[::every]).mark_line(strokeWidth=3, color=COLOURS["synthetic"])
-    return finished(dots.encode(x=x, y=y) + line.encode(x=x, y=y), 300)
+    return finished(dots.encode(x=x, y=y) + line.encode(x=x, y=y), 230)
 
 
 def loss_curves(metrics: Mapping[str, Sequence[dict[str, Any]]]) -> Chart:

@@ -137,22 +137,40 @@ def test_a_blind_test_is_taken_to_its_end(server: Server, page: Page, heard: run
     assert again.answers == tuple(trial.truth for trial in again.trials)
 
 
-def test_on_stage_one_key_goes_through_the_pages_with_the_run_in_view(
+def test_on_stage_keys_go_through_the_stops_with_the_run_in_view(
     server: Server, page: Page, heard: runs.Run, errors: list[str]
 ) -> None:
     page.goto(f"{server.url}/distill?run={heard.id}")
     page.get_by_role("button", name="Presentation mode").click(timeout=60_000)
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
-    # The keys work once the bar is there.
-    expect(page.get_by_role("button", name="Distill", exact=True)).to_have_attribute("aria-current", "page")
-    for title in ("Listen", "Evaluate", "Distill"):
-        page.get_by_role("heading", level=1).click()
-        page.keyboard.press("PageDown")
-        expect(page.get_by_role("heading", name=title, exact=True, level=1)).to_be_visible()
-        page.wait_for_url(re.compile(rf"/{title.lower()}\?.*run={heard.id}"))
-        expect(page.get_by_role("button", name=title, exact=True)).to_have_attribute("aria-current", "page")
+
+    def at(stop: str, url: str) -> None:
+        expect(page.get_by_role("button", name=stop, exact=True)).to_have_attribute("aria-current", "page")
+        page.wait_for_url(re.compile(url))
+
+    at("Distill", "/distill")
+    stops = [("Listen", "/listen"), ("Real or synthetic?", "/listen.*view=Blind"), ("Accuracy", "/evaluate")]
+    for key, (stop, url) in zip(("PageDown", "ArrowRight", "PageDown"), stops, strict=True):
+        page.keyboard.press(key)
+        at(stop, url)
+        assert f"run={heard.id}" in page.url
+    for key in ("PageDown", "PageDown"):
+        # The last stop is the end: it does not lead to the first one.
+        page.keyboard.press(key)
+        at("Decompose", "/decompose")
     page.keyboard.press("PageUp")
-    expect(page.get_by_role("heading", name="Evaluate", exact=True, level=1)).to_be_visible()
+    at("Accuracy", f"/evaluate.*run={heard.id}")
+    expect(page.locator("[data-blank]")).to_be_hidden()
+    page.keyboard.press("b")
+    expect(page.locator("[data-blank]")).to_be_visible()
+    page.keyboard.press("PageDown")
+    expect(page.locator("[data-blank]")).to_be_hidden()
+    at("Accuracy", "/evaluate")
+    # A link stays on stage.
+    page.goto(f"{server.url}/distill?run={heard.id}&stage=1")
+    at("Distill", "/distill")
+    page.get_by_role("link", name="Listen").click()
+    at("Listen", "/listen.*stage=1")
     page.get_by_role("button", name="Exit presentation").click()
     expect(page.get_by_test_id("stSidebar")).to_be_visible()
     assert not errors

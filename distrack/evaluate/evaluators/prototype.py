@@ -55,7 +55,7 @@ def prototype(trial: Trial, *, networks: int = 1, steps: int = 0) -> Tensor:
         prototypes, labels = _prototypes(members, training, trial.seed, device)
         trial.progress(total, total)
         batches = (_embed(members, batch) for batch, _ in trial.test.batches(device))
-        nearest = [_nearest(embeddings, prototypes, recipe.metric).cpu() for embeddings in batches]
+        nearest = [nearest(embeddings, prototypes, recipe.metric).cpu() for embeddings in batches]
     return labels[torch.cat(nearest)]
 
 
@@ -92,7 +92,7 @@ def _cluster_centres(embeddings: Tensor, count: int, seed: int) -> Tensor:
     return torch.from_numpy(clustering.cluster_centers_).to(embeddings.dtype)
 
 
-def _nearest(queries: Tensor, prototypes: Tensor, metric: str) -> Tensor:
+def nearest(queries: Tensor, prototypes: Tensor, metric: str) -> Tensor:
     """Position of the nearest prototype of each query, `[n]`."""
     if metric == "euclidean":
         return torch.cdist(queries, prototypes).argmin(1)

@@ -17,16 +17,7 @@ from safetensors.torch import load_file, save
 from distrack.audio import flac_bytes, level
 from distrack.datasets import DATASETS
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
-from distrack.evaluate import (
-    Bench,
-    Evaluation,
-    EvaluationConfig,
-    Measurement,
-    PredictionCache,
-    Report,
-    SplitReport,
-    measurements,
-)
+from distrack.evaluate import EvaluationConfig, Report, SnapshotScore
 from distrack.images import Material
 from distrack.inversion import invert
 from distrack.jobs.distillation.phases import device_of, prepared_material
@@ -75,6 +66,8 @@ class Work:
         self._restore(distiller)
         self.session.phase("distill", self.config.steps)
         snapshot_steps = self.config.snapshot_steps
+        recipe = (self.evaluation or EvaluationConfig()).recipe
+        score = SnapshotScore(material.test, recipe, device)
         every = max(1, self.config.steps // _MAX_METRICS)
         if distiller.step == 0:
             self._snapshot(distiller)
@@ -83,7 +76,8 @@ class Work:
             if record.loss is not None and (record.step % every == 0 or record.step in (1, self.config.steps)):
                 self.run.append_metrics(t=round(self.session.elapsed(), 3), step=record.step, loss=record.loss)
             if record.step in snapshot_steps:
-                self._snapshot(distiller)
+                accuracy = score(self._snapshot(distiller))
+                self.run.append_metrics(t=round(self.session.elapsed(), 3), step=record.step, prototype=accuracy)
             if self.session.stop_requested or time.monotonic() - saved > _CHECKPOINT_SECONDS:
                 self.run.write("checkpoint.safetensors", save(distiller.state()))
                 saved = time.monotonic()
@@ -91,8 +85,10 @@ class Work:
         self.run.write("synthetic.safetensors", distiller.synthetic_set().to_bytes())
         self.run.checkpoint.unlink(missing_ok=True)
 
-    def _snapshot(self, distiller: Distiller) -> None:
-        self.run.write(f"snapshots/{distiller.step}.safetensors", distiller.synthetic_set().to_bytes())
+    def _snapshot(self, distiller: Distiller) -> SyntheticSet:
+        synthetic = distiller.synthetic_set()
+        self.run.write(f"snapshots/{distiller.step}.safetensors", synthetic.to_bytes())
+        return synthetic
 
     def _restore(self, distiller: Distiller) -> None:
         """Restores the checkpoint, and removes metrics and snapshots of later steps."""

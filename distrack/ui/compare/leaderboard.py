@@ -11,7 +11,7 @@ from distrack.export.published import published
 from distrack.figures.accuracy import Placed, accuracy_against_budget
 from distrack.ui.compare.selection import Selection, warn_about_recipes
 from distrack.ui.compare.url_widgets import linked
-from distrack.ui.shared.page import ink
+from distrack.ui.shared.page import chart, ink
 from distrack.ui.shared.scores import score_table
 
 _COLOURED_BY = ("parameterisation", "domain", "feature")
@@ -46,7 +46,7 @@ def show(group: Sequence[Entry], selection: Selection, place: str) -> None:
         run, report = entry.run.id, entry.report
         tracks, series = comparisons[run].tracks, getattr(report, colour)
         points.append(Placed(run, report.floats_per_class, tracks, series, run in selected))
-    st.altair_chart(accuracy_against_budget(points, full=full, chance=chance, ink=ink()), key=f"budget-{place}")
+    chart(accuracy_against_budget(points, full=full, chance=chance, ink=ink()), key=f"budget-{place}")
     st.caption(
         f"{len(entries)} of {len(of_dataset)} runs, tested on the same clips by {selection.evaluator} with "
         f"{selection.network}. Circled: selected runs. Error bars: 95 % CI over seeds. Line: best full-data accuracy."

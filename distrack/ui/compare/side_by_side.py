@@ -14,7 +14,7 @@ from distrack.figures.loss import loss_curves
 from distrack.ui.compare import leaderboard
 from distrack.ui.compare.selection import Selection, warn_about_recipes
 from distrack.ui.compare.url_widgets import linked, requested
-from distrack.ui.shared.page import ink, sentence
+from distrack.ui.shared.page import chart, ink, sentence
 from distrack.ui.shared.scores import class_names, relative_scores, score_table
 
 _MOST_MATRICES = 2
@@ -76,7 +76,7 @@ def _group(group: Sequence[Entry], selection: Selection, place: str) -> None:
 def _bars(measured: Mapping[str, Sequence[Evaluation]], place: str) -> None:
     st.subheader("Accuracy")
     chance = 1 / len(next(iter(measured.values()))[0].confusion)
-    st.altair_chart(run_bars(measured, chance=chance, ink=ink()), key=f"bars-{place}")
+    chart(run_bars(measured, chance=chance, ink=ink()), key=f"bars-{place}")
     of_all = [evaluation for of_run in measured.values() for evaluation in of_run]
     single = any(evaluation.accuracy.interval is None for evaluation in of_all)
     error_bars = f"Error bars: 95 % CI over seeds{' (none for a single seed)' if single else ''}."
@@ -155,7 +155,7 @@ def _confusion(group: Sequence[Entry], measured: Mapping[str, Sequence[Evaluatio
         classes = class_names(entry.run, len(evaluation.confusion))
         with column:
             st.markdown(f"**{entry.run.id}**  \nTrained on {evaluation.trained_on}: {evaluation.accuracy.mean:.1%}")
-            st.plotly_chart(confusion_matrix(evaluation.confusion, classes, ink=ink()), key=f"matrix-{place}-{option}")
+            chart(confusion_matrix(evaluation.confusion, classes, ink=ink()), key=f"matrix-{place}-{option}")
 
 
 def _losses(group: Sequence[Entry], place: str) -> None:
@@ -163,7 +163,7 @@ def _losses(group: Sequence[Entry], place: str) -> None:
     metrics = {entry.run.id: entry.run.metrics() for entry in group}
     recorded = {run_id: lines for run_id, lines in metrics.items() if any("loss" in line for line in lines)}
     if recorded:
-        st.altair_chart(loss_curves(recorded), key=f"losses-{place}")
+        chart(loss_curves(recorded), key=f"losses-{place}")
     missing = [run_id for run_id in metrics if run_id not in recorded]
     if missing:
         st.caption(f"No loss recorded for {', '.join(missing)}.")

@@ -11,7 +11,7 @@ from distrack.jobs.results import synthetic_file, track_file
 from distrack.jobs.series import Cell, CondenseJob, CondenseReport, finished_report, run_of
 from distrack.jobs.series.condensation import Row
 from distrack.ui.shared import cells
-from distrack.ui.shared.page import sentence
+from distrack.ui.shared.page import chart, sentence
 from distrack.ui.shared.pictures import picture, track_pictures
 from distrack.ui.shared.run_in_view import PANELS, Panel, job_of
 
@@ -39,7 +39,7 @@ def _result(run: runs.Run) -> None:
         "random-selection": [row.random_selection for row in report.rows],
     }
     chance = None if report.classes is None else 1 / report.classes
-    st.altair_chart(duration_curve(places, found, chance=chance), key=f"curve-{run.id}")
+    chart(duration_curve(places, found, chance=chance), key=f"curve-{run.id}")
     st.caption("Error bars: 1 SD over all seeds, of distillation and of evaluation. Dotted: chance.")
     st.dataframe([_row(row) for row in report.rows if row.synthetic], hide_index=True, key=f"table-{run.id}")
     st.caption("  \n".join(map(sentence, report.notes)))

@@ -18,7 +18,7 @@ from distrack.figures.clips import class_balance, clip_views, distribution
 from distrack.figures.images import image_uris
 from distrack.images import Material, RealImages, class_means
 from distrack.jobs.preparation import place, preparation_report
-from distrack.ui.shared.page import ink, sentence
+from distrack.ui.shared.page import chart, ink, sentence
 
 _TILES = 12
 _SPLITS: dict[Split, str] = {"train": "Training", "validation": "Validation", "test": "Test"}
@@ -79,16 +79,18 @@ def _balance(prepared: Prepared) -> None:
     counts = Counter((index.clips[row].split, index.clips[row].label) for row in prepared.rows)
     st.subheader("Class balance")
     labels = range(len(index.classes))
-    st.plotly_chart(
+    chart(
         class_balance(index.classes, {split: [counts[split, label] for label in labels] for split in _SPLITS}),
         key="balance",
     )
     left, right = st.columns(2)
     facts = prepared.facts[prepared.rows]
-    left.subheader("Duration")
-    left.plotly_chart(distribution(facts[:, 0], title="File duration (s)"), key="durations")
-    right.subheader("Level")
-    right.plotly_chart(distribution(facts[:, 1], title="RMS level (dBFS)", colour="full"), key="levels")
+    with left:
+        st.subheader("Duration")
+        chart(distribution(facts[:, 0], title="File duration (s)"), key="durations")
+    with right:
+        st.subheader("Level")
+        chart(distribution(facts[:, 1], title="RMS level (dBFS)", colour="full"), key="levels")
 
 
 def _class_means(prepared: Prepared, train: RealImages) -> None:
@@ -142,7 +144,7 @@ def _one_clip(prepared: Prepared, rows: list[int]) -> None:
     row = st.selectbox("Clip", rows, format_func=lambda row: clips[row].path.name, key="clip")
     wave = np.array(prepared.waveforms[row])
     st.audio(_sound(wave), format="audio/flac", alt=clips[row].path.name)
-    st.plotly_chart(clip_views(wave, SAMPLE_RATE, _views(wave), ink=ink()), key=f"views-{row}")
+    chart(clip_views(wave, SAMPLE_RATE, _views(wave), ink=ink()), key=f"views-{row}")
     facts = f"`{clips[row].path}`, {prepared.facts[row, 0]:.2f} s, {prepared.facts[row, 1]:.1f} dBFS"
     st.caption(facts + (f", group {clips[row].group}" if clips[row].group else ""))
 

@@ -8,7 +8,7 @@ from distrack.figures.quality import quality_curve
 from distrack.jobs.decomposition import DecomposeJob, decomposition_report, events_file, original
 from distrack.ui.decompose import studio
 from distrack.ui.decompose.plane import draw_plane
-from distrack.ui.shared.page import errors_shown
+from distrack.ui.shared.page import chart, errors_shown
 from distrack.ui.shared.run_in_view import PANELS, Panel
 
 
@@ -59,7 +59,7 @@ def _done(run: runs.Run) -> None:
             st.metric("Signal-to-noise ratio", f"{report.snr_db:.1f} dB")
             st.metric("Spectral convergence", f"{report.spectral_convergence:.3f}")
             st.metric("Decomposed in", f"{report.seconds:.1f} s")
-        st.altair_chart(quality_curve([(one.events, one.snr_db, one.spectral_convergence) for one in report.curve]))
+        chart(quality_curve([(one.events, one.snr_db, one.spectral_convergence) for one in report.curve]))
         st.caption("Spectral convergence: relative distance of the magnitude spectrograms. Lower is better.")
 
 

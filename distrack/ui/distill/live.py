@@ -3,15 +3,17 @@
 import streamlit as st
 
 from distrack import runs
+from distrack.distill import SyntheticSet
 from distrack.distill.objectives import OBJECTIVES
 from distrack.evaluate import Report
 from distrack.figures.loss import loss_curve
 from distrack.figures.style import NAMES
 from distrack.jobs.distillation import DistillJob
-from distrack.jobs.results import evaluation_report
+from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.ui.shared import pictures
-from distrack.ui.shared.page import errors_shown
+from distrack.ui.shared.page import chart, errors_shown
 from distrack.ui.shared.run_in_view import PANELS, Panel, job_of, link_to_results
+from distrack.ui.sound import sheets, soundboard
 
 # Training sets whose accuracy is shown; the other pages show the rest.
 _COMPARED = ("synthetic", "random-selection", "full")
@@ -22,14 +24,17 @@ def _describe(job: DistillJob) -> str:
 
 
 def _show(run: runs.Run, status: runs.Status) -> None:
-    _tracks(run, status)
+    """Tracks, loss and accuracy in one frame."""
     left, right = st.columns([1.5, 1], gap="large")
     with left:
-        _loss(run, status)
+        _tracks(run, status)
     with right:
         report = evaluation_report(run)
         if report is not None:
             _accuracy(report)
+        else:
+            _accuracy_so_far(run)
+        _loss(run, status)
 
 
 def _links(run: runs.Run) -> None:
@@ -48,11 +53,19 @@ def _accuracy(report: Report) -> None:
         if (evaluation.evaluator, evaluation.trained_on) == ("random-cnn", name)
     ]
     if accuracies:
-        st.subheader("Accuracy")
-        st.caption("CNN trained on them, tested on real clips")
-        for label, accuracy in accuracies:
-            spread = f"± {accuracy.std:.1%} over {len(accuracy.runs)} seeds"
-            st.metric(label, f"{accuracy.mean:.1%}", spread, "off", delta_arrow="off")
+        st.markdown("**Accuracy** on real clips of a CNN trained on")
+        for column, (label, accuracy) in zip(st.columns(len(accuracies)), accuracies, strict=True):
+            spread = f"± {accuracy.std:.1%}"
+            about = f"Mean and standard deviation over {len(accuracy.runs)} seeds."
+            column.metric(label, f"{accuracy.mean:.1%}", spread, "off", delta_arrow="off", help=about)
+
+
+def _accuracy_so_far(run: runs.Run) -> None:
+    """The score of the last snapshot, before any network is trained."""
+    scores = [record["prototype"] for record in run.metrics() if "prototype" in record]
+    if scores:
+        about = "Share of test clips whose nearest track, in the latent space of one random CNN, has their class."
+        st.metric("Accuracy by the nearest track", f"{scores[-1]:.0%}", help=about)
 
 
 def _loss(run: runs.Run, status: runs.Status) -> None:
@@ -64,9 +77,8 @@ def _loss(run: runs.Run, status: runs.Status) -> None:
         caption = "Waiting for the first step."
     else:
         return
-    st.subheader("Loss")
     # An empty frame at first: the browser loads what draws it while the process of the run starts.
-    st.altair_chart(loss_curve(metrics, 0 if job is None else job.steps), key=f"loss-{run.id}")
+    chart(loss_curve(metrics, 0 if job is None else job.steps), key=f"loss-{run.id}")
     st.caption(caption)
 
 
@@ -81,4 +93,8 @@ def _tracks(run: runs.Run, status: runs.Status) -> None:
     else:
         st.caption(f"Step {step}")
     with errors_shown(st.warning):
-        pictures.grid(snapshots[step])
+        if step == steps[-1] and (run.path / "audio").is_dir() and synthetic_file(run).is_file():
+            synthetic = SyntheticSet.load(synthetic_file(run))
+            soundboard(sheets(run), seconds=synthetic.config.seconds, key=f"tiles-{run.id}")
+        else:
+            pictures.grid(snapshots[step])

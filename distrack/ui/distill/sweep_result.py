@@ -9,7 +9,7 @@ from distrack.figures.accuracy import run_bars
 from distrack.figures.style import NAMES
 from distrack.jobs.series import SweepJob, SweepReport, SweepRow, finished_report
 from distrack.ui.shared import cells
-from distrack.ui.shared.page import ink, sentence
+from distrack.ui.shared.page import chart, ink, sentence
 from distrack.ui.shared.run_in_view import PANELS, Panel, job_of
 
 
@@ -32,7 +32,7 @@ def _result(run: runs.Run) -> None:
     chance = None if report.classes is None else 1 / report.classes
     counts = dict.fromkeys(row.tracks_per_class for row in rows)
     bars = {f"{count} per class": [row for row in rows if row.tracks_per_class == count] for count in counts}
-    st.altair_chart(run_bars(bars, chance=chance, ink=ink()), key=f"bars-{run.id}-{evaluator}")
+    chart(run_bars(bars, chance=chance, ink=ink()), key=f"bars-{run.id}-{evaluator}")
     over = "the folds, of each fold's mean" if report.folds else "all seeds, of distillation and of evaluation"
     st.caption(f"Error bars: 95% CI over {over}. Dotted: chance.")
     st.dataframe([_row(row) for row in report.rows], hide_index=True, key=f"table-{run.id}")

@@ -28,7 +28,7 @@ from distrack.jobs.inspection import InspectionJob, inspection_of
 from distrack.jobs.results import synthetic_file, track_file
 from distrack.ui.cached import cached_by_file
 from distrack.ui.shared import job_panel
-from distrack.ui.shared.page import ink
+from distrack.ui.shared.page import chart, ink
 from distrack.ui.shared.pictures import picture
 from distrack.ui.shared.run_in_view import DEMO
 
@@ -71,9 +71,7 @@ def _copies(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real
     with right:
         side = _one_of("Against", _SIDES)
     near = inspection.memorisation.of(space, side)
-    st.altair_chart(
-        nearness(near.distances, near.reference, threshold=near.threshold, ink=ink()), key=f"near-{space}-{side}"
-    )
+    chart(nearness(near.distances, near.reference, threshold=near.threshold, ink=ink()), key=f"near-{space}-{side}")
     clip = "training clip" if side == "train" else "test clip"
     verdict = f"**{len(near.flagged)} of {len(near.distances)}** tracks are suspiciously close to a {clip} "
     verdict += f"({near.expected:.2g} expected by chance)."
@@ -101,12 +99,13 @@ def _map(run: runs.Run, inspection: Inspection, classes: Sequence[str], real: Si
     method = _one_of("Projection", _PROJECTIONS)
     st.caption("Small dots: training clips. Large: tracks. Crosses: class means. Click to play.")
     left, right = st.columns([3, 1])
-    event = left.plotly_chart(
-        embedding_map(inspection.map, classes, method=method),
-        on_select="rerun",
-        selection_mode="points",
-        key=f"map-{run.id}-{method}",
-    )
+    with left:
+        event = chart(
+            embedding_map(inspection.map, classes, method=method),
+            on_select="rerun",
+            selection_mode="points",
+            key=f"map-{run.id}-{method}",
+        )
     points = event.selection.points
     if not points:
         return

@@ -8,7 +8,7 @@ from distrack import runs
 from distrack.evaluate import EVALUATORS, Evaluation, Report, comparisons
 from distrack.figures.accuracy import run_bars
 from distrack.figures.confusion import confusion_matrix
-from distrack.ui.shared.page import ink
+from distrack.ui.shared.page import chart, ink
 from distrack.ui.shared.scores import class_names, relative_scores, score_table
 
 
@@ -19,7 +19,7 @@ def show(run: runs.Run, report: Report) -> None:
     for evaluation in report.evaluations:
         by_evaluator.setdefault(_with_network(evaluation, report), []).append(evaluation)
     chance = 1 / len(classes)
-    st.altair_chart(run_bars(by_evaluator, chance=chance, ink=ink()), key=f"bars-{run.id}")
+    chart(run_bars(by_evaluator, chance=chance, ink=ink()), key=f"bars-{run.id}")
     st.caption(f"Error bars: 95 % CI over seeds. Dotted: chance ({chance:.0%}).")
     _scores(report)
     _networks(report)
@@ -80,7 +80,7 @@ def _confusion(run: runs.Run, report: Report, classes: Sequence[str]) -> None:
     left, right = st.columns([2, 1])
     with left:
         figure = confusion_matrix(evaluation.confusion, classes, ink=ink())
-        st.plotly_chart(figure, key=f"matrix-{run.id}-{evaluation.key}")
+        chart(figure, key=f"matrix-{run.id}-{evaluation.key}")
     with right:
         st.dataframe(
             [{"class": name, "recall": share} for name, share in zip(classes, evaluation.recall, strict=True)],

@@ -6,7 +6,6 @@ import streamlit as st
 
 from distrack import jobs, runs
 from distrack.jobs import Job
-from distrack.ui.shared import stage
 from distrack.ui.shared.page import errors_shown
 from distrack.ui.shared.progress import badge, bar
 from distrack.ui.shared.run_in_view import PANELS, Panel, runs_path
@@ -24,8 +23,8 @@ def launch(job: Job) -> None:
 
 
 def put_in_view(run: runs.Run, kind: str) -> None:
-    """Opens a run on the page of its kind, which is the page in view; presentation mode goes on."""
-    st.query_params.from_dict({PANELS[kind].parameter: run.id, **stage.parameters()})
+    """Opens a run on the page of its kind, which is the page in view."""
+    st.query_params.from_dict({PANELS[kind].parameter: run.id})
     st.rerun()
 
 

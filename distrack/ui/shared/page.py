@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from distrack.errors import DistrackError
+from distrack.ui.shared import stage
 
 # A press of the button does not rerun the page. A rerun would give every file that is yet to be made another id, while
 # the browser still asks for the old one: a second press within a second or two would then fail.
@@ -17,7 +18,13 @@ download_button = partial(st.download_button, on_click="ignore", icon=":material
 T = TypeVar("T")
 
 
-def begin(title: str, purpose: str) -> None:
+_FRAME = """<style>
+[data-testid="stMainBlockContainer"] { padding: 2.6rem 2rem 1rem; }
+[data-testid="stMainBlockContainer"] h1 { padding: 0 0 0.3rem; font-size: 1.7rem; }
+</style>"""
+
+
+def begin(title: str, purpose: str = "") -> None:
     """Draws title and purpose; a page that was opened without the app around it starts over inside it.
 
     Until `st.navigation` was called once in a server's life, Streamlit takes the folder `pages/` for its older way of
@@ -26,8 +33,10 @@ def begin(title: str, purpose: str) -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
+    st.html(_FRAME)
     st.title(title)
-    st.markdown(purpose)
+    if purpose:
+        st.markdown(purpose)
 
 
 def nothing_yet(text: str) -> None:
@@ -39,6 +48,25 @@ def nothing_yet(text: str) -> None:
 def ink() -> str:
     """The colour of text in the viewer's theme, for figures that stand on the page's own background."""
     return "#f3ecf2" if st.context.theme.type == "dark" else "#150e1e"
+
+
+def chart(figure: Any, **place: Any) -> Any:
+    """Draws an Altair or Plotly figure, on stage with larger type. `place` holds arguments of Streamlit's own call."""
+    plotly = hasattr(figure, "update_layout")
+    if not stage.active():
+        return st.plotly_chart(figure, **place) if plotly else st.altair_chart(figure, **place)
+    large = _enlarged(figure.to_plotly_json() if plotly else figure.to_dict())
+    return st.plotly_chart(large, **place) if plotly else st.vega_lite_chart(large, **place)
+
+
+def _enlarged(part: Any, key: str = "", inside: str = "") -> Any:
+    """A figure's specification with all type at least as large as presentation mode has it."""
+    if isinstance(part, dict):
+        return {name: _enlarged(value, name, key) for name, value in part.items()}
+    if isinstance(part, (list, tuple)):
+        return [_enlarged(value, key, inside) for value in part]
+    of_type = key.lower().endswith("fontsize") or (key == "size" and inside.lower().endswith("font"))
+    return max(part, stage.TYPE_SIZE) if of_type and isinstance(part, (int, float)) else part
 
 
 def sentence(text: str) -> str:

@@ -11,7 +11,7 @@ from distrack.errors import RunError
 from distrack.jobs import Job
 from distrack.registry import Registry
 from distrack.settings import PROJECT, settings
-from distrack.ui.shared.progress import badge
+from distrack.ui.shared.progress import badge, bar
 
 DEMO = PROJECT / "assets" / "demo"
 J = TypeVar("J", bound=Job)
@@ -87,22 +87,37 @@ def named(kind: str) -> runs.Run | None:
 def choose(label: str, suits: Callable[[runs.Run], bool]) -> runs.Run | None:
     """Draws a menu of distillations, newest first, and returns the selected one; None if there is none.
 
-    The selected run is kept in the URL. A run that the URL names and that does not suit is named in a message.
+    The selected run is kept in the URL. No other run is shown than the one that the URL names: until that one suits,
+    the page waits for it and draws nothing further.
     """
-    suiting = {run.id: run for run in distillations() if suits(run)}
-    if not suiting:
-        return None
-    names, included = list(suiting), demo()
+    included = demo()
     of_demo = included is not None and st.query_params.get("run") == included.id
     in_view = included if of_demo else named("distillation")
-    in_url = None if in_view is None else in_view.id
-    if in_url is not None and in_url not in names:
-        st.info(f"Run {in_url} has nothing to show here yet. Another run is shown.")
-    index = names.index(in_url) if in_url in names else 0
+    offered = {} if in_view is None or suits(in_view) else {in_view.id: in_view}
+    offered |= {run.id: run for run in distillations() if suits(run)}
+    if not offered:
+        return None
+    names = list(offered)
+    index = 0 if in_view is None else names.index(in_view.id)
     selected = st.selectbox(label, names, index=index, key=f"choose-{label}-{names[index]}")
-    if in_url is None or in_url in names or selected != names[index]:
-        st.query_params["run"] = selected
-    return suiting[selected]
+    st.query_params["run"] = selected
+    if not suits(offered[selected]):
+        _wait_for(offered[selected], suits)
+        st.stop()
+    return offered[selected]
+
+
+@st.fragment(run_every=1.0)
+def _wait_for(run: runs.Run, suits: Callable[[runs.Run], bool]) -> None:
+    """Says that a run has nothing to show on the page yet, until it has."""
+    if suits(run):
+        st.rerun()
+    status = run.status()
+    at_work = status.state in runs.ALIVE
+    st.info(f"Run {run.id} has nothing to show here yet." + " It is shown as soon as it has." * at_work)
+    if at_work:
+        bar(status)
+    link(run, "Watch it")
 
 
 def list_runs(shown: Iterable[runs.Run], note: Callable[[runs.Run], str]) -> None:

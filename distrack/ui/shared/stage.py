@@ -1,50 +1,98 @@
-"""Presentation mode: large type, no side bar, and a key that goes to the next page with the run in view."""
+"""Presentation mode: large type, no side bar, and the stops of a talk, which the keys of a remote go through."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from distrack.ui.sound.media import source
 
 _PARAMETER = "stage"
-# The pages in order. A presenter's remote sends Page Down for the next one and Page Up for the one before.
-_STOPS = {"distill": "Distill", "listen": "Listen", "evaluate": "Evaluate"}
-_LOOK = """<style>
-html { font-size: 24px !important; }
-[data-testid="stSidebar"], [data-testid="stExpandSidebarButton"], [data-testid="stHeader"] { display: none; }
+# Pixels of type: what is read from the back row of a lecture room.
+TYPE_SIZE = 24
+
+
+class Stop(NamedTuple):
+    """A stop of a talk.
+
+    Attributes:
+        title: in the bar.
+        page: its part of the URL; empty for the home page.
+        view: the view of that page, where it has several.
+    """
+
+    title: str
+    page: str
+    view: str = ""
+
+
+STOPS = (
+    Stop("Title", ""),
+    Stop("Distill", "distill"),
+    Stop("Listen", "listen"),
+    Stop("Real or synthetic?", "listen", "Blind test"),
+    Stop("Accuracy", "evaluate"),
+    Stop("Decompose", "decompose"),
+)
+_LOOK = f"""<style>
+html {{ font-size: {TYPE_SIZE}px !important; }}
+[data-testid="stSidebar"], [data-testid="stExpandSidebarButton"], [data-testid="stHeader"] {{ display: none; }}
+[data-testid="stMainBlockContainer"] {{ padding: 0.5rem 1.5rem; }}
+h1 {{ padding: 0 !important; font-size: 1.5rem !important; }}
 </style>"""
+
+
+def active() -> bool:
+    """Whether this session presents; a link or a launch that loses the parameter of the URL does not end it."""
+    return bool(st.session_state.get(_PARAMETER))
 
 
 def enter() -> None:
     """Draws the button that begins it."""
-    tooltip = "Large type. Page Down moves on."
+    tooltip = "Large type. Page Down and Page Up, or the arrows, go through the stops of a talk. B blanks the screen."
     if st.button("Presentation mode", icon=":material/slideshow:", type="tertiary", help=tooltip):
         st.query_params[_PARAMETER] = "1"
         st.rerun()
 
 
-def parameters() -> dict[str, str]:
-    """What a link must have in its URL to stay in presentation mode; nothing outside of it."""
-    return {_PARAMETER: "1"} if _PARAMETER in st.query_params else {}
+def show(here: str, pages: Mapping[str, StreamlitPage]) -> None:
+    """Gives a page the look of presentation mode and its bar, while the session presents.
 
-
-def show(here: str) -> None:
-    """Gives a page, named as in its URL, the look of presentation mode if the URL asks for it."""
-    if not parameters():
+    Args:
+        here: the page's part of the URL.
+        pages: all pages by their part of the URL.
+    """
+    if _PARAMETER in st.query_params:
+        st.session_state[_PARAMETER] = True
+    if not active():
         return
+    st.query_params[_PARAMETER] = "1"
+    runs: dict[str, str] = st.session_state.setdefault("stage-runs", {})
+    if "run" in st.query_params:
+        runs[_kind(here)] = st.query_params["run"]
     st.html(_LOOK)
-    stops = list(_STOPS)
-    at = stops.index(here) if here in stops else -1
-    data: dict[str, Any] = {"stops": list(_STOPS.values()), "at": at}
+    data: dict[str, Any] = {"stops": [stop.title for stop in STOPS], "at": _at(here, st.query_params.get("view", ""))}
     target = _component(key="stage", data=data, on_go_change=lambda: None).go
-    if target is None:
-        return
     if target == "leave":
-        del st.query_params[_PARAMETER]
+        del st.session_state[_PARAMETER], st.query_params[_PARAMETER]
         st.rerun()
-    run = st.query_params.get("run")
-    in_view = {"run": run} if run else {}
-    st.switch_page(f"pages/{stops[int(target) % len(stops)]}.py", query_params={**parameters(), **in_view})
+    elif target is not None:
+        stop = STOPS[min(max(int(target), 0), len(STOPS) - 1)]
+        run = {"run": runs[_kind(stop.page)]} if stop.page and _kind(stop.page) in runs else {}
+        view = {"view": stop.view} if stop.view else {}
+        st.switch_page(pages[stop.page], query_params={_PARAMETER: "1", **run, **view})
+
+
+def _kind(page: str) -> str:
+    """Decompositions and distillations are in view each on pages of their own."""
+    return "decompose" if page == "decompose" else "distill"
+
+
+def _at(here: str, view: str) -> int:
+    """The stop that is in view; -1 on a page that is none."""
+    places = [number for number, stop in enumerate(STOPS) if stop.page == here]
+    return next((number for number in places if STOPS[number].view == view), places[0] if places else -1)
 
 
 _component = st.components.v2.component(
