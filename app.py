@@ -4,11 +4,13 @@ import gc
 from itertools import islice
 
 import streamlit as st
+from streamlit import runtime
 
 from distrack import jobs, runs
 from distrack.device import choose_device
 from distrack.distill import SyntheticSet
 from distrack.jobs.results import evaluation_report, synthetic_file
+from distrack.runs import warm
 from distrack.settings import PROJECT, settings
 from distrack.ui import panels  # noqa: F401
 from distrack.ui.shared import stage
@@ -38,6 +40,9 @@ def side_bar(device: str) -> None:
     busy = [(run, status) for run in runs.all_runs(runs_path()) if (status := run.status()).state in runs.ALIVE]
     if not busy:
         st.caption("Nothing is running.")
+        if runtime.exists():
+            # Not beside a run, which needs the processor.
+            warm.keep_ready()
     for run, status in busy:
         st.markdown(f":blue-badge[{phase_text(status)}]")
         link(run)

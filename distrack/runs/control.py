@@ -5,17 +5,21 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 
 from distrack.errors import RunError
 from distrack.process_environment import worker_environment
 from distrack.runs.folder import ALIVE, Run, Status
+from distrack.runs.warm import take
 from distrack.settings import PROJECT
 
 
 def launch(run: Run, *command: str, device: str) -> None:
     """Starts `python -m distrack <command>`, which works on a run, as a process that outlives its starter.
+
+    A warm worker does it where one waits.
 
     Args:
         run: a run whose folder exists.
@@ -28,19 +32,10 @@ def launch(run: Run, *command: str, device: str) -> None:
     before = run.status()
     if before.state in ALIVE:
         raise RunError(f"run {run.id} is running: stop it first")
-    words = [sys.executable, "-m", "distrack", *command, "--quiet"]
+    words = [*command, "--quiet"]
     try:
         run.stop_request.unlink(missing_ok=True)  # it was meant for an earlier process
-        with (run.path / "log.txt").open("ab") as log:
-            process = subprocess.Popen(
-                words,
-                cwd=PROJECT,
-                env=worker_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        process = take(words, str(run.path / "log.txt")) or _new_process(words, run.path / "log.txt")
         status = Status.queued(before, psutil.Process(process.pid), device=device, command=command)
     except (OSError, psutil.Error) as error:
         raise RunError(f"cannot start a process for run {run.id}: {error}") from None
@@ -49,7 +44,20 @@ def launch(run: Run, *command: str, device: str) -> None:
     run.write("status.json", status.model_dump_json(indent=2))
 
 
-def stop(run: Run, *, timeout: float = 60.0) -> Status:
+def _new_process(words: list[str], log: Path) -> "subprocess.Popen[bytes]":
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "distrack", *words],
+            cwd=PROJECT,
+            env=worker_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def stop(run: Run, *, timeout: float = 10.0) -> Status:
     """Asks a run's process to stop and waits until it has; a run whose process is gone is marked as stopped.
 
     Raises:

@@ -1,0 +1,48 @@
+"""A warm worker does what a new process does, once."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from distrack import jobs
+from distrack.jobs.distillation import DistillJob
+from distrack.jobs.results import synthetic_file
+from distrack.runs import warm
+
+
+@pytest.fixture
+def nobody_waits() -> Iterator[None]:
+    yield
+    while warm._waiting:
+        process = warm._waiting.pop()
+        process.communicate(timeout=60)
+
+
+@pytest.mark.usefixtures("workers", "nobody_waits")
+def test_a_warm_worker_gives_the_bits_of_a_new_process(
+    tmp_path: Path, tiny_job: Callable[..., DistillJob], until: Callable[..., None]
+) -> None:
+    job = tiny_job(steps=4)
+    cold = jobs.launch(job, tmp_path, "cold")
+    until(lambda: cold.status().state == "done")
+    warm.keep_ready()
+    warm.keep_ready()
+    (waiting,) = warm._waiting
+    run = jobs.launch(job, tmp_path, "warm")
+    assert run.status().pid == waiting.pid
+    assert not warm._waiting
+    until(lambda: run.status().state == "done")
+    assert synthetic_file(run).read_bytes() == synthetic_file(cold).read_bytes()
+    assert (run.path / "log.txt").read_text()
+    assert waiting.wait(60) == 0
+
+
+@pytest.mark.usefixtures("nobody_waits")
+def test_a_worker_that_nobody_needs_ends_with_its_starter() -> None:
+    warm.keep_ready()
+    (waiting,) = warm._waiting
+    assert waiting.stdin is not None
+    waiting.stdin.close()
+    assert waiting.wait(60) == 0
+    assert warm.take(["runs"], "log.txt") is None
