@@ -125,6 +125,7 @@ pages = [
     st.Page("pages/distill.py", title="Distill", icon=":material/science:"),
     st.Page("pages/listen.py", title="Listen", icon=":material/graphic_eq:"),
     st.Page("pages/evaluate.py", title="Evaluate", icon=":material/bar_chart:"),
+    st.Page("pages/runs.py", title="Runs", icon=":material/list:"),
     st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
     st.Page("pages/condense.py", title="Track length", icon=":material/compress:"),
     st.Page("pages/decompose.py", title="Decompose", icon=":material/call_split:"),

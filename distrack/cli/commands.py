@@ -137,20 +137,67 @@ def stop(run_id: str, runs_path: Path) -> None:
     click.echo(f"{run_id} is {status.state}")
 
 
+@app.command(params=[_RUN, click.Argument(["title"]), RUNS_PATH])
+def rename(run_id: str, title: str, runs_path: Path) -> None:
+    """Gives a run a title, which lists show; an empty one brings back the title made from its config."""
+    _tell(run_id, runs_path, title=title)
+
+
+@app.command(params=[_RUN, click.Argument(["text"]), RUNS_PATH])
+def note(run_id: str, text: str, runs_path: Path) -> None:
+    """Stores a note about a run, in place of an earlier one."""
+    _tell(run_id, runs_path, note=text)
+
+
+@app.command(params=[_RUN, click.Argument(["tags"], nargs=-1), RUNS_PATH])
+def tag(run_id: str, tags: tuple[str, ...], runs_path: Path) -> None:
+    """Gives a run tags, in place of earlier ones."""
+    _tell(run_id, runs_path, tags=tags)
+
+
+def _tell(run_id: str, runs_path: Path, **changes: Any) -> None:
+    from distrack import jobs
+    from distrack.runs.about import tell
+
+    told = tell(jobs.find(runs_path, run_id), **changes)
+    click.echo(f"{run_id}: " + ", ".join(f"{name} {getattr(told, name)!r}" for name in changes))
+
+
+@app.command(params=[_RUN, RUNS_PATH])
+def delete(run_id: str, runs_path: Path) -> None:
+    """Moves a run to the bin, from which `restore` brings it back."""
+    from distrack import jobs
+    from distrack.runs import about
+
+    about.delete(jobs.find(runs_path, run_id))
+    click.echo(f"{run_id} is in the bin. Bring it back with: python -m distrack restore {run_id}")
+
+
+@app.command(params=[_RUN, RUNS_PATH])
+def restore(run_id: str, runs_path: Path) -> None:
+    """Brings back the run of this id that was deleted last."""
+    from distrack.runs import about
+
+    click.echo(f"{about.restore(runs_path, run_id).id} is back")
+
+
 @app.command("runs", params=[RUNS_PATH, AS_JSON])
 def list_runs(runs_path: Path, as_json: bool) -> None:
     """Lists the runs, newest first."""
     from distrack import jobs
     from distrack.jobs.results import evaluation_report
+    from distrack.runs.about import about
 
     rows = []
     for run in jobs.all_runs(runs_path):
         report = evaluation_report(run)
         status = run.status().model_dump(include={"state", "phase", "step", "steps", "error"})
         accuracy = report.accuracy("random-cnn", "synthetic") if report else None
-        rows.append({"id": run.id, "kind": jobs.kind_of(run), **status, "accuracy": accuracy})
+        told = about(run).model_dump(mode="json")
+        rows.append({"id": run.id, "kind": jobs.kind_of(run), **status, "accuracy": accuracy, **told})
     columns: terminal.Columns = {
         "run": lambda row: row["id"],
+        "title": lambda row: row["title"],
         "kind": lambda row: row["kind"],
         "state": lambda row: row["state"],
         "phase": lambda row: row["phase"],

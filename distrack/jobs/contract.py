@@ -65,6 +65,11 @@ class Job(Config):
         """The part of a run's name that describes the job."""
         return self.kind
 
+    @property
+    def title(self) -> str:
+        """What the job does, in a few words for people."""
+        return self.kind
+
     def queue(self, run: Run) -> str:  # noqa: ARG002
         """The queue that a run of this job waits in: a device, or a kind of work that waits only for itself.
 

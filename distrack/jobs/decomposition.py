@@ -118,6 +118,11 @@ class DecomposeJob(DecomposeConfig, Job):
         stem = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in self.file.stem)
         return f"{stem.strip('-')[:40] or 'clip'}_{self.method.name}_{self.events}"
 
+    @property
+    def title(self) -> str:
+        """File, number of events and method."""
+        return f"{self.file.stem} · {self.events} events · {self.method.name}"
+
     def create(self, runs_path: Path, name: str) -> Run:
         """Makes the folder of a new run with the part that is decomposed, `original.wav`.
 

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from distrack import datasets
+from distrack.datasets import DATASETS
 from distrack.distill import DistillConfig
+from distrack.distill.config import FEATURE
 from distrack.errors import ConfigError, RunError
 from distrack.evaluate import EvaluationConfig, Report, measurements
+from distrack.features import FEATURES
 from distrack.jobs.contract import Job, Table, job_of, register, shell_text
 from distrack.jobs.distillation.phases import device_of
 from distrack.jobs.distillation.work import Work
@@ -50,6 +53,14 @@ class DistillJob(DistillConfig, Measured):
     def usual_name(self) -> str:
         feature = self.feature.name.removesuffix("spectrogram")
         return f"{self.dataset.lower().replace('_', '-')}_{feature}_ipc{self.ipc}"
+
+    @property
+    def title(self) -> str:
+        """Dataset, budget, domain and preset."""
+        parts = [DATASETS[self.dataset].title, f"{self.ipc} per class", self.domain.name, self.preset]
+        if self.feature.name != FEATURE:
+            parts.insert(2, FEATURES[self.feature.name].title)
+        return " · ".join(parts)
 
     def queue(self, run: Run) -> str:  # noqa: ARG002
         return str(device_of(self))

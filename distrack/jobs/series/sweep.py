@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, field_validator
 
 from distrack import datasets
+from distrack.datasets import DATASETS
 from distrack.errors import ConfigError
 from distrack.evaluate import Accuracy, Evaluation, Report
 from distrack.jobs.contract import Job, Table, register
@@ -99,6 +100,14 @@ class SweepJob(Series):
     def usual_name(self) -> str:
         folds = "_folds" * bool(self.folds)
         return f"{self.first.usual_name}{''.join(f'-{job.ipc}' for job in self.distillations[1:])}{folds}"
+
+    @property
+    def title(self) -> str:
+        """Dataset, budgets, feature, preset, folds and seeds."""
+        counts, dataset = ", ".join(str(each.ipc) for each in self.distillations), DATASETS[self.first.dataset].title
+        folds = f", each of {len(self.folds)} official folds in turn" * bool(self.folds)
+        seeds = f", {self.seeds} seeds" * (self.seeds > 1)
+        return f"{dataset}, {counts} per class, {self.first.feature.name}, {self.first.preset}{folds}{seeds}"
 
     def groups(self, series_id: str) -> list[Group]:
         """All cells in the order of work: folds side by side, or numbers of tracks if there are no folds."""

@@ -19,14 +19,6 @@ from distrack.ui.shared.run_in_view import PANELS, Panel, job_of
 _HEARD = 6
 
 
-def _describe(job: CondenseJob) -> str:
-    seconds = " · ".join(f"{duration:g}" for duration in job.durations)
-    seeds = f", {job.seeds} seeds" if job.seeds > 1 else ""
-    return (
-        f"{job.first.dataset}, {job.budget_seconds:g} s per class as tracks of {seconds} s, {job.first.preset}{seeds}"
-    )
-
-
 def _result(run: runs.Run) -> None:
     """The curve and the table, as far as they are measured."""
     report: CondenseReport | None = jobs.report_of(run)
@@ -97,4 +89,4 @@ def _show(run: runs.Run, status: runs.Status) -> None:
     _result(run)
 
 
-PANELS.add("condensation", Panel("pages/condense.py", "condensation", _describe, _show, _ends))
+PANELS.add("condensation", Panel("pages/condense.py", "condensation", _show, _ends))

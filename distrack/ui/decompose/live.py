@@ -5,15 +5,11 @@ import streamlit as st
 from distrack import runs
 from distrack.decompose import storage
 from distrack.figures.quality import quality_curve
-from distrack.jobs.decomposition import DecomposeJob, decomposition_report, events_file, original
+from distrack.jobs.decomposition import decomposition_report, events_file, original
 from distrack.ui.decompose import studio
 from distrack.ui.decompose.plane import draw_plane
 from distrack.ui.shared.page import chart, errors_shown
 from distrack.ui.shared.run_in_view import PANELS, Panel
-
-
-def _describe(job: DecomposeJob) -> str:
-    return f"{job.file.name}, {job.events} events by {job.method.name}"
 
 
 def note(run: runs.Run) -> str:
@@ -63,4 +59,4 @@ def _done(run: runs.Run) -> None:
         st.caption("Spectral convergence: relative distance of the magnitude spectrograms. Lower is better.")
 
 
-PANELS.add("decomposition", Panel("pages/decompose.py", "run", _describe, _live, _done))
+PANELS.add("decomposition", Panel("pages/decompose.py", "run", _live, _done))

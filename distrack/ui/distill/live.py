@@ -19,10 +19,6 @@ from distrack.ui.sound import sheets, soundboard
 _COMPARED = ("synthetic", "random-selection", "full")
 
 
-def _describe(job: DistillJob) -> str:
-    return f"{job.dataset}, {job.ipc} per class, {job.feature.name}, {job.preset}"
-
-
 def _show(run: runs.Run, status: runs.Status) -> None:
     """Tracks, loss and accuracy in one frame."""
     left, right = st.columns([1.5, 1], gap="large")
@@ -42,7 +38,7 @@ def _links(run: runs.Run) -> None:
         link_to_results(run)
 
 
-PANELS.add("distillation", Panel("pages/distill.py", "run", _describe, _show, links=_links))
+PANELS.add("distillation", Panel("pages/distill.py", "run", _show, links=_links))
 
 
 def _accuracy(report: Report) -> None:

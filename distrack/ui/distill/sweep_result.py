@@ -13,13 +13,6 @@ from distrack.ui.shared.page import chart, ink, sentence
 from distrack.ui.shared.run_in_view import PANELS, Panel, job_of
 
 
-def _describe(job: SweepJob) -> str:
-    counts = ", ".join(str(each.ipc) for each in job.distillations)
-    folds = f", each of {len(job.folds)} official folds in turn" * bool(job.folds)
-    seeds = f", {job.seeds} seeds" * (job.seeds > 1)
-    return f"{job.first.dataset}, {counts} per class, {job.first.feature.name}, {job.first.preset}{folds}{seeds}"
-
-
 def _result(run: runs.Run) -> None:
     """Bars and table, as far as they are measured."""
     report: SweepReport | None = jobs.report_of(run)
@@ -76,4 +69,4 @@ def _show(run: runs.Run, status: runs.Status) -> None:
     _result(run)
 
 
-PANELS.add("sweep", Panel("pages/distill.py", "sweep", _describe, _show, _compare))
+PANELS.add("sweep", Panel("pages/distill.py", "sweep", _show, _compare))

@@ -6,7 +6,7 @@ from distrack import runs
 from distrack.jobs.series import Cell, Series, finished_report, run_of
 from distrack.ui.shared.page import tiles
 from distrack.ui.shared.progress import badge, phase_text, share
-from distrack.ui.shared.run_in_view import PANELS, job_of, link_to_results
+from distrack.ui.shared.run_in_view import job_of, link_to_results
 
 _COMPARED = {"synthetic": "trained on the tracks", "random-selection": "trained on random clips"}
 
@@ -17,7 +17,7 @@ def show(run: runs.Run, status: runs.Status) -> None:
     if job is None:
         st.error(f"Run {run.id}: config.json is missing or damaged.")
         return
-    st.caption(PANELS[job.kind].describe(job))
+    st.caption(job.title)
     for group in job.groups(run.id):
         if group.title:
             st.caption(group.title)

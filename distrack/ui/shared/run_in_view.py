@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import streamlit as st
 
@@ -23,7 +23,6 @@ class Panel(NamedTuple):
     Attributes:
         page: the page that shows them, such as `pages/distill.py`.
         parameter: the parameter of the URL that names the run in view.
-        describe: one line about a job.
         live: drawn at every look, while the run is running and after; takes the run and its status.
         done: drawn once the run is not running; takes the run.
         links: drawn in place of the buttons when the run is done; takes the run.
@@ -31,7 +30,6 @@ class Panel(NamedTuple):
 
     page: str
     parameter: str
-    describe: Callable[[Any], str]
     live: Callable[[runs.Run, runs.Status], None]
     done: Callable[[runs.Run], None] = lambda run: None  # noqa: ARG005
     links: Callable[[runs.Run], None] = lambda run: None  # noqa: ARG005
@@ -135,7 +133,7 @@ def earlier(kind: str, note: Callable[[runs.Run], str] = lambda run: "") -> int:
 
     def description(run: runs.Run) -> str:
         job = job_of(run, jobs.JOBS[kind])
-        return "" if job is None else PANELS[kind].describe(job)
+        return "" if job is None else job.title
 
     found = list(jobs.all_runs(runs_path(), kind))
     list_runs(found, lambda run: note(run) or description(run))

@@ -1,0 +1,83 @@
+"""What people say about a run: a title, a note, tags and a star; and the bin, from which deleted runs come back."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from distrack.errors import RunError
+from distrack.runs.folder import ALIVE, Run, check_name
+from distrack.validation import Config, read_model
+
+BIN = ".bin"
+_FILE = "about.json"
+Tag = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^,\s]+$")]
+
+
+class About(Config):
+    """The content of `about.json`."""
+
+    title: Annotated[str, Field(max_length=120)] = ""
+    """Name of the run for people; one that is made from its config if it is empty."""
+    note: Annotated[str, Field(max_length=10_000)] = ""
+    """What to remember about the run."""
+    tags: Annotated[tuple[Tag, ...], Field(max_length=20)] = ()
+    """Words to find the run by."""
+    star: bool = False
+    """Whether the run stands out in lists."""
+
+
+def about(run: Run) -> About:
+    """What was said about a run; nothing if the file is missing or damaged."""
+    return read_model(run.path / _FILE, About) or About()
+
+
+def tell(run: Run, **changes: Any) -> About:
+    """Changes what is said about a run.
+
+    Args:
+        changes: fields of `About`.
+
+    Raises:
+        ConfigError: a value is impossible; one line names it and what is allowed.
+        RunError: the folder cannot be written.
+    """
+    changed = About.validated({**about(run).model_dump(), **changes})
+    run.write(_FILE, changed.model_dump_json(indent=2))
+    return changed
+
+
+def delete(run: Run) -> None:
+    """Moves a run to the bin of its folder of runs.
+
+    Raises:
+        RunError: the run is running, or its folder cannot be moved.
+    """
+    if run.status().state in ALIVE:
+        raise RunError(f"run {run.id} is running: stop it first")
+    _move(run.path, run.path.parent / BIN / str(time.time_ns()) / run.id)
+
+
+def restore(runs_path: Path, run_id: str) -> Run:
+    """Brings the run of this id that was deleted last back from the bin.
+
+    Raises:
+        RunError: there is none, a run of that name exists again, or its folder cannot be moved.
+    """
+    check_name(run_id)
+    deleted = sorted(runs_path.glob(f"{BIN}/*/{run_id}"))
+    if not deleted:
+        raise RunError(f"no run {run_id!r} in the bin of {runs_path}")
+    if (runs_path / run_id).exists():
+        raise RunError(f"run {run_id} exists in {runs_path}: delete that one first")
+    _move(deleted[-1], runs_path / run_id)
+    return Run(runs_path / run_id)
+
+
+def _move(path: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    except OSError as error:
+        raise RunError(f"{path} cannot be moved to {target}: {error.strerror or error}") from None

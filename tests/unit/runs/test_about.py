@@ -1,0 +1,67 @@
+"""What is said about a run is stored with it; a deleted run comes back whole."""
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from distrack import runs
+from distrack.errors import ConfigError, RunError
+from distrack.runs.about import About, about, delete, restore, tell
+from distrack.runs.folder import Status, make_folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> runs.Run:
+    return make_folder(tmp_path, "one", "{}")
+
+
+def test_a_title_a_note_tags_and_a_star_are_stored_one_by_one(run: runs.Run) -> None:
+    assert about(run) == About()
+    tell(run, title="The first", tags=("good", "fsdd"))
+    tell(run, note="Ran on the train.", star=True)
+    assert about(run) == About(title="The first", note="Ran on the train.", tags=("good", "fsdd"), star=True)
+    tell(run, title="")
+    assert about(run).title == ""
+    assert about(run).star
+
+
+def test_impossible_words_are_refused_and_change_nothing(run: runs.Run) -> None:
+    tell(run, title="The first")
+    for changes in ({"tags": ("two words",)}, {"title": "x" * 200}, {"colour": "red"}):
+        with pytest.raises(ConfigError):
+            tell(run, **changes)
+    assert about(run) == About(title="The first")
+    (run.path / "about.json").write_text("{")
+    assert about(run) == About()
+
+
+def test_a_deleted_run_is_listed_no_more_and_comes_back_whole(run: runs.Run, tmp_path: Path) -> None:
+    tell(run, title="The first")
+    delete(run)
+    assert list(runs.all_runs(tmp_path)) == []
+    make_folder(tmp_path, "one", '{"second": true}')
+    with pytest.raises(RunError, match="exists"):
+        restore(tmp_path, "one")
+    delete(runs.find(tmp_path, "one"))
+    assert restore(tmp_path, "one").config() == {"second": True}, "the one that was deleted last"
+    delete(runs.find(tmp_path, "one"))
+    for _ in range(2):
+        runs.find(tmp_path, restore(tmp_path, "one").id).path.rename(tmp_path / "elsewhere")
+        last = runs.Run(tmp_path / "elsewhere")
+        if last.config() == {}:
+            break
+        (tmp_path / "elsewhere").rename(tmp_path / "kept")
+    assert about(last).title == "The first"
+    with pytest.raises(RunError, match="no run 'one' in the bin"):
+        restore(tmp_path, "one")
+
+
+def test_a_run_at_work_is_not_deleted(run: runs.Run) -> None:
+
+    status = Status.queued(run.status(), psutil.Process(os.getpid()), device="cpu")
+    run.write("status.json", status.model_dump_json())
+    with pytest.raises(RunError, match="is running: stop it first"):
+        delete(run)
+    assert run.path.is_dir()
