@@ -86,7 +86,7 @@ def _recording() -> Path | None:
         upload = st.file_uploader("Audio file", ["wav", "flac", "ogg", "mp3"], key="upload")
         name = "" if upload is None else upload.name
     else:
-        upload = st.audio_input("Record", key="microphone")
+        upload = st.audio_input("Record", sample_rate=48_000, key="microphone")
         name = "recording.wav"
     if upload is not None:
         with errors_shown():

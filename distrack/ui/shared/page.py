@@ -18,12 +18,6 @@ download_button = partial(st.download_button, on_click="ignore", icon=":material
 T = TypeVar("T")
 
 
-_FRAME = """<style>
-[data-testid="stMainBlockContainer"] { padding: 2.6rem 2rem 1rem; }
-[data-testid="stMainBlockContainer"] h1 { padding: 0 0 0.3rem; font-size: 1.7rem; }
-</style>"""
-
-
 def begin(title: str, purpose: str = "") -> None:
     """Draws title and purpose; a page that was opened without the app around it starts over inside it.
 
@@ -33,7 +27,6 @@ def begin(title: str, purpose: str = "") -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
-    st.html(_FRAME)
     st.title(title)
     if purpose:
         st.markdown(purpose)
