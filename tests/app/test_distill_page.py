@@ -96,6 +96,10 @@ def test_a_finished_run_shows_its_curve_tracks_and_accuracy(app: AppTest, finish
     assert [metric.label for metric in app.metric] == ["Synthetic tracks", "Random clips"]
     assert app.get("arrow_vega_lite_chart") or app.get("vega_lite_chart")
     assert app.select_slider[0].options == ["0", "3", "6"]
+    # The tiles of the last step sound; those of an earlier one are pictures.
+    assert app.get("bidi_component")
+    app.select_slider[0].set_value("0")
+    again(app)
     assert "low" in app.get("html")[0].proto.body
     command = next(code.value for code in app.code if code.value.startswith("python -m distrack distill"))
     assert "--dataset FOLDER" in command

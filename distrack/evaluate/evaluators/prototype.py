@@ -55,8 +55,8 @@ def prototype(trial: Trial, *, networks: int = 1, steps: int = 0) -> Tensor:
         prototypes, labels = _prototypes(members, training, trial.seed, device)
         trial.progress(total, total)
         batches = (_embed(members, batch) for batch, _ in trial.test.batches(device))
-        nearest = [nearest(embeddings, prototypes, recipe.metric).cpu() for embeddings in batches]
-    return labels[torch.cat(nearest)]
+        predicted = [nearest(embeddings, prototypes, recipe.metric).cpu() for embeddings in batches]
+    return labels[torch.cat(predicted)]
 
 
 def _embed(networks: Sequence[Network], images: Tensor) -> Tensor:
