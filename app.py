@@ -19,8 +19,11 @@ from distrack.ui.shared.progress import phase_text
 from distrack.ui.shared.run_in_view import demo, link, list_runs, runs_path
 from distrack.ui.sound import sheets, soundboard
 
-st.set_page_config(page_title="DisTrack", page_icon=str(PROJECT / "assets" / "logo.svg"), layout="wide")
-st.html(PROJECT / "assets" / "style.css")
+# A run in view has the width of the page.
+_SIDE_BAR = "collapsed" if {"run", "sweep", "condensation"} & {*st.query_params} else "auto"
+_LOGO = str(PROJECT / "assets" / "logo.svg")
+st.set_page_config(page_title="DisTrack", page_icon=_LOGO, layout="wide", initial_sidebar_state=_SIDE_BAR)
+st.html('<style>[data-testid="stMainBlockContainer"] { padding-inline: 2rem !important; }</style>')
 
 
 @st.cache_resource
@@ -131,7 +134,7 @@ pages = [
     st.Page("pages/decompose.py", title="Decompose", icon=":material/call_split:"),
 ]
 page = st.navigation(pages)
-st.logo(str(PROJECT / "assets" / "logo.svg"), size="large")
+st.logo(_LOGO, size="large")
 leave_imports_alone()
 with errors_shown():
     with st.sidebar:

@@ -101,7 +101,7 @@ def test_one_that_is_done_shows_cells_curve_table_and_both_ends(app: AppTest, co
 def test_it_is_listed_and_its_choices_are_where_another_one_starts(app: AppTest, condensed: runs.Run) -> None:
     opened(app, "condense")
     assert condensed.id in links(app)
-    assert "Your own recordings, 0.5 s per class as tracks of 0.25 · 0.5 s" in texts(app)
+    assert "tones0, 0.5 s per class as tracks of 0.25 · 0.5 s" in texts(app)
     opened(app, "condense", condensation=condensed.id)
     assert app.multiselect[0].value == [0.25, 0.5]
     assert app.number_input[0].value == 0.5

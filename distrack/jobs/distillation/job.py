@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from distrack import datasets
-from distrack.datasets import DATASETS
 from distrack.distill import DistillConfig
 from distrack.distill.config import FEATURE
 from distrack.errors import ConfigError, RunError
@@ -55,9 +54,14 @@ class DistillJob(DistillConfig, Measured):
         return f"{self.dataset.lower().replace('_', '-')}_{feature}_ipc{self.ipc}"
 
     @property
+    def source(self) -> str:
+        """The dataset by its name, a folder of one's own by that of the folder."""
+        return self.data_path.name if self.dataset == "FOLDER" and self.data_path is not None else self.dataset
+
+    @property
     def title(self) -> str:
         """Dataset, budget, domain and preset."""
-        parts = [DATASETS[self.dataset].title, f"{self.ipc} per class", self.domain.name, self.preset]
+        parts = [self.source, f"{self.ipc} per class", self.domain.name, self.preset]
         if self.feature.name != FEATURE:
             parts.insert(2, FEATURES[self.feature.name].title)
         return " · ".join(parts)

@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar
 from pydantic import Field, field_validator, model_validator
 
 from distrack.audio import SAMPLE_RATE
-from distrack.datasets import DATASETS
 from distrack.distill.config import LONGEST, MOST_TRACKS, SHORTEST
 from distrack.errors import ConfigError, DistrackError
 from distrack.evaluate import Accuracy, EvaluationConfig, Report, measurements
@@ -172,8 +171,9 @@ class CondenseJob(Grid, Series):
     def title(self) -> str:
         """Dataset, budget, durations, preset and seeds."""
         seconds = " · ".join(f"{duration:g}" for duration in self.durations)
-        dataset, seeds = DATASETS[self.first.dataset].title, f", {self.seeds} seeds" * (self.seeds > 1)
-        return f"{dataset}, {self.budget_seconds:g} s per class as tracks of {seconds} s, {self.first.preset}{seeds}"
+        seeds = f", {self.seeds} seeds" * (self.seeds > 1)
+        budget = f"{self.budget_seconds:g} s per class"
+        return f"{self.first.source}, {budget} as tracks of {seconds} s, {self.first.preset}{seeds}"
 
     def cell(self, series_id: str, job: DistillJob) -> Cell:
         """A cell whose run is named by duration and seed."""

@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, field_validator
 
 from distrack import datasets
-from distrack.datasets import DATASETS
 from distrack.errors import ConfigError
 from distrack.evaluate import Accuracy, Evaluation, Report
 from distrack.jobs.contract import Job, Table, register
@@ -104,10 +103,10 @@ class SweepJob(Series):
     @property
     def title(self) -> str:
         """Dataset, budgets, feature, preset, folds and seeds."""
-        counts, dataset = ", ".join(str(each.ipc) for each in self.distillations), DATASETS[self.first.dataset].title
+        counts = ", ".join(str(each.ipc) for each in self.distillations)
         folds = f", each of {len(self.folds)} official folds in turn" * bool(self.folds)
         seeds = f", {self.seeds} seeds" * (self.seeds > 1)
-        return f"{dataset}, {counts} per class, {self.first.feature.name}, {self.first.preset}{folds}{seeds}"
+        return f"{self.first.source}, {counts} per class, {self.first.feature.name}, {self.first.preset}{folds}{seeds}"
 
     def groups(self, series_id: str) -> list[Group]:
         """All cells in the order of work: folds side by side, or numbers of tracks if there are no folds."""

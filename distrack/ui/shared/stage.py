@@ -72,7 +72,8 @@ def show(here: str, pages: Mapping[str, StreamlitPage]) -> None:
     if "run" in st.query_params:
         runs[_kind(here)] = st.query_params["run"]
     st.html(_LOOK)
-    data: dict[str, Any] = {"stops": [stop.title for stop in STOPS], "at": _at(here, st.query_params.get("view", ""))}
+    in_view = st.session_state.get("view") or st.query_params.get("view", "")
+    data: dict[str, Any] = {"stops": [stop.title for stop in STOPS], "at": _at(here, in_view)}
     target = _component(key="stage", data=data, on_go_change=lambda: None).go
     if target == "leave":
         del st.session_state[_PARAMETER], st.query_params[_PARAMETER]
@@ -81,6 +82,10 @@ def show(here: str, pages: Mapping[str, StreamlitPage]) -> None:
         stop = STOPS[min(max(int(target), 0), len(STOPS) - 1)]
         run = {"run": runs[_kind(stop.page)]} if stop.page and _kind(stop.page) in runs else {}
         view = {"view": stop.view} if stop.view else {}
+        if stop.page == here:
+            # Another view of the page that is open: its menu has that view now.
+            st.session_state["view"] = stop.view or None
+            st.rerun()
         st.switch_page(pages[stop.page], query_params={_PARAMETER: "1", **run, **view})
 
 

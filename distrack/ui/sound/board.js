@@ -41,6 +41,7 @@ class Board {
     this.classes = data.classes;
     this.seconds = data.seconds;
     this.keys = data.keys;
+    this.grid.style.maxHeight = `${data.height}px`;
     this.draw();
   }
 

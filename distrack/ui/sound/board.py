@@ -83,10 +83,11 @@ def _wave(path: Path, samples: int) -> np.ndarray[tuple[int], np.dtype[np.float3
     return np.pad(wave[:samples], (0, max(samples - len(wave), 0)))
 
 
-def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str) -> str | None:
+def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str, height: int = 490) -> str | None:
     """Draws a tile for every track, each so many seconds long; returns the name of the track that was played last.
 
-    A tile plays when it is pressed, by the digit of its class, or in turn with all.
+    A tile plays when it is pressed, by the digit of its class, or in turn with all. The tiles take at most `height`
+    pixels; more rows are scrolled.
     """
     classes = [
         {
@@ -96,7 +97,7 @@ def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str) -> str | Non
         }
         for label, sheet in enumerate(shown)
     ]
-    data: dict[str, Any] = {"classes": classes, "seconds": seconds, "keys": KEYS}
+    data: dict[str, Any] = {"classes": classes, "seconds": seconds, "keys": KEYS, "height": height}
     result = _component(key=key, data=data, default={"track": None}, on_track_change=lambda: None)
     last: str | None = result.track
     return last
