@@ -19,10 +19,8 @@ from distrack.ui.shared.progress import phase_text
 from distrack.ui.shared.run_in_view import demo, link, list_runs, runs_path
 from distrack.ui.sound import sheets, soundboard
 
-# A run in view has the width of the page.
-_SIDE_BAR = "collapsed" if {"run", "sweep", "condensation"} & {*st.query_params} else "auto"
 _LOGO = str(PROJECT / "assets" / "logo.svg")
-st.set_page_config(page_title="DisTrack", page_icon=_LOGO, layout="wide", initial_sidebar_state=_SIDE_BAR)
+st.set_page_config(page_title="DisTrack", page_icon=_LOGO, layout="wide")
 st.html('<style>[data-testid="stMainBlockContainer"] { padding-inline: 2rem !important; }</style>')
 
 

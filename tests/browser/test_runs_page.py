@@ -32,7 +32,7 @@ def test_runs_are_found_deleted_and_brought_back(server: Server, page: Page, thr
     cells = page.locator("[role=gridcell]")
     expect(cells.filter(has_text="Listed alpha")).to_have_count(1)
     expect(cells.filter(has_text="Listed gamma")).to_have_count(1)
-    search = page.get_by_label("Search")
+    search = page.get_by_role("textbox", name="Search")
     search.fill("listed beta")
     search.press("Enter")
     expect(cells.filter(has_text="Listed alpha")).to_have_count(0)

@@ -25,7 +25,7 @@ _TILES = 310
 
 def _show(run: runs.Run, status: runs.Status) -> None:
     """Tracks, loss and accuracy in one frame."""
-    left, right = st.columns([1.5, 1], gap="large")
+    left, right = st.columns([1.45, 1], gap="medium")
     with left:
         _tracks(run, status)
     with right:

@@ -1,6 +1,9 @@
 """What is said about a run is stored with it; a deleted run comes back whole."""
 
+import json
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -65,3 +68,26 @@ def test_a_run_at_work_is_not_deleted(run: runs.Run) -> None:
     with pytest.raises(RunError, match="is running: stop it first"):
         delete(run)
     assert run.path.is_dir()
+
+
+def test_the_command_names_notes_tags_deletes_and_restores(
+    tiny_run: runs.Run, tmp_path: Path, typed: Callable[..., tuple[int | str | None, str, str]]
+) -> None:
+    shutil.copytree(tiny_run.path, tmp_path / "one")
+    place = ("--runs-path", str(tmp_path))
+    for words in (("rename", "one", "The first"), ("note", "one", "Ran on the train."), ("tag", "one", "good", "fsdd")):
+        code, _, err = typed(*words, *place)
+        assert code == 0, err
+    _, out, _ = typed("runs", *place, "--json")
+    (row,) = json.loads(out)
+    assert (row["title"], row["note"], row["tags"], row["star"]) == (
+        "The first",
+        "Ran on the train.",
+        ["good", "fsdd"],
+        False,
+    )
+    assert typed("delete", "one", *place)[0] == 0
+    assert not (tmp_path / "one").exists()
+    assert typed("restore", "one", *place)[0] == 0
+    assert about(runs.Run(tmp_path / "one")).title == "The first"
+    assert typed("tag", "one", "a,b", *place)[0] == 2
