@@ -9,6 +9,8 @@ from streamlit.navigation.page import StreamlitPage
 from distrack.ui.sound.media import source
 
 _PARAMETER = "stage"
+# Key of the session state; the bar has the key of its own name.
+_ACTIVE = "presenting"
 # Pixels of type: what is read from the back row of a lecture room.
 TYPE_SIZE = 24
 
@@ -45,7 +47,7 @@ h1 {{ padding: 0 !important; font-size: 1.5rem !important; }}
 
 def active() -> bool:
     """Whether this session presents; a link or a launch that loses the parameter of the URL does not end it."""
-    return bool(st.session_state.get(_PARAMETER))
+    return bool(st.session_state.get(_ACTIVE))
 
 
 def enter() -> None:
@@ -64,7 +66,7 @@ def show(here: str, pages: Mapping[str, StreamlitPage]) -> None:
         pages: all pages by their part of the URL.
     """
     if _PARAMETER in st.query_params:
-        st.session_state[_PARAMETER] = True
+        st.session_state[_ACTIVE] = True
     if not active():
         return
     st.query_params[_PARAMETER] = "1"
@@ -76,7 +78,7 @@ def show(here: str, pages: Mapping[str, StreamlitPage]) -> None:
     data: dict[str, Any] = {"stops": [stop.title for stop in STOPS], "at": _at(here, in_view)}
     target = _component(key="stage", data=data, on_go_change=lambda: None).go
     if target == "leave":
-        del st.session_state[_PARAMETER], st.query_params[_PARAMETER]
+        del st.session_state[_ACTIVE], st.query_params[_PARAMETER]
         st.rerun()
     elif target is not None:
         stop = STOPS[min(max(int(target), 0), len(STOPS) - 1)]
