@@ -28,6 +28,8 @@ _COLUMNS: dict[str, Any] = {
     "note": st.column_config.TextColumn("Note"),
     "id": st.column_config.TextColumn("Id"),
 }
+# Pixels of a row.
+_ROW = 37
 _EDITABLE = {"select", "star", "name", "tags", "note"}
 _FIELDS = {"star": "star", "name": "title", "note": "note"}
 
@@ -99,7 +101,8 @@ table = st.data_editor(
     column_order=list(_COLUMNS),
     disabled=[name for name in _COLUMNS if name not in _EDITABLE],
     hide_index=True,
-    height=520,
+    placeholder="–",
+    height=min(_ROW * (len(shown) + 1) + 3, 520),
     key=key,
     on_change=partial(store, shown, key),
 )
