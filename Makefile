@@ -11,8 +11,8 @@ export GOMP_SPINCOUNT ?= 2000
 .DEFAULT_GOAL := help
 .PHONY: help app check test lint style types floors quick-tests all-tests format bench demo examples clean
 
-# One process more than cores, because browser tests wait much; `make test WORKERS=4` takes another number.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# As many processes as cores; `make test WORKERS=4` takes another number.
+WORKERS ?= auto
 PYTEST := $(PY) -m pytest -n $(WORKERS) --no-loadscope-reorder
 
 help: ## this list

@@ -57,14 +57,14 @@ TINY: Mapping[str, Any] = {
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
-    """Gives a worker all tests of a file: they share what is made once."""
+    """Gives a worker all tests of a file, and of the browser's folder: they share what is made once, as a server."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.split("::", maxsplit=1)[0]
+        return "tests/browser" if nodeid.startswith("tests/browser/") else nodeid.split("::", maxsplit=1)[0]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come first: they wait much, and other tests can compute meanwhile."""
+    """Browser tests come first: one worker is busy with them for most of the time, while others do all the rest."""
     items.sort(key=lambda item: not item.nodeid.startswith("tests/browser/"))
 
 
