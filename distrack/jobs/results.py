@@ -6,6 +6,9 @@ from distrack.evaluate import Report
 from distrack.runs import Run
 from distrack.validation import read_model
 
+# A line for each snapshot after the first: its step, and the accuracy by the nearest prototype, `prototype`.
+SCORES = "scores.jsonl"
+
 
 def synthetic_file(run: Run) -> Path:
     """The finished synthetic set."""

@@ -130,9 +130,13 @@ class Run:
         return config
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Records of `metrics.jsonl`, in order; damaged lines are left out."""
+        """Records of `metrics.jsonl`."""
+        return self.records("metrics.jsonl")
+
+    def records(self, name: str) -> list[dict[str, Any]]:
+        """Objects of a file that holds one a line, in order; damaged lines are left out."""
         try:
-            lines = (self.path / "metrics.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = (self.path / name).read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return []
         records = []
@@ -170,7 +174,11 @@ class Run:
 
     def append_metrics(self, **record: Any) -> None:
         """Adds one line to `metrics.jsonl`."""
-        target = self.path / "metrics.jsonl"
+        self.append("metrics.jsonl", **record)
+
+    def append(self, name: str, **record: Any) -> None:
+        """Adds one line to a file that holds one object a line."""
+        target = self.path / name
         try:
             with target.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")

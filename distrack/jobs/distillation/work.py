@@ -20,9 +20,8 @@ from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.evaluate import EvaluationConfig, Report, SnapshotScore
 from distrack.images import Material
 from distrack.inversion import invert
-from distrack.jobs.distillation.phases import device_of, prepared_material
-from distrack.jobs.results import evaluation_report, synthetic_file, track_file
-from distrack.progress import Progress
+from distrack.jobs.distillation.phases import device_of, evaluate_tracks, prepared_material, write_report
+from distrack.jobs.results import SCORES, synthetic_file, track_file
 from distrack.runs import Run, Session
 from distrack.settings import settings
 
@@ -66,8 +65,7 @@ class Work:
         self._restore(distiller)
         self.session.phase("distill", self.config.steps)
         snapshot_steps = self.config.snapshot_steps
-        recipe = (self.evaluation or EvaluationConfig()).recipe
-        score = SnapshotScore(material.test, recipe, device)
+        score = SnapshotScore(material.test, self.evaluation.recipe, device) if self.evaluation else None
         every = max(1, self.config.steps // _MAX_METRICS)
         if distiller.step == 0:
             self._snapshot(distiller)
@@ -76,8 +74,9 @@ class Work:
             if record.loss is not None and (record.step % every == 0 or record.step in (1, self.config.steps)):
                 self.run.append_metrics(t=round(self.session.elapsed(), 3), step=record.step, loss=record.loss)
             if record.step in snapshot_steps:
-                accuracy = score(self._snapshot(distiller))
-                self.run.append_metrics(t=round(self.session.elapsed(), 3), step=record.step, prototype=accuracy)
+                synthetic = self._snapshot(distiller)
+                if score is not None:
+                    self.run.append(SCORES, step=record.step, prototype=score(synthetic))
             if self.session.stop_requested or time.monotonic() - saved > _CHECKPOINT_SECONDS:
                 self.run.write("checkpoint.safetensors", save(distiller.state()))
                 saved = time.monotonic()
@@ -91,7 +90,7 @@ class Work:
         return synthetic
 
     def _restore(self, distiller: Distiller) -> None:
-        """Restores the checkpoint, and removes metrics and snapshots of later steps."""
+        """Restores the checkpoint, and removes metrics, scores and snapshots of later steps."""
         if self.run.checkpoint.is_file():
             try:
                 distiller.resume(load_file(self.run.checkpoint))
@@ -99,8 +98,9 @@ class Work:
             except (SafetensorError, OSError, KeyError, ValueError) as error:
                 # Steps from the start give the same result; only time is lost.
                 log.warning("the checkpoint cannot be read (%s): starts again from step 0", error)
-        records = [record for record in self.run.metrics() if record.get("step", 0) <= distiller.step]
-        self.run.write("metrics.jsonl", "".join(json.dumps(record) + "\n" for record in records))
+        for name in ("metrics.jsonl", SCORES):
+            records = [record for record in self.run.records(name) if record.get("step", 0) <= distiller.step]
+            self.run.write(name, "".join(json.dumps(record) + "\n" for record in records))
         for step, path in self.run.snapshots().items():
             if step > distiller.step:
                 path.unlink()

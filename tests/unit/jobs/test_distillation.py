@@ -20,7 +20,7 @@ from distrack import jobs, runs
 from distrack.distill import Distiller, SyntheticSet
 from distrack.errors import ConfigError, DatasetError, RunError
 from distrack.jobs.distillation import DistillJob, work
-from distrack.jobs.results import evaluation_report, synthetic_file
+from distrack.jobs.results import SCORES, evaluation_report, synthetic_file
 from distrack.process_environment import worker_environment
 from distrack.runs import Run
 from distrack.runs.session import HOLD_AT
@@ -64,6 +64,7 @@ def check_equal(run: Run, whole: Run) -> None:
     assert run.status().state == whole.status().state == "done"
     assert files(run) == files(whole)
     assert losses(run) == losses(whole)
+    assert run.records(SCORES) == whole.records(SCORES)
     report, expected = evaluation_report(run), evaluation_report(whole)
     assert report is not None
     assert expected is not None
