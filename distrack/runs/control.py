@@ -2,18 +2,14 @@
 
 import socket
 import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import psutil
 
 from distrack.errors import RunError
-from distrack.process_environment import worker_environment
 from distrack.runs.folder import ALIVE, Run, Status
-from distrack.runs.warm import take
-from distrack.settings import PROJECT
+from distrack.runs.warm import new_process, take
 
 
 def launch(run: Run, *command: str, device: str) -> None:
@@ -35,26 +31,16 @@ def launch(run: Run, *command: str, device: str) -> None:
     words = [*command, "--quiet"]
     try:
         run.stop_request.unlink(missing_ok=True)  # it was meant for an earlier process
-        process = take(words, str(run.path / "log.txt")) or _new_process(words, run.path / "log.txt")
+        process = take(words, run.path / "log.txt")
+        if process is None:
+            with (run.path / "log.txt").open("ab") as log:
+                process = new_process("distrack", *words, stdin=subprocess.DEVNULL, output=log)
         status = Status.queued(before, psutil.Process(process.pid), device=device, command=command)
     except (OSError, psutil.Error) as error:
         raise RunError(f"cannot start a process for run {run.id}: {error}") from None
     # Without a thread that waits for it, the ended process would stay as a zombie of this one.
     threading.Thread(target=process.wait, name=f"reaper of {process.pid}", daemon=True).start()
     run.write("status.json", status.model_dump_json(indent=2))
-
-
-def _new_process(words: list[str], log: Path) -> "subprocess.Popen[bytes]":
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "distrack", *words],
-            cwd=PROJECT,
-            env=worker_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
 
 
 def stop(run: Run, *, timeout: float = 10.0) -> Status:

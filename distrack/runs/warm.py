@@ -7,47 +7,46 @@ import json
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from typing import IO
 
 from distrack.process_environment import worker_environment
 from distrack.settings import PROJECT
 
 _lock = threading.Lock()
+# The worker that waits, if there is one.
 _waiting: list["subprocess.Popen[bytes]"] = []
 
 
 def keep_ready() -> None:
     """Starts a warm worker unless one is waiting. It ends with this process, if it was not used by then."""
     with _lock:
-        _waiting[:] = [process for process in _waiting if process.poll() is None]
-        if not _waiting:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "distrack.cli.warm"],
-                cwd=PROJECT,
-                env=worker_environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            _waiting.append(process)
+        if not _waiting or _waiting[0].poll() is not None:
+            _waiting[:] = [new_process("distrack.cli.warm", stdin=subprocess.PIPE, output=subprocess.DEVNULL)]
 
 
-def take(words: list[str], log: str) -> "subprocess.Popen[bytes] | None":
-    """Gives the waiting worker the words of a command after `python -m distrack`; None if there is no worker.
-
-    Args:
-        log: file to which it appends its output.
-    """
+def take(words: list[str], log: Path) -> "subprocess.Popen[bytes] | None":
+    """Has the waiting worker run `python -m distrack` with these words, its output in a log; None if none waits."""
     with _lock:
-        while _waiting:
-            process = _waiting.pop()
-            if process.poll() is not None or process.stdin is None:
-                continue
-            order = {"words": words, "log": log, "environment": worker_environment()}
-            try:
-                process.stdin.write(json.dumps(order).encode() + b"\n")
-                process.stdin.close()
-            except OSError:
-                continue
-            return process
-    return None
+        process = _waiting.pop() if _waiting else None
+    if process is None or process.stdin is None or process.poll() is not None:
+        return None
+    try:
+        with process.stdin as order:
+            order.write(json.dumps([str(log), *words]).encode())
+    except OSError:  # the worker has ended
+        return None
+    return process
+
+
+def new_process(module: str, *words: str, stdin: int, output: int | IO[bytes]) -> "subprocess.Popen[bytes]":
+    """Starts `python -m <module>` as a process that outlives this one."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *words],
+        cwd=PROJECT,
+        env=worker_environment(),
+        stdin=stdin,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )

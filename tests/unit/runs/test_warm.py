@@ -45,4 +45,4 @@ def test_a_worker_that_nobody_needs_ends_with_its_starter() -> None:
     assert waiting.stdin is not None
     waiting.stdin.close()
     assert waiting.wait(60) == 0
-    assert warm.take(["runs"], "log.txt") is None
+    assert warm.take(["runs"], Path("log.txt")) is None
