@@ -12,13 +12,16 @@ import click
 from distrack import datasets as library
 from distrack import known_reports
 from distrack.cli import terminal
-from distrack.cli.options import AS_JSON, QUIET, RUNS_PATH
+from distrack.cli.options import AS_JSON, QUIET, RUNS_PATH, parameters_of
 from distrack.errors import DistrackError
+from distrack.options import options_of, overrides_of
 from distrack.registry import load_plugins
+from distrack.runs import about
 from distrack.settings import PROJECT, settings
 
 _DATASET_FIELDS = ("name", "title", "task", "stands_for", "clips", "size", "licence", "citation", "url", "layout")
 _RUN = click.Argument(["run_id"], metavar="RUN")
+_ABOUT = options_of(about.About)
 
 
 def _of_verbs() -> Mapping[str, click.Command]:
@@ -137,37 +140,19 @@ def stop(run_id: str, runs_path: Path) -> None:
     click.echo(f"{run_id} is {status.state}")
 
 
-@app.command(params=[_RUN, click.Argument(["title"]), RUNS_PATH])
-def rename(run_id: str, title: str, runs_path: Path) -> None:
-    """Gives a run a title, which lists show; an empty one brings back the title made from its config."""
-    _tell(run_id, runs_path, title=title)
-
-
-@app.command(params=[_RUN, click.Argument(["text"]), RUNS_PATH])
-def note(run_id: str, text: str, runs_path: Path) -> None:
-    """Stores a note about a run, in place of an earlier one."""
-    _tell(run_id, runs_path, note=text)
-
-
-@app.command(params=[_RUN, click.Argument(["tags"], nargs=-1), RUNS_PATH])
-def tag(run_id: str, tags: tuple[str, ...], runs_path: Path) -> None:
-    """Gives a run tags, in place of earlier ones."""
-    _tell(run_id, runs_path, tags=tags)
-
-
-def _tell(run_id: str, runs_path: Path, **changes: Any) -> None:
+@app.command("about", params=[_RUN, *parameters_of(_ABOUT), RUNS_PATH])
+def tell_about(run_id: str, runs_path: Path, **given: Any) -> None:
+    """Stores a title, a note, tags or a star of a run, and prints all of them."""
     from distrack import jobs
-    from distrack.runs.about import tell
 
-    told = tell(jobs.find(runs_path, run_id), **changes)
-    click.echo(f"{run_id}: " + ", ".join(f"{name} {getattr(told, name)!r}" for name in changes))
+    changes = overrides_of(_ABOUT, given)
+    click.echo(about.tell(jobs.find(runs_path, run_id), **changes).model_dump_json(indent=2))
 
 
 @app.command(params=[_RUN, RUNS_PATH])
 def delete(run_id: str, runs_path: Path) -> None:
     """Moves a run to the bin, from which `restore` brings it back."""
     from distrack import jobs
-    from distrack.runs import about
 
     about.delete(jobs.find(runs_path, run_id))
     click.echo(f"{run_id} is in the bin. Bring it back with: python -m distrack restore {run_id}")
@@ -176,9 +161,8 @@ def delete(run_id: str, runs_path: Path) -> None:
 @app.command(params=[_RUN, RUNS_PATH])
 def restore(run_id: str, runs_path: Path) -> None:
     """Brings back the run of this id that was deleted last."""
-    from distrack.runs import about
-
-    click.echo(f"{about.restore(runs_path, run_id).id} is back")
+    about.restore(runs_path, run_id)
+    click.echo(f"{run_id} is back")
 
 
 @app.command("runs", params=[RUNS_PATH, AS_JSON])
@@ -186,15 +170,14 @@ def list_runs(runs_path: Path, as_json: bool) -> None:
     """Lists the runs, newest first."""
     from distrack import jobs
     from distrack.jobs.results import evaluation_report
-    from distrack.runs.about import about
 
     rows = []
     for run in jobs.all_runs(runs_path):
         report = evaluation_report(run)
         status = run.status().model_dump(include={"state", "phase", "step", "steps", "error"})
         accuracy = report.accuracy("random-cnn", "synthetic") if report else None
-        told = about(run).model_dump(mode="json")
-        rows.append({"id": run.id, "kind": jobs.kind_of(run), **status, "accuracy": accuracy, **told})
+        said = about.about(run).model_dump(mode="json")
+        rows.append({"id": run.id, "kind": jobs.kind_of(run), **status, "accuracy": accuracy, **said})
     columns: terminal.Columns = {
         "run": lambda row: row["id"],
         "title": lambda row: row["title"],

@@ -10,22 +10,21 @@ from distrack.errors import RunError
 from distrack.runs.folder import ALIVE, Run, check_name
 from distrack.validation import Config, read_model
 
-BIN = ".bin"
-_FILE = "about.json"
-Tag = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^,\s]+$")]
+_FILE = "notes.json"
+_BIN = ".bin"
 
 
 class About(Config):
-    """The content of `about.json`."""
+    """What people say about a run, the content of `notes.json`."""
 
     title: Annotated[str, Field(max_length=120)] = ""
-    """Name of the run for people; one that is made from its config if it is empty."""
+    """Name of the run in lists; one made from its config if it is empty."""
     note: Annotated[str, Field(max_length=10_000)] = ""
     """What to remember about the run."""
-    tags: Annotated[tuple[Tag, ...], Field(max_length=20)] = ()
-    """Words to find the run by."""
+    tags: Annotated[tuple[Annotated[str, Field(max_length=40, pattern=r"^[^,\s]+$")], ...], Field(max_length=20)] = ()
+    """Words to find the run by, comma-separated."""
     star: bool = False
-    """Whether the run stands out in lists."""
+    """Put the run first in lists."""
 
 
 def about(run: Run) -> About:
@@ -34,16 +33,14 @@ def about(run: Run) -> About:
 
 
 def tell(run: Run, **changes: Any) -> About:
-    """Changes what is said about a run.
-
-    Args:
-        changes: fields of `About`.
+    """Changes fields of what is said about a run; None brings back a field's default.
 
     Raises:
         ConfigError: a value is impossible; one line names it and what is allowed.
         RunError: the folder cannot be written.
     """
-    changed = About.validated({**about(run).model_dump(), **changes})
+    said = {**about(run).model_dump(), **changes}
+    changed = About.validated({name: value for name, value in said.items() if value is not None})
     run.write(_FILE, changed.model_dump_json(indent=2))
     return changed
 
@@ -56,23 +53,22 @@ def delete(run: Run) -> None:
     """
     if run.status().state in ALIVE:
         raise RunError(f"run {run.id} is running: stop it first")
-    _move(run.path, run.path.parent / BIN / str(time.time_ns()) / run.id)
+    _move(run.path, run.path.parent / _BIN / str(time.time_ns()) / run.id)
 
 
-def restore(runs_path: Path, run_id: str) -> Run:
+def restore(runs_path: Path, run_id: str) -> None:
     """Brings the run of this id that was deleted last back from the bin.
 
     Raises:
         RunError: there is none, a run of that name exists again, or its folder cannot be moved.
     """
     check_name(run_id)
-    deleted = sorted(runs_path.glob(f"{BIN}/*/{run_id}"))
+    deleted = sorted(runs_path.glob(f"{_BIN}/*/{run_id}"))
     if not deleted:
         raise RunError(f"no run {run_id!r} in the bin of {runs_path}")
     if (runs_path / run_id).exists():
         raise RunError(f"run {run_id} exists in {runs_path}: delete that one first")
     _move(deleted[-1], runs_path / run_id)
-    return Run(runs_path / run_id)
 
 
 def _move(path: Path, target: Path) -> None:

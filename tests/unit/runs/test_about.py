@@ -25,9 +25,8 @@ def test_a_title_a_note_tags_and_a_star_are_stored_one_by_one(run: runs.Run) -> 
     tell(run, title="The first", tags=("good", "fsdd"))
     tell(run, note="Ran on the train.", star=True)
     assert about(run) == About(title="The first", note="Ran on the train.", tags=("good", "fsdd"), star=True)
-    tell(run, title="")
-    assert about(run).title == ""
-    assert about(run).star
+    tell(run, title="", note=None)
+    assert about(run) == About(tags=("good", "fsdd"), star=True)
 
 
 def test_impossible_words_are_refused_and_change_nothing(run: runs.Run) -> None:
@@ -36,7 +35,7 @@ def test_impossible_words_are_refused_and_change_nothing(run: runs.Run) -> None:
         with pytest.raises(ConfigError):
             tell(run, **changes)
     assert about(run) == About(title="The first")
-    (run.path / "about.json").write_text("{")
+    (run.path / "notes.json").write_text("{")
     assert about(run) == About()
 
 
@@ -48,10 +47,12 @@ def test_a_deleted_run_is_listed_no_more_and_comes_back_whole(run: runs.Run, tmp
     with pytest.raises(RunError, match="exists"):
         restore(tmp_path, "one")
     delete(runs.find(tmp_path, "one"))
-    assert restore(tmp_path, "one").config() == {"second": True}, "the one that was deleted last"
+    restore(tmp_path, "one")
+    assert runs.find(tmp_path, "one").config() == {"second": True}, "the one that was deleted last"
     delete(runs.find(tmp_path, "one"))
     for _ in range(2):
-        runs.find(tmp_path, restore(tmp_path, "one").id).path.rename(tmp_path / "elsewhere")
+        restore(tmp_path, "one")
+        (tmp_path / "one").rename(tmp_path / "elsewhere")
         last = runs.Run(tmp_path / "elsewhere")
         if last.config() == {}:
             break
@@ -62,7 +63,6 @@ def test_a_deleted_run_is_listed_no_more_and_comes_back_whole(run: runs.Run, tmp
 
 
 def test_a_run_at_work_is_not_deleted(run: runs.Run) -> None:
-
     status = Status.queued(run.status(), psutil.Process(os.getpid()), device="cpu")
     run.write("status.json", status.model_dump_json())
     with pytest.raises(RunError, match="is running: stop it first"):
@@ -75,8 +75,8 @@ def test_the_command_names_notes_tags_deletes_and_restores(
 ) -> None:
     shutil.copytree(tiny_run.path, tmp_path / "one")
     place = ("--runs-path", str(tmp_path))
-    for words in (("rename", "one", "The first"), ("note", "one", "Ran on the train."), ("tag", "one", "good", "fsdd")):
-        code, _, err = typed(*words, *place)
+    for words in (("--title", "The first", "--tags", "good,fsdd"), ("--note", "Ran on the train.")):
+        code, _, err = typed("about", "one", *words, *place)
         assert code == 0, err
     _, out, _ = typed("runs", *place, "--json")
     (row,) = json.loads(out)
@@ -90,4 +90,6 @@ def test_the_command_names_notes_tags_deletes_and_restores(
     assert not (tmp_path / "one").exists()
     assert typed("restore", "one", *place)[0] == 0
     assert about(runs.Run(tmp_path / "one")).title == "The first"
-    assert typed("tag", "one", "a,b", *place)[0] == 2
+    assert typed("about", "one", "--tags", "two words", *place)[0] == 2
+    assert typed("about", "one", "--tags", "", "--star", *place)[0] == 0
+    assert about(runs.Run(tmp_path / "one")) == About(title="The first", note="Ran on the train.", star=True)
