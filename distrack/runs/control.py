@@ -1,7 +1,6 @@
 """Control of a run from outside: launch a process that works on it, stop that process."""
 
 import socket
-import subprocess
 import threading
 import time
 
@@ -9,13 +8,11 @@ import psutil
 
 from distrack.errors import RunError
 from distrack.runs.folder import ALIVE, Run, Status
-from distrack.runs.warm import new_process, take
+from distrack.runs.warm import start
 
 
 def launch(run: Run, *command: str, device: str) -> None:
     """Starts `python -m distrack <command>`, which works on a run, as a process that outlives its starter.
-
-    A warm worker does it where one waits.
 
     Args:
         run: a run whose folder exists.
@@ -28,13 +25,9 @@ def launch(run: Run, *command: str, device: str) -> None:
     before = run.status()
     if before.state in ALIVE:
         raise RunError(f"run {run.id} is running: stop it first")
-    words = [*command, "--quiet"]
     try:
         run.stop_request.unlink(missing_ok=True)  # it was meant for an earlier process
-        process = take(words, run.path / "log.txt")
-        if process is None:
-            with (run.path / "log.txt").open("ab") as log:
-                process = new_process("distrack", *words, stdin=subprocess.DEVNULL, output=log)
+        process = start([*command, "--quiet"], run.path / "log.txt")
         status = Status.queued(before, psutil.Process(process.pid), device=device, command=command)
     except (OSError, psutil.Error) as error:
         raise RunError(f"cannot start a process for run {run.id}: {error}") from None

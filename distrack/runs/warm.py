@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -22,25 +23,22 @@ def keep_ready() -> None:
     """Starts a warm worker unless one is waiting. It ends with this process, if it was not used by then."""
     with _lock:
         if not _waiting or _waiting[0].poll() is not None:
-            _waiting[:] = [new_process("distrack.cli.warm", stdin=subprocess.PIPE, output=subprocess.DEVNULL)]
+            _waiting[:] = [_new_process("distrack.cli.warm", stdin=subprocess.PIPE, output=subprocess.DEVNULL)]
 
 
-def take(words: list[str], log: Path) -> "subprocess.Popen[bytes] | None":
-    """Has the waiting worker run `python -m distrack` with these words, its output in a log; None if none waits."""
+def start(words: list[str], log: Path) -> "subprocess.Popen[bytes]":
+    """Runs `python -m distrack` with these words, its output in a log: in the warm worker, or in a new process."""
     with _lock:
         process = _waiting.pop() if _waiting else None
-    if process is None or process.stdin is None or process.poll() is not None:
-        return None
-    try:
-        with process.stdin as order:
+    if process is not None and process.stdin is not None and process.poll() is None:
+        with suppress(OSError), process.stdin as order:  # it may end meanwhile
             order.write(json.dumps([str(log), *words]).encode())
-    except OSError:  # the worker has ended
-        return None
-    return process
+            return process
+    with log.open("ab") as output:
+        return _new_process("distrack", *words, stdin=subprocess.DEVNULL, output=output)
 
 
-def new_process(module: str, *words: str, stdin: int, output: int | IO[bytes]) -> "subprocess.Popen[bytes]":
-    """Starts `python -m <module>` as a process that outlives this one."""
+def _new_process(module: str, *words: str, stdin: int, output: int | IO[bytes]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-m", module, *words],
         cwd=PROJECT,

@@ -102,7 +102,7 @@ def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
     until(lambda: launched.status().state not in runs.ALIVE, 240, "the run ends")
     assert launched.status().state == "done", launched.status().error
     expect(page.get_by_text("Synthetic tracks", exact=True)).to_be_visible()
-    expect(page.get_by_text("Random clips", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("stMetric").filter(has_text="Random clips")).to_be_visible()
     report = evaluation_report(launched)
     assert report is not None
     learnt, chosen = report.accuracy("random-cnn", "synthetic"), report.accuracy("random-cnn", "random-selection")

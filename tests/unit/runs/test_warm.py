@@ -39,10 +39,12 @@ def test_a_warm_worker_gives_the_bits_of_a_new_process(
 
 
 @pytest.mark.usefixtures("nobody_waits")
-def test_a_worker_that_nobody_needs_ends_with_its_starter() -> None:
+def test_a_worker_that_nobody_needs_ends_with_its_starter(tmp_path: Path) -> None:
     warm.keep_ready()
     (waiting,) = warm._waiting
     assert waiting.stdin is not None
     waiting.stdin.close()
     assert waiting.wait(60) == 0
-    assert warm.take(["runs"], Path("log.txt")) is None
+    other = warm.start(["runs", "--runs-path", str(tmp_path)], tmp_path / "log.txt")
+    assert other.pid != waiting.pid, "a worker that has ended is given no command"
+    assert other.wait(60) == 0
