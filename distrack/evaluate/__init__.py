@@ -7,7 +7,7 @@ from distrack.evaluate.evaluation import Bench, PredictionCache
 from distrack.evaluate.inspection import Inspection, Point, inspect
 from distrack.evaluate.recipe import Recipe
 from distrack.evaluate.report import Accuracy, Comparison, Evaluation, Report, SplitReport, comparisons, score
-from distrack.evaluate.snapshot_score import SnapshotScore
+from distrack.evaluate.snapshot_score import snapshot_score
 from distrack.evaluate.training_set import TrainingSet
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "PredictionCache",
     "Recipe",
     "Report",
-    "SnapshotScore",
     "SplitReport",
     "TrainingSet",
     "Trial",
@@ -32,4 +31,5 @@ __all__ = [
     "inspect",
     "measurements",
     "score",
+    "snapshot_score",
 ]

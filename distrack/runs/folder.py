@@ -129,12 +129,8 @@ class Run:
             raise RunError(f"run {self.id}: config.json is missing or damaged (it holds no object)")
         return config
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """Records of `metrics.jsonl`."""
-        return self.records("metrics.jsonl")
-
-    def records(self, name: str) -> list[dict[str, Any]]:
-        """Objects of a file that holds one a line, in order; damaged lines are left out."""
+    def metrics(self, name: str = "metrics.jsonl") -> list[dict[str, Any]]:
+        """Records of a file that holds one a line, in order; damaged lines are left out."""
         try:
             lines = (self.path / name).read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
@@ -172,12 +168,8 @@ class Run:
         except OSError as error:
             raise self._cannot_write(target, error) from None
 
-    def append_metrics(self, **record: Any) -> None:
-        """Adds one line to `metrics.jsonl`."""
-        self.append("metrics.jsonl", **record)
-
-    def append(self, name: str, **record: Any) -> None:
-        """Adds one line to a file that holds one object a line."""
+    def append_metrics(self, name: str = "metrics.jsonl", /, **record: Any) -> None:
+        """Adds one record to a file that holds one a line."""
         target = self.path / name
         try:
             with target.open("a", encoding="utf-8") as file:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save
 from distrack.audio import flac_bytes, level
 from distrack.datasets import DATASETS
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
-from distrack.evaluate import EvaluationConfig, Report, SnapshotScore
+from distrack.evaluate import EvaluationConfig, Report, snapshot_score
 from distrack.images import Material
 from distrack.inversion import invert
 from distrack.jobs.distillation.phases import device_of, evaluate_tracks, prepared_material, write_report
@@ -65,7 +65,7 @@ class Work:
         self._restore(distiller)
         self.session.phase("distill", self.config.steps)
         snapshot_steps = self.config.snapshot_steps
-        score = SnapshotScore(material.test, self.evaluation.recipe, device) if self.evaluation else None
+        score = snapshot_score(material.test, self.evaluation.recipe, device) if self.evaluation else None
         every = max(1, self.config.steps // _MAX_METRICS)
         if distiller.step == 0:
             self._snapshot(distiller)
@@ -76,7 +76,7 @@ class Work:
             if record.step in snapshot_steps:
                 synthetic = self._snapshot(distiller)
                 if score is not None:
-                    self.run.append(SCORES, step=record.step, prototype=score(synthetic))
+                    self.run.append_metrics(SCORES, step=record.step, prototype=score(synthetic))
             if self.session.stop_requested or time.monotonic() - saved > _CHECKPOINT_SECONDS:
                 self.run.write("checkpoint.safetensors", save(distiller.state()))
                 saved = time.monotonic()
@@ -99,7 +99,7 @@ class Work:
                 # Steps from the start give the same result; only time is lost.
                 log.warning("the checkpoint cannot be read (%s): starts again from step 0", error)
         for name in ("metrics.jsonl", SCORES):
-            records = [record for record in self.run.records(name) if record.get("step", 0) <= distiller.step]
+            records = [record for record in self.run.metrics(name) if record.get("step", 0) <= distiller.step]
             self.run.write(name, "".join(json.dumps(record) + "\n" for record in records))
         for step, path in self.run.snapshots().items():
             if step > distiller.step:

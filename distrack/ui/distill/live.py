@@ -5,11 +5,10 @@ import streamlit as st
 from distrack import runs
 from distrack.distill import SyntheticSet
 from distrack.distill.objectives import OBJECTIVES
-from distrack.evaluate import Accuracy, Report
 from distrack.figures.loss import loss_curve
-from distrack.figures.style import NAMES, colour_of
+from distrack.figures.style import NAMES
 from distrack.jobs.distillation import DistillJob
-from distrack.jobs.results import evaluation_report, synthetic_file
+from distrack.jobs.results import SCORES, evaluation_report, synthetic_file
 from distrack.ui.shared import pictures
 from distrack.ui.shared.page import chart, errors_shown
 from distrack.ui.shared.run_in_view import PANELS, Panel, job_of, link_to_results
@@ -17,8 +16,6 @@ from distrack.ui.sound import sheets, soundboard
 
 # Training sets whose accuracy is shown; the other pages show the rest.
 _COMPARED = ("synthetic", "random-selection", "full")
-# A column of names, one of numbers, and the rest for bars.
-_ROWS = "display:grid;grid-template-columns:auto auto 1fr;gap:.1rem .8rem;align-items:center"
 # Pixels of the tiles: three rows and their head.
 _TILES = 310
 
@@ -29,11 +26,7 @@ def _show(run: runs.Run, status: runs.Status) -> None:
     with left:
         _tracks(run, status)
     with right:
-        report = evaluation_report(run)
-        if report is not None:
-            _accuracy(report)
-        else:
-            _accuracy_so_far(run)
+        _accuracy(run)
         _loss(run, status)
 
 
@@ -45,37 +38,20 @@ def _links(run: runs.Run) -> None:
 PANELS.add("distillation", Panel("pages/distill.py", "run", _show, links=_links))
 
 
-def _accuracy(report: Report) -> None:
-    accuracies = [
-        (name, evaluation.accuracy)
-        for name in _COMPARED
-        for evaluation in report.evaluations
-        if (evaluation.evaluator, evaluation.trained_on) == ("random-cnn", name)
-    ]
+def _accuracy(run: runs.Run) -> None:
+    """Accuracies in one line; before any network is trained, the score of the last snapshot."""
+    report, scores = evaluation_report(run), run.metrics(SCORES)
+    if report is None and scores:
+        about = "Share of test clips whose nearest track, in the latent space of one random CNN, has their class."
+        st.metric("Accuracy by the nearest track", f"{scores[-1]['prototype']:.0%}", help=about)
+    measured = report.evaluations if report else ()
+    accuracies = {each.trained_on: each.accuracy for each in measured if each.evaluator == "random-cnn"}
     if accuracies:
         st.markdown("**Accuracy** of a CNN, trained on")
-        st.html(f'<div style="{_ROWS}">{"".join(_row(*each) for each in accuracies)}</div>')
-
-
-def _row(name: str, accuracy: Accuracy) -> str:
-    """A training set with its accuracy as a number and a bar; that of the tracks is the largest."""
-    own = name == "synthetic"
-    share, size = f"{accuracy.mean:.1%}", "3.2rem" if own else "1.6rem"
-    spread = f"± {accuracy.std:.1%} over {len(accuracy.runs)} seeds"
-    return (
-        f'<div style="font-weight:{600 if own else 400}">{NAMES[name]}</div>'
-        f'<div title="{spread}" style="font-size:{size};font-weight:700;line-height:1.1">{share}</div>'
-        f'<div title="{spread}" style="border-radius:.5rem;background:#8882">'
-        f'<div style="width:{share};height:1rem;border-radius:.5rem;background:{colour_of(name)}"></div></div>'
-    )
-
-
-def _accuracy_so_far(run: runs.Run) -> None:
-    """The score of the last snapshot, before any network is trained."""
-    scores = [record["prototype"] for record in run.metrics() if "prototype" in record]
-    if scores:
-        about = "Share of test clips whose nearest track, in the latent space of one random CNN, has their class."
-        st.metric("Accuracy by the nearest track", f"{scores[-1]:.0%}", help=about)
+    with st.container(horizontal=True):
+        for name in _COMPARED:
+            if accuracy := accuracies.get(name):
+                st.metric(NAMES[name], f"{accuracy.mean:.1%}", f"± {accuracy.std:.1%}", "off", delta_arrow="off")
 
 
 def _loss(run: runs.Run, status: runs.Status) -> None:

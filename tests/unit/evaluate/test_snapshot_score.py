@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from distrack.datasets.clips import Split
-from distrack.distill import Distiller, SyntheticSet
-from distrack.evaluate import Recipe, SnapshotScore, TrainingSet, Trial
+from distrack.distill import SyntheticSet
+from distrack.evaluate import Recipe, TrainingSet, Trial, snapshot_score
 from distrack.evaluate.evaluators.prototype import prototype
 from distrack.images import RealImages
 from distrack.jobs.results import SCORES, synthetic_file
@@ -20,11 +20,11 @@ def test_a_set_scores_what_the_evaluator_measures(
     clips = TrainingSet.of_clips(tiny_images["train"])
     trial = Trial(tracks, test, recipe, clips, seed=0, device=cpu, progress=lambda *_: None)
     measured = (prototype(trial).numpy() == test.labels).mean()
-    assert SnapshotScore(test, recipe, cpu)(synthetic) == pytest.approx(measured)
+    assert snapshot_score(test, recipe, cpu)(synthetic) == pytest.approx(measured)
 
 
 def test_a_run_has_a_score_for_each_snapshot_after_the_first(tiny_run: Run) -> None:
-    scores = tiny_run.records(SCORES)
+    scores = tiny_run.metrics(SCORES)
     assert [record["step"] for record in scores] == list(tiny_run.snapshots())[1:]
     assert all(0 <= record["prototype"] <= 1 for record in scores)
     assert all("phase" in record or "loss" in record for record in tiny_run.metrics())

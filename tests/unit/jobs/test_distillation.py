@@ -64,7 +64,7 @@ def check_equal(run: Run, whole: Run) -> None:
     assert run.status().state == whole.status().state == "done"
     assert files(run) == files(whole)
     assert losses(run) == losses(whole)
-    assert run.records(SCORES) == whole.records(SCORES)
+    assert run.metrics(SCORES) == whole.metrics(SCORES)
     report, expected = evaluation_report(run), evaluation_report(whole)
     assert report is not None
     assert expected is not None
