@@ -9,73 +9,58 @@ from distrack import jobs, runs
 from distrack.runs.about import delete, restore, tell
 from distrack.ui.runs.table import matching, rows
 from distrack.ui.shared.page import begin, errors_shown, nothing_yet
-from distrack.ui.shared.run_in_view import PANELS, runs_path
+from distrack.ui.shared.run_in_view import PANELS, link, runs_path
 
-_COLUMNS: dict[str, Any] = {
+_COLUMNS = {
     "select": st.column_config.CheckboxColumn("", help="Select for the buttons above.", width=30),
     "star": st.column_config.CheckboxColumn("★", width=30),
-    "name": st.column_config.TextColumn("Name", required=True, max_chars=120, width="large"),
-    "kind": st.column_config.TextColumn("Kind"),
-    "dataset": st.column_config.TextColumn("Dataset"),
-    "tracks": st.column_config.NumberColumn("Per class"),
-    "accuracy": st.column_config.NumberColumn("Accuracy", format="percent"),
-    "gain": st.column_config.NumberColumn("vs random", format="percent"),
-    "SNR": st.column_config.NumberColumn("SNR, dB", format="%.1f"),
-    "curve": st.column_config.LineChartColumn("Curve"),
-    "state": st.column_config.TextColumn("State"),
-    "begun": st.column_config.TextColumn("Begun"),
-    "tags": st.column_config.TextColumn("Tags", help="Words, with spaces between them."),
-    "note": st.column_config.TextColumn("Note"),
-    "id": st.column_config.TextColumn("Id"),
+    "title": st.column_config.TextColumn(required=True, max_chars=120, width="large"),
+    "accuracy": st.column_config.NumberColumn(format="percent"),
+    "vs random": st.column_config.NumberColumn(format="percent"),
+    "SNR (dB)": st.column_config.NumberColumn(format="%.1f"),
+    "curve": st.column_config.LineChartColumn(),
+    "tags": st.column_config.MultiselectColumn(accept_new_options=True),
 }
-# Pixels of a row.
-_ROW = 37
-_EDITABLE = {"select", "star", "name", "tags", "note"}
-_FIELDS = {"star": "star", "name": "title", "note": "note"}
+_MEASURED = ("kind", "dataset", "per class", "accuracy", "vs random", "SNR (dB)", "curve", "state", "begun", "id")
 
 
 def store(shown: list[dict[str, Any]], key: str) -> None:
     """Stores what was typed into the table of this key."""
     for place, changes in st.session_state[key]["edited_rows"].items():
-        told = {_FIELDS[name]: value for name, value in changes.items() if name in _FIELDS}
-        if "tags" in changes:
-            told["tags"] = tuple((changes["tags"] or "").replace(",", " ").split())
-        if told:
+        said = {name: value for name, value in changes.items() if name != "select"}
+        if said:
             with errors_shown(st.toast):
-                tell(runs.find(runs_path(), shown[int(place)]["id"]), **told)
+                tell(runs.find(runs_path(), shown[int(place)]["id"]), **said)
 
 
 def act(selected: list[dict[str, Any]]) -> None:
     """The buttons for the selected runs, and the way back for those that were deleted last."""
     ids = [row["id"] for row in selected]
-    deleted = st.session_state.get("deleted-runs", [])
+    kinds = {row["kind"] for row in selected}
+    deleted = st.session_state.setdefault("deleted-runs", [])
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{len(ids)}** selected" if ids else "Select runs in the first column.")
-        one = selected[0] if len(ids) == 1 and selected[0]["kind"] in PANELS else None
-        if one is not None:
-            panel = PANELS[one["kind"]]
-            st.page_link(
-                panel.page, label="Open", icon=":material/open_in_new:", query_params={panel.parameter: ids[0]}
-            )
+        if len(ids) == 1 and "" not in kinds:
+            run = runs.find(runs_path(), ids[0])
+            link(run, "Open")
             if st.button("Run again", icon=":material/replay:", key="again"):
                 with errors_shown():
-                    again = jobs.launch(jobs.job_of(runs.find(runs_path(), ids[0])), runs_path())
+                    panel, again = PANELS[selected[0]["kind"]], jobs.launch(jobs.job_of(run), runs_path())
                     st.switch_page(panel.page, query_params={panel.parameter: again.id})
-        if len(ids) > 1 and all(row["kind"] == "distillation" for row in selected):
+        if len(ids) > 1 and kinds == {"distillation"}:
             here = {"runs": ",".join(ids)}
             st.page_link("pages/compare.py", label="Compare", icon=":material/compare_arrows:", query_params=here)
         if ids and st.button("Delete", icon=":material/delete:", key="delete"):
-            st.session_state["deleted-runs"] = []
+            deleted.clear()
             for run_id in ids:
                 with errors_shown(st.toast):
                     delete(runs.find(runs_path(), run_id))
-                    st.session_state["deleted-runs"].append(run_id)
+                    deleted.append(run_id)
             st.rerun()
         if deleted and st.button(f"Undo delete ({len(deleted)})", icon=":material/undo:", key="undelete"):
-            for run_id in deleted:
+            while deleted:
                 with errors_shown(st.toast):
-                    restore(runs_path(), run_id)
-            del st.session_state["deleted-runs"]
+                    restore(runs_path(), deleted.pop())
             st.rerun()
 
 
@@ -85,24 +70,21 @@ if not found and not st.session_state.get("deleted-runs"):
     nothing_yet("No runs yet.")
     st.stop()
 search, *menus = st.columns([2, 1, 1, 1])
-words = search.text_input("Search", placeholder="name, tag, note, dataset, state", key="search", bind="query-params")
-filters = {}
+words = search.text_input("Search", placeholder="title, tag, note, dataset, state", key="search", bind="query-params")
+shown = matching(found, words)
 for place, name in zip(menus, ("kind", "dataset", "state"), strict=True):
-    value = place.selectbox(name.capitalize(), ["All", *sorted({row[name] for row in found if row[name]})], key=name)
-    if value != "All":
-        filters[name] = value
-shown = matching(found, words, filters)
+    values = sorted({row[name] for row in found if row[name]})
+    value = place.selectbox(name.capitalize(), values, index=None, placeholder="All", key=name)
+    shown = [row for row in shown if value in (None, row[name])]
 buttons = st.container()
 # Other rows are another table: what was typed belongs to a place in it.
 key = f"runs-{hash(tuple(row['id'] for row in shown))}"
 table = st.data_editor(
     [{"select": False, **row} for row in shown],
     column_config=_COLUMNS,
-    column_order=list(_COLUMNS),
-    disabled=[name for name in _COLUMNS if name not in _EDITABLE],
+    disabled=_MEASURED,
     hide_index=True,
     placeholder="–",
-    height=min(_ROW * (len(shown) + 1) + 3, 520),
     key=key,
     on_change=partial(store, shown, key),
 )

@@ -145,8 +145,8 @@ def tell_about(run_id: str, runs_path: Path, **given: Any) -> None:
     """Stores a title, a note, tags or a star of a run, and prints all of them."""
     from distrack import jobs
 
-    changes = overrides_of(_ABOUT, given)
-    click.echo(about.tell(jobs.find(runs_path, run_id), **changes).model_dump_json(indent=2))
+    said = about.tell(jobs.find(runs_path, run_id), **overrides_of(_ABOUT, given))
+    click.echo(said.model_dump_json(indent=2))
 
 
 @app.command(params=[_RUN, RUNS_PATH])

@@ -120,7 +120,6 @@ class DecomposeJob(DecomposeConfig, Job):
 
     @property
     def title(self) -> str:
-        """File, number of events and method."""
         return f"{self.file.stem} · {self.events} events · {self.method.name}"
 
     def create(self, runs_path: Path, name: str) -> Run:

@@ -10,7 +10,6 @@ from distrack.errors import RunError
 from distrack.runs.folder import ALIVE, Run, check_name
 from distrack.validation import Config, read_model
 
-_FILE = "notes.json"
 _BIN = ".bin"
 
 
@@ -29,7 +28,7 @@ class About(Config):
 
 def about(run: Run) -> About:
     """What was said about a run; nothing if the file is missing or damaged."""
-    return read_model(run.path / _FILE, About) or About()
+    return read_model(run.path / "notes.json", About) or About()
 
 
 def tell(run: Run, **changes: Any) -> About:
@@ -41,7 +40,7 @@ def tell(run: Run, **changes: Any) -> About:
     """
     said = {**about(run).model_dump(), **changes}
     changed = About.validated({name: value for name, value in said.items() if value is not None})
-    run.write(_FILE, changed.model_dump_json(indent=2))
+    run.write("notes.json", changed.model_dump_json(indent=2))
     return changed
 
 

@@ -12,8 +12,9 @@ T = TypeVar("T")
 
 def cached_by_file(function: Callable[P, T]) -> Callable[P, T]:
     """Caches the results of a function of files until one of the files changes; a decorator."""
-    return st.cache_data(max_entries=64, show_spinner=False, hash_funcs={type(Path()): _version})(function)
+    return st.cache_data(max_entries=64, show_spinner=False, hash_funcs={type(Path()): version})(function)
 
 
-def _version(path: Path) -> tuple[str, float]:
+def version(path: Path) -> tuple[str, float]:
+    """What a cache knows a file or a folder by: its name, and when it was changed."""
     return str(path), path.stat().st_mtime if path.exists() else 0.0

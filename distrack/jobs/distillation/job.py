@@ -6,10 +6,8 @@ from typing import Annotated, Any, ClassVar, Self
 
 from distrack import datasets
 from distrack.distill import DistillConfig
-from distrack.distill.config import FEATURE
 from distrack.errors import ConfigError, RunError
 from distrack.evaluate import EvaluationConfig, Report, measurements
-from distrack.features import FEATURES
 from distrack.jobs.contract import Job, Table, job_of, register, shell_text
 from distrack.jobs.distillation.phases import device_of
 from distrack.jobs.distillation.work import Work
@@ -60,11 +58,8 @@ class DistillJob(DistillConfig, Measured):
 
     @property
     def title(self) -> str:
-        """Dataset, budget, domain and preset."""
-        parts = [self.source, f"{self.ipc} per class", self.domain.name, self.preset]
-        if self.feature.name != FEATURE:
-            parts.insert(2, FEATURES[self.feature.name].title)
-        return " · ".join(parts)
+        feature = self.feature.name.removesuffix("spectrogram")
+        return f"{self.source} · {self.ipc} per class · {feature} · {self.domain.name} · {self.preset}"
 
     def queue(self, run: Run) -> str:  # noqa: ARG002
         return str(device_of(self))

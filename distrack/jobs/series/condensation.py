@@ -169,11 +169,10 @@ class CondenseJob(Grid, Series):
 
     @property
     def title(self) -> str:
-        """Dataset, budget, durations, preset and seeds."""
         seconds = " · ".join(f"{duration:g}" for duration in self.durations)
         seeds = f", {self.seeds} seeds" * (self.seeds > 1)
-        budget = f"{self.budget_seconds:g} s per class"
-        return f"{self.first.source}, {budget} as tracks of {seconds} s, {self.first.preset}{seeds}"
+        tracks = f"{self.budget_seconds:g} s per class as tracks of {seconds} s"
+        return f"{self.first.source}, {tracks}, {self.first.preset}{seeds}"
 
     def cell(self, series_id: str, job: DistillJob) -> Cell:
         """A cell whose run is named by duration and seed."""

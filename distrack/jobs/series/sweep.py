@@ -102,7 +102,6 @@ class SweepJob(Series):
 
     @property
     def title(self) -> str:
-        """Dataset, budgets, feature, preset, folds and seeds."""
         counts = ", ".join(str(each.ipc) for each in self.distillations)
         folds = f", each of {len(self.folds)} official folds in turn" * bool(self.folds)
         seeds = f", {self.seeds} seeds" * (self.seeds > 1)

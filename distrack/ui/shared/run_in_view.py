@@ -10,6 +10,7 @@ from distrack import jobs, runs
 from distrack.errors import RunError
 from distrack.jobs import Job
 from distrack.registry import Registry
+from distrack.runs.about import about
 from distrack.settings import PROJECT, settings
 from distrack.ui.shared.progress import badge, bar
 
@@ -64,6 +65,12 @@ def job_of(run: runs.Run, kind: type[J]) -> J | None:
     return job if isinstance(job, kind) else None
 
 
+def title(run: runs.Run) -> str:
+    """The title that a person gave a run, or one made from its config; empty if that cannot be read."""
+    job = job_of(run, Job)
+    return about(run).title or ("" if job is None else job.title)
+
+
 def named(kind: str) -> runs.Run | None:
     """The run of a kind that the URL names; None if it names none, or one that is not there, which is shown."""
     parameter = PANELS[kind].parameter
@@ -91,12 +98,12 @@ def choose(label: str, suits: Callable[[runs.Run], bool]) -> runs.Run | None:
     included = demo()
     of_demo = included is not None and st.query_params.get("run") == included.id
     in_view = included if of_demo else named("distillation")
-    offered = {} if in_view is None or suits(in_view) else {in_view.id: in_view}
-    offered |= {run.id: run for run in distillations() if suits(run)}
+    own = "" if in_view is None else in_view.id
+    offered = {run.id: run for run in distillations() if run.id == own or suits(run)}
     if not offered:
         return None
     names = list(offered)
-    index = 0 if in_view is None else names.index(in_view.id)
+    index = names.index(own or names[0])
     selected = st.selectbox(label, names, index=index, key=f"choose-{label}-{names[index]}")
     st.query_params["run"] = selected
     if not suits(offered[selected]):
@@ -110,10 +117,9 @@ def _wait_for(run: runs.Run, suits: Callable[[runs.Run], bool]) -> None:
     """Says that a run has nothing to show on the page yet, until it has."""
     if suits(run):
         st.rerun()
+    st.info(f"Run {run.id} has nothing to show here yet.")
     status = run.status()
-    at_work = status.state in runs.ALIVE
-    st.info(f"Run {run.id} has nothing to show here yet." + " It is shown as soon as it has." * at_work)
-    if at_work:
+    if status.state in runs.ALIVE:
         bar(status)
     link(run, "Watch it")
 
@@ -129,14 +135,9 @@ def list_runs(shown: Iterable[runs.Run], note: Callable[[runs.Run], str]) -> Non
 
 
 def earlier(kind: str, note: Callable[[runs.Run], str] = lambda run: "") -> int:  # noqa: ARG005
-    """Lists the runs of a kind, newest first, with a note or a description of the job; returns how many there are."""
-
-    def description(run: runs.Run) -> str:
-        job = job_of(run, jobs.JOBS[kind])
-        return "" if job is None else job.title
-
+    """Lists the runs of a kind, newest first, with a note or their titles; returns how many there are."""
     found = list(jobs.all_runs(runs_path(), kind))
-    list_runs(found, lambda run: note(run) or description(run))
+    list_runs(found, lambda run: note(run) or title(run))
     return len(found)
 
 
