@@ -19,8 +19,7 @@ from distrack.ui.shared.progress import phase_text
 from distrack.ui.shared.run_in_view import demo, link, list_runs, runs_path
 from distrack.ui.sound import sheets, soundboard
 
-_LOGO = str(PROJECT / "assets" / "logo.svg")
-st.set_page_config(page_title="DisTrack", page_icon=_LOGO, layout="wide")
+st.set_page_config(page_title="DisTrack", page_icon=str(PROJECT / "assets" / "logo.svg"), layout="wide")
 st.html('<style>[data-testid="stMainBlockContainer"] { padding-inline: 2rem !important; }</style>')
 
 
@@ -41,8 +40,7 @@ def side_bar(device: str) -> None:
     busy = [(run, status) for run in runs.all_runs(runs_path()) if (status := run.status()).state in runs.ALIVE]
     if not busy:
         st.caption("Nothing is running.")
-        if runtime.exists():
-            # Not beside a run, which needs the processor.
+        if runtime.exists():  # not beside a run, which needs the processor
             warm.keep_ready()
     for run, status in busy:
         st.markdown(f":blue-badge[{phase_text(status)}]")
@@ -53,7 +51,7 @@ def home() -> None:
     """What DisTrack is, in one screen; on stage, the numbers and the tracks alone."""
     shipped = demo()
     if stage.active() and shipped is not None:
-        _title(shipped)
+        _play(shipped)
         return
     st.title("DisTrack")
     st.markdown(
@@ -77,40 +75,16 @@ def home() -> None:
         st.caption("No runs yet. Distill a dataset to start.")
 
 
-def _title(run: runs.Run) -> None:
-    report = evaluation_report(run)
-    synthetic = SyntheticSet.load(synthetic_file(run))
-    tracks, random = _accuracies(run)
-    if report and tracks is not None and random is not None:
-        st.title(f"{report.split.train:,} recordings, distilled to {len(synthetic.labels)} tracks")
-        left, right = st.columns(2)
-        for column, accuracy, text in (
-            (left, tracks, "right on new speakers, trained on these tracks alone"),
-            (right, random, "trained on one random recording per digit"),
-        ):
-            column.html(f'<div style="font-size:4rem;font-weight:700;line-height:1">{accuracy:.0%}</div>{text}')
-    soundboard(sheets(run), seconds=synthetic.config.seconds, key="board-title")
-
-
-def _accuracies(run: runs.Run) -> tuple[float | None, float | None]:
-    """Accuracy of a network trained on the tracks, and on random clips."""
-    report = evaluation_report(run)
-    if report is None:
-        return None, None
-    return report.accuracy("random-cnn", "synthetic"), report.accuracy("random-cnn", "random-selection")
-
-
 def _play(run: runs.Run) -> None:
-    report = evaluation_report(run)
-    synthetic = SyntheticSet.load(synthetic_file(run))
-    tracks, random = _accuracies(run)
-    st.subheader("Ten spoken digits, each stored in the space of one track")
+    report, synthetic = evaluation_report(run), SyntheticSet.load(synthetic_file(run))
+    tracks = report.accuracy("random-cnn", "synthetic") if report else None
+    random = report.accuracy("random-cnn", "random-selection") if report else None
     if report and tracks is not None and random is not None:
-        st.markdown(
-            f"{report.split.train:,} recordings became {len(synthetic.labels)} short tracks. Click one, or press 0-9. "
-            f"A CNN trained only on these tracks gets **{tracks:.0%}** right on new speakers. Trained on one random "
-            f"recording per digit: **{random:.0%}**."
-        )
+        st.header(f"{report.split.train:,} recordings, distilled to {len(synthetic.labels)} tracks")
+        large = '<div style="font-size:4rem;font-weight:700;line-height:1">{:.0%}</div>{}'
+        left, right = st.columns(2)
+        left.html(large.format(tracks, "right on new speakers, by a CNN trained on these tracks alone"))
+        right.html(large.format(random, "trained on one random recording per digit"))
     soundboard(sheets(run), seconds=synthetic.config.seconds, key="board-demo")
 
 
@@ -132,7 +106,7 @@ pages = [
     st.Page("pages/decompose.py", title="Decompose", icon=":material/call_split:"),
 ]
 page = st.navigation(pages)
-st.logo(_LOGO, size="large")
+st.logo(str(PROJECT / "assets" / "logo.svg"), size="large")
 leave_imports_alone()
 with errors_shown():
     with st.sidebar:

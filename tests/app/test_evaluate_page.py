@@ -68,7 +68,9 @@ def test_the_check_shows_the_closest_tracks_beside_their_real_clips(app: AppTest
         app.segmented_control[1].set_value("test")
         again(app)
         assert "suspiciously close to a test clip" in texts(app)
-        assert all(" alt=" in part.proto.body for part in app.get("html"))
+        pictures = [part.proto.body for part in app.get("html") if "<img" in part.proto.body]
+        assert len(pictures) == 2, "the track and the clip"
+        assert all(" alt=" in picture for picture in pictures)
     finally:
         (finished.path / "inspection.json").unlink()
 

@@ -16,8 +16,6 @@ from distrack.ui.shared import stage
 download_button = partial(st.download_button, on_click="ignore", icon=":material/download:")
 
 T = TypeVar("T")
-# Height of a figure on stage for each pixel that it has elsewhere.
-_TALLER = 1.3
 
 
 def begin(title: str, purpose: str = "") -> None:
@@ -55,17 +53,14 @@ def chart(figure: Any, **place: Any) -> Any:
 
 
 def _enlarged(part: Any, key: str = "", inside: str = "") -> Any:
-    """A figure's specification with all type at least as large as presentation mode has it, and room for it."""
+    """A figure's specification with type as large as presentation mode has it, and taller by 30 % to make room."""
     if isinstance(part, dict):
         return {name: _enlarged(value, name, key) for name, value in part.items()}
     if isinstance(part, (list, tuple)):
         return [_enlarged(value, key, inside) for value in part]
-    if not isinstance(part, (int, float)):
-        return part
-    if key == "height" or (key, inside) == ("step", "height"):
-        return _TALLER * part
-    of_type = key.lower().endswith("fontsize") or (key == "size" and inside.lower().endswith("font"))
-    return max(part, stage.TYPE_SIZE) if of_type else part
+    if key == "height":
+        return 1.3 * part
+    return stage.TYPE_SIZE if key.endswith("ontSize") or (key == "size" and inside.endswith("font")) else part
 
 
 def sentence(text: str) -> str:
