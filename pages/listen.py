@@ -46,7 +46,9 @@ if run is None:
     st.stop()
 
 synthetic = SyntheticSet.load(synthetic_file(run))
-view = st.segmented_control(
-    "View", list(VIEWS), default="Play", required=True, label_visibility="collapsed", key="view", bind="query-params"
-)
+in_url = st.query_params.get("view", "Play")
+# Presentation mode selects a view by this key too; a widget bound to the URL would take its old view from there.
+st.session_state.setdefault("view", in_url if in_url in VIEWS else "Play")
+view = st.segmented_control("View", list(VIEWS), required=True, label_visibility="collapsed", key="view") or "Play"
+st.query_params["view"] = view
 VIEWS[view](run, synthetic)

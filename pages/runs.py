@@ -13,7 +13,7 @@ from distrack.ui.shared.run_in_view import PANELS, link, runs_path
 
 _COLUMNS = {
     "select": st.column_config.CheckboxColumn("", help="Select for the buttons above.", width=30),
-    "star": st.column_config.CheckboxColumn("★", width=30),
+    "star": st.column_config.CheckboxColumn("★", width=60),
     "title": st.column_config.TextColumn(required=True, max_chars=120, width="large"),
     "accuracy": st.column_config.NumberColumn(format="percent"),
     "vs random": st.column_config.NumberColumn(format="percent"),

@@ -16,7 +16,7 @@ TYPE_SIZE = 24
 _STOPS = {
     "Title": ("", ""),
     "Distill": ("distill", ""),
-    "Listen": ("listen", ""),
+    "Listen": ("listen", "Play"),
     "Real or synthetic?": ("listen", "Blind test"),
     "Accuracy": ("evaluate", ""),
     "Decompose": ("decompose", ""),
@@ -54,19 +54,23 @@ def show(here: str, pages: Mapping[str, StreamlitPage]) -> None:
     if "run" in st.query_params:
         runs[here == "decompose"] = st.query_params["run"]
     st.html(_LOOK)
-    view = st.session_state.get("view") or st.query_params.get("view", "")
+    view = st.session_state.get("view") or st.query_params.get("view", "Play")
     stops = list(_STOPS.values())
-    at = max((number for number, stop in enumerate(stops) if stop in ((here, ""), (here, view))), default=-1)
-    target = _component(key="stage", data={"stops": list(_STOPS), "at": at}, on_go_change=lambda: None).go
+    at = next((number for number, stop in enumerate(stops) if stop in ((here, ""), (here, view))), -1)
+    target = _component(key="stage", data={"stops": list(_STOPS), "at": at}, on_go_change=_before_the_page).go
+    page = here if target is None else stops[int(target)][0]
+    if page != here:
+        run = runs.get(page == "decompose")
+        st.switch_page(pages[page], query_params={_PARAMETER: "1", **({"run": run} if run else {})})
+
+
+def _before_the_page() -> None:
+    """Leaves, or selects the view of the next stop. A rerun would drop sounds that the browser is about to load."""
+    target = st.session_state["stage"].go
     if target == "leave":
         del st.session_state[_ACTIVE], st.query_params[_PARAMETER]
-        st.rerun()
-    elif target is not None:
-        page, view = stops[int(target)]
-        # The menu of a page's views has this key.
-        st.session_state["view"] = view or None
-        run = runs.get(page == "decompose") if page else None
-        st.switch_page(pages[page], query_params={_PARAMETER: "1", **({"run": run} if run else {})})
+    else:
+        st.session_state["view"] = list(_STOPS.values())[int(target)][1]
 
 
 _component = st.components.v2.component(
