@@ -13,15 +13,13 @@ from distrack.images import RealImages
 from distrack.networks import build_network
 from distrack.randomness import derived_seed
 
-_MOST_CLIPS = 1000
-
 
 def snapshot_score(test: RealImages, recipe: Recipe, device: torch.device) -> Callable[[SyntheticSet], float]:
     """Accuracy on test clips whose class is that of the nearest track in the latent space of one random CNN.
 
     This is the evaluator "prototype" with one seed and at most 1,000 test clips. Nothing in a run depends on it.
     """
-    some = test.at(np.arange(0, len(test), -(-len(test) // _MOST_CLIPS)))
+    some = test.at(np.arange(0, len(test), -(-len(test) // 1000)))
     seed = derived_seed(0, "evaluation network")
     network = build_network(recipe.network, shape=test.shape, classes=test.classes, seed=seed).to(device)
 

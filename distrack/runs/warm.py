@@ -15,8 +15,7 @@ from distrack.process_environment import worker_environment
 from distrack.settings import PROJECT
 
 _lock = threading.Lock()
-# The worker that waits, if there is one.
-_waiting: list["subprocess.Popen[bytes]"] = []
+_waiting: list["subprocess.Popen[bytes]"] = []  # at most one
 
 
 def keep_ready() -> None:

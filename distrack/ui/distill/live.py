@@ -16,8 +16,6 @@ from distrack.ui.sound import sheets, soundboard
 
 # Training sets whose accuracy is shown; the other pages show the rest.
 _COMPARED = ("synthetic", "random-selection", "full")
-# Pixels of the tiles: three rows and their head.
-_TILES = 310
 
 
 def _show(run: runs.Run, status: runs.Status) -> None:
@@ -81,6 +79,7 @@ def _tracks(run: runs.Run, status: runs.Status) -> None:
     with errors_shown(st.warning):
         if step == steps[-1] and (run.path / "audio").is_dir() and synthetic_file(run).is_file():
             synthetic = SyntheticSet.load(synthetic_file(run))
-            soundboard(sheets(run), seconds=synthetic.config.seconds, key=f"tiles-{run.id}", height=_TILES)
+            # Three rows of tiles and their head.
+            soundboard(sheets(run), seconds=synthetic.config.seconds, key=f"tiles-{run.id}", height=310)
         else:
             pictures.grid(snapshots[step])

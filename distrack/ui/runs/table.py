@@ -15,8 +15,6 @@ from distrack.runs.about import about
 from distrack.ui.cached import version
 from distrack.ui.shared.run_in_view import job_of, title
 
-# Points of the small curve in a row.
-_POINTS = 40
 _SEARCHED = ("title", "id", "kind", "dataset", "state", "tags", "note")
 Row = dict[str, Any]
 
@@ -53,7 +51,7 @@ def _row(path: Path) -> Row:
         "accuracy": accuracy,
         "vs random": None if accuracy is None or random is None else accuracy - random,
         "SNR (dB)": None if decomposed is None else decomposed.snr_db,
-        "curve": curve[:: max(1, len(curve) // _POINTS)],
+        "curve": curve[:: max(1, len(curve) // 40)],
         "state": status.state,
         "begun": datetime.fromtimestamp(status.started) if status.started else None,
         "tags": list(said.tags),

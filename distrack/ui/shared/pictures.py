@@ -39,6 +39,6 @@ def grid(path: Path, *, most: int = 3) -> None:
         for name, uris in zip(*track_pictures(path, most), strict=True)
     )
     st.html(
-        '<div data-testid="track-grid" style="display:grid;gap:.6rem;'
-        f'grid-template-columns:repeat(auto-fit,minmax(3.6rem,1fr))">{tiles}</div>'
+        '<div data-testid="track-grid" style="display:grid;gap:.35rem;'
+        f'grid-template-columns:repeat(auto-fit,minmax(42px,1fr))">{tiles}</div>'
     )

@@ -8,7 +8,6 @@ from streamlit.navigation.page import StreamlitPage
 from distrack.ui.sound.media import source
 
 _PARAMETER = "stage"
-# Key of the session state; the bar has the key of its own name.
 _ACTIVE = "presenting"
 # Pixels of type: what is read from the back row of a lecture room.
 TYPE_SIZE = 24
@@ -49,7 +48,7 @@ def show(here: str, pages: Mapping[str, StreamlitPage]) -> None:
     if not active():
         return
     st.query_params[_PARAMETER] = "1"
-    # The run in view, of decompositions and of distillations.
+    # The runs in view: of the page of decompositions, and of the others.
     runs: dict[bool, str] = st.session_state.setdefault("stage-runs", {})
     if "run" in st.query_params:
         runs[here == "decompose"] = st.query_params["run"]
