@@ -20,7 +20,7 @@ from distrack.ui.shared.run_in_view import demo, link, list_runs, runs_path
 from distrack.ui.sound import sheets, soundboard
 
 st.set_page_config(page_title="DisTrack", page_icon=str(PROJECT / "assets" / "logo.svg"), layout="wide")
-st.html('<style>[data-testid="stMainBlockContainer"] { padding-inline: 2rem !important; }</style>')
+st.html(PROJECT / "assets" / "style.css")
 
 
 @st.cache_resource

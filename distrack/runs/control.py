@@ -36,7 +36,7 @@ def launch(run: Run, *command: str, device: str) -> None:
     run.write("status.json", status.model_dump_json(indent=2))
 
 
-def stop(run: Run, *, timeout: float = 10.0) -> Status:
+def stop(run: Run, *, timeout: float = 60.0) -> Status:
     """Asks a run's process to stop and waits until it has; a run whose process is gone is marked as stopped.
 
     Raises:

@@ -17,11 +17,22 @@ from safetensors.torch import load_file, save
 from distrack.audio import flac_bytes, level
 from distrack.datasets import DATASETS
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
-from distrack.evaluate import EvaluationConfig, Report, snapshot_score
+from distrack.evaluate import (
+    Bench,
+    Evaluation,
+    EvaluationConfig,
+    Measurement,
+    PredictionCache,
+    Report,
+    SplitReport,
+    measurements,
+    snapshot_score,
+)
 from distrack.images import Material
 from distrack.inversion import invert
-from distrack.jobs.distillation.phases import device_of, evaluate_tracks, prepared_material, write_report
-from distrack.jobs.results import SCORES, synthetic_file, track_file
+from distrack.jobs.distillation.phases import device_of, prepared_material
+from distrack.jobs.results import SCORES, evaluation_report, synthetic_file, track_file
+from distrack.progress import Progress
 from distrack.runs import Run, Session
 from distrack.settings import settings
 
@@ -50,7 +61,7 @@ class Work:
         The report is written as far as it is measured.
         """
         if not synthetic_file(self.run).is_file():
-            self.distill()
+            self.distill(evaluation)
         synthetic = SyntheticSet.load(synthetic_file(self.run))
         if not all(track_file(self.run, name).is_file() for name in synthetic.track_names()):
             self.invert(synthetic)
@@ -58,14 +69,14 @@ class Work:
             return self._write_report(synthetic)
         return self.evaluate(evaluation, again=False)
 
-    def distill(self) -> None:
+    def distill(self, evaluation: EvaluationConfig | None) -> None:
         """Takes the steps that are left, with snapshots as configured and a checkpoint every few seconds."""
         classes, device = self.material.classes, device_of(self.config)
         distiller = Distiller(self.config, self.material.train, classes=classes, device=device)
         self._restore(distiller)
         self.session.phase("distill", self.config.steps)
         snapshot_steps = self.config.snapshot_steps
-        score = snapshot_score(material.test, self.evaluation.recipe, device) if self.evaluation else None
+        score = None if evaluation is None else snapshot_score(self.material.test, evaluation.recipe, device)
         every = max(1, self.config.steps // _MAX_METRICS)
         if distiller.step == 0:
             self._snapshot(distiller)
