@@ -21,7 +21,7 @@ from distrack.settings import PROJECT, settings
 
 _DATASET_FIELDS = ("name", "title", "task", "stands_for", "clips", "size", "licence", "citation", "url", "layout")
 _RUN = click.Argument(["run_id"], metavar="RUN")
-_ABOUT = options_of(about.About)
+_MARKS = [option for option in options_of(about.About) if option.key in {"tags", "star"}]
 
 
 def _of_verbs() -> Mapping[str, click.Command]:
@@ -140,13 +140,22 @@ def stop(run_id: str, runs_path: Path) -> None:
     click.echo(f"{run_id} is {status.state}")
 
 
-@app.command("about", params=[_RUN, *parameters_of(_ABOUT), RUNS_PATH])
-def tell_about(run_id: str, runs_path: Path, **given: Any) -> None:
-    """Stores a title, a note, tags or a star of a run, and prints all of them."""
+@app.command(params=[_RUN, click.Argument(["title"]), RUNS_PATH])
+def rename(run_id: str, title: str, runs_path: Path) -> None:
+    """Gives a run a title; an empty one brings back the title that is made from its config."""
+    _tell(run_id, runs_path, title=title)
+
+
+@app.command(params=[_RUN, click.Argument(["note"], required=False), *parameters_of(_MARKS), RUNS_PATH])
+def note(run_id: str, note: str | None, runs_path: Path, **marks: Any) -> None:
+    """Stores a note, tags or a star of a run, and prints what is known about it."""
+    _tell(run_id, runs_path, **overrides_of(_MARKS, marks), **({} if note is None else {"note": note}))
+
+
+def _tell(run_id: str, runs_path: Path, **said: Any) -> None:
     from distrack import jobs
 
-    said = about.tell(jobs.find(runs_path, run_id), **overrides_of(_ABOUT, given))
-    click.echo(said.model_dump_json(indent=2))
+    click.echo(about.tell(jobs.find(runs_path, run_id), **said).model_dump_json(indent=2))
 
 
 @app.command(params=[_RUN, RUNS_PATH])

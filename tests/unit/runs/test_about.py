@@ -75,8 +75,9 @@ def test_the_command_names_notes_tags_deletes_and_restores(
 ) -> None:
     shutil.copytree(tiny_run.path, tmp_path / "one")
     place = ("--runs-path", str(tmp_path))
-    for words in (("--title", "The first", "--tags", "good,fsdd"), ("--note", "Ran on the train.")):
-        code, _, err = typed("about", "one", *words, *place)
+    named = ("rename", "one", "The first"), ("note", "one", "--tags", "good,fsdd"), ("note", "one", "Ran on the train.")
+    for words in named:
+        code, _, err = typed(*words, *place)
         assert code == 0, err
     _, out, _ = typed("runs", *place, "--json")
     (row,) = json.loads(out)
@@ -90,6 +91,6 @@ def test_the_command_names_notes_tags_deletes_and_restores(
     assert not (tmp_path / "one").exists()
     assert typed("restore", "one", *place)[0] == 0
     assert about(runs.Run(tmp_path / "one")).title == "The first"
-    assert typed("about", "one", "--tags", "two words", *place)[0] == 2
-    assert typed("about", "one", "--tags", "", "--star", *place)[0] == 0
+    assert typed("note", "one", "--tags", "two words", *place)[0] == 2
+    assert typed("note", "one", "--tags", "", "--star", *place)[0] == 0
     assert about(runs.Run(tmp_path / "one")) == About(title="The first", note="Ran on the train.", star=True)
