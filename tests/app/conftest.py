@@ -1,5 +1,6 @@
 """The app without a browser, and a finished run for its pages: made once, by the engine, from a tiny dataset."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ class WarmPagesManager(PagesManager):
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The app on its home page."""
+    # Streamlit puts the script in its place, and a process that is spawned by a later test would begin with it.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", WarmPagesManager)
     return AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60)
 

@@ -2,12 +2,14 @@
 
 import json
 import logging
-import multiprocessing
 import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache, partial
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import torch
@@ -17,6 +19,7 @@ from safetensors.torch import load_file, save
 from distrack.audio import flac_bytes, level
 from distrack.datasets import DATASETS
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
+from distrack.errors import RunError
 from distrack.evaluate import (
     Bench,
     Evaluation,
@@ -195,22 +198,32 @@ def _in_processes(
     processes: int,
     progress: Progress,
 ) -> None:
-    """Makes each measurement once per seed, in processes that share the cores and store predictions in the cache."""
+    """Makes each measurement once per seed, in processes that share the cores and store predictions in the cache.
+
+    Raises:
+        RunError: a process ended by itself, as one does that the system ends for want of memory.
+    """
     tasks = [(measurement, seed) for measurement in plan for seed in range(measurement.seeds)]
     processes = min(processes, len(tasks))
     if not processes:
         return
     threads = max(1, (os.cpu_count() or 1) // processes)
-    with multiprocessing.get_context("spawn").Pool(processes, _begin, (threads,)) as pool:
-        results, done = pool.imap_unordered(measure, tasks), 0
-        while done < len(tasks):
-            progress(done, len(tasks))  # raises where the run is to stop, which ends the pool
-            try:
-                results.next(timeout=_POLL)
-            except multiprocessing.TimeoutError:
-                continue
-            done += 1
-    progress(done, len(tasks))
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (threads,))
+    waiting = {pool.submit(measure, task) for task in tasks}
+    try:
+        while waiting:
+            progress(len(tasks) - len(waiting), len(tasks))  # raises where the run is to stop
+            done, waiting = wait(waiting, _POLL, FIRST_COMPLETED)
+            for each in done:
+                each.result()
+    except BrokenProcessPool:
+        raise RunError("a process that measured ended by itself: evaluate in fewer processes at once") from None
+    finally:
+        pool.shutdown(wait=not waiting, cancel_futures=True)
+        for process in active_children():
+            process.terminate()
+            process.join()
+    progress(len(tasks), len(tasks))
 
 
 def _begin(threads: int) -> None:

@@ -1,6 +1,8 @@
 """The work of a distillation: however it was interrupted, it ends equal to one that never was."""
 
 import errno
+import itertools
+import multiprocessing
 import os
 import resource
 import shutil
@@ -19,12 +21,14 @@ from safetensors.torch import load_file
 from distrack import jobs, runs
 from distrack.distill import Distiller, SyntheticSet
 from distrack.errors import ConfigError, DatasetError, RunError
+from distrack.evaluate import Measurement
 from distrack.jobs.distillation import DistillJob, work
 from distrack.jobs.results import SCORES, evaluation_report, synthetic_file
 from distrack.process_environment import worker_environment
 from distrack.runs import Run
 from distrack.runs.session import HOLD_AT
 from distrack.settings import PROJECT
+from tests.unit.jobs import processes
 
 MakeJob = Callable[..., DistillJob]
 Typed = Callable[..., tuple[int | str | None, str, str]]
@@ -283,3 +287,21 @@ def test_a_device_that_is_not_here_is_refused_before_a_process_starts(tiny_job: 
             start()
     assert not (run.path / "log.txt").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
+
+
+def test_a_measuring_process_that_ends_by_itself_is_an_error() -> None:
+    plan = [Measurement("prototype", "synthetic")]
+    with pytest.raises(RunError, match="ended by itself: evaluate in fewer processes"):
+        work._in_processes(processes.end, plan, 1, lambda _done, _total: None)
+
+
+def test_a_stop_ends_the_measuring_processes() -> None:
+    looks = itertools.count()
+
+    def stop(_done: int, _total: int) -> None:
+        if next(looks):
+            raise runs.Stopped
+
+    with pytest.raises(runs.Stopped):
+        work._in_processes(processes.sleep, [Measurement("prototype", "synthetic")], 1, stop)
+    assert not multiprocessing.active_children()
