@@ -17,7 +17,7 @@ def speaker_disjoint_index(dataset: Dataset, root: Path, *below: str) -> Index:
 
     `below` holds the patterns of the files' paths, such as "data/*/*.wav".
     """
-    files, skipped = named_files(root, FILE_NAME, *below)
+    files, skipped = named_files(dataset, root, FILE_NAME, *below)
     named = [(path, match) for path, match in files if match["speaker"] == path.parent.name]
     if not named:
         raise dataset.not_found(root)

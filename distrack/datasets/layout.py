@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from distrack.datasets.clips import Skipped
+from distrack.datasets.contract import Dataset
 
 
 def places(root: Path) -> tuple[Path, ...]:
@@ -15,17 +16,20 @@ def places(root: Path) -> tuple[Path, ...]:
 
 
 def named_files(
-    root: Path, name: re.Pattern[str], *below: str
+    dataset: Dataset, root: Path, name: re.Pattern[str], *below: str
 ) -> tuple[list[tuple[Path, re.Match[str]]], tuple[Skipped, ...]]:
     """The files with matching names in the first of the `places` of a folder that has some, and its broken links.
 
     `below` holds the patterns of their paths, such as "recordings/*.wav".
+
+    Raises:
+        DatasetError: there is no such file.
     """
     for place in places(root):
         files, broken = usable(path for pattern in below for path in sorted(place.glob(pattern)))
         if named := [(path, match) for path in files if (match := name.fullmatch(path.name))]:
             return named, broken
-    return [], ()
+    raise dataset.not_found(root)
 
 
 def files_below(root: Path, folders: Iterable[str] = ()) -> set[str]:

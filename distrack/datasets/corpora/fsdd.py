@@ -13,9 +13,7 @@ _TEST_TAKES = range(5)
 
 def index_fsdd(root: Path) -> Index:
     """The official split: takes 0-4 of every speaker and digit are the test clips."""
-    named, skipped = named_files(root, FILE_NAME, "recordings/*.wav", "*.wav")
-    if not named:
-        raise FSDD.not_found(root)
+    named, skipped = named_files(FSDD, root, FILE_NAME, "recordings/*.wav", "*.wav")
     clips = tuple(
         Clip(path, int(match["digit"]), "test" if int(match["take"]) in _TEST_TAKES else "train", group=path.stem)
         for path, match in named

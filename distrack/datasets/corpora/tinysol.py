@@ -8,7 +8,7 @@ from distrack.datasets.clips import Clip, Index
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.download import Remote
 from distrack.datasets.listing import Row, listed_index, read_list
-from distrack.datasets.splits import fifth_of_each
+from distrack.datasets.splits import clips_by_class, fifth_of_each
 
 _INSTRUMENT = "Instrument (in full)"
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -53,19 +53,10 @@ def _without_folds(index: Index) -> Index:
     by_class = {name: [clip.path for clip in index.clips if clip.label == k] for k, name in enumerate(index.classes)}
     single = [name for name, paths in by_class.items() if len(paths) < 2]
     usable = {name: paths for name, paths in by_class.items() if name not in single}
-    test = fifth_of_each(usable)
-    clips = tuple(
-        clip._replace(
-            label=list(usable).index(index.classes[clip.label]),
-            split="test" if clip.path in test else "train",
-            fold=None,
-        )
-        for clip in index.clips
-        if index.classes[clip.label] in usable
-    )
+    clips = sorted(clips_by_class(usable, test=fifth_of_each(usable)), key=lambda clip: clip.path.as_posix())
     notes = ["Too few notes for the official folds: a fifth of each class is the test split"]
     notes += [f"Classes left out because they have only one note: {', '.join(single)}"] if single else []
-    return replace(index, classes=tuple(usable), clips=clips, notes=tuple(notes))
+    return replace(index, classes=tuple(usable), clips=tuple(clips), notes=tuple(notes))
 
 
 TINYSOL = register(
