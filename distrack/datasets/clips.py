@@ -26,6 +26,10 @@ class Clip(NamedTuple):
     fold: int | None = None
 
 
+class NotThereError(Exception):
+    """A folder does not have the layout of a dataset."""
+
+
 class Skipped(NamedTuple):
     """A file that cannot be used, and the reason."""
 

@@ -22,7 +22,8 @@ class Dataset:
         citation: BibTeX or a sentence.
         seconds: default length of a clip: longer files are cut, shorter ones padded.
         layout: where its files are expected, in words.
-        index: makes the index of a folder; raises a DatasetError where the layout is not there.
+        index: makes the index of a folder; raises `NotThereError` where the layout is not there, and a DatasetError
+            where the files cannot be used.
         stands_for: the property of sound that it represents, in a few words.
         clips: number of clips in the whole dataset; 0 where that depends on the user.
         size: bytes on disk, unpacked; 0 where that depends on the user.

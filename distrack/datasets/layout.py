@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from distrack.datasets.clips import Skipped
-from distrack.datasets.contract import Dataset
+from distrack.datasets.clips import NotThereError, Skipped
 
 
 def places(root: Path) -> tuple[Path, ...]:
@@ -16,20 +15,20 @@ def places(root: Path) -> tuple[Path, ...]:
 
 
 def named_files(
-    dataset: Dataset, root: Path, name: re.Pattern[str], *below: str
+    root: Path, name: re.Pattern[str], *below: str
 ) -> tuple[list[tuple[Path, re.Match[str]]], tuple[Skipped, ...]]:
     """The files with matching names in the first of the `places` of a folder that has some, and its broken links.
 
     `below` holds the patterns of their paths, such as "recordings/*.wav".
 
     Raises:
-        DatasetError: there is no such file.
+        NotThereError: there is no such file.
     """
     for place in places(root):
         files, broken = usable(path for pattern in below for path in sorted(place.glob(pattern)))
         if named := [(path, match) for path in files if (match := name.fullmatch(path.name))]:
             return named, broken
-    raise dataset.not_found(root)
+    raise NotThereError
 
 
 def files_below(root: Path, folders: Iterable[str] = ()) -> set[str]:

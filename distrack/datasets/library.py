@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from distrack.datasets.cache import fill_cache
-from distrack.datasets.clips import Index
+from distrack.datasets.clips import Index, NotThereError
 from distrack.datasets.contract import DATASETS, Dataset
 from distrack.datasets.download import Remote, download
 from distrack.errors import ConfigError, DatasetError
@@ -62,7 +62,10 @@ def look(
             raise dataset.not_found(root)
         make = dataset.make
         fill_cache(root, lambda unfinished: make(unfinished, progress))
-    clips = dataset.index(root).within(root)
+    try:
+        clips = dataset.index(root).within(root)
+    except NotThereError:
+        raise dataset.not_found(root) from None
     fold = dataset.test_fold if test_fold is None else test_fold
     if fold is not None and clips.has_folds:
         clips = clips.with_test_fold(fold)

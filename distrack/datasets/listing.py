@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from distrack.audio import EXTENSIONS
-from distrack.datasets.clips import Clip, Index, Skipped
-from distrack.datasets.contract import Dataset
+from distrack.datasets.clips import Clip, Index, NotThereError, Skipped
 from distrack.datasets.layout import files_below, places
 from distrack.errors import DatasetError
 
@@ -59,18 +58,19 @@ class Row:
         return DatasetError(f"line {self.line} of {self.source} {reason}")
 
 
-def read_list(dataset: Dataset, root: Path, below: str, columns: Sequence[str]) -> list[Row]:
-    """The lines of a dataset's csv file that has these columns and maybe others.
+def read_list(root: Path, below: str, columns: Sequence[str]) -> list[Row]:
+    """The lines of a csv file that has these columns and maybe others.
 
     Args:
         below: the list in that folder, or in one directly below it, such as "meta/esc50.csv".
 
     Raises:
-        DatasetError: there is no list; it cannot be read, is not text, is empty, or lacks a column.
+        NotThereError: there is no list.
+        DatasetError: it cannot be read, is not text, is empty, or lacks a column.
     """
     path = next((place / below for place in places(root) if (place / below).is_file()), None)
     if path is None:
-        raise dataset.not_found(root)
+        raise NotThereError
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)

@@ -1,19 +1,12 @@
 """AudioMNIST: 30,000 English digits by 60 speakers."""
 
-from pathlib import Path
+from functools import partial
 
-from distrack.datasets.clips import Index
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.digits import speaker_disjoint_index
 from distrack.datasets.download import Remote
 
-
-def index_audio_mnist(root: Path) -> Index:
-    """Speaker-disjoint split: a fifth of the speakers (12 of 60), drawn by a fixed seed, are the test split."""
-    return speaker_disjoint_index(AUDIO_MNIST, root, "data/*/*.wav", "*/*.wav")
-
-
-AUDIO_MNIST = register(
+register(
     Dataset(
         name="AUDIO_MNIST",
         title="AudioMNIST",
@@ -29,7 +22,7 @@ AUDIO_MNIST = register(
         url="https://github.com/soerenab/AudioMNIST",
         seconds=1.0,
         layout="files named like data/01/0_01_0.wav",
-        index=index_audio_mnist,
+        index=partial(speaker_disjoint_index, below=("data/*/*.wav", "*/*.wav")),
         clips=30_000,
         # About: 0.64 s each, at 48 kHz and 16 bit. Neither this nor the archive's size or checksum is published.
         size=1_900_000_000,

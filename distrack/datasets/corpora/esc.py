@@ -20,7 +20,7 @@ _CLIP = re.compile(r"(?P<fold>[1-5])-(?P<recording>\d+)-[A-Z]\.\w+")
 
 def index_esc50(root: Path) -> Index:
     """The five official folds. All clips of a recording are in one fold."""
-    rows = read_list(ESC50, root, _LIST, _COLUMNS)
+    rows = read_list(root, _LIST, _COLUMNS)
     return _from_rows(root, rows, others=())
 
 
@@ -28,7 +28,7 @@ def index_esc10(root: Path) -> Index:
     """The five official folds, from the folders of ESC-10 or from the clips of ESC-50 that are marked as ESC-10."""
     if (index := _from_folders(root)) is not None:
         return index
-    rows = read_list(ESC10, root, _LIST, _COLUMNS)
+    rows = read_list(root, _LIST, _COLUMNS)
     return _from_rows(root, [row for row in rows if row.text("esc10").lower() == "true"], others=rows)
 
 

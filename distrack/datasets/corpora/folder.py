@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from distrack.audio import EXTENSIONS
-from distrack.datasets.clips import Index, Skipped
+from distrack.datasets.clips import Index, NotThereError, Skipped
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.layout import usable
 from distrack.datasets.splits import TEST_FRACTION, clips_by_class, fifth_of_each
@@ -37,7 +37,7 @@ def index_folder(root: Path) -> Index:
         if files:
             by_class[folder.name] = files
     if not by_class and not skipped:
-        raise FOLDER.not_found(root)
+        raise NotThereError
     groups = {path: _group(path) for files in by_class.values() for path in files}
     test = _test_groups(by_class, groups) if all(groups.values()) else set()
     # A class of one group (an instrument with one player) cannot be split by whole groups.
@@ -79,7 +79,7 @@ def _test_groups(by_class: dict[str, list[Path]], groups: dict[Path, str]) -> se
     return test
 
 
-FOLDER = register(
+register(
     Dataset(
         name="FOLDER",
         title="Your own recordings",

@@ -13,7 +13,7 @@ _TEST_TAKES = range(5)
 
 def index_fsdd(root: Path) -> Index:
     """The official split: takes 0-4 of every speaker and digit are the test clips."""
-    named, skipped = named_files(FSDD, root, FILE_NAME, "recordings/*.wav", "*.wav")
+    named, skipped = named_files(root, FILE_NAME, "recordings/*.wav", "*.wav")
     clips = tuple(
         Clip(path, int(match["digit"]), "test" if int(match["take"]) in _TEST_TAKES else "train", group=path.stem)
         for path, match in named
@@ -21,7 +21,7 @@ def index_fsdd(root: Path) -> Index:
     return Index(root, DIGITS, clips, disjoint_by="recording", skipped=skipped)
 
 
-FSDD = register(
+register(
     Dataset(
         name="FSDD",
         title="Free Spoken Digit Dataset",

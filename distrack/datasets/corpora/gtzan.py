@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from distrack.audio import EXTENSIONS
-from distrack.datasets.clips import Index, Split
+from distrack.datasets.clips import Index, NotThereError, Split
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.layout import places
 from distrack.datasets.splits import clips_by_class, fifth_of_each
@@ -28,7 +28,7 @@ def index_gtzan(root: Path) -> Index:
     """
     by_genre = _files_by_genre(root)
     if not by_genre:
-        raise GTZAN.not_found(root)
+        raise NotThereError
     genres, clips = tuple(by_genre), clips_by_class(by_genre, test=fifth_of_each(by_genre))
     splits = _artist_filtered()
     listed = tuple(clip._replace(split=splits[clip.path.stem]) for clip in clips if clip.path.stem in splits)
@@ -68,7 +68,7 @@ def _artist_filtered() -> dict[str, Split]:
     return {name: split for split, names in lists.items() for name in names}
 
 
-GTZAN = register(
+register(
     Dataset(
         name="GTZAN",
         title="GTZAN genre collection",

@@ -13,7 +13,7 @@ _SPLITS: dict[str, Split] = {"training": "train", "validation": "validation", "t
 def index_medley_solos_db(root: Path) -> Index:
     """The official split: training and validation from MedleyDB, test from solosDb. No track is in two splits."""
     columns = ("subset", "instrument", "instrument_id", "track_id", "uuid4")
-    rows = read_list(MEDLEY_SOLOS_DB, root, "annotation/Medley-solos-DB_metadata.csv", columns)
+    rows = read_list(root, "annotation/Medley-solos-DB_metadata.csv", columns)
     classes = classes_of(rows, "instrument", order="instrument_id")
 
     def clip(row: Row) -> Clip:
@@ -24,7 +24,7 @@ def index_medley_solos_db(root: Path) -> Index:
     return listed_index(root, rows[0].source, map(clip, rows), classes, disjoint_by="track")
 
 
-MEDLEY_SOLOS_DB = register(
+register(
     Dataset(
         name="MEDLEY_SOLOS_DB",
         title="Medley-solos-DB",

@@ -17,12 +17,12 @@ def index_musicnet(root: Path) -> Index:
     Args:
         root: the folder of the pieces, such as ``train_data``, or the folder above it.
     """
-    pieces, skipped = named_files(MUSICNET, root, _PIECE, "train_data/*.wav", "test_data/*.wav", "*.wav")
+    pieces, skipped = named_files(root, _PIECE, "train_data/*.wav", "test_data/*.wav", "*.wav")
     clips = tuple(Clip(path, 0, "train") for path, _ in pieces)
     return Index(root, ("piece",), clips, disjoint_by="piece", skipped=skipped)
 
 
-MUSICNET = register(
+register(
     Dataset(
         name="MUSICNET",
         title="MusicNet",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
@@ -16,7 +17,6 @@ import numpy as np
 import soxr
 
 from distrack.audio import SAMPLE_RATE, Wave, flac_bytes, level
-from distrack.datasets.clips import Index
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.digits import speaker_disjoint_index
 from distrack.errors import DatasetError
@@ -189,12 +189,7 @@ def _speak(speakers: int) -> None:
     sys.stdout.buffer.flush()
 
 
-def index_spoken_digits(root: Path) -> Index:
-    """Speaker-disjoint split: a fifth of the speakers (12 of 60), and so of the voices, are the test split."""
-    return speaker_disjoint_index(SPOKEN_DIGITS, root, "speaker_*/*.flac")
-
-
-SPOKEN_DIGITS = register(
+register(
     Dataset(
         name="SPOKEN_DIGITS",
         title="Spoken digits (included, synthetic voices)",
@@ -209,7 +204,7 @@ SPOKEN_DIGITS = register(
         url="https://github.com/espeak-ng/espeak-ng",
         seconds=1.0,
         layout="files named like speaker_00/7_speaker_00_2.flac",
-        index=index_spoken_digits,
+        index=partial(speaker_disjoint_index, below=("speaker_*/*.flac",)),
         clips=len(VOICES) * TAKES * len(WORDS),
         size=29_000_000,
         make=make_spoken_digits,

@@ -10,6 +10,7 @@ from distrack.datasets.download import Remote
 from distrack.datasets.listing import Row, listed_index, read_list
 from distrack.datasets.splits import clips_by_class, fifth_of_each
 
+_FOLDS = tuple(range(5))
 _INSTRUMENT = "Instrument (in full)"
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
@@ -20,24 +21,24 @@ def index_tinysol(root: Path) -> Index:
     A fold holds every instrument and every dynamic, so the same players are in both splits, with different notes. Where
     Ircam lacked a note (``R`` in the last part of its name), it is a neighbouring note, retuned.
     """
-    return _index(root, TINYSOL, lambda row: PITCH_CLASSES[row.number("Pitch ID") % 12], PITCH_CLASSES)
+    return _index(root, lambda row: PITCH_CLASSES[row.number("Pitch ID") % 12], PITCH_CLASSES)
 
 
 def index_tinysol_instruments(root: Path) -> Index:
     """Instruments, in the five official folds."""
-    return _index(root, TINYSOL_INSTRUMENTS, lambda row: row.text(_INSTRUMENT))
+    return _index(root, lambda row: row.text(_INSTRUMENT))
 
 
-def _index(root: Path, dataset: Dataset, label: Callable[[Row], str], order: tuple[str, ...] = ()) -> Index:
-    rows = read_list(dataset, root, "annotation/TinySOL_metadata.csv", ("Path", "Fold", _INSTRUMENT, "Pitch ID"))
+def _index(root: Path, label: Callable[[Row], str], order: tuple[str, ...] = ()) -> Index:
+    rows = read_list(root, "annotation/TinySOL_metadata.csv", ("Path", "Fold", _INSTRUMENT, "Pitch ID"))
     classes = tuple(sorted({label(row) for row in rows}, key=order.index if order else str))
 
     def clip(row: Row) -> Clip:
-        fold = row.number("Fold", among=dataset.folds)
+        fold = row.number("Fold", among=_FOLDS)
         return Clip(Path(row.text("Path")), classes.index(label(row)), "train", fold=fold)
 
     index = listed_index(root, rows[0].source, map(clip, rows), classes, disjoint_by="note")
-    if any(_has_both_splits(index.with_test_fold(fold)) for fold in dataset.folds):
+    if any(_has_both_splits(index.with_test_fold(fold)) for fold in _FOLDS):
         return index
     # There are too few notes for any of the official folds.
     return _without_folds(index)
@@ -98,12 +99,12 @@ TINYSOL = register(
                 path="audio",
             ),
         ),
-        folds=tuple(range(5)),
+        folds=_FOLDS,
         test_fold=4,
     )
 )
 
-TINYSOL_INSTRUMENTS = register(
+register(
     replace(
         TINYSOL,
         name="TINYSOL_INSTRUMENTS",

@@ -17,7 +17,7 @@ def index_urbansound8k(root: Path) -> Index:
     folds. The event (``fsID-classID-occurrence``) is the file name without its last number.
     """
     columns = ("slice_file_name", "fold", "classID", "class")
-    rows = read_list(URBANSOUND8K, root, "metadata/UrbanSound8K.csv", columns)
+    rows = read_list(root, "metadata/UrbanSound8K.csv", columns)
     classes = classes_of(rows, "class", order="classID")
 
     def clip(row: Row) -> Clip:
@@ -29,7 +29,7 @@ def index_urbansound8k(root: Path) -> Index:
     return listed_index(root, rows[0].source, map(clip, rows), classes, disjoint_by="sound event")
 
 
-URBANSOUND8K = register(
+register(
     Dataset(
         name="URBANSOUND8K",
         title="UrbanSound8K",

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from distrack.datasets import DATASETS, Index, index
-from distrack.datasets.corpora.spoken_digits import SPOKEN_DIGITS, VOICES, make_spoken_digits, utterances
+from distrack.datasets.corpora.spoken_digits import VOICES, make_spoken_digits, utterances
 from distrack.errors import DatasetError
 from distrack.settings import settings
 
@@ -23,7 +23,7 @@ SPEAKERS = 10
 @pytest.fixture(scope="module")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> Index:
     """The first ten speakers, generated as the command does it: by asking for the index."""
-    some = replace(SPOKEN_DIGITS, make=partial(make_spoken_digits, speakers=SPEAKERS))
+    some = replace(DATASETS["SPOKEN_DIGITS"], make=partial(make_spoken_digits, speakers=SPEAKERS))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DISTRACK_DATA_PATH", str(tmp_path_factory.mktemp("data")))
         patch.setitem(DATASETS._entries, "SPOKEN_DIGITS", some)
@@ -59,7 +59,7 @@ def test_the_digits_are_audible_and_fit_into_a_second(spoken: Index) -> None:
     for clip in spoken.clips:
         wave, rate = soundfile.read(clip.path, dtype="float32")
         assert (rate, wave.ndim) == (16_000, 1)
-        assert 0.15 < len(wave) / rate <= SPOKEN_DIGITS.seconds, clip.path
+        assert 0.15 < len(wave) / rate <= DATASETS["SPOKEN_DIGITS"].seconds, clip.path
         assert 0.05 < np.abs(wave).max() < 0.95, clip.path
         assert -28 < 20 * np.log10(np.sqrt(np.mean(wave**2))) < -16, clip.path
 
