@@ -42,27 +42,26 @@ class Segment(NamedTuple):
     file_seconds: float
 
 
-def decode_clip(path: Path, *, seconds: float, sample_rate: int = SAMPLE_RATE) -> Decoded:
-    """The first `seconds` of a file: mono, resampled, padded with zeros at the end if the file is shorter.
+def decode_clip(path: Path, *, seconds: float) -> Decoded:
+    """The first `seconds` of a file: mono, at 16 kHz, padded with zeros at the end if the file is shorter.
 
     Only the returned part is decoded, whatever the header claims. A file that exceeds full scale is scaled down.
 
     Shape:
-        - wave: ``[round(seconds * sample_rate)]``, in [-1, 1]
+        - wave: ``[round(seconds * 16000)]``, in [-1, 1]
 
     Raises:
         AudioError: the file cannot be read, is empty, silent or longer than 10 minutes, or holds NaN or infinity.
     """
-    length = round(seconds * sample_rate)
-    samples, rate, whole = _decode(path, seconds=seconds, margin=_EDGE, longest_file=_LONGEST_CLIP)
+    samples, rate, whole = _decode(path, seconds=seconds, longest_file=_LONGEST_CLIP)
     # A float file may hold any numbers. Scaling keeps the shape of its wave, clipping would not.
     mono = (samples / max(1.0, float(np.abs(samples).max()))).mean(axis=1)
     # Before resampling and padding, which turn a constant into something else.
     if np.ptp(mono[: math.ceil(seconds * rate)]) < SILENCE:
         raise AudioError(f"silent: one constant value in its first {seconds:g} s")
-    if rate != sample_rate:
-        mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
-    return Decoded(np.clip(fit_length(mono, length), -1.0, 1.0), whole)
+    if rate != SAMPLE_RATE:
+        mono = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ")
+    return Decoded(np.clip(fit_length(mono, round(seconds * SAMPLE_RATE)), -1.0, 1.0), whole)
 
 
 def read_segment(
@@ -81,11 +80,11 @@ def read_segment(
     Raises:
         AudioError: as for `decode_clip`, or the segment lies outside of the file.
     """
-    samples, rate, whole = _decode(path, start=start, seconds=seconds, margin=_EDGE, sample_rate=sample_rate)
+    samples, rate, whole = _decode(path, start=start, seconds=seconds, sample_rate=sample_rate)
     samples = samples / max(1.0, float(np.abs(samples).max()))
     if mono or samples.shape[1] > 2:
         samples = samples.mean(axis=1, keepdims=True)
-    lead = _lead(rate, sample_rate, _EDGE)
+    lead = _lead(rate, sample_rate)
     before = min(lead, round(start * rate))
     available = (len(samples) - before) / rate
     duration = available if seconds is None else min(seconds, available)
@@ -128,11 +127,10 @@ def _decode(
     *,
     start: float = 0.0,
     seconds: float | None = None,
-    margin: float = 0.0,
     longest_file: float = math.inf,
     sample_rate: int | None = None,
 ) -> tuple[Wave, int, float]:
-    """Samples ``[samples, channels]`` from `_lead` before the start to `margin` after the end, rate, file's length."""
+    """Samples ``[samples, channels]`` from `_lead` before the start to `_EDGE` after the end, rate, file's length."""
     if not (math.isfinite(start) and start >= 0):
         raise AudioError(f"a segment cannot start at {start:g} s. The file begins at 0")
     if seconds is not None and not 0 < seconds <= _LONGEST_CLIP:
@@ -148,8 +146,8 @@ def _decode(
                     f"too long: {whole - start:.0f} s from {start:g} s to its end. Choose a duration of at most "
                     f"{_LONGEST_CLIP:.0f} s"
                 )
-            first = max(round(start * rate) - _lead(rate, sample_rate, margin), 0)
-            last = file.frames if seconds is None else math.ceil((start + seconds + margin) * rate)
+            first = max(round(start * rate) - _lead(rate, sample_rate), 0)
+            last = file.frames if seconds is None else math.ceil((start + seconds + _EDGE) * rate)
             # Some formats cannot seek, which the beginning of a file does not need.
             if first:
                 file.seek(first)
@@ -163,10 +161,10 @@ def _decode(
     return samples, rate, whole
 
 
-def _lead(rate: int, sample_rate: int | None, margin: float) -> int:
-    """Frames of about `margin` seconds, a number that is whole at the new rate too."""
+def _lead(rate: int, sample_rate: int | None) -> int:
+    """Frames of about `_EDGE` seconds, a number that is whole at the new rate too."""
     unit = rate // math.gcd(rate, sample_rate or rate)
-    return math.ceil(margin * rate / unit) * unit
+    return math.ceil(_EDGE * rate / unit) * unit
 
 
 def _refuse_hostile(file: soundfile.SoundFile, path: Path, *, longest: float) -> None:

@@ -14,16 +14,11 @@ def choose_device(name: str = "auto") -> torch.device:
     Raises:
         ConfigError: this machine has no such device.
     """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    known = ["auto", "cpu", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))]
-    known += ["cuda"] if torch.cuda.is_available() else []
-    known += ["mps"] if torch.backends.mps.is_available() else []
-    if name not in known:
-        raise ConfigError(f"device {name!r} is not on this machine: choose {', '.join(known)}")
-    return torch.device(name)
+    present = ["cuda", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))] if torch.cuda.is_available() else []
+    present += ["mps", "cpu"] if torch.backends.mps.is_available() else ["cpu"]
+    if name not in ("auto", *present):
+        raise ConfigError(f"device {name!r} is not on this machine: choose auto, {', '.join(present)}")
+    return torch.device(present[0] if name == "auto" else name)
 
 
 # Number of torch's threads before each block of `one_thread_each` that is open, the outermost first.
