@@ -93,10 +93,11 @@ class Registry(Generic[T]):
     def title(self, spelling: str) -> str:
         """The label of an entry on the screen: its title, or else its summary, or else its name."""
         name = self.name(spelling)
-        if title := self._titles[name]:
+        if title := self._titles.get(name):
             return title
-        entry = self._entries[name]
-        text = str(getattr(entry, "title", "") or getattr(entry, "summary", ""))
+        sources = ((self._entries[name], "title"), (self._configs[name], "title"), (self._entries[name], "summary"))
+        texts = (getattr(source, attribute, "") for source, attribute in sources)
+        text = next((text for text in texts if text and isinstance(text, str)), "")
         return f"{text[:1].upper()}{text[1:]}" or name
 
     def config(self, spelling: str) -> type[Choice]:
