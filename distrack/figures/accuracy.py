@@ -52,19 +52,19 @@ def run_bars(measured: "Mapping[str, Sequence[Evaluation | SweepRow]]", *, chanc
     guessing = alt.Chart(pd.DataFrame({"accuracy": [] if chance is None else [chance]}))
     whole: alt.LayerChart = (
         only_bars.mark_bar(cornerRadiusEnd=3).encode(x=x, y=y, color=colour)
-        + full.mark_rule(strokeWidth=2.5, color=COLOURS["full"]).encode(
+        + full.mark_rule(aria=False, strokeWidth=2.5, color=COLOURS["full"]).encode(
             x=x, y=alt.Y("row:N", bandPosition=1), y2=alt.Y2("last:N", bandPosition=1)
         )
-        + spread.mark_errorbar(color=ink, rule={"strokeWidth": 2}, ticks={"size": 12, "thickness": 2}).encode(
-            x=alt.X("low:Q", title=""), x2="high:Q", y=y
-        )
+        + spread.mark_errorbar(
+            color=ink, rule={"aria": False, "strokeWidth": 2}, ticks={"aria": False, "size": 12, "thickness": 2}
+        ).encode(x=alt.X("low:Q", title=""), x2="high:Q", y=y)
         + chart.mark_text(align="left", dx=8, fontSize=FONT_SIZE - 1, color=ink).encode(
             x=alt.X("end:Q", title=""), y=y, text=alt.Text("accuracy:Q", format=".1%")
         )
         + names.mark_text(
             align="left", baseline="bottom", dy=12, fontSize=FONT_SIZE - 1, fontWeight=600, color=ink
         ).encode(x=alt.datum(0), y=y, text="run:N")
-        + guessing.mark_rule(strokeDash=[3, 4], strokeWidth=2, color=ink).encode(x=x)
+        + guessing.mark_rule(aria=False, strokeDash=[3, 4], strokeWidth=2, color=ink).encode(x=x)
     )
     return finished(whole, 31 * len(order))
 
@@ -118,9 +118,9 @@ def duration_curve(
     above, below = chart.transform_filter("datum.best"), chart.transform_filter("!datum.best")
     text = alt.Text("accuracy:Q", format=".0%")
     whole: alt.LayerChart = (
-        chart.mark_errorbar(rule={"strokeWidth": 2.5}, ticks={"size": 16, "thickness": 2.5}).encode(
-            x=x, y=low, y2="high:Q", color=colour
-        )
+        chart.mark_errorbar(
+            rule={"aria": False, "strokeWidth": 2.5}, ticks={"aria": False, "size": 16, "thickness": 2.5}
+        ).encode(x=x, y=low, y2="high:Q", color=colour)
         + chart.mark_line(strokeWidth=3).encode(x=x, y=y, color=colour)
         + chart.mark_circle(size=130, opacity=1).encode(x=x, y=y, color=colour)
         + above.mark_text(dy=-14, fontSize=FONT_SIZE, fontWeight=600).encode(x=x, y=high, text=text, color=colour)
@@ -128,7 +128,7 @@ def duration_curve(
     )
     if chance is not None:
         guessing = alt.Chart(pd.DataFrame({"accuracy": [chance]}))
-        whole += guessing.mark_rule(strokeDash=[3, 4], strokeWidth=2, color=COLOURS["full"]).encode(y=y)
+        whole += guessing.mark_rule(aria=False, strokeDash=[3, 4], strokeWidth=2, color=COLOURS["full"]).encode(y=y)
     return finished(whole, 380, labelLimit=160)
 
 
@@ -183,7 +183,7 @@ def accuracy_against_budget(placed: Sequence[Placed], *, full: float | None, cha
     chart = alt.Chart(points)
     whole: alt.LayerChart = (
         chart.transform_filter("isValid(datum.low)")
-        .mark_rule(strokeWidth=1.5, opacity=0.5)
+        .mark_rule(aria=False, strokeWidth=1.5, opacity=0.5)
         .encode(x=x, y=alt.Y("low:Q", title=""), y2="high:Q", color=colour)
         + chart.mark_point(size=130, filled=True, opacity=0.85).encode(
             x=x, y=y, color=colour, shape=shape, tooltip=tooltip
@@ -199,7 +199,7 @@ def accuracy_against_budget(placed: Sequence[Placed], *, full: float | None, cha
 def _level(text: str, value: float, colour: str) -> alt.LayerChart:
     """A dashed line across the figure, named at its right end."""
     level = alt.Chart(pd.DataFrame({"accuracy": [value], "text": [text]})).encode(y="accuracy:Q")
-    line = level.mark_rule(strokeDash=[5, 4], strokeWidth=2, color=colour)
+    line = level.mark_rule(aria=False, strokeDash=[5, 4], strokeWidth=2, color=colour)
     name = level.mark_text(align="right", dy=-10, fontSize=FONT_SIZE - 2, color=colour).encode(
         x=alt.value("width"), text="text:N"
     )

@@ -31,5 +31,7 @@ def nearness(tracks: Sequence[float], reference: Sequence[float], *, threshold: 
             color=alt.Color("of:N", scale=colours, legend=None),
         )
     )
-    line = alt.Chart(pd.DataFrame({"distance": [threshold]})).mark_rule(strokeDash=[3, 4], strokeWidth=2, color=ink)
+    line = alt.Chart(pd.DataFrame({"distance": [threshold]})).mark_rule(
+        aria=False, strokeDash=[3, 4], strokeWidth=2, color=ink
+    )
     return finished(ticks + line.encode(x=x), 150)
