@@ -66,7 +66,8 @@ def run_bars(measured: "Mapping[str, Sequence[Evaluation | SweepRow]]", *, chanc
         ).encode(x=alt.datum(0), y=y, text="run:N")
         + guessing.mark_rule(aria=False, strokeDash=[3, 4], strokeWidth=2, color=ink).encode(x=x)
     )
-    return finished(whole, 31 * len(order))
+    # The axis and its title take their share of the height.
+    return finished(whole, 70 + 28 * len(order))
 
 
 def duration_curve(
