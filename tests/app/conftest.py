@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from distrack import jobs, runs
 from distrack.jobs.distillation import DistillJob
+from distrack.runs import warm
 from distrack.settings import PROJECT, settings
 from distrack.validation import from_preset, merged
 
@@ -25,12 +26,18 @@ class WarmPagesManager(PagesManager):
         PagesManager.uses_pages_directory = False
 
 
+@pytest.fixture(autouse=True)
+def own_main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit puts a script in its place, and a process that is spawned by a later test would begin with that."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The app on its home page."""
-    # Streamlit puts the script in its place, and a process that is spawned by a later test would begin with it.
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", WarmPagesManager)
+    # Its imports would take the processor from the tests that follow.
+    monkeypatch.setattr(warm, "keep_ready", lambda: None)
     return AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60)
 
 

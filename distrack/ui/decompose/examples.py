@@ -7,7 +7,7 @@ import streamlit as st
 from distrack import runs
 from distrack.decompose.plane import plane
 from distrack.errors import RunError
-from distrack.figures.images import image_png
+from distrack.figures.images import data_uri, image_png
 from distrack.jobs.decomposition import original
 from distrack.settings import PROJECT
 from distrack.ui.shared import job_panel
@@ -30,9 +30,9 @@ def draw() -> None:
 
 
 @st.cache_data(show_spinner=False)
-def _picture(name: str) -> bytes:
+def _picture(name: str) -> str:
     wave, rate = original(runs.Run(_PLACE / name))
-    return image_png(plane(wave, rate).image, low=-70, high=0, height=160, width=480)
+    return data_uri(image_png(plane(wave, rate).image, low=-70, high=0, height=160, width=480))
 
 
 def _copied(name: str) -> runs.Run:
