@@ -101,16 +101,7 @@ def _check_download_and_reload(page: Page, run: runs.Run) -> None:
 
     page.reload()
     expect(page.get_by_text("1 edit: Transpose")).to_be_visible()
-    expect(player).to_have_attribute("data-ready", "true")
-    expect(page.locator(".plane")).to_have_attribute("data-view", re.compile(r"\d"))
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-    undo = page.get_by_role("button", name="Undo")
-    undo.click()
-    try:
-        expect(undo).to_be_disabled(timeout=20_000)
-    except AssertionError:
-        # Beside much other work, a press that comes while a reloaded page is drawn can be lost. A user presses again.
-        undo.click()
+    page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("1 edit: Transpose")).to_be_hidden()
     expect(player.get_by_role("radio")).to_have_count(3)
     assert history(run).done == ()

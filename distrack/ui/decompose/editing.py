@@ -41,9 +41,10 @@ def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) ->
     error = st.session_state.pop(_ERROR, None)
     if error is not None:
         st.error(error)
-    if edits.done:
-        count = f"{len(edits.done)} edit{'s' * (len(edits.done) > 1)}"
-        st.caption(f"{count}: " + ", ".join(EDITS.title(one.name) for one in edits.done[-6:]))
+    # Always drawn: of two fragments that run at once, Streamlit may leave on the page what one of them no longer draws.
+    count = f"{len(edits.done) or 'No'} edit{'s' * (len(edits.done) != 1)}"
+    names = ", ".join(EDITS.title(one.name) for one in edits.done[-6:])
+    st.caption(f"{count}: {names}" if names else f"{count}.")
 
 
 def _draw_source(takes: str, run: runs.Run) -> bool:
