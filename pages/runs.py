@@ -9,7 +9,7 @@ from distrack import jobs, runs
 from distrack.runs.about import delete, restore, tell
 from distrack.ui.runs.table import matching, rows
 from distrack.ui.shared.page import begin, errors_shown, nothing_yet
-from distrack.ui.shared.run_in_view import PANELS, link, runs_path
+from distrack.ui.shared.run_in_view import PANELS, link, link_to_compare, runs_path
 
 _COLUMNS = {
     "select": st.column_config.CheckboxColumn("", help="Select for the buttons above.", width=30),
@@ -48,8 +48,7 @@ def act(selected: list[dict[str, Any]]) -> None:
                     panel, again = PANELS[selected[0]["kind"]], jobs.launch(jobs.job_of(run), runs_path())
                     st.switch_page(panel.page, query_params={panel.parameter: again.id})
         if len(ids) > 1 and kinds == {"distillation"}:
-            here = {"runs": ",".join(ids)}
-            st.page_link("pages/compare.py", label="Compare", icon=":material/compare_arrows:", query_params=here)
+            link_to_compare(ids, "Compare")
         if ids and st.button("Delete", icon=":material/delete:", key="delete"):
             deleted.clear()
             for run_id in ids:

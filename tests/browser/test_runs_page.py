@@ -1,5 +1,6 @@
 """The Runs page in a real browser: runs are found, deleted and brought back."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -32,12 +33,18 @@ def test_runs_are_found_deleted_and_brought_back(server: Server, page: Page, thr
     cells = page.locator("[role=gridcell]")
     expect(cells.filter(has_text="Listed alpha")).to_have_count(1)
     expect(cells.filter(has_text="Listed gamma")).to_have_count(1)
+    grid = page.get_by_test_id("stDataFrame")
+    # The first cells of two rows.
+    for y in (52, 87):
+        grid.click(position={"x": 20, "y": y})
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    compare = page.get_by_test_id("stMain").get_by_role("link", name="Compare")
+    expect(compare).to_have_attribute("href", re.compile(r"compare\?run=listed-\w+&run=listed-\w+$"))
     search = page.get_by_role("textbox", name="Search")
     search.fill("listed beta")
     search.press("Enter")
     expect(cells.filter(has_text="Listed alpha")).to_have_count(0)
     expect(cells.filter(has_text="Listed beta")).to_have_count(1)
-    grid = page.get_by_test_id("stDataFrame")
     # The first cell of the first row.
     grid.click(position={"x": 20, "y": 52})
     expect(page.get_by_text("1 selected")).to_be_visible()

@@ -10,7 +10,7 @@ from distrack.figures.style import NAMES
 from distrack.jobs.series import SweepJob, SweepReport, SweepRow, finished_report
 from distrack.ui.shared import cells
 from distrack.ui.shared.page import chart, ink, sentence
-from distrack.ui.shared.run_in_view import PANELS, Panel, job_of
+from distrack.ui.shared.run_in_view import PANELS, Panel, job_of, link_to_compare
 
 
 def _result(run: runs.Run) -> None:
@@ -56,12 +56,7 @@ def _compare(run: runs.Run) -> None:
     job = job_of(run, SweepJob)
     done = [] if job is None else [cell.run_id for cell in job.cells(run.id) if finished_report(run, cell)]
     if len(done) > 1:
-        st.page_link(
-            "pages/compare.py",
-            label="Compare these runs",
-            icon=":material/compare_arrows:",
-            query_params=[("run", name) for name in done],
-        )
+        link_to_compare(done, "Compare these runs")
 
 
 def _show(run: runs.Run, status: runs.Status) -> None:

@@ -141,6 +141,12 @@ def earlier(kind: str, note: Callable[[runs.Run], str] = lambda run: "") -> int:
     return len(found)
 
 
+def link_to_compare(run_ids: Iterable[str], label: str) -> None:
+    """Draws a link to the Compare page with these runs selected."""
+    here = [("run", run_id) for run_id in run_ids]
+    st.page_link("pages/compare.py", label=label, icon=":material/compare_arrows:", query_params=here)
+
+
 def link(run: runs.Run, label: str = "") -> None:
     """Draws a link to the page that shows a run; its label is the run's id by default."""
     kind = jobs.kind_of(run)
