@@ -10,11 +10,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def cached_by_file(function: Callable[P, T]) -> Callable[P, T]:
-    """Caches the results of a function of files until one of the files changes; a decorator."""
-    return st.cache_data(max_entries=64, show_spinner=False, hash_funcs={type(Path()): version})(function)
+def cached_by_file(function: Callable[P, T], *, most: int = 64) -> Callable[P, T]:
+    """Caches the results of a function of files or folders, at most `most`, until one of them changes; a decorator."""
+    return st.cache_data(max_entries=most, show_spinner=False, hash_funcs={type(Path()): _version})(function)
 
 
-def version(path: Path) -> tuple[str, float]:
-    """What a cache knows a file or a folder by: its name, and when it was changed."""
+def _version(path: Path) -> tuple[str, float]:
     return str(path), path.stat().st_mtime if path.exists() else 0.0

@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import streamlit as st
 
 from distrack import jobs, runs
 from distrack.jobs import Job
 from distrack.jobs.decomposition import decomposition_report
 from distrack.jobs.results import evaluation_report
 from distrack.runs.about import about
-from distrack.ui.cached import version
+from distrack.ui.cached import cached_by_file
 from distrack.ui.shared.run_in_view import job_of, title
 
 _SEARCHED = ("title", "id", "kind", "dataset", "state", "tags", "note")
@@ -34,7 +33,7 @@ def matching(found: Sequence[Row], words: str) -> list[Row]:
 
 
 # Every file of a run that is written anew changes the time of its folder.
-@st.cache_data(max_entries=5_000, show_spinner=False, hash_funcs={type(Path()): version})
+@partial(cached_by_file, most=5_000)
 def _row(path: Path) -> Row:
     run = runs.Run(path)
     said, status, job = about(run), run.status(), job_of(run, Job)
