@@ -7,6 +7,8 @@ PY := $(VENV)/bin/python
 # Threads that spin for long while they wait slow each other down beside a browser and other processes.
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 2000
+# Dozens of processes import the same modules: they are compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help app check test lint style types floors quick-tests all-tests format bench demo examples clean

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from distrack import runs
 from distrack.runs.session import HOLD_AT
@@ -97,10 +97,17 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def visitor(browser: Browser) -> BrowserContext:
+    """One visitor with a laptop's screen, who has loaded the app's scripts once for all tests."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    context.set_default_timeout(PATIENCE)
+    return context
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A tab of a laptop's size."""
-    tab = browser.new_page(viewport={"width": 1280, "height": 1000})
-    tab.set_default_timeout(PATIENCE)
+def page(visitor: BrowserContext) -> Iterator[Page]:
+    """A tab of the visitor's."""
+    tab = visitor.new_page()
     yield tab
     tab.close()

@@ -106,19 +106,24 @@ def test_a_switch_keeps_the_position(page: Page, host: Host) -> None:
     _, player = opened(page, host, "show=player")
     started(player)
     page.wait_for_timeout(500)
-    for key in "2121":
+    lost = np.empty(0)
+    # A busy machine loses blocks; a switch counts if the samples on both sides of it were recorded.
+    for key in 10 * "21":
         page.keyboard.press(key)
         page.wait_for_timeout(300)
-    wave, rate = recorded(page)
-    place = (np.abs(wave) - 0.1) / 0.7
-    # The position minus the elapsed time, modulo the loop of a second: constant if no switch changes it.
-    origin = (place - np.arange(len(wave)) / rate) % 1.0
-    switches = np.flatnonzero(np.sign(wave[1:]) * np.sign(wave[:-1]) < 0)
-    before, after = origin[switches - rate // 50], origin[switches + rate // 50]
-    lost = (after - before + 0.5) % 1.0 - 0.5
+        wave, rate = recorded(page)
+        place = (np.abs(wave) - 0.1) / 0.7
+        # The position minus the elapsed time, modulo the loop of a second: constant if no switch changes it.
+        origin = (place - np.arange(len(wave)) / rate) % 1.0
+        switches = np.flatnonzero(np.sign(wave[1:]) * np.sign(wave[:-1]) < 0)
+        switches = switches[switches + rate // 50 < len(wave)]
+        lost = (origin[switches + rate // 50] - origin[switches - rate // 50] + 0.5) % 1.0 - 0.5
+        if np.isfinite(lost).sum() >= 4:
+            break
     assert np.isfinite(lost).sum() >= 4
     assert np.nanmax(np.abs(lost)) < 0.03
-    assert np.nanmax(np.abs(np.diff(wave[switches[0] - 500 : switches[0] + 500]))) < 0.05, "a click"
+    first = switches[np.isfinite(lost)][0]
+    assert np.nanmax(np.abs(np.diff(wave[first - 500 : first + 500]))) < 0.05, "a click"
 
 
 def test_a_tone_is_played_without_aliases(page: Page, host: Host) -> None:
