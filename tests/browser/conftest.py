@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from distrack import runs
 from distrack.runs.session import HOLD_AT
@@ -85,24 +85,19 @@ def server(own_place: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium; without one the test fails and says how to get it."""
+def visitor(own_place: Path) -> Iterator[BrowserContext]:
+    """A laptop's Chromium, headless, that keeps what it has loaded and compiled; without one the test says how."""
     path = on_path() or of_playwright()
     if path is None:
         pytest.fail("no Chromium: run `make test`, or name one with DISTRACK_CHROMIUM")
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=_FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="session")
-def visitor(browser: Browser) -> BrowserContext:
-    """One visitor with a laptop's screen, who has loaded the app's scripts once for all tests."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
-    context.set_default_timeout(PATIENCE)
-    return context
+        context = playwright.chromium.launch_persistent_context(
+            own_place / "chromium", executable_path=path, args=_FLAGS, viewport={"width": 1280, "height": 1000}
+        )
+        context.set_default_timeout(PATIENCE)
+        yield context
+        context.close()
 
 
 @pytest.fixture
