@@ -20,7 +20,7 @@ pytestmark = pytest.mark.real_data
 
 _SEEDS = 3
 # Fewer than the recipe's, of both sides.
-_STEPS = 120
+_STEPS = 60
 _A_CLASS = 10
 _WIDTH = 16
 
