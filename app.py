@@ -9,6 +9,7 @@ from streamlit import runtime
 from distrack import jobs, runs
 from distrack.device import choose_device
 from distrack.distill import SyntheticSet
+from distrack.jobs.contract import titles_of
 from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.runs import warm
 from distrack.settings import PROJECT, settings
@@ -42,9 +43,10 @@ def side_bar(device: str) -> None:
         st.caption("Nothing is running.")
         if runtime.exists():  # not beside a run, which needs the processor
             warm.keep_ready()
+    text = titles_of(run for run, _ in busy)
     for run, status in busy:
         st.markdown(f":blue-badge[{phase_text(status)}]")
-        link(run)
+        link(run, text[run.id])
 
 
 def home() -> None:

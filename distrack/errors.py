@@ -5,7 +5,17 @@ from difflib import get_close_matches
 
 
 class DistrackError(Exception):
-    """An error that a person can fix; the message says what is wrong, where, and what to do."""
+    """An error that a person can fix; the message says what is wrong, where, and what to do.
+
+    Attributes:
+        problem: the message without the words of the command, for a page.
+        dataset: name of the dataset that is absent, if that is the problem.
+    """
+
+    def __init__(self, problem: str, *, remedy: str = "", dataset: str = "") -> None:
+        """The message is the problem and the remedy, which may name commands and options."""
+        super().__init__(f"{problem}: {remedy}" if remedy else problem)
+        self.problem, self.dataset = problem, dataset
 
 
 class ConfigError(DistrackError):

@@ -24,7 +24,7 @@ PITCH_CLASSES = 12
 DECIBELS = 10 / math.log(10)
 
 
-WindowLength = Annotated[int, Field(ge=64, le=8192, title="Window length", description="Samples of a window (n_fft).")]
+WindowLength = Annotated[int, Field(ge=64, le=8192, title="Window length", description="FFT size (samples).")]
 
 
 class FeatureConfig(Choice):
@@ -32,7 +32,7 @@ class FeatureConfig(Choice):
 
     n_fft: WindowLength = 1024
     hop_length: Annotated[int, Field(ge=16, le=4096)] = 512
-    """Samples from one frame to the next."""
+    """Hop length (samples)."""
 
     @model_validator(mode="after")
     def _frames_overlap(self) -> Self:

@@ -100,6 +100,10 @@ class Registry(Generic[T]):
         text = next((text for text in texts if text and isinstance(text, str)), "")
         return f"{text[:1].upper()}{text[1:]}" or name
 
+    def short_title(self, spelling: str) -> str:
+        """The label of an entry without the remark in brackets."""
+        return self.title(spelling).partition(" (")[0]
+
     def config(self, spelling: str) -> type[Choice]:
         """The config class of an entry."""
         return self._configs[self.name(spelling)]

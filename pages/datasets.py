@@ -3,11 +3,10 @@
 import streamlit as st
 
 from distrack.datasets import DATASETS, Dataset, home
-from distrack.errors import ConfigError
 from distrack.files import size_text
 from distrack.jobs.preparation import place, preparation_report
 from distrack.ui.datasets import details
-from distrack.ui.shared.page import begin, tiles
+from distrack.ui.shared.page import begin, errors_shown, tiles
 
 
 def cards() -> None:
@@ -41,7 +40,5 @@ if name is None:
     cards()
 else:
     st.page_link("pages/datasets.py", label="All datasets", icon=":material/arrow_back:")
-    try:
+    with errors_shown(st.warning):
         details.show(DATASETS[name])
-    except ConfigError as error:
-        st.warning(str(error))

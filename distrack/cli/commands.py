@@ -95,7 +95,7 @@ def list_datasets(as_json: bool) -> None:
         "task": lambda row: row["task"],
         "clips": lambda row: f"{row['clips']:,}" if row["clips"] else "",
         "GB": lambda row: f"{row['size'] / 1e9:.2f}" if row["size"] else "",
-        "present": lambda row: "yes" if row["present"] else "no",
+        "installed": lambda row: "yes" if row["present"] else "no",
         "get it with": lambda row: row["short"],
     }
     note = "`python -m distrack datasets --json` prints licences, citations, home pages and expected layouts too."
@@ -118,7 +118,7 @@ def _dataset_row(dataset: library.Dataset) -> dict[str, Any]:
 
 @app.command(params=[_RUN, RUNS_PATH, QUIET, AS_JSON])
 def resume(run_id: str, runs_path: Path, quiet: bool, as_json: bool) -> None:
-    """Finishes a run of any kind that was stopped, failed, or lost its process."""
+    """Resumes an interrupted run."""
     from distrack import jobs
     from distrack.cli.job_commands import finish
     from distrack.runs import Stopped

@@ -53,7 +53,7 @@ class RenderConfig(Config):
     room: str | None = None
     """An impulse response: a file, or a name below IMPULSE_RESPONSE_PATH."""
     wet: Annotated[float | None, Field(title="Reverb mix")] = None
-    """Share of the sound that goes through the room, 0 to 1."""
+    """Reverb mix, 0-1."""
     tail: bool = False
     """Render until the room has died away."""
 

@@ -150,7 +150,7 @@ def finish(run: Run, job: Job, words: tuple[str, ...], *, quiet: bool, as_json: 
         return report.model_dump(mode="json"), [list(table) for table in job.tables(report, run.id)]
     except Stopped:
         if not job.has_own_folder and job.kind != "preparation":
-            click.echo(f"stopped: {run.id} keeps what it had", err=as_json)
+            click.echo(f"stopped. Progress saved: {run.id}", err=as_json)
         else:
             again = jobs.shell_text(["resume", run.id]) if job.has_own_folder else job.command()
             click.echo(f"stopped. Continue with: {again}", err=as_json)

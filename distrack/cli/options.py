@@ -25,7 +25,7 @@ RUNS_PATH = click.Option(
     callback=lambda _context, _option, path: (path or settings().runs_path).expanduser().absolute(),
 )
 NAME = click.Option(["--name"], metavar="NAME", help="Id of the run; one with the same config is continued.")
-QUIET = click.Option(["--quiet"], is_flag=True, help="Plain lines instead of a live bar.")
+QUIET = click.Option(["--quiet"], is_flag=True, help="Disable the progress bar.")
 AS_JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON.")
 
 

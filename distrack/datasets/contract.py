@@ -65,13 +65,13 @@ class Dataset:
         return [data_path / folder for folder in self.folders or (self.name.lower(),)]
 
     def how_to_get(self) -> str:
-        """What a person does to have it, in one sentence without the dot."""
-        command = f"python -m distrack prepare --dataset {self.name}"
+        """What a person types to have it, in a few words."""
+        command = f"run: python -m distrack prepare --dataset {self.name}"
         if self.make is not None:
-            return f"Run: {command}"
+            return command
         if self.downloads:
-            return f"Pass --data-path with the folder that holds it, or run: {command} --download"
-        return f"Pass --data-path with the folder that holds it ({self.form or self.url})"
+            return f"pass --data-path with the folder that holds it, or {command} --download"
+        return f"pass --data-path with the folder that holds it ({self.form or self.url})"
 
     def check_fold(self, fold: int | None) -> None:
         """Checks that the dataset has an official fold of this number.
@@ -85,7 +85,8 @@ class Dataset:
 
     def not_found(self, root: Path) -> DatasetError:
         """The error for a folder that does not hold this dataset."""
-        return DatasetError(f"no {self.name} recordings in {root}. Expected {self.layout}. {self.how_to_get()}")
+        problem = f"no {self.name} recordings in {root}. Expected {self.layout}"
+        return DatasetError(problem, remedy=self.how_to_get(), dataset=self.name)
 
 
 DATASETS: Registry[Dataset] = Registry("dataset")

@@ -16,6 +16,7 @@ from distrack.files import size_text
 
 # Left free for other programs.
 _RESERVE = 50_000_000
+_ELSEWHERE = "free some space there, or set DISTRACK_DATA_PATH to another folder that you may write to"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -28,8 +29,8 @@ def require_room(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size + _RESERVE:
         raise DatasetError(
-            f"{size_text(size + _RESERVE)} are needed in {folder}, but only {size_text(free)} are free. "
-            f"Free some space there, or set DISTRACK_DATA_PATH to another folder"
+            f"{size_text(size + _RESERVE)} are needed in {folder}, but only {size_text(free)} are free",
+            remedy=_ELSEWHERE,
         )
 
 
@@ -44,13 +45,8 @@ def writing_below(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise DatasetError(
-                f"the disk is full at {folder}. Free some space there, or set DISTRACK_DATA_PATH to another folder"
-            ) from None
-        raise DatasetError(
-            f"cannot write in {folder}: {error.strerror or error}. "
-            f"Set DISTRACK_DATA_PATH to a folder that you may write to"
-        ) from None
+            raise DatasetError(f"the disk is full at {folder}", remedy=_ELSEWHERE) from None
+        raise DatasetError(f"cannot write in {folder}: {error.strerror or error}", remedy=_ELSEWHERE) from None
 
 
 def reserve(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> None:

@@ -181,10 +181,8 @@ def _complete(remote: Remote, part: Path, report: Callable[..., None]) -> None:
             response = getattr(error, "response", None)
             reason = _cause(error) if response is None else f"the server answers {response.status_code}"
             if not _is_temporary(error, answered):
-                raise DatasetError(
-                    f"cannot download {remote.url} ({reason}). Try again later, or download it by hand "
-                    f"from the dataset's home page and pass --data-path with its folder"
-                ) from None
+                problem = f"cannot download {remote.url} ({reason}). Try again later, or download it by hand"
+                raise DatasetError(problem, remedy="pass --data-path with its folder") from None
             answered = True
             if _size(part) >= most + _ENOUGH:
                 most, failures = _size(part), 0

@@ -93,7 +93,7 @@ def fetch(name: str, data_path: Path | None = None, *, progress: DetailedProgres
     """
     dataset = DATASETS[name]
     if not dataset.downloads:
-        raise DatasetError(f"{dataset.name} cannot be downloaded automatically. {dataset.how_to_get()}")
+        raise DatasetError(f"{dataset.name} cannot be downloaded automatically", remedy=dataset.how_to_get())
     own = dataset.places(settings().data_path)[0]
     root = data_path or own
     remotes = _mirrored(dataset.downloads, own.name)

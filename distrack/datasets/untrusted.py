@@ -59,10 +59,8 @@ class Limits:
 
     def exceeded(self, limit: str) -> DatasetError:
         """The error for a limit that is exceeded."""
-        return DatasetError(
-            f"{self.what} holds more than {limit}. If you trust it, unpack it yourself and pass --data-path "
-            f"with the folder"
-        )
+        problem = f"{self.what} holds more than {limit}. If you trust it, unpack it yourself and use its folder"
+        return DatasetError(problem, remedy="pass --data-path")
 
 
 def member_path(what: str, name: str) -> PurePosixPath:

@@ -30,7 +30,7 @@ def mix(events: Events, other: Events, *, seconds: Seconds = 0.0) -> Events:
     Raises:
         EventsError: they differ in kind, sample rate, channels, dictionary, settings, room, or a seed that matters.
     """
-    _refuse_different(events, other, "mix")
+    _refuse_different(events, other)
     later = move(_seeded(other, events.seed), seconds=seconds)
     if events.room is not None and other.room is not None and not np.array_equal(events.room, other.room):
         raise EventsError("mix: two rooms: a clip has one, so give both clips the same room, or remove one")
@@ -64,7 +64,7 @@ def morph(
         Kuhn, "The Hungarian Method for the Assignment Problem", Naval Research Logistics Quarterly 2, 1955; as
         `scipy.optimize.linear_sum_assignment` solves it.
     """
-    _refuse_different(events, other, "morph")
+    _refuse_different(events, other)
     if share == 0:
         return events
     other = _seeded(other, events.seed) if share < 1 else other
@@ -113,31 +113,24 @@ def _faded(events: Events, gliding: Integers, gain: float) -> Events:
     return amplified(rest, np.full(len(rest), gain))
 
 
-def _refuse_different(one: Events, other: Events, name: str) -> None:
+def _refuse_different(one: Events, other: Events) -> None:
     if one.kind_name != other.kind_name:
-        raise EventsError(
-            f"{name}: {one.kind_name} and {other.kind_name} events: decompose both clips with the same method"
-        )
+        raise EventsError("these clips use different methods. Decompose both by the same one")
     if one.sample_rate != other.sample_rate:
-        raise EventsError(
-            f"{name}: {one.sample_rate} and {other.sample_rate} Hz: decompose one clip again with "
-            f"--sample-rate {one.sample_rate}"
-        )
+        problem = f"these clips have {one.sample_rate} and {other.sample_rate} Hz. Decompose both at the same rate"
+        raise EventsError(problem, remedy=f"--sample-rate {one.sample_rate}")
     if one.channels != other.channels:
-        raise EventsError(
-            f"{name}: {one.channels} and {other.channels} channels: decompose both in mono, or both in stereo"
-        )
+        problem = f"these clips have {one.channels} and {other.channels} channels"
+        raise EventsError(f"{problem}. Decompose both in mono, or both in stereo")
     if one.shared.keys() != other.shared.keys() or not all(
         np.array_equal(one.shared[key], other.shared[key]) for key in one.shared
     ):
-        raise EventsError(
-            f"{name}: their events are made of different waveforms, each learned from its own clip: decompose both "
-            "with atoms that are not learned"
-        )
+        problem = "each clip has waveforms that were learned from it alone"
+        raise EventsError(f"{problem}. Decompose both with atoms that are not learned")
     both, missing = {*one.settings, *other.settings}, object()
     differ = sorted(key for key in both if one.settings.get(key, missing) != other.settings.get(key, missing))
     if differ:
-        raise EventsError(f"{name}: they differ in {', '.join(differ)}: decompose both clips with the same settings")
+        raise EventsError(f"these clips differ in {', '.join(differ)}. Decompose both with the same settings")
 
 
 def _seeded(events: Events, seed: int) -> Events:

@@ -1,7 +1,7 @@
 """Edits by name: the registry of edits, one edit as it is stored, and the history that is replayed and undone."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import update_wrapper
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, Literal, NamedTuple, ParamSpec, Self, get_type_hints
@@ -103,7 +103,7 @@ class Edit(Config):
 
 def apply(
     events: Events,
-    edits: Iterable[Edit],
+    edits: Sequence[Edit],
     *,
     others: Mapping[str, Events] | None = None,
     rooms: Mapping[str, Path] | None = None,
@@ -128,7 +128,7 @@ def apply(
             which = {"which": one.which} if kind.selects else {}
             events = kind.change(events, *source, **which, **one.arguments)
         except DistrackError as error:
-            raise EventsError(f"edit {number}: {error}") from None
+            raise EventsError(f"edit {number}: {error}" if len(edits) > 1 else str(error)) from None
     return events
 
 

@@ -70,7 +70,7 @@ def wet(events: Events, which: Which = None, *, share: Share) -> Events:
         EventsError: there is no room.
     """
     if events.room is None:
-        raise EventsError("wet: these events have no room: select one first")
+        raise EventsError("choose a reverb first")
     return replace(events, wet=np.where(mask(events, which), np.float32(share), events.wet))
 
 
@@ -197,7 +197,7 @@ def quantise(
     elif bpm is not None and grid is None:
         step = 60 / bpm / division
     else:
-        raise EventsError("quantise: give either grid, in seconds, or bpm and division")
+        raise EventsError("set a grid in seconds, or a tempo and division")
     onset = events.kind.boxes(events).onset.astype(np.float64)
     nearest = offset + np.round((onset - offset) / step) * step
     return _moved(events, np.where(mask(events, which), strength * (nearest - onset), 0.0))

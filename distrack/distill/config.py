@@ -93,7 +93,7 @@ class DistillConfig(Config):
     ] = 0.0
     """Weight of a cross-entropy of the tracks in the pre-trained networks of the pool."""
     network: Annotated[NetworkConfig, Field(title="Embedding network"), Option("")] = NetworkConfig()
-    """Network that compares real clips and tracks."""
+    """Network used to compare real and synthetic data."""
     pool: Annotated[PoolConfig, Field(title="Network pool")] = PoolConfig()
     """Networks that embed real clips and tracks."""
     augmentation: Annotated[AugmentationConfig, Field(title="Siamese augmentation (DSA)"), Option("")] = NO_AUGMENTATION
@@ -107,7 +107,7 @@ class DistillConfig(Config):
     schedule: Literal["constant", "cosine"] = "cosine"
     """Course of the learning rate over the steps."""
     balance: Annotated[Literal["none", "spread"], Field(title="Balance of the networks")] = "spread"
-    """Whether a network's loss is divided by the spread of its real class means."""
+    """Loss weighting across networks."""
     tracks_per_step: Annotated[int, Field(ge=0, le=1000)] = 0
     """Random stored tracks of a class that a step changes; 0 changes all of them."""
     steps: Annotated[int, Field(ge=1, le=1_000_000)] = 400

@@ -114,10 +114,8 @@ class Distiller:
         if positions is None:
             tracks = noise
         elif fewest < config.ipc:
-            raise ConfigError(
-                f"ipc {config.ipc}: the smallest class has only {fewest} training clips; "
-                f"ask for at most that many tracks, or start from noise"
-            )
+            problem = f"the smallest class has only {fewest} training clips"
+            raise ConfigError(f"{problem}. Use at most that many tracks, or initialise from noise")
         else:
             tracks = self._domain.clips(train, positions)
             first = np.unique(positions, return_index=True)[1]
@@ -146,7 +144,7 @@ class Distiller:
                 read = self.device.type == "cpu" or self.step % _STEPS_PER_READING == 0
                 value = float(loss) if read or self.step in (1, self.config.steps) else None
                 if value is not None and not math.isfinite(value):
-                    raise RunError(f"the loss is not a number after step {self.step}: lower the learning rate")
+                    raise RunError(f"training diverged at step {self.step}. Lower the learning rate")
                 yield StepRecord(self.step, value)
 
     def _advance(self, workers: ThreadPoolExecutor) -> Tensor:

@@ -57,7 +57,7 @@ def recommended(target: Target, work: float) -> dict[str, Any]:
 
 @PRESETS.register("quick", title="Quick: 1-3 min")
 def quick(target: Target) -> Overrides:
-    """Takes less than a minute on two cores of a laptop; measured in `benchmarks/`."""
+    """Takes 1 to 3 minutes on two cores of a laptop; measured in `benchmarks/`."""
     return recommended(target, work=16_000)
 
 

@@ -33,7 +33,7 @@ class EvaluationConfig(Recipe):
         "random-selection",
         "class-mean",
     )
-    """Real clips that are measured in the place of the tracks."""
+    """Comparisons. "Full dataset" trains on all clips and is slowest."""
     seeds: Seeds = 3
     architectures: Annotated[tuple[Annotated[str, NameIn(NETWORKS)], ...], Field(title="Other networks")] = ()
     """Other architectures, of the same width and depth, with which the CNN's accuracy is repeated."""

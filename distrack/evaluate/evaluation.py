@@ -223,7 +223,9 @@ def _with_rate(measurement: Measurement, rate: float) -> Measurement:
 def _title(measurement: Measurement, seed: int, plan: Sequence[Measurement]) -> str:
     """One run in words; with its network if the plan has the evaluator with several."""
     networks = {other.network for other in plan if other.evaluator == measurement.evaluator}
-    title = f"{measurement.evaluator} on {measurement.trained_on}, {seed + 1} of {measurement.seeds}"
+    tracks = measurement.trained_on == "synthetic"
+    trained_on = "synthetic tracks" if tracks else BASELINES.title(measurement.trained_on).lower()
+    title = f"{EVALUATORS.title(measurement.evaluator)} on {trained_on}, {seed + 1} of {measurement.seeds}"
     return f"{title}, {measurement.network}" if len(networks) > 1 else title
 
 

@@ -142,7 +142,7 @@ class _Bundle:
 
     def __init__(self, run: Run, config: ExportConfig) -> None:
         if not synthetic_file(run).is_file():
-            raise RunError(f"run {run.id} has no synthetic set yet: python -m distrack resume {run.id}")
+            raise RunError(f"run {run.id} has no synthetic set yet", remedy=f"python -m distrack resume {run.id}")
         self.run, self._format = run, config.format
         self._job = distillation_job(run)
         self._synthetic = SyntheticSet.load(synthetic_file(run))
@@ -237,16 +237,14 @@ def _samples(run: Run, name: str) -> NDArray[np.int16]:
     """The audio of a track, ``[samples]``."""
     path = track_file(run, name)
     if not path.is_file():
-        raise RunError(f"run {run.id}: track {name} has no audio: python -m distrack resume {run.id}")
+        raise RunError(f"run {run.id}: track {name} has no audio", remedy=f"python -m distrack resume {run.id}")
     try:
         samples, rate = soundfile.read(path, dtype="int16")
     except (soundfile.SoundFileError, OSError):
         samples, rate = np.empty(0, np.int16), 0
     if rate != SAMPLE_RATE or samples.ndim != 1 or not len(samples):
-        raise RunError(
-            f"run {run.id}: the audio of track {name} is damaged: remove {path.name} from its audio folder, "
-            f"then repeat: python -m distrack resume {run.id}"
-        )
+        problem = f"the audio of track {name} is damaged. Remove {path.name} from its folder, then resume the run"
+        raise RunError(problem, remedy=f"python -m distrack resume {run.id}")
     audio: NDArray[np.int16] = samples
     return audio
 

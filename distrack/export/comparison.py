@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 from distrack import datasets
 from distrack.errors import DistrackError
 from distrack.evaluate import Comparison, Evaluation, Report, comparisons
+from distrack.jobs.contract import titles_of
 from distrack.jobs.distillation import DistillJob, distillation_job
 from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.runs import ALIVE, Run
@@ -17,12 +18,14 @@ class Entry(NamedTuple):
 
     Attributes:
         notes: warnings for a reader of its accuracies.
+        title: differs from those of the other runs.
     """
 
     run: Run
     job: DistillJob
     report: Report
     notes: tuple[str, ...]
+    title: str
 
     @property
     def comparisons(self) -> dict[tuple[str, str], Comparison]:
@@ -61,40 +64,40 @@ class Unusable(NamedTuple):
 
     run: Run
     reason: str
+    title: str
     remedy: Literal["resume", "evaluate", ""] = ""
 
 
 def read(runs: Iterable[Run]) -> tuple[list[Entry], list[Unusable]]:
     """The evaluated runs, and apart from them those that are damaged or not evaluated."""
-    results = [_entry(run) for run in runs]
+    by_id = {run.id: run for run in runs}
+    results = [_entry(by_id[run_id], title) for run_id, title in titles_of(by_id.values()).items()]
     return [each for each in results if isinstance(each, Entry)], [
         each for each in results if isinstance(each, Unusable)
     ]
 
 
-def _entry(run: Run) -> Entry | Unusable:
+def _entry(run: Run, title: str) -> Entry | Unusable:
     try:
         job = distillation_job(run)
     except DistrackError as error:
-        return Unusable(run, str(error))
+        return Unusable(run, error.problem, title)
     status, report = run.status(), evaluation_report(run)
     if report is None and status.state in ALIVE:
-        return Unusable(run, "still running")
+        return Unusable(run, "still running", title)
     if report is None:
         damaged = (run.path / "report.json").is_file()
-        return Unusable(
-            run, "report.json is damaged" if damaged else f"not evaluated yet ({status.state})", remedy="resume"
-        )
+        return Unusable(run, "report.json is damaged" if damaged else "not evaluated yet", title, remedy="resume")
     if not report.evaluations:
-        return Unusable(run, "not evaluated", remedy="evaluate")
+        return Unusable(run, "not evaluated", title, remedy="evaluate")
     notes = list(report.split.notes)
     if status.state in ("stale", "failed", "stopped"):
-        notes.append(f"the run is {status.state}: evaluations may be missing")
+        notes.append("the run did not end: evaluations may be missing")
     if not synthetic_file(run).is_file():
         notes.append("tracks deleted: the results are kept, more cannot be added")
     if not _is_here(job):
-        notes.append(f"{report.dataset} is no longer on disk: the results are kept, more cannot be added")
-    return Entry(run, job, report, tuple(notes))
+        notes.append(f"{job.source} is no longer on disk: the results are kept, more cannot be added")
+    return Entry(run, job, report, tuple(notes), title)
 
 
 def _is_here(job: DistillJob) -> bool:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from distrack.export.comparison import value_text
-from distrack.figures.style import NAMES
+from distrack.figures.style import name_of
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _LATEX = {
@@ -69,7 +69,7 @@ def _environment(kind: str) -> Environment:
         "signed_percent": _signed,
         "value": value_text,
     }
-    environment.filters["training_set"] = lambda name: NAMES.get(name, name)
+    environment.filters["training_set"] = name_of
     return environment
 
 

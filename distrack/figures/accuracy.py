@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import altair as alt
 import pandas as pd
 
-from distrack.figures.style import COLOURS, FONT_SIZE, LEGEND, NAMES, Chart, colour_of, finished, series_colours
+from distrack.figures.style import FONT_SIZE, LEGEND, NAMES, Chart, colour_of, finished, name_of, series_colours
 
 if TYPE_CHECKING:
     from distrack.evaluate import Accuracy, Evaluation
@@ -28,7 +28,7 @@ def run_bars(measured: "Mapping[str, Sequence[Evaluation | SweepRow]]", *, chanc
     for run, evaluations in measured.items():
         titles.append((f"{run}|", run))
         in_order = sorted(evaluations, key=lambda e: known.index(e.trained_on) if e.trained_on in known else len(known))
-        rows = {f"{run}|{NAMES.get(e.trained_on, e.trained_on)}": e for e in in_order}
+        rows = {f"{run}|{name_of(e.trained_on)}": e for e in in_order}
         order += [f"{run}|", *rows]
         for row, e in rows.items():
             low, high = e.accuracy.interval or (None, None)
@@ -52,7 +52,7 @@ def run_bars(measured: "Mapping[str, Sequence[Evaluation | SweepRow]]", *, chanc
     guessing = alt.Chart(pd.DataFrame({"accuracy": [] if chance is None else [chance]}))
     whole: alt.LayerChart = (
         only_bars.mark_bar(cornerRadiusEnd=3).encode(x=x, y=y, color=colour)
-        + full.mark_rule(aria=False, strokeWidth=2.5, color=COLOURS["full"]).encode(
+        + full.mark_rule(aria=False, strokeWidth=2.5, color=colour_of("full")).encode(
             x=x, y=alt.Y("row:N", bandPosition=1), y2=alt.Y2("last:N", bandPosition=1)
         )
         + spread.mark_errorbar(
@@ -92,14 +92,14 @@ def duration_curve(
     ]
     points = pd.DataFrame(
         [
-            (name, NAMES[kind], score.mean, score.mean - score.std, score.mean + score.std, score.mean == highest)
+            (name, name_of(kind), score.mean, score.mean - score.std, score.mean + score.std, score.mean == highest)
             for kind, row in accuracies.items()
             for name, score, highest in zip(names, row, best, strict=True)
             if score is not None
         ],
         columns=["place", "trained on", "accuracy", "low", "high", "best"],
     )
-    kinds = [NAMES[kind] for kind in accuracies]
+    kinds = [name_of(kind) for kind in accuracies]
     axis = alt.Axis(
         labelAngle=0,
         labelAlign="center",
@@ -112,7 +112,7 @@ def duration_curve(
     scale = alt.Scale(domain=[0, 1])
     y = alt.Y("accuracy:Q", title="accuracy", scale=scale, axis=alt.Axis(format=".0%", tickCount=5))
     low, high = (alt.Y(f"{end}:Q", title="accuracy", scale=scale) for end in ("low", "high"))
-    colours = alt.Scale(domain=kinds, range=[COLOURS[kind] for kind in accuracies])
+    colours = alt.Scale(domain=kinds, range=[colour_of(kind) for kind in accuracies])
     legend = alt.Legend(orient="top", title=None, labelFontSize=FONT_SIZE - 2, labelLimit=400, symbolStrokeWidth=4)
     colour = alt.Color("trained on:N", scale=colours, legend=legend)
     chart = alt.Chart(points)
@@ -129,7 +129,7 @@ def duration_curve(
     )
     if chance is not None:
         guessing = alt.Chart(pd.DataFrame({"accuracy": [chance]}))
-        whole += guessing.mark_rule(aria=False, strokeDash=[3, 4], strokeWidth=2, color=COLOURS["full"]).encode(y=y)
+        whole += guessing.mark_rule(aria=False, strokeDash=[3, 4], strokeWidth=2, color=colour_of("full")).encode(y=y)
     return finished(whole, 380, labelLimit=160)
 
 
@@ -152,7 +152,7 @@ def accuracy_against_budget(placed: Sequence[Placed], *, full: float | None, cha
     Error bars are the 95 % confidence interval over seeds. Lines show the accuracy of guessing and, if known, of the
     full dataset; `ink` is the colour of the page's text.
     """
-    random = NAMES["random-selection"]
+    random = name_of("random-selection")
     points = pd.DataFrame(
         [
             (
@@ -176,7 +176,7 @@ def accuracy_against_budget(placed: Sequence[Placed], *, full: float | None, cha
     )
     y_scale, y_axis = alt.Scale(domain=[0, 1]), alt.Axis(format=".0%", tickCount=5)
     y = alt.Y("accuracy:Q", title="accuracy on real test clips", scale=y_scale, axis=y_axis)
-    colours = alt.Scale(domain=series, range=[*series_colours(len(named)), COLOURS["random-selection"]][: len(series)])
+    colours = alt.Scale(domain=series, range=[*series_colours(len(named)), colour_of("random-selection")])
     shapes = alt.Scale(domain=series, range=[*["circle"] * len(named), "diamond"][: len(series)])
     colour = alt.Color("series:N", scale=colours, legend=alt.Legend(columns=4, **LEGEND))
     shape = alt.Shape("series:N", scale=shapes, legend=alt.Legend(columns=4, **LEGEND))
@@ -193,7 +193,7 @@ def accuracy_against_budget(placed: Sequence[Placed], *, full: float | None, cha
     )
     for text, value in (("chance", chance), ("full dataset", full)):
         if value is not None:
-            whole += _level(f"{text} {value:.1%}", value, ink if text == "chance" else COLOURS["full"])
+            whole += _level(f"{text} {value:.1%}", value, ink if text == "chance" else colour_of("full"))
     return finished(whole, 420)
 
 

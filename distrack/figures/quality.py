@@ -16,7 +16,7 @@ def quality_curve(curve: Sequence[tuple[int, float, float]]) -> Chart:
     """
     points = pd.DataFrame(curve, columns=["events", "snr", "convergence"])
     base = alt.Chart(points).encode(
-        x=alt.X("events:Q", title="strongest events alone", scale=alt.Scale(type="log")),
+        x=alt.X("events:Q", title="Number of events", scale=alt.Scale(type="log")),
         y=alt.Y("convergence:Q", title="spectral convergence", scale=alt.Scale(zero=True)),
         tooltip=["events", alt.Tooltip("convergence", format=".3f"), alt.Tooltip("snr", format=".1f", title="SNR, dB")],
     )

@@ -43,6 +43,11 @@ def colour_of(training_set: str) -> str:
     return COLOURS.get(training_set, COLOURS["random-selection"])
 
 
+def name_of(training_set: str) -> str:
+    """A training set as the screen names it."""
+    return NAMES.get(training_set, training_set)
+
+
 def finished(chart: Chart, height: int, **axis: Any) -> Chart:
     """The same Altair chart with a height in pixels and large type; `axis` are arguments of its `configure_axis`."""
     large: Chart = chart.properties(height=height).configure_axis(

@@ -6,7 +6,9 @@ listing and the command line exist once, here and in `distrack.cli`, for all kin
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -19,6 +21,7 @@ from distrack.options import FieldOption, fewest, options_of, value_at
 from distrack.progress import Watch, unwatched
 from distrack.registry import Registry
 from distrack.runs import Run, Session, Status
+from distrack.runs.about import about
 from distrack.runs.environment import describe
 from distrack.runs.folder import check_name, make_folder, new_name
 from distrack.runs.log import logged
@@ -99,8 +102,8 @@ class Job(Config):
             if (place / name).is_dir():
                 if job_of(run := Run(place / name)) != self:
                     raise RunError(
-                        f"{self.kind} {name} exists in {place} with other settings: choose another --name, "
-                        f"or continue that one: python -m distrack resume {name}"
+                        f"{self.kind} {name} exists in {place} with other settings",
+                        remedy=f"choose another --name, or continue that one: python -m distrack resume {name}",
                     )
                 return run
         return self.create(runs_path, new_name(self.usual_name) if name is None else name)
@@ -230,6 +233,24 @@ def job_of(run: Run) -> Job:
         return from_json(config)
     except ConfigError as error:
         raise RunError(f"run {run.id}: config.json is missing or damaged ({error})") from None
+
+
+def title_of(run: Run) -> str:
+    """The title that a person gave a run, or one made from its config; its id if that cannot be read."""
+    try:
+        return about(run).title or job_of(run).title
+    except RunError:
+        return run.id
+
+
+def titles_of(some: Iterable[Run]) -> dict[str, str]:
+    """The titles of runs by their ids; where two are equal, with the time of the run and, if need be, its id."""
+    by_id = {run.id: run for run in some}
+    texts = {run_id: title_of(run) for run_id, run in by_id.items()}
+    for more in (lambda run: f"{datetime.fromtimestamp(run.status().started):%d %b, %H:%M}", lambda run: run.id):
+        count = Counter(texts.values())
+        texts = {key: text if count[text] == 1 else f"{text} · {more(by_id[key])}" for key, text in texts.items()}
+    return texts
 
 
 def report_of(run: Run) -> Any:

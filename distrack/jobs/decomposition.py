@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 
 from distrack.audio import read_segment
 from distrack.decompose import (
+    DECOMPOSERS,
     DecomposeConfig,
     Decomposer,
     Events,
@@ -106,7 +107,7 @@ class DecomposeJob(DecomposeConfig, Job):
     """Sample rate in Hz; the recording's own if not given. A lower one is faster and loses what lies above half of
     it."""
     mono: Annotated[bool, Field(title="Mix to mono")] = False
-    """Decompose the mean of the channels; otherwise events have a place between them."""
+    """Mix to mono. Off: events keep their pan."""
 
     @field_validator("file")
     @classmethod
@@ -120,7 +121,7 @@ class DecomposeJob(DecomposeConfig, Job):
 
     @property
     def title(self) -> str:
-        return f"{self.file.stem} · {self.events} events · {self.method.name}"
+        return f"{self.file.stem} · {self.events} events · {DECOMPOSERS.short_title(self.method.name)}"
 
     def create(self, runs_path: Path, name: str) -> Run:
         """Makes the folder of a new run with the part that is decomposed, `original.wav`.

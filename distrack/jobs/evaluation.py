@@ -36,7 +36,7 @@ class FollowUp(Job):
         """
         run = find(runs_path, self.run)
         if not synthetic_file(run).is_file():
-            raise RunError(f"run {run.id} has no synthetic set yet: python -m distrack resume {run.id}")
+            raise RunError(f"run {run.id} has no synthetic set yet", remedy=f"python -m distrack resume {run.id}")
         distillation_job(run)
         return run
 
@@ -61,7 +61,7 @@ class EvaluationJob(EvaluationConfig, Measured, FollowUp):
     # A distillation has seeds of its own: only here does the short name mean those of the evaluation.
     seeds: Annotated[Seeds, Option("seeds", ("evaluation-seeds",))] = 3
     processes: Annotated[int, Option("jobs"), Field(ge=1, le=256)] = 1
-    """Processes that measure side by side; a single one shares its work out among threads."""
+    """Parallel processes."""
 
     @classmethod
     def from_overrides(cls, overrides: Overrides, runs_path: Path | None = None) -> Job:

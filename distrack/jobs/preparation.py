@@ -73,7 +73,7 @@ class Preparation(Job):
     data_path: Annotated[AbsolutePath | None, Field(title="Folder")] = None
     """Folder that holds the dataset; its usual place if not given."""
     duration: Annotated[
-        float | None, Field(ge=SHORTEST, le=LONGEST, title="Seconds of a clip", validate_default=True)
+        float | None, Field(ge=SHORTEST, le=LONGEST, title="Clip length (s)", validate_default=True)
     ] = None
     """Length of a clip in seconds; the dataset's own if not given."""
     download: bool = False
@@ -90,10 +90,8 @@ class Preparation(Job):
         try:
             run.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(
-                f"cannot write below the data path {settings().data_path}: {error.strerror or error}. "
-                f"Set DISTRACK_DATA_PATH to another place"
-            ) from None
+            problem = f"cannot write below the data path {settings().data_path}: {error.strerror or error}"
+            raise RunError(problem, remedy="set DISTRACK_DATA_PATH to another place") from None
         run.write("config.json", as_json(self))
         return run
 

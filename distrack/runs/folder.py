@@ -178,10 +178,8 @@ class Run:
             raise self._cannot_write(target, error) from None
 
     def _cannot_write(self, target: Path, error: OSError) -> RunError:
-        return RunError(
-            f"cannot write {target}: {error.strerror or error}. Free some space or repair the folder, "
-            f"then continue with: python -m distrack resume {self.id}"
-        )
+        problem = f"cannot write {target}: {error.strerror or error}. Free some space, then resume the run"
+        return RunError(problem, remedy=f"python -m distrack resume {self.id}")
 
 
 def new_name(description: str) -> str:
@@ -213,13 +211,13 @@ def make_folder(runs_path: Path, name: str, config: str) -> Run:
         write_atomically(run.path / "config.json", config)
     except FileExistsError:
         if run.path.exists():
-            raise RunError(f"run {run.id} exists in {runs_path}: choose another --name") from None
-        raise RunError(f"runs path {runs_path} is not a folder: choose another with --runs-path") from None
+            raise RunError(f"run {run.id} exists in {runs_path}", remedy="choose another --name") from None
+        raise RunError(f"runs path {runs_path} is not a folder", remedy="choose another with --runs-path") from None
     except OSError as error:
         with contextlib.suppress(OSError):
             run.path.rmdir()  # made, but without a config
         problem = f"runs path {runs_path} is not writable ({error.strerror})"
-        raise RunError(f"{problem}: choose another with --runs-path") from None
+        raise RunError(problem, remedy="choose another with --runs-path") from None
     return run
 
 
@@ -231,7 +229,7 @@ def find(runs_path: Path, run_id: str) -> Run:
     """
     run = Run(runs_path / run_id)
     if not _NAME.fullmatch(run_id) or not run.path.is_dir():
-        raise RunError(f"no run {run_id!r} in {runs_path}: list them with: python -m distrack runs")
+        raise RunError(f"no run {run_id!r} in {runs_path}", remedy="list them with: python -m distrack runs")
     return run
 
 

@@ -83,7 +83,7 @@ class Session:
                 self._end("stopped")
                 raise
             except BaseException as error:
-                self._end("failed", error=str(error) or type(error).__name__)
+                self._end("failed", error=getattr(error, "problem", str(error)) or type(error).__name__)
                 raise
             finally:
                 self._ended.set()

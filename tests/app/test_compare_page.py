@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from distrack import runs
 from distrack.jobs.results import evaluation_report
+from distrack.runs.about import tell
 from distrack.settings import PROJECT
 from tests.app.page import again, opened, texts
 
@@ -25,8 +26,10 @@ def folder(finished: runs.Run, own_runs: Path) -> Path:
         if name == "apart":
             report["split"]["test"] += 1
         (own_runs / name / "report.json").write_text(json.dumps(report))
+        tell(runs.Run(own_runs / name), title=name)
     for name in ("damaged", "unmeasured", "without-tracks"):
         shutil.copytree(finished.path, own_runs / name)
+        tell(runs.Run(own_runs / name), title=name)
     (own_runs / "damaged" / "config.json").write_text("{")
     (own_runs / "unmeasured" / "report.json").unlink()
     (own_runs / "without-tracks" / "synthetic.safetensors").unlink()
@@ -58,6 +61,17 @@ def test_selected_runs_are_shown_side_by_side_with_their_differences(app: AppTes
     ranked = app.dataframe[2].value
     assert set(ranked["run"]) >= {"one", "two", "three"}
     assert "apart" not in set(ranked["run"])
+
+
+def test_runs_of_equal_titles_are_told_apart(app: AppTest, folder: Path) -> None:
+    for name in ("one", "two", "three"):
+        tell(runs.Run(folder / name), title="Same" if name != "three" else None)
+    opened(app, "compare", run=["one", "two", "three"])
+    shown = scores(app)
+    assert len(set(shown["run"])) == 3
+    by_id = dict(zip(shown["id"], shown["run"], strict=True))
+    assert by_id["one"].startswith("Same · ")
+    assert by_id["three"].startswith("tones0 · 2 tracks per class · quick")
 
 
 def test_runs_with_different_test_clips_are_never_in_one_chart(app: AppTest, folder: Path) -> None:  # noqa: ARG001
@@ -111,7 +125,7 @@ def test_published_results_have_a_table_of_their_own(app: AppTest, folder: Path)
     opened(app, "compare", run=["one"])
     said = texts(app)
     assert "Published results" in said
-    assert "GTZAN is no longer on disk" in said
+    assert "GTZAN genre collection is no longer on disk" in said
     reported = app.dataframe[-1].value
     assert reported["accuracy"].tolist() == [0.19, 0.40]
     assert not {0.19, 0.40} & set(scores(app)["accuracy"])

@@ -74,7 +74,9 @@ def test_a_dataset_that_is_not_here_is_said_and_nothing_is_left(app: AppTest, tm
     opened(app, "condense", dataset="FOLDER", path=str(tmp_path / "nothing"))
     app.button(key="condense").click()
     again(app)
-    assert "no FOLDER recordings" in texts(app)
+    assert "No FOLDER recordings" in texts(app)
+    assert "--data-path" not in texts(app)
+    assert "Get this dataset" in links(app)
     assert {run.id for run in jobs.all_runs(settings().runs_path, "condensation")} == before
 
 
@@ -100,8 +102,7 @@ def test_one_that_is_done_shows_cells_curve_table_and_both_ends(app: AppTest, co
 
 def test_it_is_listed_and_its_choices_are_where_another_one_starts(app: AppTest, condensed: runs.Run) -> None:
     opened(app, "condense")
-    assert condensed.id in links(app)
-    assert "tones0, 0.5 s per class as tracks of 0.25 · 0.5 s" in texts(app)
+    assert "tones0 · 0.5 s per class as tracks of 0.25, 0.5 s · quick" in links(app)
     opened(app, "condense", condensation=condensed.id)
     assert app.multiselect[0].value == [0.25, 0.5]
     assert app.number_input[0].value == 0.5
@@ -127,5 +128,5 @@ def test_a_damaged_one_is_said(app: AppTest, grid: Grid) -> None:
 
 def test_an_unknown_one_is_said(app: AppTest) -> None:
     opened(app, "condense", condensation="no-such")
-    assert any("no run 'no-such'" in warning.value for warning in app.warning)
+    assert any("No run 'no-such'" in warning.value for warning in app.warning)
     assert any(button.key == "condense" for button in app.button)

@@ -43,7 +43,7 @@ def test_an_absent_dataset_says_how_to_get_it(app: AppTest) -> None:
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ({"dataset": "ESC51"}, "unknown dataset"),
+        ({"dataset": "ESC51"}, "Unknown dataset"),
         ({"dataset": "FOLDER", "path": "~nobody-of-that-name/x"}, "~nobody-of-that-name"),
     ],
 )
@@ -73,7 +73,7 @@ def test_a_dataset_whose_preparation_failed_says_why(app: AppTest, tmp_path: Pat
     with pytest.raises(DatasetError):
         prepare("FOLDER", tmp_path / "one")
     opened(app, "datasets", dataset="FOLDER", path=str(tmp_path / "one"))
-    assert "only one class" in texts(app)
+    assert "nly one class" in texts(app)
     assert any(button.label == "Prepare" for button in app.button)
 
 

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from distrack import jobs, runs
 from distrack.decompose import DECOMPOSERS, Edit, History, storage
+from distrack.jobs.contract import title_of
 from distrack.jobs.decomposition import DecomposeJob, events_file, history, keep_history
 from distrack.settings import PROJECT, settings
 from distrack.ui.decompose import editing
@@ -164,7 +165,7 @@ def test_an_impossible_edit_is_an_error_and_is_not_stored(app: AppTest, run_of_s
     app.button(key="select-All").click().run()
     app.button(key="apply").click().run()
     assert not app.exception, app.exception
-    assert "room" in app.error[0].value
+    assert app.error[0].value == "Choose a reverb first."
     assert history(run_of_six) == History()
 
 
@@ -183,10 +184,10 @@ def test_another_clip_can_be_mixed_in(app: AppTest, run_of_six: runs.Run, clip: 
 def test_damaged_files_are_errors_and_the_page_stays(app: AppTest, run_of_six: runs.Run, finished: runs.Run) -> None:
     (run_of_six.path / "edits.json").write_text("{")
     opened(app, "decompose", run=run_of_six.id)
-    assert "edits cannot be read" in texts(app)
+    assert "Edits cannot be read" in texts(app)
     keep_history(run_of_six, History().do(Edit(name="mute", which=(99,))))
     opened(app, "decompose", run=run_of_six.id)
-    assert "there is no event 99" in texts(app)
+    assert "here is no event 99" in texts(app)
     next(button for button in app.button if button.label == "Discard edits").click().run()
     assert not app.exception, app.exception
     assert "of 6 selected" in texts(app)
@@ -199,15 +200,15 @@ def test_damaged_files_are_errors_and_the_page_stays(app: AppTest, run_of_six: r
     finally:
         events_file(run_of_six).write_bytes(kept)
     opened(app, "decompose", run=finished.id)
-    assert f"Run {finished.id} is a distillation, not a decomposition" in texts(app)
+    assert f"{title_of(finished)} is shown on another page" in texts(app)
     opened(app, "decompose", run="no-such")
-    assert "no run 'no-such'" in texts(app)
+    assert "No run 'no-such'" in texts(app)
 
 
 def test_other_pages_refuse_or_leave_out_a_decomposition(app: AppTest, run_of_six: runs.Run) -> None:
     for page in ("distill", "listen", "evaluate"):
         opened(app, page, run=run_of_six.id)
-        assert f"Run {run_of_six.id} is a decomposition, not a distillation" in texts(app)
+        assert f"{title_of(run_of_six)} is shown on another page" in texts(app)
     opened(app, "compare")
     assert run_of_six.id not in texts(app)
     app.run()

@@ -14,7 +14,7 @@ from distrack.jobs.distillation import DistillJob
 from distrack.networks import NETWORKS
 from distrack.settings import settings
 from distrack.validation import from_preset
-from tests.app.page import again, labelled, opened, texts
+from tests.app.page import again, labelled, links, opened, texts
 
 
 def test_every_registered_choice_is_offered_and_the_budget_is_shown(app: AppTest) -> None:
@@ -88,7 +88,7 @@ def test_more_tracks_than_clips_are_refused(app: AppTest, tones: Path) -> None:
     app.slider[0].set_value(40)
     app.button(key="distill").click()
     again(app)
-    assert any("ask for at most" in error.value for error in app.error)
+    assert any("Use at most" in error.value for error in app.error)
 
 
 def test_a_finished_run_shows_its_curve_tracks_and_accuracy(app: AppTest, finished: runs.Run) -> None:
@@ -118,4 +118,6 @@ def test_a_run_whose_process_is_gone_can_be_resumed(app: AppTest, tones: Path, l
 @pytest.mark.parametrize("page", ["distill", "listen", "evaluate"])
 def test_an_unknown_run_in_the_url_is_reported(app: AppTest, finished: runs.Run, page: str) -> None:  # noqa: ARG001
     opened(app, page, run="no-such-run")
-    assert any("no run 'no-such-run'" in warning.value for warning in app.warning)
+    assert any("No run 'no-such-run'" in warning.value for warning in app.warning)
+    assert "python -m" not in texts(app)
+    assert "All runs" in links(app)

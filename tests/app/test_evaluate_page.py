@@ -15,8 +15,8 @@ def test_it_states_the_split_and_shows_baselines(app: AppTest, finished: runs.Ru
     opened(app, "evaluate", run=finished.id)
     assert "appears in both training and test" in texts(app)
     table = app.dataframe[0].value
-    assert set(table["trained on"]) == {"synthetic", "random-selection", "class-mean"}
-    tracks = table[table["trained on"] == "synthetic"].iloc[0]
+    assert set(table["trained on"]) == {"Synthetic tracks", "Random clips", "Class mean"}
+    tracks = table[table["trained on"] == "Synthetic tracks"].iloc[0]
     report = evaluation_report(finished)
     assert report is not None
     random = report.accuracy("random-cnn", "random-selection") or 0.0
@@ -85,7 +85,7 @@ def test_the_error_of_a_check_that_cannot_start_stays_on_the_page(
     opened(app, "evaluate", run=finished.id)
     app.button(key="inspect").click()
     again(app)
-    assert [error.value for error in app.error] == ["the disk is full"]
+    assert [error.value for error in app.error] == ["The disk is full."]
 
 
 def test_a_run_whose_synthetic_set_is_gone_keeps_its_scores(app: AppTest, finished: runs.Run) -> None:
@@ -93,7 +93,7 @@ def test_a_run_whose_synthetic_set_is_gone_keeps_its_scores(app: AppTest, finish
     synthetic_file(finished).unlink()
     try:
         opened(app, "evaluate", run=finished.id)
-        assert set(app.dataframe[0].value["trained on"]) == {"synthetic", "random-selection", "class-mean"}
+        assert set(app.dataframe[0].value["trained on"]) == {"Synthetic tracks", "Random clips", "Class mean"}
         assert list(app.dataframe[1].value["class"]) == ["0", "1", "2"]
     finally:
         synthetic_file(finished).write_bytes(content)

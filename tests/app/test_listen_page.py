@@ -141,7 +141,7 @@ def test_the_error_of_an_answer_that_cannot_be_saved_stays_on_the_page(
     monkeypatch.setattr(blind_test, "answer", full)
     next(button for button in app.button if (button.key or "").startswith("answer-")).click()
     again(app)
-    assert [error.value for error in app.error] == ["the disk is full"]
+    assert [error.value for error in app.error] == ["The disk is full."]
     assert "Question 1 of" in app.get("progress")[0].proto.text
 
 

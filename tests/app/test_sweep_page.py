@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from distrack import jobs, runs
+from distrack.jobs.contract import title_of
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.series import SweepJob, sweep_of
 from distrack.settings import settings
@@ -50,7 +51,7 @@ def test_every_fold_in_turn_is_offered_where_there_are_folds_and_launched_as_one
     assert isinstance(job, SweepJob)
     assert [cell.job.test_fold for cell in job.cells(run.id)] == [1, 2, 3, 4, 5]
     assert app.query_params["sweep"] == run.id
-    assert "each of 5 official folds in turn" in texts(app)
+    assert "· 5 folds" in texts(app)
     assert texts(app).count("Not finished.") == 5
 
 
@@ -70,9 +71,9 @@ def test_a_sweep_that_is_done_shows_its_cells_bars_and_table(app: AppTest, swept
 def test_a_sweep_can_be_found_again_and_one_that_is_not_there_is_said(app: AppTest, swept: runs.Run) -> None:
     opened(app, "distill")
     assert "Previous sweeps" in texts(app)
-    assert swept.id in links(app)
+    assert title_of(swept) in links(app)
     opened(app, "distill", sweep="no-such")
-    assert any("no run 'no-such'" in warning.value for warning in app.warning)
+    assert any("No run 'no-such'" in warning.value for warning in app.warning)
     assert any(button.key == "distill" for button in app.button)
 
 

@@ -50,7 +50,7 @@ def test_thirty_runs_are_compared_filtered_linked_and_exported(
     page.on("console", listen)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{server.url}/compare?run={thirty[3]}&run={thirty[7]}")
-    expect(page.get_by_role("heading", name="SPOKEN_DIGITS: 600 test clips of 1 s")).to_be_visible()
+    expect(page.get_by_role("heading", name="Spoken digits: 600 test clips of 1 s")).to_be_visible()
     expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
     chips = page.get_by_role("group", name="Selected values").first.locator("[data-tag]")
     expect(chips).to_have_count(2)

@@ -11,6 +11,7 @@ import soundfile
 from playwright.sync_api import Page, expect
 
 from distrack import jobs
+from distrack.jobs.contract import title_of
 from distrack.jobs.series import CondenseJob
 from distrack.settings import settings
 from tests.browser.conftest import Server
@@ -42,7 +43,7 @@ def test_a_grid_is_launched_fills_is_heard_and_is_still_there(server: Server, pa
         (2, 0.25, 3),
         (1, 0.5, 3),
     ]
-    expect(page.get_by_text(run.id, exact=True).first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(title_of(run), exact=True).first).to_be_visible(timeout=30_000)
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     # Beside the one in the menu: a cell is done, and the curve begins.
     expect(page.get_by_role("link", name="Evaluate").nth(1)).to_be_visible(timeout=90_000)

@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from distrack import runs
 from distrack.distill import DistillConfig
+from distrack.jobs.contract import title_of
 from distrack.jobs.results import evaluation_report, track_file
 from distrack.settings import settings
 from tests.browser.conftest import HELD_AT_STEP, Server
@@ -44,7 +45,7 @@ def launched(server: Server, visitor: BrowserContext) -> runs.Run:
     page.get_by_role("button", name="Distill", exact=True).click()
     page.wait_for_url(re.compile(r"run="))
     run = runs.find(settings().runs_path, page.url.split("run=")[1])
-    expect(page.get_by_text(run.id, exact=True).first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(title_of(run), exact=True).first).to_be_visible(timeout=30_000)
     expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("Matching loss: MMD")).to_be_visible()
     page.close()
@@ -66,13 +67,13 @@ def test_reload_second_tab_and_restarted_server_keep_the_run_in_view(
     server: Server, page: Page, visitor: BrowserContext, launched: runs.Run
 ) -> None:
     page.goto(f"{server.url}/distill?run={launched.id}")
-    name = page.get_by_text(launched.id, exact=True).first
+    name = page.get_by_text(title_of(launched), exact=True).first
     expect(name).to_be_visible()
     page.reload()
     expect(name).to_be_visible()
     second = visitor.new_page()
     second.goto(page.url)
-    expect(second.get_by_text(launched.id, exact=True).first).to_be_visible()
+    expect(second.get_by_text(title_of(launched), exact=True).first).to_be_visible()
     second.close()
     pid = launched.status().pid
     server.stop()

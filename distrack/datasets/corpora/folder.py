@@ -26,10 +26,8 @@ def index_folder(root: Path) -> Index:
     skipped: list[Skipped] = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
         if _leaves(folder, root):
-            raise DatasetError(
-                f"the class {folder.name} is a symbolic link out of {root}. Copy the folder there, "
-                f"or pass --data-path with the folder that holds the classes"
-            )
+            problem = f"the class {folder.name} is a symbolic link out of {root}. Copy the folder there"
+            raise DatasetError(problem, remedy="or pass --data-path with the folder that holds the classes")
         paths = sorted(path for path in folder.rglob("*") if not path.name.startswith("."))
         files, broken = usable(path for path in paths if path.suffix.lower() in EXTENSIONS)
         links = [path for path in paths if path.is_symlink() and path.is_dir() and _leaves(path, root)]

@@ -127,8 +127,8 @@ def make_spoken_digits(root: Path, progress: Progress = unwatched, *, speakers: 
             lines = errors.read().decode(errors="replace").strip().splitlines()
             reason = lines[-1] if lines else f"its process ended with {voice.returncode}"
             raise DatasetError(
-                f"SPOKEN_DIGITS cannot be generated: eSpeak NG does not work ({reason}). Run: pip install "
-                f"espeakng-loader, or use FSDD, AUDIO_MNIST or FOLDER with --data-path instead"
+                f"SPOKEN_DIGITS cannot be generated: eSpeak NG does not work ({reason})",
+                remedy="run: pip install espeakng-loader, or use FSDD, AUDIO_MNIST or FOLDER with --data-path instead",
             )
     with (root / "speakers.csv").open("w", newline="", encoding="utf-8") as file:
         voices = {utterance.speaker: utterance.voice.split("+") for utterance in plan}

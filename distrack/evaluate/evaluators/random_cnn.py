@@ -32,4 +32,5 @@ def random_cnn(trial: Trial) -> Tensor:
 EVALUATORS.add(
     "random-cnn",
     Evaluator(random_cnn, lambda recipe: recipe.network_name, "CNN trained on the tracks", any_network=True),
+    title="CNN",
 )

@@ -6,8 +6,10 @@ from typing import Annotated, Any, ClassVar, Self
 
 from distrack import datasets
 from distrack.distill import DistillConfig
+from distrack.distill.domains import DOMAINS
 from distrack.errors import ConfigError, RunError
 from distrack.evaluate import EvaluationConfig, Report, measurements
+from distrack.features import FEATURES
 from distrack.jobs.contract import Job, Table, job_of, register, shell_text
 from distrack.jobs.distillation.phases import device_of
 from distrack.jobs.distillation.work import Work
@@ -53,13 +55,20 @@ class DistillJob(DistillConfig, Measured):
 
     @property
     def source(self) -> str:
-        """The dataset by its name, a folder of one's own by that of the folder."""
-        return self.data_path.name if self.dataset == "FOLDER" and self.data_path is not None else self.dataset
+        """The title of the dataset; the name of a folder of one's own."""
+        own = self.data_path if self.dataset == "FOLDER" else None
+        return own.name if own else datasets.DATASETS.short_title(self.dataset)
 
     @property
     def title(self) -> str:
-        feature = self.feature.name.removesuffix("spectrogram")
-        return f"{self.source} · {self.ipc} per class · {feature} · {self.domain.name} · {self.preset}"
+        return self.titled(f"{self.ipc} {'track' if self.ipc == 1 else 'tracks'} per class")
+
+    def titled(self, amount: str) -> str:
+        """A title with this amount of tracks; a representation or a domain is named if it is not the preset's."""
+        usual = DistillConfig(preset=self.preset)
+        feature = [FEATURES.title(self.feature.name)] * (self.feature.name != usual.feature.name)
+        domain = [DOMAINS.short_title(self.domain.name)] * (self.domain.name != usual.domain.name)
+        return " · ".join([self.source, amount, *feature, *domain, self.preset])
 
     def queue(self, run: Run) -> str:  # noqa: ARG002
         return str(device_of(self))
@@ -85,7 +94,7 @@ class DistillJob(DistillConfig, Measured):
             try:
                 check_shape(self.evaluation.network, self.feature.shape(self.samples))
             except ValueError as error:
-                raise ConfigError(f"evaluation: {error}, or do not evaluate (--no-evaluate)") from None
+                raise ConfigError(f"evaluation: {error}", remedy="or do not evaluate (--no-evaluate)") from None
         root = datasets.home(datasets.DATASETS[self.dataset], self.data_path)
         if not root.is_dir() and datasets.DATASETS[self.dataset].make is not None and self.data_path is None:
             return  # the job will make the dataset
@@ -93,10 +102,8 @@ class DistillJob(DistillConfig, Measured):
         counts = Counter(clip.label for clip in index.clips if clip.split == "train")
         label, fewest = min(counts.items(), key=lambda item: item[1])
         if self.ipc > fewest:
-            raise ConfigError(
-                f"ipc {self.ipc}: class {index.classes[label]} of {self.dataset} has only {fewest} training clips; "
-                f"ask for at most {fewest} tracks per class"
-            )
+            problem = f"class {index.classes[label]} has only {fewest} training clips"
+            raise ConfigError(f"{problem}. Use at most that many tracks per class")
 
     def work(self, run: Run, session: Session) -> Report:
         """Prepares the dataset, distills, inverts and evaluates; what is done is not done again."""

@@ -93,7 +93,7 @@ def begin(run: Run, listening: Listening, classes: Sequence[str], *, trials: int
     tracks = [source for source in heard if source.kind == "track"]
     real = [source for source in heard if source.kind in ("random", "nearest")]
     if not tracks:
-        raise RunError(f"run {run.id} has no track that can be heard: python -m distrack listen {run.id}")
+        raise RunError(f"run {run.id} has no track that can be heard", remedy=f"python -m distrack listen {run.id}")
     of_class = {label: [clip for clip in real if clip.label == label] for label in range(len(classes))}
     paired = [track for track in tracks if of_class[track.label]]
     pairs = trials // 2 if paired else 0

@@ -168,10 +168,8 @@ class Sources:
         except (soundfile.SoundFileError, OSError):
             wave = np.empty(0)
         if wave.shape != (self._synthetic.config.samples,):
-            raise RunError(
-                f"run {self._run.id}: the sound of track {name} is missing or damaged: remove its file, "
-                f"then make it again with: python -m distrack resume {self._run.id}"
-            )
+            problem = f"the sound of track {name} is missing or damaged. Remove its file, then resume the run"
+            raise RunError(problem, remedy=f"python -m distrack resume {self._run.id}")
         samples: Wave = wave
         return samples
 

@@ -138,12 +138,8 @@ class CondenseJob(Grid, Series):
     """Temporal condensation: more short tracks or fewer long ones, at an equal budget of seconds?
 
     Distills the dataset once for each duration (and seed), every time to as many tracks as the budget holds, and
-    compares each result with random clips of the same number and length. Each of these is an ordinary run, named
-    ID-SECONDSs-SEED.
-
-    A clip is the first seconds of its recording, filled with silence if that is shorter, for training and for testing
-    alike: at a short duration the test clips hold less too. The budgets are equal in seconds; in floats, which the
-    table shows, they differ a little with frames and labels.
+    compares each result with random clips of the same number and length. Clips are cut or padded to the track length,
+    in training and test. Each distillation is an ordinary run, named ID-SECONDSs-SEED.
     """
 
     kind: ClassVar[str] = "condensation"
@@ -169,10 +165,9 @@ class CondenseJob(Grid, Series):
 
     @property
     def title(self) -> str:
-        seconds = " · ".join(f"{duration:g}" for duration in self.durations)
-        seeds = f", {self.seeds} seeds" * (self.seeds > 1)
-        tracks = f"{self.budget_seconds:g} s per class as tracks of {seconds} s"
-        return f"{self.first.source}, {tracks}, {self.first.preset}{seeds}"
+        seconds = ", ".join(f"{duration:g}" for duration in self.durations)
+        seeds = f" · {self.seeds} seeds" * (self.seeds > 1)
+        return self.first.titled(f"{self.budget_seconds:g} s per class as tracks of {seconds} s") + seeds
 
     def cell(self, series_id: str, job: DistillJob) -> Cell:
         """A cell whose run is named by duration and seed."""

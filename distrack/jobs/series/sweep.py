@@ -64,7 +64,7 @@ class SweepOptions(Config):
     """The options of `distill` that make a sweep, beside several numbers of tracks per class."""
 
     cross_validate: Annotated[bool, Field(title="Cross-validate")] = False
-    """Test on each official fold in turn."""
+    """Cross-validate over the official folds."""
     seeds: Annotated[int | None, Field(ge=1, le=100)] = None
     """Distillations, each with a seed of its own; the first is --seed."""
 
@@ -103,9 +103,10 @@ class SweepJob(Series):
     @property
     def title(self) -> str:
         counts = ", ".join(str(each.ipc) for each in self.distillations)
-        folds = f", each of {len(self.folds)} official folds in turn" * bool(self.folds)
-        seeds = f", {self.seeds} seeds" * (self.seeds > 1)
-        return f"{self.first.source}, {counts} per class, {self.first.feature.name}, {self.first.preset}{folds}{seeds}"
+        folds = f" · {len(self.folds)} folds" * bool(self.folds)
+        seeds = f" · {self.seeds} seeds" * (self.seeds > 1)
+        tracks = "track" if counts == "1" else "tracks"
+        return self.first.titled(f"{counts} {tracks} per class") + folds + seeds
 
     def groups(self, series_id: str) -> list[Group]:
         """All cells in the order of work: folds side by side, or numbers of tracks if there are no folds."""

@@ -5,16 +5,20 @@ from typing import Any
 
 import streamlit as st
 
-from distrack.evaluate import Comparison
+from distrack.distill.domains import DOMAINS
+from distrack.distill.parameterisations import PARAMETERISATIONS
+from distrack.evaluate import EVALUATORS, Comparison
 from distrack.export.comparison import Entry, evaluations
 from distrack.export.published import published
+from distrack.features import FEATURES
 from distrack.figures.accuracy import Placed, accuracy_against_budget
+from distrack.registry import Registry
 from distrack.ui.compare.selection import Selection, warn_about_recipes
-from distrack.ui.compare.url_widgets import linked
+from distrack.ui.compare.url_widgets import menu
 from distrack.ui.shared.page import chart, ink
 from distrack.ui.shared.scores import score_table
 
-_COLOURED_BY = ("parameterisation", "domain", "feature")
+_KINDS: dict[str, Registry[Any]] = {"parameterisation": PARAMETERISATIONS, "domain": DOMAINS, "feature": FEATURES}
 
 
 def show(group: Sequence[Entry], selection: Selection, place: str) -> None:
@@ -27,29 +31,25 @@ def show(group: Sequence[Entry], selection: Selection, place: str) -> None:
     entries = [entry for entry in of_dataset if entry.measured_on == group[0].measured_on and key in entry.comparisons]
     if not entries:
         return
-    st.subheader(f"All runs of {dataset}")
-    in_url = st.query_params.get("colour")
-    colour = in_url if in_url in _COLOURED_BY else _COLOURED_BY[0]
-    colour = linked(
-        st.segmented_control, "Colour", _COLOURED_BY, name="colour", value=colour, place=f"-{place}", required=True
-    )
+    st.subheader(f"All runs of {group[0].job.source}")
+    colour = menu("Colour", "colour", list(_KINDS), "parameterisation", str.capitalize, place=f"-{place}")
     comparisons = {entry.run.id: entry.comparisons[key] for entry in entries}
     full = max((each.full.mean for each in comparisons.values() if each.full is not None), default=None)
     chance = 1 / len(evaluations(entries[0], *key)[0].confusion)
     selected = {entry.run.id for entry in group}
     points = [
-        Placed(entry.run.id, entry.floats_of_random_clips, random, None)
+        Placed(entry.title, entry.floats_of_random_clips, random, None)
         for entry in entries
         if (random := comparisons[entry.run.id].random) is not None
     ]
     for entry in entries:
         run, report = entry.run.id, entry.report
-        tracks, series = comparisons[run].tracks, getattr(report, colour)
-        points.append(Placed(run, report.floats_per_class, tracks, series, run in selected))
+        tracks, series = comparisons[run].tracks, _KINDS[colour].short_title(getattr(report, colour))
+        points.append(Placed(entry.title, report.floats_per_class, tracks, series, run in selected))
     chart(accuracy_against_budget(points, full=full, chance=chance, ink=ink()), key=f"budget-{place}")
     st.caption(
-        f"{len(entries)} of {len(of_dataset)} runs, tested on the same clips by {selection.evaluator} with "
-        f"{selection.network}. Circled: selected runs. Error bars: 95 % CI over seeds. Line: best full-data accuracy."
+        f"{len(entries)} of {len(of_dataset)} runs, tested on the same clips by {EVALUATORS.title(key[0])} with "
+        f"{key[1]}. Circled: selected runs. Error bars: 95 % CI over seeds. Line: best full-data accuracy."
     )
     warn_about_recipes([evaluations(entry, *key)[0] for entry in entries])
     _ranking(entries, comparisons, place)
@@ -68,15 +68,14 @@ def _row(rank: int, entry: Entry, comparison: Comparison) -> dict[str, Any]:
     report = entry.report
     return {
         "": rank,
-        "run": entry.run.id,
+        "run": entry.title,
         "accuracy": comparison.tracks.mean,
         "SD": comparison.tracks.std,
         "vs random": comparison.gain,
         "floats per class": report.floats_per_class,
         "tracks per class": report.tracks_per_class,
-        "parameterisation": report.parameterisation,
-        "representation": report.feature,
-        "domain": report.domain,
+        **{name: registry.short_title(getattr(report, name)) for name, registry in _KINDS.items()},
+        "id": entry.run.id,
     }
 
 
@@ -87,13 +86,5 @@ def show_published(dataset: str, place: str) -> None:
         return
     st.subheader("Published results")
     st.caption("Other splits and training recipes: not comparable with the accuracies above.")
-    rows = [
-        {
-            "evaluator": each.evaluator,
-            "trained on": each.trained_on,
-            "tracks per class": each.tracks_per_class,
-            "accuracy": each.accuracy,
-        }
-        for each in accuracies
-    ]
+    rows = [{name.replace("_", " "): value for name, value in each if name != "dataset"} for each in accuracies]
     score_table(rows, {"accuracy": st.column_config.NumberColumn(format="%.2f")}, key=f"reported-{place}")

@@ -5,18 +5,22 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from distrack.evaluate import Evaluation
+from distrack.datasets import DATASETS
+from distrack.distill.domains import DOMAINS
+from distrack.evaluate import EVALUATORS, Evaluation
 from distrack.export.comparison import Entry, Unusable, read
+from distrack.features import FEATURES
 from distrack.ui.compare.url_widgets import ALL, linked, menu, requested, set_parameter
 from distrack.ui.shared.run_in_view import distillations, runs_path
 
 # Number of runs that are selected at first.
 _FIRST_SELECTION = 4
-_FILTERS: dict[str, tuple[str, Callable[[Entry], str | int]]] = {
-    "dataset": ("Dataset", lambda entry: entry.report.dataset),
-    "feature": ("Representation", lambda entry: entry.report.feature),
-    "domain": ("Domain", lambda entry: entry.report.domain),
-    "ipc": ("Tracks per class", lambda entry: entry.report.tracks_per_class),
+# By parameter of the URL: the label, the field of a report, and the text of its value.
+_FILTERS: dict[str, tuple[str, str, Callable[[str], str]]] = {
+    "dataset": ("Dataset", "dataset", DATASETS.short_title),
+    "feature": ("Representation", "feature", FEATURES.title),
+    "domain": ("Domain", "domain", DOMAINS.short_title),
+    "ipc": ("Tracks per class", "tracks_per_class", str),
 }
 # The page on which a run that cannot be compared yet is resumed or evaluated.
 _REMEDY_PAGES = {"resume": "pages/distill.py", "evaluate": "pages/evaluate.py"}
@@ -35,7 +39,7 @@ def all_runs() -> tuple[list[Entry], list[Unusable]]:
     """The evaluated runs, newest first and the included one last, and the runs that cannot be compared."""
     entries, unusable = read(distillations())
     unusable += [
-        Unusable(entry.run, "no evaluator has measured its tracks", remedy="evaluate")
+        Unusable(entry.run, "no evaluator has measured its tracks", entry.title, remedy="evaluate")
         for entry in entries
         if not entry.comparisons
     ]
@@ -49,7 +53,7 @@ def show_unusable(unusable: Sequence[Unusable]) -> None:
     runs = "run" if len(unusable) == 1 else "runs"
     with st.expander(f"{len(unusable)} {runs} without results", icon=":material/info:"):
         for each in unusable:
-            st.markdown(f"**{each.run.id}**: {each.reason}")
+            st.markdown(f"**{each.title}**: {each.reason}", help=each.run.id)
             if each.remedy:
                 page, here = _REMEDY_PAGES[each.remedy], {"run": each.run.id}
                 st.page_link(page, label=each.remedy.capitalize(), query_params=here)
@@ -59,12 +63,12 @@ def select(entries: list[Entry], unusable: list[Unusable]) -> Selection | None:
     """The filters and menus; None if nothing is selected, which the page then explains."""
     *filters, evaluator_place, network_place = st.columns([1.3, 1.3, 1, 1, 1.4, 1.4])
     candidates = entries
-    for place, (name, (label, value_of)) in zip(filters, _FILTERS.items(), strict=True):
-        options = [str(value) for value in sorted({value_of(entry) for entry in entries})]
+    for place, (name, (label, field, text)) in zip(filters, _FILTERS.items(), strict=True):
+        options = [str(value) for value in sorted({getattr(entry.report, field) for entry in entries})]
         with place:
-            value = menu(label, name, [ALL, *options], ALL)
+            value = menu(label, name, [ALL, *options], ALL, text)
         if value != ALL:
-            candidates = [entry for entry in candidates if str(value_of(entry)) == value]
+            candidates = [entry for entry in candidates if str(getattr(entry.report, field)) == value]
     selected = _select_runs(entries, candidates, unusable)
     if not candidates:
         st.info("No evaluated run fits these filters.")
@@ -74,7 +78,7 @@ def select(entries: list[Entry], unusable: list[Unusable]) -> Selection | None:
     with evaluator_place:
         evaluators = list(dict.fromkeys(evaluator for evaluator, _ in measured_by))
         first = "random-cnn" if "random-cnn" in evaluators else evaluators[0]
-        evaluator = menu("Evaluator", "evaluator", evaluators, first)
+        evaluator = menu("Evaluator", "evaluator", evaluators, first, EVALUATORS.title)
     with network_place:
         networks = list(dict.fromkeys(network for name, network in measured_by if name == evaluator))
         network = menu("Network", "network", networks, networks[0])
@@ -106,19 +110,20 @@ def _select_runs(entries: list[Entry], candidates: list[Entry], unusable: list[U
         selected = alike[:_FIRST_SELECTION]
     if candidates:
         set_parameter("run", selected)
-    shown = linked(st.multiselect, "Runs", list(by_id), name="run", value=selected)
+    text = {run_id: entry.title for run_id, entry in by_id.items()}
+    shown = linked(st.multiselect, "Runs", list(by_id), name="run", value=selected, format_func=text.get)
     return [by_id[run_id] for run_id in shown]
 
 
 def _explain_missing(run_ids: Sequence[str], entries: list[Entry], unusable: list[Unusable]) -> None:
     """Says why runs that the URL names are not shown."""
-    reasons = {each.run.id: each.reason for each in unusable}
-    evaluated = {entry.run.id for entry in entries}
+    reasons = {each.run.id: f"{each.title} cannot be compared: {each.reason}." for each in unusable}
+    evaluated = {entry.run.id: entry.title for entry in entries}
     for run_id in run_ids:
         if run_id in evaluated:
-            st.caption(f"Hidden by filters: {run_id}")
+            st.caption(f"Hidden by filters: {evaluated[run_id]}")
         elif run_id in reasons:
-            st.warning(f"{run_id} cannot be compared: {reasons[run_id]}.")
+            st.warning(reasons[run_id])
         else:
             st.warning(f"Run {run_id!r} not found in {runs_path()}.")
 

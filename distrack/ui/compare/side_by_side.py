@@ -6,11 +6,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from distrack.evaluate import Evaluation
+from distrack.evaluate import EVALUATORS, Evaluation
 from distrack.export.comparison import Entry, differing, evaluations, groups, value_text
 from distrack.figures.accuracy import run_bars
 from distrack.figures.confusion import confusion_matrix
 from distrack.figures.loss import loss_curves
+from distrack.figures.style import name_of
 from distrack.ui.compare import leaderboard
 from distrack.ui.compare.selection import Selection, warn_about_recipes
 from distrack.ui.compare.url_widgets import linked, requested
@@ -40,31 +41,31 @@ def show(selection: Selection) -> None:
     for number, group in enumerate(by_clips):
         report, split = group[0].report, group[0].report.split
         fold = "" if split.test_fold is None else f", fold {split.test_fold}"
-        title = f"{report.dataset}: {split.test:,} test clips of {report.seconds_per_track:g} s{fold}"
+        title = f"{group[0].job.source}: {split.test:,} test clips of {report.seconds_per_track:g} s{fold}"
         st.header(title, divider="gray", anchor=f"group-{number}")
         _notes(group)
         _group(group, selection, f"group-{number}")
 
 
 def _notes(group: Sequence[Entry]) -> None:
-    run_ids: dict[str, list[str]] = {}
+    by_note: dict[str, list[str]] = {}
     for entry in group:
         for note in entry.notes:
-            run_ids.setdefault(note, []).append(entry.run.id)
-    for note, noted in run_ids.items():
+            by_note.setdefault(note, []).append(entry.title)
+    for note, noted in by_note.items():
         whose = "" if len(noted) == len(group) else f" ({', '.join(noted)})"
         st.caption(f":material/info: {sentence(note + whose)}")
 
 
 def _group(group: Sequence[Entry], selection: Selection, place: str) -> None:
     key = selection.evaluator, selection.network
-    measured = {entry.run.id: evaluations(entry, *key) for entry in group if key in entry.comparisons}
-    missing = [entry.run.id for entry in group if entry.run.id not in measured]
+    measured = {entry.title: evaluations(entry, *key) for entry in group if key in entry.comparisons}
+    missing = [entry.title for entry in group if entry.title not in measured]
     if missing:
-        st.caption(f"Not evaluated by {selection.evaluator} with {selection.network}: {', '.join(missing)}")
+        st.caption(f"Not evaluated by {EVALUATORS.title(key[0])} with {key[1]}: {', '.join(missing)}")
     if measured:
         _bars(measured, place)
-        _scores([entry for entry in group if entry.run.id in measured], selection, place)
+        _scores([entry for entry in group if entry.title in measured], selection, place)
     _differences(group, place)
     if measured:
         _confusion(group, measured, place)
@@ -96,7 +97,7 @@ def _row(entry: Entry, selection: Selection) -> dict[str, Any]:
     tracks = next(each for each in evaluations(entry, *key) if each.trained_on == "synthetic")
     worst = tracks.worst_class
     return {
-        "run": entry.run.id,
+        "run": entry.title,
         "accuracy": comparison.tracks.mean,
         "SD": comparison.tracks.std,
         "seeds": len(comparison.tracks.runs),
@@ -109,6 +110,7 @@ def _row(entry: Entry, selection: Selection) -> dict[str, Any]:
         "seconds per class": entry.seconds_per_class,
         "compression": entry.compression,
         "decoded tracks": entry.report.rendered_per_class,
+        "id": entry.run.id,
     }
 
 
@@ -123,7 +125,7 @@ def _differences(group: Sequence[Entry], place: str) -> None:
     frame = pd.DataFrame(
         [[value_text(value) for value in values] for values in settings.values()],
         index=pd.Index(settings, name="setting"),
-        columns=[entry.run.id for entry in group],
+        columns=[entry.title for entry in group],
     )
     highlighted = frame.style.apply(lambda row: [_HIGHLIGHT if value != row.iloc[0] else "" for value in row], axis=1)
     st.dataframe(highlighted, key=f"differences-{place}")
@@ -135,8 +137,9 @@ def _confusion(group: Sequence[Entry], measured: Mapping[str, Sequence[Evaluatio
     options = {
         f"{entry.run.id}: {evaluation.trained_on}": (entry, evaluation)
         for entry in group
-        for evaluation in measured.get(entry.run.id, ())
+        for evaluation in measured.get(entry.title, ())
     }
+    text = {option: f"{entry.title}: {name_of(each.trained_on)}" for option, (entry, each) in options.items()}
     name = f"matrix-{place}"
     in_url = requested(name)
     of_tracks = [option for option, (_, evaluation) in options.items() if evaluation.trained_on == "synthetic"]
@@ -149,22 +152,24 @@ def _confusion(group: Sequence[Entry], measured: Mapping[str, Sequence[Evaluatio
         name=name,
         value=first[:_MOST_MATRICES],
         max_selections=_MOST_MATRICES,
+        format_func=text.get,
     )
     for column, option in zip(st.columns(max(len(selected), 1)), selected, strict=False):
         entry, evaluation = options[option]
         classes = class_names(entry.run, len(evaluation.confusion))
         with column:
-            st.markdown(f"**{entry.run.id}**  \nTrained on {evaluation.trained_on}: {evaluation.accuracy.mean:.1%}")
+            trained_on = name_of(evaluation.trained_on).lower()
+            st.markdown(f"**{entry.title}**  \nTrained on {trained_on}: {evaluation.accuracy.mean:.1%}")
             chart(confusion_matrix(evaluation.confusion, classes, ink=ink()), key=f"matrix-{place}-{option}")
 
 
 def _losses(group: Sequence[Entry], place: str) -> None:
     st.subheader("Loss curves")
-    metrics = {entry.run.id: entry.run.metrics() for entry in group}
-    recorded = {run_id: lines for run_id, lines in metrics.items() if any("loss" in line for line in lines)}
+    metrics = {entry.title: entry.run.metrics() for entry in group}
+    recorded = {run: lines for run, lines in metrics.items() if any("loss" in line for line in lines)}
     if recorded:
         chart(loss_curves(recorded), key=f"losses-{place}")
-    missing = [run_id for run_id in metrics if run_id not in recorded]
+    missing = [run for run in metrics if run not in recorded]
     if missing:
         st.caption(f"No loss recorded for {', '.join(missing)}.")
     if len({(entry.job.objective, entry.job.network, entry.job.feature) for entry in group}) > 1:

@@ -32,14 +32,17 @@ def linked(
     return draw(label, options, key=key, on_change=lambda: set_parameter(name, st.session_state[key]), **more)
 
 
-def menu(label: str, name: str, options: Sequence[str], default: str) -> str:
+def menu(
+    label: str, name: str, options: Sequence[str], default: str, text: Callable[[str], str] = str, *, place: str = ""
+) -> str:
     """A menu with one value. A value in the URL that is not among the options is shown as a warning and forgotten."""
     value = st.query_params.get(name, default)
     if value not in options:
         st.warning(f"No {label.lower()} {value!r} here: showing {default}.")
         del st.query_params[name]
         value = default
-    return str(linked(st.selectbox, label, options, name=name, value=value))
+    texts = {option: option if option == ALL else text(option) for option in options}
+    return str(linked(st.selectbox, label, options, name=name, value=value, place=place, format_func=texts.get))
 
 
 def requested(name: str) -> list[str] | None:

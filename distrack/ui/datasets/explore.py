@@ -95,7 +95,7 @@ def _balance(prepared: Prepared) -> None:
 
 def _class_means(prepared: Prepared, train: RealImages) -> None:
     st.subheader("Class means")
-    st.caption("Mean log-mel-spectrogram of the training clips. Horizontal: time. Vertical: frequency.")
+    st.caption("Mean log-mel-spectrogram of the training clips, time by frequency.")
     means = _means(hash((prepared.folder, train.rows.tobytes(), train.labels.tobytes())), train)
     with st.container(horizontal=True):
         for name, uri in zip(prepared.index.classes, image_uris(means), strict=True):

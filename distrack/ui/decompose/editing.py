@@ -14,6 +14,7 @@ from distrack.jobs.decomposition import events_file, history, keep_history
 from distrack.ui.decompose.events_in_view import available_rooms, edited, events_of, loaded
 from distrack.ui.decompose.plane import select, selected_events
 from distrack.ui.shared.fields import field_input
+from distrack.ui.shared.page import sentence
 from distrack.ui.shared.run_in_view import runs_path
 
 # Key of the session state for the error of the last edit: callbacks run before the page is drawn.
@@ -40,7 +41,7 @@ def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) ->
             st.button(text, icon=icon, key=text, disabled=not possible, on_click=_step, args=(run, change))
     error = st.session_state.pop(_ERROR, None)
     if error is not None:
-        st.error(error)
+        st.error(sentence(error))
     # Always drawn: of two fragments that run at once, Streamlit may leave on the page what one of them no longer draws.
     count = f"{len(edits.done) or 'No'} edit{'s' * (len(edits.done) != 1)}"
     names = ", ".join(EDITS.title(one.name) for one in edits.done[-6:])
@@ -129,6 +130,6 @@ def _store(run: runs.Run, changed: Callable[[], History]) -> bool:
     try:
         keep_history(run, changed())
     except (DistrackError, ValidationError) as error:
-        st.session_state[_ERROR] = str(error)
+        st.session_state[_ERROR] = getattr(error, "problem", str(error))
         return False
     return True

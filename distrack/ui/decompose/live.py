@@ -51,10 +51,10 @@ def _done(run: runs.Run) -> None:
         st.subheader("Quality")
         with st.container(horizontal=True):
             st.metric("Events", report.events)
-            st.metric("Stored floats", f"{report.floats:,}")
+            st.metric("Stored values", f"{report.floats:,}")
             st.metric("Signal-to-noise ratio", f"{report.snr_db:.1f} dB")
             st.metric("Spectral convergence", f"{report.spectral_convergence:.3f}")
-            st.metric("Decomposed in", f"{report.seconds:.1f} s")
+            st.metric("Computed in", f"{report.seconds:.1f} s")
         chart(quality_curve([(one.events, one.snr_db, one.spectral_convergence) for one in report.curve]))
         st.caption("Spectral convergence: relative distance of the magnitude spectrograms. Lower is better.")
 

@@ -19,7 +19,7 @@ from distrack.jobs.decomposition import edits_file, events_file, history, origin
 from distrack.ui.decompose import editing
 from distrack.ui.decompose.events_in_view import digest, edited, loaded, plane_of, sound_of
 from distrack.ui.decompose.plane import Hand, draw_plane, draw_selection, select_on_plane, selected_events
-from distrack.ui.shared.page import download_button
+from distrack.ui.shared.page import download_button, sentence
 from distrack.ui.sound import PlayerSource, Sound, player
 
 # Title of the player, whose position the plane shows.
@@ -35,7 +35,7 @@ def show(run: runs.Run) -> None:
     try:
         _show(run)
     except DistrackError as error:
-        st.error(str(error))
+        st.error(sentence(error.problem))
         if edits_file(run).is_file():
             st.button("Discard edits", icon=":material/undo:", on_click=put_aside, args=(run,))
 

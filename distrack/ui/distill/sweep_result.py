@@ -5,8 +5,9 @@ from typing import Any
 import streamlit as st
 
 from distrack import jobs, runs
+from distrack.evaluate import EVALUATORS
 from distrack.figures.accuracy import run_bars
-from distrack.figures.style import NAMES
+from distrack.figures.style import name_of
 from distrack.jobs.series import SweepJob, SweepReport, SweepRow, finished_report
 from distrack.ui.shared import cells
 from distrack.ui.shared.page import chart, ink, sentence
@@ -34,15 +35,15 @@ def _result(run: runs.Run) -> None:
 
 
 def _evaluator(row: SweepRow) -> str:
-    return f"{row.evaluator}, {row.network}"
+    return f"{EVALUATORS.title(row.evaluator)}, {row.network}"
 
 
 def _row(row: SweepRow) -> dict[str, Any]:
     return {
         "tracks per class": row.tracks_per_class,
         "floats per class": f"{row.floats_per_class:,}",
-        "evaluator": row.evaluator,
-        "trained on": NAMES.get(row.trained_on, row.trained_on),
+        "evaluator": EVALUATORS.title(row.evaluator),
+        "trained on": name_of(row.trained_on),
         "accuracy": row.accuracy.text,
         "95% CI": row.accuracy.interval_text,
         "gain": "" if row.gain is None else f"{row.gain:+.3f}",

@@ -28,7 +28,7 @@ from distrack.jobs.inspection import InspectionJob, inspection_of
 from distrack.jobs.results import synthetic_file, track_file
 from distrack.ui.cached import cached_by_file
 from distrack.ui.shared import job_panel
-from distrack.ui.shared.page import chart, ink
+from distrack.ui.shared.page import chart, errors_shown, ink
 from distrack.ui.shared.pictures import picture
 from distrack.ui.shared.run_in_view import DEMO
 
@@ -50,14 +50,10 @@ def show(run: runs.Run) -> None:
         if idle and st.button("Run check", icon=":material/compare:", key="inspect"):
             job_panel.start(InspectionJob(run=run.id))
         return
-    try:
-        synthetic = SyntheticSet.load(synthetic_file(run))
-    except DistrackError as error:
-        st.warning(str(error))
-        return
-    real = _real(run.path)
-    _copies(run, inspection, synthetic, real)
-    _map(run, inspection, synthetic.classes, real)
+    with errors_shown(st.warning):
+        synthetic, real = SyntheticSet.load(synthetic_file(run)), _real(run.path)
+        _copies(run, inspection, synthetic, real)
+        _map(run, inspection, synthetic.classes, real)
 
 
 def _copies(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real: Sides | None) -> None:

@@ -3,15 +3,14 @@
 import streamlit as st
 
 from distrack import runs
-from distrack.errors import DistrackError
 from distrack.evaluate import EvaluationConfig
-from distrack.jobs.distillation import DistillJob, distillation_job
+from distrack.jobs.distillation import DistillJob
 from distrack.jobs.evaluation import EvaluationJob
 from distrack.ui.distill.form import fitting_networks
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.fields import Fields
 from distrack.ui.shared.page import errors_shown
-from distrack.ui.shared.run_in_view import runs_path
+from distrack.ui.shared.run_in_view import job_of, runs_path
 
 # Learning rates that are compared on held-out clips.
 _RATES = (0.002, 0.006, 0.02)
@@ -19,12 +18,10 @@ _RATES = (0.002, 0.006, 0.02)
 
 def show(run: runs.Run) -> None:
     """The form, and the start of an evaluation when its button is pressed."""
-    try:
-        config = distillation_job(run)
-    except DistrackError as error:
-        st.warning(str(error))
+    config = job_of(run, DistillJob)
+    if config is None:
         return
-    earlier = (config.evaluation if isinstance(config, DistillJob) else None) or EvaluationConfig()
+    earlier = config.evaluation or EvaluationConfig()
     with st.expander("Run more evaluations"), st.form("measure", border=False):
         left, right = st.columns(2)
         fields = Fields(earlier, f"evaluate-{run.id}")

@@ -8,6 +8,7 @@ from distrack import runs
 from distrack.evaluate import EVALUATORS, Evaluation, Report, comparisons
 from distrack.figures.accuracy import run_bars
 from distrack.figures.confusion import confusion_matrix
+from distrack.figures.style import name_of
 from distrack.ui.shared.page import chart, ink
 from distrack.ui.shared.scores import class_names, relative_scores, score_table
 
@@ -27,9 +28,10 @@ def show(run: runs.Run, report: Report) -> None:
 
 
 def _with_network(evaluation: Evaluation, report: Report) -> str:
-    """The evaluator's name; with the network if the report has the evaluator with several."""
+    """The evaluator's title; with the network if the report has the evaluator with several."""
     networks = {other.network for other in report.evaluations if other.evaluator == evaluation.evaluator}
-    return f"{evaluation.evaluator}, {evaluation.network}" if len(networks) > 1 else evaluation.evaluator
+    title = EVALUATORS.title(evaluation.evaluator)
+    return f"{title}, {evaluation.network}" if len(networks) > 1 else title
 
 
 def _scores(report: Report) -> None:
@@ -39,8 +41,8 @@ def _scores(report: Report) -> None:
         comparison = by_evaluator.get((evaluation.evaluator, evaluation.network))
         rows.append(
             {
-                "evaluator": evaluation.evaluator,
-                "trained on": evaluation.trained_on,
+                "evaluator": EVALUATORS.title(evaluation.evaluator),
+                "trained on": name_of(evaluation.trained_on),
                 "accuracy (runs)": evaluation.accuracy.text,
                 "95% CI": evaluation.accuracy.interval_text,
                 **relative_scores(comparison if evaluation.trained_on == "synthetic" else None),
@@ -63,7 +65,7 @@ def _networks(report: Report) -> None:
     training_sets = list(dict.fromkeys(evaluation.trained_on for evaluation in by_cnn))
     texts = {(_with_network(each, report), each.trained_on): each.accuracy.text for each in by_cnn}
     rows = [
-        {"evaluator": name, **{trained_on: texts.get((name, trained_on), "–") for trained_on in training_sets}}
+        {"evaluator": name, **{name_of(trained_on): texts.get((name, trained_on), "–") for trained_on in training_sets}}
         for name in names
     ]
     st.dataframe(rows, hide_index=True)
@@ -75,7 +77,7 @@ def _confusion(run: runs.Run, report: Report, classes: Sequence[str]) -> None:
     if not measured:
         return
     st.subheader("Confusion matrix")
-    options = {f"{_with_network(each, report)} trained on {each.trained_on}": each for each in measured}
+    options = {f"{_with_network(each, report)}: {name_of(each.trained_on)}": each for each in measured}
     evaluation = options[st.selectbox("Evaluator", list(options), key=f"confusion-{run.id}")]
     left, right = st.columns([2, 1])
     with left:

@@ -8,11 +8,12 @@ from typing import Any
 
 from distrack import jobs, runs
 from distrack.jobs import Job
+from distrack.jobs.contract import title_of
 from distrack.jobs.decomposition import decomposition_report
 from distrack.jobs.results import evaluation_report
 from distrack.runs.about import about
 from distrack.ui.cached import cached_by_file
-from distrack.ui.shared.run_in_view import job_of, title
+from distrack.ui.shared.run_in_view import job_of
 
 _SEARCHED = ("title", "id", "kind", "dataset", "state", "tags", "note")
 Row = dict[str, Any]
@@ -43,7 +44,7 @@ def _row(path: Path) -> Row:
     curve = [value for record in run.metrics() if (value := record.get("loss", record.get("snr_db"))) is not None]
     return {
         "star": said.star,
-        "title": title(run) or run.id,
+        "title": title_of(run),
         "kind": jobs.kind_of(run),
         "dataset": getattr(job, "dataset", ""),
         "per class": getattr(job, "ipc", None),

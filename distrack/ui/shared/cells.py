@@ -3,21 +3,19 @@
 import streamlit as st
 
 from distrack import runs
+from distrack.figures.style import name_of
 from distrack.jobs.series import Cell, Series, finished_report, run_of
 from distrack.ui.shared.page import tiles
 from distrack.ui.shared.progress import badge, phase_text, share
-from distrack.ui.shared.run_in_view import job_of, link_to_results
-
-_COMPARED = {"synthetic": "trained on the tracks", "random-selection": "trained on random clips"}
+from distrack.ui.shared.run_in_view import job_of, link, link_to_results
 
 
 def show(run: runs.Run, status: runs.Status) -> None:
     """All cells of a series, group by group."""
     job = job_of(run, Series)
     if job is None:
-        st.error(f"Run {run.id}: config.json is missing or damaged.")
+        st.error("The file config.json of this run is missing or damaged.")
         return
-    st.caption(job.title)
     for group in job.groups(run.id):
         if group.title:
             st.caption(group.title)
@@ -38,8 +36,8 @@ def _cell(series: runs.Run, cell: Cell, *, running: bool) -> None:
         else:
             badge(status)
     if report is not None:
-        accuracies = {kind: report.accuracy("random-cnn", kind) for kind in _COMPARED}
-        lines = [f"{accuracy:.1%} {_COMPARED[kind]}" for kind, accuracy in accuracies.items() if accuracy is not None]
+        measured = [(name_of(kind), report.accuracy("random-cnn", kind)) for kind in ("synthetic", "random-selection")]
+        lines = [f"{accuracy:.1%} trained on {name.lower()}" for name, accuracy in measured if accuracy is not None]
         st.markdown("  \n".join(lines))
     elif status is not None and status.state in runs.ALIVE and status.phase:
         st.progress(share(status), text=phase_text(status))
@@ -49,5 +47,4 @@ def _cell(series: runs.Run, cell: Cell, *, running: bool) -> None:
         if report is not None:
             link_to_results(run)
         elif run.path.is_dir():
-            query = {"run": run.id}
-            st.page_link("pages/distill.py", label="View", icon=":material/visibility:", query_params=query)
+            link(run, "View")

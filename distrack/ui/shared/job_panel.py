@@ -6,7 +6,8 @@ import streamlit as st
 
 from distrack import jobs, runs
 from distrack.jobs import Job
-from distrack.ui.shared.page import errors_shown
+from distrack.jobs.contract import title_of
+from distrack.ui.shared.page import errors_shown, sentence
 from distrack.ui.shared.progress import badge, bar
 from distrack.ui.shared.run_in_view import PANELS, Panel, runs_path
 
@@ -52,7 +53,7 @@ def _view(run: runs.Run, panel: Panel, pace: float | None) -> None:
     with left:
         with st.container(horizontal=True, vertical_alignment="center"):
             badge(status)
-            st.markdown(f"**{run.id}**")
+            st.markdown(f"**{title_of(run)}**", help=run.id)
         if status.state in runs.ALIVE:
             bar(status)
     with right:
@@ -63,7 +64,7 @@ def _view(run: runs.Run, panel: Panel, pace: float | None) -> None:
         elif status.state != "unreadable":
             _resume_button(run)
     if status.error:
-        st.error(status.error)
+        st.error(sentence(status.error))
     panel.live(run, status)
     if pace is not None:
         _details(run)
@@ -127,7 +128,7 @@ def follow(run: runs.Run, offer: Callable[[], None]) -> None:
                 stop_button(run)
             return
         if status.error and status.state != "unreadable":
-            st.error(status.error)
+            st.error(sentence(status.error))
         offer()
 
     st.fragment(view, run_every=_USUAL if was_running else None)()

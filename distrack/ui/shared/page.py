@@ -64,12 +64,12 @@ def _enlarged(part: Any, key: str = "", inside: str = "") -> Any:
 
 
 def sentence(text: str) -> str:
-    """A note of a report as a sentence: with a capital letter and a dot.
+    """A note or an error as a sentence: with a capital letter and a dot.
 
     >>> sentence("no speaker appears twice")
     'No speaker appears twice.'
     """
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
 
 
 def tiles(items: Sequence[T], beside: int) -> Iterator[T]:
@@ -83,11 +83,14 @@ def tiles(items: Sequence[T], beside: int) -> Iterator[T]:
 
 @contextmanager
 def errors_shown(show: Callable[[str], object] = st.error) -> Iterator[None]:
-    """Runs a block; an error in it is shown on the page, which goes on after the block.
+    """Runs a block; an error in it is shown on the page, without the words of the command, and the page goes on.
 
     A rerun wipes the error: a block that reruns the page does so as its last step.
     """
     try:
         yield
     except DistrackError as error:
-        show(str(error))
+        show(sentence(error.problem))
+        if error.dataset:
+            here = {"dataset": error.dataset}
+            st.page_link("pages/datasets.py", label="Get this dataset", icon=":material/download:", query_params=here)

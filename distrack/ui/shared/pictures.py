@@ -32,13 +32,9 @@ def grid(path: Path, *, most: int = 3) -> None:
     if not path.is_file():
         return
     tiles = "".join(
-        f'<figure style="margin:0"><figcaption style="font-weight:600;overflow:hidden;text-overflow:ellipsis;'
-        f'white-space:nowrap" title="{html.escape(name)}">{html.escape(name)}</figcaption>'
-        + "".join(picture(uri, f"track {k} of class {name}", "margin-bottom:.35rem") for k, uri in enumerate(uris))
+        f'<figure><figcaption title="{html.escape(name)}">{html.escape(name)}</figcaption>'
+        + "".join(picture(uri, f"track {k} of class {name}") for k, uri in enumerate(uris))
         + "</figure>"
         for name, uris in zip(*track_pictures(path, most), strict=True)
     )
-    st.html(
-        '<div data-testid="track-grid" style="display:grid;gap:.35rem;'
-        f'grid-template-columns:repeat(auto-fit,minmax(42px,1fr))">{tiles}</div>'
-    )
+    st.html(f'<div data-testid="track-grid">{tiles}</div>')

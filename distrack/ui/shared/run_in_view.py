@@ -9,9 +9,10 @@ import streamlit as st
 from distrack import jobs, runs
 from distrack.errors import RunError
 from distrack.jobs import Job
+from distrack.jobs.contract import title_of, titles_of
 from distrack.registry import Registry
-from distrack.runs.about import about
 from distrack.settings import PROJECT, settings
+from distrack.ui.shared.page import sentence
 from distrack.ui.shared.progress import badge, bar
 
 DEMO = PROJECT / "assets" / "demo"
@@ -65,12 +66,6 @@ def job_of(run: runs.Run, kind: type[J]) -> J | None:
     return job if isinstance(job, kind) else None
 
 
-def title(run: runs.Run) -> str:
-    """The title that a person gave a run, or one made from its config; empty if that cannot be read."""
-    job = job_of(run, Job)
-    return about(run).title or ("" if job is None else job.title)
-
-
 def named(kind: str) -> runs.Run | None:
     """The run of a kind that the URL names; None if it names none, or one that is not there, which is shown."""
     parameter = PANELS[kind].parameter
@@ -81,10 +76,11 @@ def named(kind: str) -> runs.Run | None:
         run = jobs.find(runs_path(), run_id)
         if jobs.kind_of(run) in (kind, ""):
             return run
-        st.warning(f"Run {run_id} is a {jobs.kind_of(run)}, not a {kind}.")
+        st.warning(f"{title_of(run)} is shown on another page.")
         link(run, "Open it")
     except RunError as error:
-        st.warning(str(error))
+        st.warning(sentence(error.problem))
+        st.page_link("pages/runs.py", label="All runs", icon=":material/list:")
     del st.query_params[parameter]
     return None
 
@@ -104,7 +100,8 @@ def choose(label: str, suits: Callable[[runs.Run], bool]) -> runs.Run | None:
         return None
     names = list(offered)
     index = names.index(own or names[0])
-    selected = st.selectbox(label, names, index=index, key=f"choose-{label}-{names[index]}")
+    text = titles_of(offered.values())
+    selected = st.selectbox(label, names, index, text.__getitem__, key=f"choose-{label}-{names[index]}")
     st.query_params["run"] = selected
     if not suits(offered[selected]):
         _wait_for(offered[selected], suits)
@@ -117,7 +114,7 @@ def _wait_for(run: runs.Run, suits: Callable[[runs.Run], bool]) -> None:
     """Says that a run has nothing to show on the page yet, until it has."""
     if suits(run):
         st.rerun()
-    st.info(f"Run {run.id} has nothing to show here yet.")
+    st.info(f"{title_of(run)} has nothing to show here yet.")
     status = run.status()
     if status.state in runs.ALIVE:
         bar(status)
@@ -126,18 +123,20 @@ def _wait_for(run: runs.Run, suits: Callable[[runs.Run], bool]) -> None:
 
 def list_runs(shown: Iterable[runs.Run], note: Callable[[runs.Run], str]) -> None:
     """Lists runs as links, with their states and a few words about each."""
+    shown = list(shown)
+    text = titles_of(shown)
     for run in shown:
         with st.container(horizontal=True, vertical_alignment="center"):
             badge(run.status())
-            link(run)
-            if text := note(run):
-                st.caption(text)
+            link(run, text[run.id])
+            if said := note(run):
+                st.caption(said)
 
 
 def earlier(kind: str, note: Callable[[runs.Run], str] = lambda run: "") -> int:  # noqa: ARG005
-    """Lists the runs of a kind, newest first, with a note or their titles; returns how many there are."""
+    """Lists the runs of a kind, newest first, with a note about each; returns how many there are."""
     found = list(jobs.all_runs(runs_path(), kind))
-    list_runs(found, lambda run: note(run) or title(run))
+    list_runs(found, note)
     return len(found)
 
 
@@ -148,10 +147,10 @@ def link_to_compare(run_ids: Iterable[str], label: str) -> None:
 
 
 def link(run: runs.Run, label: str = "") -> None:
-    """Draws a link to the page that shows a run; its label is the run's id by default."""
+    """Draws a link to the page that shows a run; its label is the run's title by default."""
     kind = jobs.kind_of(run)
     panel = PANELS[kind if kind in PANELS else "distillation"]
-    st.page_link(panel.page, label=label or run.id, query_params={panel.parameter: run.id})
+    st.page_link(panel.page, label=label or title_of(run), query_params={panel.parameter: run.id}, help=run.id)
 
 
 def link_to_results(run: runs.Run) -> None:

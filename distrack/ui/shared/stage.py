@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from distrack.settings import PROJECT
 from distrack.ui.sound.media import source
 
 _PARAMETER = "stage"
@@ -20,12 +21,6 @@ _STOPS = {
     "Accuracy": ("evaluate", ""),
     "Decompose": ("decompose", ""),
 }
-_LOOK = f"""<style>
-html {{ font-size: {TYPE_SIZE}px !important; }}
-[data-testid="stSidebar"], [data-testid="stExpandSidebarButton"], [data-testid="stHeader"] {{ display: none; }}
-[data-testid="stMainBlockContainer"] {{ padding: 0.5rem 1.5rem; }}
-h1 {{ padding: 0 !important; font-size: 1.5rem !important; }}
-</style>"""
 
 
 def active() -> bool:
@@ -52,7 +47,7 @@ def show(here: str, pages: Mapping[str, StreamlitPage]) -> None:
     runs: dict[bool, str] = st.session_state.setdefault("stage-runs", {})
     if "run" in st.query_params:
         runs[here == "decompose"] = st.query_params["run"]
-    st.html(_LOOK)
+    st.html(PROJECT / "assets" / "stage.css")
     view = st.session_state.get("view") or st.query_params.get("view", "Play")
     stops = list(_STOPS.values())
     at = next((number for number, stop in enumerate(stops) if stop in ((here, ""), (here, view))), -1)

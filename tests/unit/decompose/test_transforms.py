@@ -196,11 +196,11 @@ def test_a_clip_without_events_can_be_edited(change: Callable[[Events], Events])
         (lambda e: stretch(e, factor=-1), "stretch: factor -1"),
         (lambda e: stretch_clip(replace(e, samples=100 * RATE), factor=7), "700 s long"),
         (lambda e: transpose(e, semitones=cast(float, "much")), "transpose: semitones 'much'"),
-        (quantise, "either grid"),
-        (lambda e: quantise(e, grid=0.1, bpm=100), "either grid"),
+        (quantise, "set a grid"),
+        (lambda e: quantise(e, grid=0.1, bpm=100), "set a grid"),
         (lambda e: quantise(e, grid=0), "quantise: grid 0"),
         (lambda e: quantise(e, grid=0.1, strength=2), "quantise: strength 2"),
-        (lambda e: wet(e, share=0.5), "no room"),
+        (lambda e: wet(e, share=0.5), "choose a reverb first"),
     ],
 )
 def test_an_impossible_edit_is_refused(change: Callable[[Any], object], message: str) -> None:

@@ -299,7 +299,7 @@ def test_a_loss_that_is_not_a_number_ends_it_with_a_reason(start: Start) -> None
     state["parameters"] *= 1e38
     state["parameters"] *= 1e38
     distiller.resume(state)
-    with pytest.raises(RunError, match=r"loss is not a number after step 1: lower the learning rate"):
+    with pytest.raises(RunError, match=r"diverged at step 1. Lower the learning rate"):
         list(distiller)
 
 

@@ -125,7 +125,7 @@ def test_real_clips_are_those_of_the_random_selection_where_there_are_enough() -
 
 
 def test_more_random_clips_than_a_class_has_are_refused_with_their_number() -> None:
-    with pytest.raises(ConfigError, match=r"ipc 10: class number 0 has only 9 training clips; ask for at most"):
+    with pytest.raises(ConfigError, match=r"class number 0 has only 9 training clips. Use at most"):
         random_selection(random_clips(9, 12), 10, 0)
 
 
