@@ -1,7 +1,9 @@
 """A page of the app, opened as a link opens it, and the parts of it that tests look at."""
 
+import json
 from typing import Any
 
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 
 _TEXTS = ("title", "header", "subheader", "markdown", "caption", "info", "success", "warning", "error")
@@ -39,3 +41,23 @@ def labelled(app: AppTest, kind: str, label: str) -> Any:
     widgets: list[Any] = list(app.get(kind))
     (widget,) = (widget for widget in widgets if widget.label == label)
     return widget
+
+
+def given(app: AppTest, name: str) -> dict[str, Any]:
+    """What a component of ours was given."""
+    data: dict[str, Any] = json.loads(_component(app, name).json)
+    return data
+
+
+def reported(app: AppTest, name: str, **state: Any) -> AppTest:
+    """Runs the app as after a report of a component of ours, which AppTest has no hands for."""
+    states = app._tree.get_widget_states()
+    states.widgets.append(WidgetState(id=_component(app, name).id, json_value=json.dumps(state)))
+    app._run(states)
+    assert not app.exception, app.exception
+    return app
+
+
+def _component(app: AppTest, name: str) -> Any:
+    (found,) = (part.proto for part in app.get("bidi_component") if part.proto.component_name == name)
+    return found

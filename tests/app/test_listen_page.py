@@ -1,13 +1,12 @@
 """The Listen page without a browser: what the components are given, the blind test to its end, zips, and bad runs."""
 
 import io
-import json
 import shlex
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,14 +21,9 @@ from distrack.export.bundle import ExportConfig
 from distrack.jobs.listening import ListeningJob
 from distrack.jobs.listening import blind as blind_test
 from distrack.jobs.results import synthetic_file, track_file
-from tests.app.page import again, opened, texts
-
-
-def given(app: AppTest, name: str) -> dict[str, Any]:
-    """What a component of ours was given."""
-    (found,) = (part.proto for part in app.get("bidi_component") if part.proto.component_name == name)
-    data: dict[str, Any] = json.loads(found.json)
-    return data
+from distrack.settings import settings
+from distrack.ui.shared.run_in_view import DEMO
+from tests.app.page import again, given, opened, reported, texts
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +31,7 @@ def heard(finished: runs.Run) -> Iterator[runs.Run]:
     """The finished run with all that its tracks are heard beside."""
     jobs.work(finished, ListeningJob(run=finished.id))
     yield finished
+    shutil.rmtree(finished.path / "blind-tests", ignore_errors=True)
     for made in ("listening.json", "inspection.json"):
         (finished.path / made).unlink()
 
@@ -110,23 +105,52 @@ def test_pages_open_for_tracks_that_are_not_numbers(app: AppTest, heard: runs.Ru
         synthetic_file(heard).write_bytes(kept)
 
 
-def test_a_blind_test_is_answered_to_its_end_and_its_answers_are_saved(app: AppTest, heard: runs.Run) -> None:
-    opened(app, "listen", run=heard.id, view="Blind test")
+def begun(app: AppTest, run_id: str) -> str:
+    """Begins a blind test of four questions on a run; returns its id."""
+    opened(app, "listen", run=run_id, view="Blind test")
     app.slider[0].set_value(4)
     app.button(key="begin").click()
     again(app)
     name = app.query_params["blind"]
-    for number in range(4):
-        test = blind_test.find(heard, name if isinstance(name, str) else name[0])
-        assert test is not None
-        assert len(test.answers) == number
-        assert test.current is not None
-        assert len(app.get("audio")) == len(test.current.sounds)
-        app.button(key=f"answer-{test.id}-{number}-{test.current.truth}").click()
-        again(app)
-    assert "Your result" in texts(app)
-    assert [metric.value for metric in app.metric][:2] == ["2 of 2 correct", "2 of 2 correct"]
+    return str(name if isinstance(name, str) else name[0])
+
+
+def test_a_blind_test_is_answered_to_its_end_and_its_answers_are_saved(app: AppTest, heard: runs.Run) -> None:
+    name = begun(app, heard.id)
+    test = blind_test.find(heard, name)
+    assert test is not None
+    for number, trial in enumerate(test.trials):
+        pads = given(app, "distrack_pads")
+        assert pads["number"] == number
+        assert len(pads["sounds"]) == len(trial.sounds)
+        assert pads["right"] == trial.truth
+        # The first answer to a pair is wrong.
+        choice = trial.truth if trial.task == "class" else 1 - trial.truth
+        reported(app, "distrack_pads", answer={"number": number, "choice": choice})
+    test = blind_test.find(heard, name)
+    assert test is not None
+    assert len(test.answers) == 4
+    assert "You named the class 2 of 2 times.\n\nGuessing finds 0.67. 95 % interval: 34% to 100%." in texts(app)
+    assert "You found the synthetic one 0 of 2 times.\n\nGuessing finds 1. 95 % interval: 0% to 66%." in texts(app)
     assert "All listeners (1 test)" in texts(app)
+
+
+def test_an_answer_to_an_earlier_question_of_a_blind_test_does_not_count(app: AppTest, heard: runs.Run) -> None:
+    begun(app, heard.id)
+    for _ in range(2):
+        reported(app, "distrack_pads", answer={"number": 0, "choice": 0})
+    assert given(app, "distrack_pads")["number"] == 1
+
+
+def test_the_included_run_has_a_blind_test_whose_answers_lie_with_the_data(app: AppTest) -> None:
+    name = begun(app, "demo")
+    reported(app, "distrack_pads", answer={"number": 0, "choice": 0})
+    assert given(app, "distrack_pads")["number"] == 1
+    test = blind_test.find(runs.Run(settings().data_path / "blind-tests" / "demo"), name)
+    assert test is not None
+    assert test.answers == (0,)
+    assert all((DEMO / source.file).is_file() for trial in test.trials for source in trial.sounds)
+    assert not (DEMO / "blind-tests").exists()
 
 
 def test_the_error_of_an_answer_that_cannot_be_saved_stays_on_the_page(
@@ -135,12 +159,9 @@ def test_the_error_of_an_answer_that_cannot_be_saved_stays_on_the_page(
     def full(*_arguments: object) -> None:
         raise RunError("the disk is full")
 
-    opened(app, "listen", run=heard.id, view="Blind test")
-    app.button(key="begin").click()
-    again(app)
+    begun(app, heard.id)
     monkeypatch.setattr(blind_test, "answer", full)
-    next(button for button in app.button if (button.key or "").startswith("answer-")).click()
-    again(app)
+    reported(app, "distrack_pads", answer={"number": 0, "choice": 0})
     assert [error.value for error in app.error] == ["The disk is full."]
     assert "Question 1 of" in app.get("progress")[0].proto.text
 

@@ -123,18 +123,58 @@ def test_switching_keeps_the_place_loops_and_matches_loudness(
     assert not errors
 
 
-def test_a_blind_test_is_taken_to_its_end(server: Server, page: Page, heard: runs.Run) -> None:
-    page.goto(f"{server.url}/listen?run={heard.id}&view=Blind+test")
+def test_a_blind_test_is_taken_by_keys_on_stage_in_one_frame_and_answered_only_once_all_was_heard(
+    server: Server, page: Page, heard: runs.Run, errors: list[str]
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{server.url}/listen?run={heard.id}&view=Blind+test&stage=1")
+    page.get_by_role("slider", name="Questions").focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
     page.get_by_role("button", name="Start", exact=True).click(timeout=60_000)
     page.wait_for_url(re.compile("blind="))
     (test,) = blind_test.all_tests(heard)
+    assert len(test.trials) == 4
+    pads = page.locator(".test")
+    page.get_by_role("button", name="Tell me after each answer").click()
     for number, trial in enumerate(test.trials):
-        expect(page.get_by_text(f"Question {number + 1} of {len(test.trials)}")).to_be_visible()
-        # The question before may still be there for a moment, with the same answers.
-        page.locator(f".st-key-answer-{test.id}-{number}-{trial.truth} button").click()
-    expect(page.get_by_text("Your result")).to_be_visible()
+        expect(pads).to_have_attribute("data-number", str(number))
+        digit = str(trial.truth + 1 if trial.task == "synthetic" else trial.truth)
+        page.keyboard.press(digit)
+        assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight <= innerHeight")
+        for key in "ab"[: len(trial.sounds)]:
+            expect(pads).to_have_attribute("data-open", "false")
+            page.keyboard.press(key)
+            expect(page.locator(".pad .heard").nth("ab".index(key))).to_have_text("heard")
+        expect(page.locator("[data-blank]")).to_be_hidden()
+        page.keyboard.press(digit)
+        expect(page.locator(".verdict")).to_have_text("Right.")
+        page.get_by_role("button", name="Next").press("Enter")
+    expect(page.get_by_text("You found the synthetic one 2 of 2 times.")).to_be_visible()
     (again,) = blind_test.all_tests(heard)
     assert again.answers == tuple(trial.truth for trial in again.trials)
+    assert not errors
+
+
+@pytest.mark.parametrize(("width", "height", "beside"), [(1280, 720, True), (430, 900, False)])
+def test_all_tiles_are_in_view_without_scrolling_inside_and_the_player_is_where_there_is_room(
+    server: Server, page: Page, heard: runs.Run, width: int, height: int, *, beside: bool
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{server.url}/listen?run={heard.id}")
+    expect(page.locator(".tile")).to_have_count(80, timeout=60_000)
+    expect(page.locator(".player")).to_have_attribute("data-ready", "true")
+    sizes = page.locator(".grid").evaluate(
+        "grid => [grid.scrollHeight - grid.clientHeight, grid.scrollWidth - grid.clientWidth]"
+    )
+    assert max(sizes) <= 1, sizes
+    board, player = page.locator(".board").bounding_box(), page.locator(".player").bounding_box()
+    assert board is not None
+    assert player is not None
+    assert (board["x"] + board["width"] < player["x"]) == beside
+    assert (board["y"] + board["height"] < player["y"]) != beside
+    if beside:
+        assert board["y"] + board["height"] <= height
 
 
 def test_on_stage_keys_go_through_the_stops_with_the_run_in_view(

@@ -28,7 +28,7 @@ def begin(title: str, purpose: str = "") -> None:
         PagesManager.uses_pages_directory = False
         st.rerun()
     st.title(title)
-    if purpose:
+    if purpose and not stage.active():
         st.markdown(purpose)
 
 
