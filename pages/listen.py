@@ -15,14 +15,18 @@ from distrack.ui.sound import KEYS, sheets, soundboard
 
 
 def play(run: runs.Run, synthetic: SyntheticSet) -> None:
-    """The soundboard of all tracks, and below it the track that was played last beside real clips."""
+    """The soundboard of all tracks, and beside it the track that was played last with real clips to compare."""
     names = synthetic.track_names()
-    played = soundboard(sheets(run), seconds=synthetic.config.seconds, key=f"board-{run.id}")
-    st.caption(KEYS)
+    with st.container(key="listen-and-compare"):
+        board, player = st.columns([1.3, 1])
+    with board:
+        played = soundboard(sheets(run), seconds=synthetic.config.seconds, key=f"board-{run.id}")
+        st.caption(f"Click a tile to play it. {KEYS}")
     if played in names:
         st.query_params["track"] = played
     track = st.query_params.get("track", "")
-    beside_real_clips.show(run, synthetic, track if track in names else names[0])
+    with player:
+        beside_real_clips.show(run, synthetic, track if track in names else names[0])
     st.caption(summary(synthetic))
 
 
@@ -38,7 +42,7 @@ def summary(synthetic: SyntheticSet) -> str:
 
 VIEWS = {"Play": play, "Blind test": blind_test.show, "Download": download.show}
 
-begin("Listen", "Each tile is one synthetic track. Click to play.")
+begin("Listen", "Hear the synthetic tracks, alone and beside real clips.")
 
 run = choose("Run", lambda run: synthetic_file(run).is_file())
 if run is None:

@@ -4,6 +4,9 @@
 const boards = new WeakMap();
 // Most classes that fit beside each other.
 const MOST_COLUMNS = 12;
+// Most rows that are all in view; more are scrolled, in so many pixels.
+const MOST_ROWS = 10;
+const HEIGHT = 490;
 
 export default function (component) {
   return mounted(boards, component, Board);
@@ -41,11 +44,10 @@ class Board {
     this.classes = data.classes;
     this.seconds = data.seconds;
     this.keys = data.keys;
-    this.grid.style.maxHeight = `${data.height}px`;
-    this.draw();
+    this.draw(data.height);
   }
 
-  draw() {
+  draw(height) {
     this.rows = Math.max(...this.classes.map((sheet) => sheet.names.length));
     this.row = Math.min(this.row, this.rows - 1);
     this.column = Math.min(this.column, this.classes.length - 1);
@@ -57,6 +59,10 @@ class Board {
     const lines = this.classesAcross
       ? [this.line(heads, "row heads"), ...cells.map((row) => this.line(row, "row"))]
       : heads.map((head, column) => this.line([head, ...cells.map((row) => row[column])], "row"));
+    const whole = !height && this.classesAcross && this.rows <= MOST_ROWS;
+    this.grid.classList.toggle("whole", whole);
+    this.grid.style.maxHeight = whole ? "" : `${height ?? HEIGHT}px`;
+    this.grid.style.setProperty("--rows", this.rows);
     this.grid.classList.toggle("stacked", !this.classesAcross);
     this.grid.style.setProperty("--columns", this.classesAcross ? this.classes.length : this.rows);
     this.grid.setAttribute("aria-label", this.keys);

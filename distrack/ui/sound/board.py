@@ -83,11 +83,11 @@ def _wave(path: Path, samples: int) -> np.ndarray[tuple[int], np.dtype[np.float3
     return np.pad(wave[:samples], (0, max(samples - len(wave), 0)))
 
 
-def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str, height: int = 490) -> str | None:
+def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str, height: int | None = None) -> str | None:
     """Draws a tile for every track, each so many seconds long; returns the name of the track that was played last.
 
     A tile plays when it is pressed, by the digit of its class, or in turn with all. The tiles take at most `height`
-    pixels; more rows are scrolled.
+    pixels, or without one as much as up to ten rows need; more rows are scrolled.
     """
     classes = [
         {
