@@ -1,6 +1,7 @@
 """Recordings that a person uploads in the browser: a dataset with one subfolder per class, or a single recording."""
 
 import hashlib
+import io
 import itertools
 import logging
 import re
@@ -9,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
+
+import soundfile
 
 from distrack.audio import EXTENSIONS
 from distrack.datasets.archive import unpack
@@ -22,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 256 * 1024
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
+_UNREADABLE = "{} is not an audio file we can read. Use WAV, FLAC, OGG or MP3."
 _LAYOUT = "Upload a folder or a zip with one subfolder per class (dogs/1.wav, cats/1.wav), as FLAC, MP3, OGG or WAV"
 
 
@@ -75,11 +79,12 @@ def store_recording(name: str, content: bytes, *, data_path: Path) -> Path:
     """Stores one recording as the file ``<data_path>/recordings/<name>-<digest>``, the same recording once.
 
     Raises:
-        DatasetError: the name has no ending of an audio file, or the disk is full.
+        DatasetError: it is no audio by its name or its content, or the disk is full.
     """
     path = PurePosixPath(name)
     if path.suffix.lower() not in EXTENSIONS:
-        raise DatasetError(f"{path.name} is not an audio file that can be read. Use WAV, FLAC, OGG or MP3")
+        raise DatasetError(_UNREADABLE.format(path.name))
+    length_and_rate(path.name, io.BytesIO(content))
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem)[:40] or "recording"
     folder = data_path / "recordings"
     target = folder / f"{stem}-{hashlib.sha256(content).hexdigest()[:12]}{path.suffix.lower()}"
@@ -87,6 +92,21 @@ def store_recording(name: str, content: bytes, *, data_path: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(target, content)
     return target
+
+
+def length_and_rate(name: str, file: Path | BinaryIO) -> tuple[float, int]:
+    """Seconds and sample rate of a recording.
+
+    Raises:
+        DatasetError: the file is missing, or is no audio.
+    """
+    if isinstance(file, Path) and not file.exists():
+        raise DatasetError(f"There is no file {file}.")
+    try:
+        info = soundfile.info(file)
+    except (soundfile.SoundFileError, OSError, TypeError):
+        raise DatasetError(_UNREADABLE.format(name)) from None
+    return info.frames / max(info.samplerate, 1), int(info.samplerate)
 
 
 def _write(files: Iterable[tuple[str, BinaryIO]], raw: Path, limits: Limits) -> int:

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import soundfile
 import streamlit as st
 
 from distrack import datasets
 from distrack.datasets import DATASETS
-from distrack.datasets.upload import store_recording
+from distrack.datasets.upload import length_and_rate, store_recording
 from distrack.decompose import DECOMPOSERS
 from distrack.jobs.decomposition import DecomposeJob
 from distrack.settings import settings, user_path
@@ -24,27 +23,28 @@ _PART = 3.0
 
 
 def ask() -> DecomposeJob | None:
-    """The job that the widgets describe; None while no recording is selected, or if a value is impossible."""
-    file = _recording()
-    if file is None:
-        return None
-    length, rate = _length_and_rate(file)
-    if length:
-        st.audio(str(file))
-        st.caption(f"{file.name}: {length:.1f} s at {rate:,} Hz")
+    """The job that the widgets describe; None while no recording is selected, or after an error on the page."""
+    with errors_shown():
+        file = _recording()
+        return None if file is None else _job(file)
+    return None
+
+
+def _job(file: Path) -> DecomposeJob:
+    length, rate = length_and_rate(file.name, file)
+    st.audio(str(file))
+    st.caption(f"{file.name}: {length:.1f} s at {rate:,} Hz")
     first, second, third, fourth = st.columns([0.8, 0.8, 2.0, 1.2])
     values: dict[str, Any] = {"file": file}
-    values["start"] = first.number_input("Start (s)", 0.0, max(length, 0.0), 0.0, 0.5, "%.2f", key=f"start-{file}")
-    part = max(min(_PART, length) if length else _PART, 0.01)
+    values["start"] = first.number_input("Start (s)", 0.0, length, 0.0, 0.5, "%.2f", key=f"start-{file}")
+    part = max(min(_PART, length), 0.01)
     values["seconds"] = second.number_input("Seconds", 0.01, 600.0, part, 0.5, "%.2f", key=f"seconds-{file}")
     method = third.selectbox("Method", sorted(DECOMPOSERS), format_func=DECOMPOSERS.title, key="method")
     events = DecomposeJob.model_fields["events"]
     values["events"] = fourth.select_slider(str(events.title), _COUNTS, events.default, help=events.description)
     with st.expander("Advanced"):
         values |= _advanced(method, rate)
-    with errors_shown():
-        return from_preset(DecomposeJob, values)
-    return None
+    return from_preset(DecomposeJob, values)
 
 
 def _advanced(method: str, rate: int) -> dict[str, Any]:
@@ -79,19 +79,14 @@ def _recording() -> Path | None:
         return _clip_of_dataset()
     if source == "File path":
         text = st.text_input("Path of a recording on this computer", placeholder="wav, flac, ogg or mp3")
-        with errors_shown():
-            return user_path(text) if text else None
-        return None
+        return user_path(text) if text else None
     if source == "Upload":
         upload = st.file_uploader("Audio file", ["wav", "flac", "ogg", "mp3"], key="upload")
         name = "" if upload is None else upload.name
     else:
         upload = st.audio_input("Record", sample_rate=48_000, key="microphone")
         name = "recording.wav"
-    if upload is not None:
-        with errors_shown():
-            return store_recording(name, upload.getvalue(), data_path=settings().data_path)
-    return None
+    return None if upload is None else store_recording(name, upload.getvalue(), data_path=settings().data_path)
 
 
 def _clip_of_dataset() -> Path | None:
@@ -101,25 +96,13 @@ def _clip_of_dataset() -> Path | None:
         return None
     left, middle, right = st.columns(3)
     name = left.selectbox("Dataset", available, format_func=lambda name: DATASETS[name].title, key="clip-dataset")
-    with errors_shown():
-        index = _index(name, datasets.home(DATASETS[name], None).stat().st_mtime)
-        classes = index.classes
-        label = middle.selectbox("Class", range(len(classes)), format_func=classes.__getitem__, key="clip-class")
-        clips = [clip.path for clip in index.clips if clip.label == label]
-        return right.selectbox("Clip", clips, format_func=lambda path: path.name, key=f"clip-{name}-{label}")
-    return None
+    index = _index(name, datasets.home(DATASETS[name], None).stat().st_mtime)
+    classes = index.classes
+    label = middle.selectbox("Class", range(len(classes)), format_func=classes.__getitem__, key="clip-class")
+    clips = [clip.path for clip in index.clips if clip.label == label]
+    return right.selectbox("Clip", clips, format_func=lambda path: path.name, key=f"clip-{name}-{label}")
 
 
 @st.cache_resource(max_entries=4, ttl=60, show_spinner="Loading")
 def _index(name: str, changed: float) -> datasets.Index:  # noqa: ARG001
     return datasets.look(name)
-
-
-def _length_and_rate(file: Path) -> tuple[float, int]:
-    """Seconds and sample rate of a recording; zeros for an unreadable one, after an error on the page."""
-    try:
-        info = soundfile.info(file)
-    except (soundfile.SoundFileError, OSError, TypeError) as error:
-        st.error(f"{file} cannot be read as audio: {error}")
-        return 0.0, 0
-    return info.frames / max(info.samplerate, 1), int(info.samplerate)

@@ -8,13 +8,22 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pytest
+import soundfile
 
 from distrack.datasets.contract import DATASETS
 from distrack.datasets.upload import store_recording, store_upload
 from distrack.errors import DatasetError
 
 SOUNDS = {"cats/1.wav": b"meow", "cats/2.FLAC": b"purr", "dogs/deep/1.mp3": b"woof"}
+
+
+def encoded(kind: str) -> bytes:
+    """A tenth of a second of noise as a file of this format."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.random.default_rng(0).uniform(-0.5, 0.5, 1600), 16_000, format=kind)
+    return buffer.getvalue()
 
 
 def files_of(content: dict[str, bytes]) -> list[tuple[str, BinaryIO]]:
@@ -199,11 +208,19 @@ def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
 
 
 def test_one_recording_is_stored_once_and_under_a_safe_name(tmp_path: Path) -> None:
-    first = store_recording("../my note (2).WAV", b"sound", data_path=tmp_path)
-    assert first == store_recording("../my note (2).WAV", b"sound", data_path=tmp_path)
+    sound = encoded("WAV")
+    first = store_recording("../my note (2).WAV", sound, data_path=tmp_path)
+    assert first == store_recording("../my note (2).WAV", sound, data_path=tmp_path)
     assert first.parent == tmp_path / "recordings"
     assert re.fullmatch(r"my-note-2--[0-9a-f]{12}\.wav", first.name)
-    assert first.read_bytes() == b"sound"
+    assert first.read_bytes() == sound
     assert [path.name for path in first.parent.iterdir()] == [first.name]
-    with pytest.raises(DatasetError, match="is not an audio file"):
-        store_recording("x.exe", b"", data_path=tmp_path)
+    for name, content in (("x.exe", sound), ("text.wav", b"no sound"), ("empty.wav", b"")):
+        with pytest.raises(DatasetError, match=f"^{name} is not an audio file we can read"):
+            store_recording(name, content, data_path=tmp_path)
+    assert [path.name for path in first.parent.iterdir()] == [first.name]
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3"])
+def test_recordings_of_every_format_that_is_named_are_stored(tmp_path: Path, kind: str) -> None:
+    assert store_recording(f"x.{kind.lower()}", encoded(kind), data_path=tmp_path).is_file()
