@@ -77,6 +77,30 @@ def test_a_track_without_sound_is_mute_and_the_others_are_not(app: AppTest, hear
         sound.write_bytes(kept)
 
 
+@pytest.mark.parametrize("page", ["listen", "evaluate"])
+def test_a_page_waits_for_the_run_in_the_url_and_shows_it_once_it_is_ready(
+    app: AppTest, finished: runs.Run, page: str
+) -> None:
+    early = runs.Run(settings().runs_path / "early")
+    shutil.copytree(finished.path, early.path, ignore=shutil.ignore_patterns("synthetic.*", "report.json"))
+    try:
+        opened(app, page, run=early.id)
+        assert f"Run {early.id} has nothing to show here yet." in texts(app)
+        assert app.selectbox[0].value == early.id
+        assert app.query_params["run"] in (early.id, [early.id]), "no other run in its place"
+        assert not app.get("bidi_component")
+        assert not app.subheader
+        for path in (synthetic_file(finished), finished.path / "report.json"):
+            shutil.copy(path, early.path)
+        again(app)
+        assert "nothing to show" not in texts(app)
+        assert app.selectbox[0].value == early.id
+        assert app.query_params["run"] in (early.id, [early.id])
+        assert app.get("bidi_component") or app.subheader
+    finally:
+        shutil.rmtree(early.path)
+
+
 def test_a_silent_track_is_not_a_missing_one(app: AppTest, heard: runs.Run) -> None:
     sound = track_file(heard, "low_1")
     kept = sound.read_bytes()
