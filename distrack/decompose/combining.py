@@ -30,7 +30,7 @@ def mix(events: Events, other: Events, *, seconds: Seconds = 0.0) -> Events:
     Raises:
         EventsError: they differ in kind, sample rate, channels, dictionary, settings, room, or a seed that matters.
     """
-    _refuse_different(events, other)
+    refuse_different(events, other)
     later = move(_seeded(other, events.seed), seconds=seconds)
     if events.room is not None and other.room is not None and not np.array_equal(events.room, other.room):
         raise EventsError("mix: two rooms: a clip has one, so give both clips the same room, or remove one")
@@ -64,7 +64,7 @@ def morph(
         Kuhn, "The Hungarian Method for the Assignment Problem", Naval Research Logistics Quarterly 2, 1955; as
         `scipy.optimize.linear_sum_assignment` solves it.
     """
-    _refuse_different(events, other)
+    refuse_different(events, other)
     if share == 0:
         return events
     other = _seeded(other, events.seed) if share < 1 else other
@@ -113,7 +113,8 @@ def _faded(events: Events, gliding: Integers, gain: float) -> Events:
     return amplified(rest, np.full(len(rest), gain))
 
 
-def _refuse_different(one: Events, other: Events) -> None:
+def refuse_different(one: Events, other: Events) -> None:
+    """Raises EventsError if the events of two clips are not alike enough to be combined."""
     if one.kind_name != other.kind_name:
         raise EventsError("these clips use different methods. Decompose both by the same one")
     if one.sample_rate != other.sample_rate:

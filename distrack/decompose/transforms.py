@@ -33,8 +33,8 @@ Share = Annotated[float, argument(0, 1, title="Amount", example=0.5, step=0.05)]
 
 _STEP = {"step": 0.05}
 Anchor = Annotated[float | None, Field(ge=-600, le=600, title="Anchor (s)", json_schema_extra=_STEP)]
-Grid = Annotated[float | None, Field(gt=0, le=600, title="Grid (s)", json_schema_extra=_STEP)]
-Tempo = Annotated[float | None, Field(ge=1, le=2_000, title="Tempo (BPM)", json_schema_extra={"step": 1.0})]
+Grid = Annotated[float, Field(gt=0, le=600, title="Grid (s)", json_schema_extra=_STEP)]
+Tempo = Annotated[float | None, Field(ge=1, le=2_000, title="Tempo instead (BPM)", json_schema_extra={"step": 1.0})]
 
 
 @edit("mute", "Mute")
@@ -174,7 +174,7 @@ def quantise(
     events: Events,
     which: Which = None,
     *,
-    grid: Grid = None,
+    grid: Grid = 0.25,
     bpm: Tempo = None,
     division: Annotated[int, Field(ge=1, le=64, title="Lines per beat")] = 1,
     offset: Annotated[Seconds, Field(title="Time of one line (s)")] = 0.0,
@@ -183,21 +183,13 @@ def quantise(
     """Snap onsets to a grid.
 
     Args:
-        grid: seconds between two lines of the grid. Instead of it, a tempo can be given:
-        bpm: beats per minute, and
+        grid: seconds between two lines of the grid.
+        bpm: beats per minute; a tempo takes the place of `grid`.
         division: lines per beat. With a quarter note as the beat, 4 gives sixteenth notes.
         offset: time of one line in seconds.
         strength: 1 moves onsets onto the line, 0.5 half of the way.
-
-    Raises:
-        EventsError: neither a grid nor a tempo, or both.
     """
-    if grid is not None and bpm is None:
-        step = grid
-    elif bpm is not None and grid is None:
-        step = 60 / bpm / division
-    else:
-        raise EventsError("set a grid in seconds, or a tempo and division")
+    step = grid if bpm is None else 60 / bpm / division
     onset = events.kind.boxes(events).onset.astype(np.float64)
     nearest = offset + np.round((onset - offset) / step) * step
     return _moved(events, np.where(mask(events, which), strength * (nearest - onset), 0.0))

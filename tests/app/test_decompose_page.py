@@ -13,12 +13,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from distrack import jobs, runs
-from distrack.decompose import DECOMPOSERS, Edit, History, storage
+from distrack.decompose import DECOMPOSERS, EDITS, Edit, History, storage
 from distrack.jobs.contract import title_of
 from distrack.jobs.decomposition import DecomposeJob, events_file, history, keep_history
 from distrack.settings import PROJECT, settings
 from distrack.ui.decompose import editing
-from tests.app.page import opened, texts
+from tests.app.page import given, opened, texts
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,15 @@ def clip(tones: Path) -> Path:
 def run_of_six(clip: Path) -> Iterator[runs.Run]:
     """A clip decomposed into six events."""
     run = DecomposeJob(file=clip, events=6).create(settings().runs_path, "apart")
+    jobs.work(run)
+    yield run
+    shutil.rmtree(run.path)
+
+
+@pytest.fixture
+def other_clip(clip: Path) -> Iterator[runs.Run]:
+    """The same clip decomposed into three events."""
+    run = DecomposeJob(file=clip, events=3).create(settings().runs_path, "other-clip")
     jobs.work(run)
     yield run
     shutil.rmtree(run.path)
@@ -59,9 +68,13 @@ def test_a_recording_is_described_and_can_be_decomposed(app: AppTest, clip: Path
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(None, "cannot be read as audio"), (b"no sound", "cannot be read as audio"), (b"", "cannot be read as audio")],
+    [
+        (None, "There is no file"),
+        (b"no sound", "x.wav is not an audio file we can read. Use WAV, FLAC, OGG or MP3."),
+        (b"", "x.wav is not an audio file we can read. Use WAV, FLAC, OGG or MP3."),
+    ],
 )
-def test_an_unreadable_file_is_an_error_on_the_page(
+def test_an_unreadable_file_is_an_error_on_the_page_and_there_is_no_form(
     app: AppTest, tmp_path: Path, content: bytes | None, says: str
 ) -> None:
     path = tmp_path / "x.wav"
@@ -71,7 +84,38 @@ def test_an_unreadable_file_is_an_error_on_the_page(
     app.button_group(key="source").set_value("File path").run()
     app.text_input[0].set_value(str(path)).run()
     assert not app.exception, app.exception
-    assert says in texts(app)
+    (error,) = app.error
+    assert error.value.startswith(says)
+    assert "take-apart" not in [button.key for button in app.button]
+    assert not app.number_input
+
+
+def test_an_uploaded_text_is_refused_in_one_sentence_and_not_stored(app: AppTest) -> None:
+    folder = settings().data_path / "recordings"
+    before = set(folder.glob("*"))
+    opened(app, "decompose")
+    app.file_uploader(key="upload").set_value(("text.wav", b"no sound", "audio/wav")).run()
+    assert not app.exception, app.exception
+    assert [error.value for error in app.error] == [
+        "text.wav is not an audio file we can read. Use WAV, FLAC, OGG or MP3."
+    ]
+    assert "take-apart" not in [button.key for button in app.button]
+    assert set(folder.glob("*")) == before
+
+
+def test_an_uploaded_recording_can_be_decomposed(app: AppTest, clip: Path) -> None:
+    opened(app, "decompose")
+    app.file_uploader(key="upload").set_value(("tone.wav", clip.read_bytes(), "audio/wav")).run()
+    assert not app.exception, app.exception
+    assert not app.error
+    assert app.button(key="take-apart")
+
+
+def test_the_microphone_records_as_many_samples_as_are_heard(app: AppTest) -> None:
+    opened(app, "decompose")
+    app.button_group(key="source").set_value("Record").run()
+    (microphone,) = app.get("audio_input")
+    assert microphone.proto.sample_rate == 48_000
 
 
 def test_the_home_folder_of_an_unknown_user_is_an_error_on_the_page(app: AppTest) -> None:
@@ -159,26 +203,75 @@ def test_undo_reverts_the_last_edit_of_any_tab(app: AppTest, run_of_six: runs.Ru
     assert "**0** of 6 selected" in texts(app), "the numbers of events may have changed"
 
 
-def test_an_impossible_edit_is_an_error_and_is_not_stored(app: AppTest, run_of_six: runs.Run) -> None:
+def test_an_impossible_edit_is_an_error_and_is_not_stored(
+    app: AppTest, run_of_six: runs.Run, other_clip: runs.Run
+) -> None:
     opened(app, "decompose", run=run_of_six.id)
-    app.selectbox(key="edit").select("wet").run()
-    app.button(key="select-All").click().run()
+    app.selectbox(key="edit").select("mix").run()
+    events_file(other_clip).unlink()
     app.button(key="apply").click().run()
     assert not app.exception, app.exception
-    assert app.error[0].value == "Choose a reverb first."
+    assert other_clip.id in app.error[0].value
     assert history(run_of_six) == History()
 
 
-def test_another_clip_can_be_mixed_in(app: AppTest, run_of_six: runs.Run, clip: Path) -> None:
-    other = DecomposeJob(file=clip, events=3).create(settings().runs_path, "other-clip")
-    jobs.work(other)
+@pytest.mark.parametrize("name", list(EDITS))
+def test_every_edit_applies_as_it_is_offered_or_says_why_it_cannot(
+    app: AppTest, run_of_six: runs.Run, other_clip: runs.Run, name: str
+) -> None:
+    assert events_file(other_clip).is_file()
+    opened(app, "decompose", run=run_of_six.id)
+    app.selectbox(key="edit").select(name).run()
+    app.button(key="select-All").click().run()
+    if app.button(key="apply").disabled:
+        assert app.info, "the reason"
+        assert name == "wet"
+        return
+    app.button(key="apply").click().run()
+    assert not app.exception, app.exception
+    assert not app.error, app.error
+    assert [one.name for one in history(run_of_six).done] == [name]
+
+
+def test_the_reverb_mix_can_be_changed_once_there_is_a_reverb(app: AppTest, run_of_six: runs.Run) -> None:
+    opened(app, "decompose", run=run_of_six.id)
+    app.button(key="select-All").click().run()
+    edit(app, "room")
+    edit(app, "wet")
+    assert [one.name for one in history(run_of_six).done] == ["room", "wet"]
+
+
+@pytest.mark.parametrize("name", ["mix", "morph"])
+def test_only_clips_of_the_same_kind_are_offered_and_the_others_are_named(
+    app: AppTest, run_of_six: runs.Run, other_clip: runs.Run, name: str
+) -> None:
+    drums = runs.Run(settings().runs_path / "drums-of-another-kind")
+    shutil.copytree(PROJECT / "assets" / "examples" / "drums", drums.path)
+    try:
+        opened(app, "decompose", run=run_of_six.id)
+        app.selectbox(key="edit").select(name).run()
+        assert other_clip.id in app.selectbox(key="with").options
+        assert drums.id not in app.selectbox(key="with").options
+        assert any(drums.id in caption.value for caption in app.caption)
+    finally:
+        shutil.rmtree(drums.path)
+
+
+def test_another_clip_can_be_mixed_in(app: AppTest, run_of_six: runs.Run, other_clip: runs.Run) -> None:
     opened(app, "decompose", run=run_of_six.id)
     app.selectbox(key="edit").select("mix").run()
-    app.selectbox(key="with").select(other.id).run()
+    app.selectbox(key="with").select(other_clip.id).run()
     app.button(key="apply").click().run()
-    shutil.rmtree(other.path)
     assert not app.exception, app.exception
     assert "of 9 selected" in texts(app)
+
+
+def test_the_player_has_the_edited_sound_in_front(app: AppTest, run_of_six: runs.Run) -> None:
+    opened(app, "decompose", run=run_of_six.id)
+    app.button(key="select-All").click().run()
+    edit(app, "transpose")
+    player = given(app, "distrack_player")
+    assert player["front"] in [source["title"] for source in player["sources"]]
 
 
 def test_damaged_files_are_errors_and_the_page_stays(app: AppTest, run_of_six: runs.Run, finished: runs.Run) -> None:

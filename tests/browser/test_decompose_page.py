@@ -76,9 +76,9 @@ def test_a_note_is_decomposed_transposed_played_and_saved(server: Server, page: 
     expect(page.get_by_text("1 edit: Transpose")).to_be_visible()
     expect(player.get_by_role("radio")).to_have_count(5)
     expect(player).to_have_attribute("data-ready", "true")
-    player.focus()
-    page.keyboard.press("4")
+    # The edit is what is heard next.
     expect(player).to_have_attribute("data-source", "Edited")
+    player.focus()
     page.keyboard.press(" ")
     expect(player).to_have_attribute("data-playing", "true")
     pitches = []

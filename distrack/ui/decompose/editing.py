@@ -1,6 +1,7 @@
 """The edits: a menu of edits with their arguments, a button that applies one, undo and redo."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,8 @@ from pydantic import ValidationError
 
 from distrack import jobs, runs
 from distrack.decompose import EDITS, Edit, Events, History, apply
-from distrack.errors import DistrackError
+from distrack.decompose.combining import refuse_different
+from distrack.errors import DistrackError, EventsError
 from distrack.jobs.decomposition import events_file, history, keep_history
 from distrack.ui.decompose.events_in_view import available_rooms, edited, events_of, loaded
 from distrack.ui.decompose.plane import select, selected_events
@@ -27,7 +29,7 @@ def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) ->
     name = st.selectbox("Edit", list(EDITS), format_func=EDITS.title, key="edit")
     kind = EDITS[name]
     st.caption(kind.about)
-    ready = _draw_source(kind.takes, run)
+    ready = _draw_source(name, run, events)
     for argument, field in kind.arguments.model_fields.items():
         field_input(field, key=_key(name, argument))
     label = f"Apply to {len(selection)} selected" if kind.selects else f"Apply to all {len(events)}"
@@ -48,19 +50,33 @@ def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) ->
     st.caption(f"{count}: {names}" if names else f"{count}.")
 
 
-def _draw_source(takes: str, run: runs.Run) -> bool:
+def _draw_source(name: str, run: runs.Run, events: Events) -> bool:
     """Draws a menu of rooms or of other clips if the edit takes one; returns whether the edit can be applied."""
+    takes = EDITS[name].takes
     if takes == "room":
         rooms = [*available_rooms(), None]
         st.selectbox("Impulse response", rooms, format_func=lambda room: room or "None", key="room")
     elif takes == "events":
         decomposed = jobs.all_runs(runs_path(), "decomposition")
-        others = [other.id for other in decomposed if other.id != run.id and events_file(other).is_file()]
-        if not others:
-            st.info("No other clip yet: decompose one first.")
+        others = [other for other in decomposed if other.id != run.id and events_file(other).is_file()]
+        alike = [other.id for other in others if _alike(events, other)]
+        if different := [other.id for other in others if other.id not in alike]:
+            st.caption(f"Made with another method or other settings, so they do not fit: {', '.join(different)}.")
+        if not alike:
+            st.info("No other clip fits. Decompose one with the same method and settings first.")
             return False
-        st.selectbox("Clip", others, key="with")
+        st.selectbox("Clip", alike, key="with")
+    elif name == "wet" and events.room is None:
+        st.info("These events have no reverb. Apply the edit **Reverb** first.")
+        return False
     return True
+
+
+def _alike(events: Events, other: runs.Run) -> bool:
+    with suppress(EventsError):
+        refuse_different(events, loaded(events_file(other)))
+        return True
+    return False
 
 
 def _key(edit: str, argument: str) -> str:

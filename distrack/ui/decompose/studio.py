@@ -89,7 +89,7 @@ def _player(run: runs.Run, wave: Floats, rate: int, decomposed: Events, current:
         sounds.append(("Selection", text, sound_of(alone)))
     longest = max(samples.shape[1] for _, _, samples in sounds) / rate
     sources = [PlayerSource(title, text, (_sound(samples, rate),)) for title, text, samples in sounds]
-    player(sources, title=_PLAYER, seconds=longest, key=f"sounds-{run.id}")
+    player(sources, title=_PLAYER, seconds=longest, key=f"sounds-{run.id}", front="Edited")
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs={np.ndarray: digest})

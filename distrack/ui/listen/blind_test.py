@@ -29,13 +29,15 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
     if listening is None:
         st.info("The test needs real clips. Press **Compare with real clips** under **Play**.")
         return
-    place = _place_of_answers(run)
+    # The included run stays as it is.
+    place = runs.Run(settings().data_path / "blind-tests" / run.id) if run.path == DEMO else run
     test = blind.find(place, st.query_params.get(_PARAMETER, ""))
     if test is None:
         st.markdown("Two tasks: name the class that you hear, and tell a synthetic track from a real clip.")
         trials = st.slider("Questions", 4, 40, _DEFAULT_TRIALS, 2)
         if st.button("Start", type="primary", icon=":material/hearing:", key="begin"):
-            with errors_shown():
+            with errors_shown(), writing_below(place.path):
+                place.path.mkdir(parents=True, exist_ok=True)
                 started = blind.begin(place, listening, synthetic.classes, trials=trials)
                 st.query_params[_PARAMETER] = started.id
                 st.rerun()
@@ -48,16 +50,6 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
             del st.query_params[_PARAMETER]
             st.rerun()
     _all_listeners(place)
-
-
-def _place_of_answers(run: runs.Run) -> runs.Run:
-    """The run itself, or a folder among the user's data for the included run, which stays as it is."""
-    if run.path != DEMO:
-        return run
-    place = settings().data_path / "blind-tests" / run.id
-    with errors_shown(), writing_below(place):
-        place.mkdir(parents=True, exist_ok=True)
-    return runs.Run(place)
 
 
 def _question(run: runs.Run, place: runs.Run, test: BlindTest, trial: Trial) -> None:

@@ -60,7 +60,10 @@ class Player {
   async update({ data }) {
     const json = JSON.stringify(data);
     if (json === this.json) return;
-    const title = this.sources?.[this.selected]?.title;
+    // A source in front is selected when it is new. Otherwise the selected one stays selected, also from track to track.
+    const front = (sources) => JSON.stringify(sources?.find((source) => source.title === data.front));
+    const isNew = front(data.sources) !== front(this.sources);
+    const title = isNew ? data.front : this.sources?.[this.selected]?.title;
     this.json = json;
     this.pause();
     this.position = 0;
@@ -73,7 +76,6 @@ class Player {
     this.title = data.title;
     this.root.setAttribute("aria-label", data.title);
     this.tabs.replaceChildren(...this.sources.map((source, number) => this.tab(source, number)));
-    // The selected source stays selected from track to track.
     this.select(Math.max(this.sources.findIndex((source) => source.title === title), 0));
     await this.load();
   }

@@ -27,11 +27,12 @@ class PlayerSource(NamedTuple):
     sounds: tuple[Sound, ...]
 
 
-def player(sources: Sequence[PlayerSource], *, title: str, seconds: float, key: str) -> None:
+def player(sources: Sequence[PlayerSource], *, title: str, seconds: float, key: str, front: str = "") -> None:
     """Draws a player. Keys 1 to 6 switch the source, the space bar plays, L loops, arrow keys seek.
 
     The loudness of all sources is matched to the softest one, as loud as that can be without clipping. A button
-    switches this off. `seconds` is the length of the longest sound.
+    switches this off. `seconds` is the length of the longest sound. The source with the title `front` is selected when
+    it appears, and whenever its sound changes.
 
     Raises:
         ValueError: there is no source, or more than six.
@@ -41,6 +42,7 @@ def player(sources: Sequence[PlayerSource], *, title: str, seconds: float, key: 
     data: dict[str, Any] = {
         "title": title,
         "seconds": seconds,
+        "front": front,
         "sources": [
             {
                 **each._asdict(),
