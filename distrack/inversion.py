@@ -122,10 +122,6 @@ def _images(waves: Tensor, config: FeatureConfig) -> Tensor:
     return images
 
 
-def _mel_power(images: Tensor, _: FeatureConfig) -> Tensor:
-    return images.clamp(min=0)
-
-
 def _mel_power_of_log(images: Tensor, _: FeatureConfig) -> Tensor:
     return (images.exp() - LOG_FLOOR).clamp(min=0)
 
@@ -266,7 +262,7 @@ def spectrum_of_mel(mel: Tensor, config: MelConfig) -> Tensor:
     return power
 
 
-INVERSIONS.add("melspectrogram", _of_mel(_mel_power))
+INVERSIONS.add("melspectrogram", _of_mel(lambda images, _: images.clamp(min=0)))
 INVERSIONS.add("logmelspectrogram", _of_mel(_mel_power_of_log))
 INVERSIONS.add("mfcc", _of_mel(_mel_power_of_mfcc, f"the envelope that the coefficients describe; {_GRIFFIN_LIM}"))
 INVERSIONS.add(

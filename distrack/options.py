@@ -26,7 +26,6 @@ class FieldOption(NamedTuple):
     Attributes:
         path: where the field is: `("pool", "size")`.
         name: the option without its dashes; empty for a positional argument.
-        title: label of the field, for a widget.
         choices: possible values, where these are names.
         choice_texts: the same for `--help`, with a title where it says more than the name.
         flag: the value is a truth value: `--name` and `--no-name`.
@@ -39,7 +38,6 @@ class FieldOption(NamedTuple):
     path: tuple[str, ...]
     name: str
     help: str
-    title: str = ""
     aliases: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     choice_texts: tuple[str, ...] = ()
@@ -113,7 +111,7 @@ def _of_field(field: FieldInfo, path: tuple[str, ...], prefix: str) -> Iterator[
         if option.path != entry:
             yield option
         elif chosen is None:
-            yield option._replace(name=label, title=field.title or option.title)
+            yield option._replace(name=label)
     if optional and marker is not None and marker.off:
         yield FieldOption(path, marker.off, field.description or "", off=True)
 
@@ -127,7 +125,6 @@ def _leaf(field: FieldInfo, path: tuple[str, ...], name: str) -> FieldOption:
         path,
         name if positional is None else "",
         field.description or "",
-        field.title or "",
         aliases=() if marker is None else marker.aliases,
         choices=choices,
         choice_texts=choice_texts_of(field),

@@ -66,7 +66,7 @@ def _environment(kind: str) -> Environment:
     environment.filters |= {
         "thousands": "{:,}".format,
         "percent": percent,
-        "signed_percent": _signed,
+        "signed_percent": lambda share: f"{100 * share:+.1f}".replace("-", "−"),
         "value": value_text,
     }
     environment.filters["training_set"] = name_of
@@ -108,10 +108,6 @@ def percent(share: float, digits: int = 1) -> str:
     '50.0'
     """
     return f"{100 * share:.{digits}f}"
-
-
-def _signed(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 def _json(value: Any) -> Markup:

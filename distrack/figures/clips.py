@@ -60,16 +60,13 @@ def clip_views(
     starts = np.cumsum([0, *map(len, columns[:-1])])
     time = np.repeat(starts / sample_rate, 2)
     figure.add_scatter(x=time, y=outline, mode="lines", line={"width": 1, "color": COLOURS["synthetic"]}, row=1, col=1)
+    # As rgb(): Streamlit replaces some hexadecimal colours by those of its theme.
+    scale = [[k / 15, "rgb({}, {}, {})".format(*magma()[k * 17])] for k in range(16)]
     for row, (image, hop) in enumerate(features.values(), start=2):
-        heat = go.Heatmap(z=image, x=np.arange(image.shape[1]) * hop, colorscale=_magma_scale(), showscale=False)
+        heat = go.Heatmap(z=image, x=np.arange(image.shape[1]) * hop, colorscale=scale, showscale=False)
         figure.add_trace(heat, row=row, col=1)
     figure.update_xaxes(range=[0, len(wave) / sample_rate])
     figure.update_xaxes(title="seconds", row=1 + len(features), col=1)
     figure.update_yaxes(showgrid=False)
     figure.update_annotations(font={"size": FONT_SIZE, "color": ink})
     return readable(figure, height=190 * (1 + len(features)), showlegend=False)
-
-
-def _magma_scale() -> list[list[float | str]]:
-    """Magma for Plotly, as rgb(): Streamlit replaces some hexadecimal colours by those of its theme."""
-    return [[k / 15, "rgb({}, {}, {})".format(*magma()[k * 17])] for k in range(16)]

@@ -115,12 +115,11 @@ def test_a_job_with_any_one_option_is_typed_again_as_the_same_job(kind: str, typ
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_two_options_share_a_name_and_each_has_a_label_and_a_sentence(kind: str) -> None:
+def test_no_two_options_share_a_name_and_each_has_a_sentence(kind: str) -> None:
     names = [name for option in JOBS[kind].options() for name in (option.name, *option.aliases) if name]
     assert len(names) == len(set(names))
     for option in JOBS[kind].options():
         assert option.help.endswith("."), option
-        assert option.title or option.off, option
 
 
 def leaves(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -38,15 +38,11 @@ def _index(root: Path, label: Callable[[Row], str], order: tuple[str, ...] = ())
         return Clip(Path(row.text("Path")), classes.index(label(row)), "train", fold=fold)
 
     index = listed_index(root, rows[0].source, map(clip, rows), classes, disjoint_by="note")
-    if any(_has_both_splits(index.with_test_fold(fold)) for fold in _FOLDS):
+    sides = [{(clip.label, clip.split) for clip in index.with_test_fold(fold).clips} for fold in _FOLDS]
+    if any(len(each) == 2 * len(index.classes) for each in sides):
         return index
-    # There are too few notes for any of the official folds.
+    # In each official fold some class has no training or no test clip.
     return _without_folds(index)
-
-
-def _has_both_splits(index: Index) -> bool:
-    """Whether every class has a training and a test clip."""
-    return len({(clip.label, clip.split) for clip in index.clips}) == 2 * len(index.classes)
 
 
 def _without_folds(index: Index) -> Index:

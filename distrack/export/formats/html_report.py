@@ -56,7 +56,7 @@ def html_report(entries: Sequence[Entry]) -> str:
     """One HTML file without a script that needs no other file and no network."""
     text = rendered(
         "report.html.j2",
-        title=_title(entries),
+        title=f"Run {entries[0].run.id}" if len(entries) == 1 else f"Comparison of {len(entries) or 'no'} runs",
         entries=entries,
         groups=[(group, _chapters(group, number)) for number, group in enumerate(groups(entries))],
         runs=[_details(entry) for entry in entries],
@@ -66,10 +66,6 @@ def html_report(entries: Sequence[Entry]) -> str:
         version=__version__,
     )
     return text.strip() + "\n"
-
-
-def _title(entries: Sequence[Entry]) -> str:
-    return f"Run {entries[0].run.id}" if len(entries) == 1 else f"Comparison of {len(entries) or 'no'} runs"
 
 
 def _chapters(group: Sequence[Entry], number: int) -> list[_Chapter]:

@@ -46,14 +46,14 @@ def _show(run: runs.Run) -> None:
     current = edited(decomposed, edits)
     selection = selected_events(run, current)
     draw_selection(run, current, selection)
-    draw_plane(
-        sound_of(current),
-        rate,
-        current,
-        key=f"plane-{run.id}",
-        hand=_hand(run, selection),
-        player=_PLAYER,
+    hand = Hand(
+        selection,
+        chosen=st.session_state.get(f"chosen-{run.id}", ("", 0)),
+        done=st.session_state.get(f"done-{run.id}", ("", 0)),
+        on_select=partial(select_on_plane, run),
+        on_edit=partial(editing.edit_on_plane, run),
     )
+    draw_plane(sound_of(current), rate, current, key=f"plane-{run.id}", hand=hand, player=_PLAYER)
     left, right = st.columns([1, 1.3], gap="large")
     with left:
         editing.draw(run, current, edits, selection)
@@ -61,16 +61,6 @@ def _show(run: runs.Run) -> None:
         _player(run, wave, rate, decomposed, current, selection)
     _table(run, current, selection)
     _downloads(run, current)
-
-
-def _hand(run: runs.Run, selection: list[int]) -> Hand:
-    return Hand(
-        selection,
-        chosen=st.session_state.get(f"chosen-{run.id}", ("", 0)),
-        done=st.session_state.get(f"done-{run.id}", ("", 0)),
-        on_select=partial(select_on_plane, run),
-        on_edit=partial(editing.edit_on_plane, run),
-    )
 
 
 def _player(run: runs.Run, wave: Floats, rate: int, decomposed: Events, current: Events, selection: list[int]) -> None:
