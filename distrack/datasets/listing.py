@@ -132,8 +132,8 @@ def listed_index(
     listed: dict[str, Clip] = {}
     outside: set[str] = set()
     for clip in clips:
-        name = clip.path.as_posix()
-        if _leaves(clip.path):
+        path, name = clip.path, clip.path.as_posix()
+        if not path.name or path.is_absolute() or ".." in path.parts or "\0" in path.name:
             outside.add(name)
         elif listed.setdefault(name, clip) != clip:
             raise DatasetError(f"{source} lists {name} twice with different values")
@@ -157,11 +157,6 @@ def _audio_below(folder: Path, names: Collection[str]) -> tuple[Path, set[str]]:
     listings = ((place, files_below(place, folders)) for place in places(folder))
     holding = next(((place, files) for place, files in listings if not files.isdisjoint(names)), None)
     return holding or (folder, files_below(folder, folders))
-
-
-def _leaves(path: Path) -> bool:
-    """Whether a path in a list is not that of a file below the audio folder."""
-    return not path.name or path.is_absolute() or ".." in path.parts or "\0" in path.name
 
 
 def audible(name: str) -> bool:

@@ -69,15 +69,12 @@ def match_characteristic_functions(
     turns = torch.tensor(bandwidths).repeat(-(-frequencies // len(bandwidths)))[:frequencies].to(real)
     scale = turns * typical[:, None]
     directions = torch.randn(real.shape[2], frequencies, generator=draw).to(real)
-    of_real, of_tracks = (_characteristic(side @ directions / scale.sqrt()[:, None]) for side in (real, synthetic))
+    phases = [side @ directions / scale.sqrt()[:, None] for side in (real, synthetic)]
+    # Real and imaginary part of the characteristic function of every class, `[classes, frequencies]` each.
+    of_real, of_tracks = ((side.cos().mean(1), side.sin().mean(1)) for side in phases)
     amplitude = (_amplitude(*of_real) - _amplitude(*of_tracks)).square()
     whole = (of_real[0] - of_tracks[0]).square() + (of_real[1] - of_tracks[1]).square()
     return (scale * (whole - amplitude + alpha / (1 - alpha) * amplitude)).mean(1)
-
-
-def _characteristic(phases: Tensor) -> tuple[Tensor, Tensor]:
-    """Real and imaginary part of the characteristic function of every class, ``[classes, frequencies]`` each."""
-    return phases.cos().mean(1), phases.sin().mean(1)
 
 
 def _amplitude(real: Tensor, imaginary: Tensor) -> Tensor:

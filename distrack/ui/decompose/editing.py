@@ -41,8 +41,7 @@ def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) ->
             ("Redo", ":material/redo:", edits.undone, History.redo),
         ):
             st.button(text, icon=icon, key=text, disabled=not possible, on_click=_step, args=(run, change))
-    error = st.session_state.pop(_ERROR, None)
-    if error is not None:
+    if error := st.session_state.pop(_ERROR, ""):
         st.error(sentence(error))
     # Always drawn: of two fragments that run at once, Streamlit may leave on the page what one of them no longer draws.
     count = f"{len(edits.done) or 'No'} edit{'s' * (len(edits.done) != 1)}"
