@@ -114,7 +114,7 @@ class Distiller:
         if positions is None:
             tracks = noise
         elif fewest < config.ipc:
-            problem = f"the smallest class has only {fewest} training clips"
+            problem = f"ipc {config.ipc}: the smallest class has only {fewest} training clips"
             raise ConfigError(f"{problem}. Use at most that many tracks, or initialise from noise")
         else:
             tracks = self._domain.clips(train, positions)

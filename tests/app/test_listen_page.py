@@ -18,6 +18,7 @@ from distrack.distill import SyntheticSet
 from distrack.errors import RunError
 from distrack.export import bundle
 from distrack.export.bundle import ExportConfig
+from distrack.jobs.contract import title_of
 from distrack.jobs.listening import ListeningJob
 from distrack.jobs.listening import blind as blind_test
 from distrack.jobs.results import synthetic_file, track_file
@@ -85,7 +86,7 @@ def test_a_page_waits_for_the_run_in_the_url_and_shows_it_once_it_is_ready(
     shutil.copytree(finished.path, early.path, ignore=shutil.ignore_patterns("synthetic.*", "report.json"))
     try:
         opened(app, page, run=early.id)
-        assert f"Run {early.id} has nothing to show here yet." in texts(app)
+        assert f"{title_of(early)} has nothing to show here yet." in texts(app)
         assert app.selectbox[0].value == early.id
         assert app.query_params["run"] in (early.id, [early.id]), "no other run in its place"
         assert not app.get("bidi_component")

@@ -63,8 +63,8 @@ def test_a_note_is_decomposed_transposed_played_and_saved(server: Server, page: 
     expect(player.get_by_role("radio")).to_have_count(3)
 
     page.get_by_role("button", name="Loudest").click()
-    page.get_by_label("Number").fill("4")
-    page.get_by_label("Number").press("Enter")
+    page.get_by_label("Number", exact=True).fill("4")
+    page.get_by_label("Number", exact=True).press("Enter")
     page.get_by_role("button", name="Select", exact=True).click()
     expect(page.get_by_text(f"4 of {report.events} selected")).to_be_visible()
     page.keyboard.press("Escape")

@@ -24,6 +24,6 @@ def random_selection(train: RealImages, ipc: int, seed: int) -> Integers:
     for label in range(train.classes):
         clips = len(train.of_class(label))
         if clips < ipc:
-            problem = f"class number {label} has only {clips} training clips"
+            problem = f"ipc {ipc}: class number {label} has only {clips} training clips"
             raise ConfigError(f"{problem}. Use at most that many tracks, or initialise from noise")
     return np.concatenate([shuffled(train, label, seed)[:ipc] for label in range(train.classes)])

@@ -102,8 +102,8 @@ class DistillJob(DistillConfig, Measured):
         counts = Counter(clip.label for clip in index.clips if clip.split == "train")
         label, fewest = min(counts.items(), key=lambda item: item[1])
         if self.ipc > fewest:
-            problem = f"class {index.classes[label]} has only {fewest} training clips"
-            raise ConfigError(f"{problem}. Use at most that many tracks per class")
+            problem = f"ipc {self.ipc}: class {index.classes[label]} has only {fewest} training clips"
+            raise ConfigError(f"{problem}. Use at most {fewest} tracks per class")
 
     def work(self, run: Run, session: Session) -> Report:
         """Prepares the dataset, distills, inverts and evaluates; what is done is not done again."""

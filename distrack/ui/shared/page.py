@@ -64,12 +64,13 @@ def _enlarged(part: Any, key: str = "", inside: str = "") -> Any:
 
 
 def sentence(text: str) -> str:
-    """A note or an error as a sentence: with a capital letter and a dot.
+    """A note or an error as a sentence: with a dot, and a capital letter unless it begins with the name of a file.
 
-    >>> sentence("no speaker appears twice")
-    'No speaker appears twice.'
+    >>> sentence("text.wav is not an audio file")
+    'text.wav is not an audio file.'
     """
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+    word = text.partition(" ")[0].rstrip(":,")
+    return f"{text[:1].upper() if word.isalpha() else text[:1]}{text[1:].rstrip('.')}." if text else ""
 
 
 def tiles(items: Sequence[T], beside: int) -> Iterator[T]:

@@ -269,7 +269,7 @@ def test_a_failure_is_in_the_status_and_in_the_log(tiny_job: MakeJob, tmp_path: 
     with pytest.raises(DatasetError, match="gone") as failed:
         jobs.work(run)
     status = run.status()
-    assert (status.state, status.error) == ("failed", str(failed.value))
+    assert (status.state, status.error) == ("failed", failed.value.problem)
     assert str(failed.value) in (run.path / "log.txt").read_text()
     shutil.copytree(str(job.data_path), data)
     jobs.work(run)

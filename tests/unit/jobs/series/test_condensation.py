@@ -539,4 +539,4 @@ def test_the_command_refuses_in_one_line_and_leaves_nothing(
 def test_help_says_what_a_duration_does_to_the_test_clips(typed: Typed) -> None:
     code, out, _ = typed("condense", "--help")
     assert code == 0
-    assert "test clips hold less too" in " ".join(out.split())
+    assert "cut or padded to the track length, in training and test" in " ".join(out.split())
