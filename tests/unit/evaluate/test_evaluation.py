@@ -64,13 +64,13 @@ def test_an_evaluation_follows_its_plan_and_reports_its_progress(
     assert shares[-1] == pytest.approx(1)
     assert {part for part, _ in calls} == {
         *(
-            f"random-cnn on {trained_on}, {run} of 2, {network} 2 x 2"
-            for trained_on in ("synthetic", "random-selection")
+            f"CNN on {trained_on}, {run} of 2, {network} 2 x 2"
+            for trained_on in ("synthetic tracks", "random clips")
             for run in (1, 2)
             for network in ("convnet", "mlp")
         ),
-        "recognition on full, 1 of 2",
-        "recognition on full, 2 of 2",
+        "CNN trained on real clips classifies the tracks on full dataset, 1 of 2",
+        "CNN trained on real clips classifies the tracks on full dataset, 2 of 2",
     }
 
 
