@@ -17,10 +17,8 @@ class Board {
     this.root = root.appendChild(make("div", "board"));
     this.bar = this.root.appendChild(make("div", "bar"));
     this.all = this.bar.appendChild(make("button", "action", "Play all"));
-    this.all.type = "button";
     this.all.addEventListener("click", () => (this.sequence ? this.stop() : this.playAll()));
-    this.status = this.bar.appendChild(make("span", "status"));
-    this.status.setAttribute("role", "status");
+    this.status = makeStatus(this.bar);
     this.grid = this.root.appendChild(make("div", "grid"));
     this.grid.setAttribute("role", "grid");
     this.grid.addEventListener("click", (event) => this.pressed(event));
@@ -92,7 +90,6 @@ class Board {
     cell.setAttribute("role", "gridcell");
     if (row >= sheet.names.length) return cell;
     const tile = cell.appendChild(make("button", "tile"));
-    tile.type = "button";
     tile.tabIndex = -1;
     tile.dataset.name = sheet.names[row];
     tile.setAttribute("aria-label", `track ${row + 1} of class ${sheet.title}`);
@@ -206,22 +203,17 @@ class Board {
 
   async play(place) {
     if (place.tile.classList.contains("mute")) return;
-    const context = audio();
+    // Within the gesture: the sound may be decoded after it.
+    audio();
     this.silence();
     takeTurn(this.stop);
     const wanted = (this.wanted = place);
     const buffer = await decoded(place.sheet.sound).catch(() => null);
     if (!buffer || this.wanted !== wanted) return;
-    const source = context.createBufferSource();
-    const gain = context.createGain();
-    source.buffer = buffer;
-    source.connect(gain).connect(context.destination);
-    const begin = context.currentTime;
-    gain.gain.setValueAtTime(0, begin);
-    gain.gain.linearRampToValueAtTime(1, begin + FADE);
-    source.start(begin, place.row * this.seconds, this.seconds);
+    const sound = fadedIn(buffer, place.row * this.seconds, this.seconds);
+    const { source } = sound;
     source.onended = () => this.playing?.source === source && (this.sequence ? this.next() : this.stop());
-    this.playing = { place, source, gain, begin };
+    this.playing = { place, ...sound };
     place.tile.classList.add("on");
     place.tile.setAttribute("aria-pressed", "true");
     this.all.textContent = this.sequence ? "Stop" : "Play all";
@@ -244,11 +236,9 @@ class Board {
   silence() {
     cancelAnimationFrame(this.drawn);
     if (!this.playing) return;
-    const { place, source, gain } = this.playing;
+    const { place } = this.playing;
+    fadeOut(this.playing);
     this.playing = null;
-    const now = audio().currentTime;
-    gain.gain.setTargetAtTime(0, now, FADE / 3);
-    source.stop(now + 2 * FADE);
     place.tile.classList.remove("on");
     place.tile.removeAttribute("aria-pressed");
   }

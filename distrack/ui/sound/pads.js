@@ -16,10 +16,8 @@ class Pads {
     this.answers = this.root.appendChild(make("div", "answers"));
     const bar = this.root.appendChild(make("div", "bar"));
     this.toggle = bar.appendChild(make("button", "action", "Tell me after each answer"));
-    this.toggle.type = "button";
     this.toggle.addEventListener("click", () => this.tell(!shared.tellsAnswers));
-    this.status = bar.appendChild(make("span", "status"));
-    this.status.setAttribute("role", "status");
+    this.status = makeStatus(bar);
     this.stop = this.stop.bind(this);
     this.frame = this.frame.bind(this);
     this.key = this.key.bind(this);
@@ -54,7 +52,6 @@ class Pads {
 
   pad(url, number, count) {
     const pad = make("button", "pad");
-    pad.type = "button";
     const name = count > 1 ? "ABCDEF"[number] : "Play";
     pad.setAttribute("aria-label", count > 1 ? `Play ${name}` : name);
     pad.append(make("span", "played"), make("span", "letter", name), make("span", "heard", ""));
@@ -65,7 +62,6 @@ class Pads {
 
   choice(text, choice) {
     const button = make("button", "action answer", text);
-    button.type = "button";
     const digit = String(choice + this.firstDigit);
     if (digit.length === 1 && digit !== text) button.prepend(make("kbd", "", digit));
     button.addEventListener("click", () => this.answer(choice));
@@ -114,7 +110,6 @@ class Pads {
     const verdict = make("strong", isRight ? "verdict right" : "verdict wrong", text);
     verdict.setAttribute("role", "status");
     const next = make("button", "action answer", "Next");
-    next.type = "button";
     next.addEventListener("click", () => this.send(choice));
     this.answers.replaceChildren(verdict, next);
     next.focus();
@@ -122,7 +117,8 @@ class Pads {
 
   async play(number) {
     this.silence();
-    const context = audio();
+    // Within the gesture: the sound may be decoded after it.
+    audio();
     takeTurn(this.stop);
     const sound = this.sounds[number];
     this.last = number;
@@ -133,20 +129,14 @@ class Pads {
       this.status.textContent = "The sound could not be loaded. Reload the page.";
       return;
     }
-    const source = context.createBufferSource();
-    const gain = context.createGain();
-    source.buffer = buffer;
-    source.connect(gain).connect(context.destination);
-    const begin = context.currentTime;
-    gain.gain.setValueAtTime(0, begin);
-    gain.gain.linearRampToValueAtTime(1, begin + FADE);
-    source.start(begin);
+    const playing = fadedIn(buffer);
+    const { source } = playing;
     source.onended = () => {
       if (this.playing?.source !== source) return;
       this.hear(sound);
       this.stop();
     };
-    this.playing = { sound, source, gain, begin };
+    this.playing = { sound, ...playing };
     sound.pad.classList.add("on");
     sound.pad.setAttribute("aria-pressed", "true");
     this.root.dataset.playing = sound.name;
@@ -166,11 +156,9 @@ class Pads {
     cancelAnimationFrame(this.drawn);
     this.wanted = null;
     if (!this.playing) return;
-    const { sound, source, gain } = this.playing;
+    const { sound } = this.playing;
+    fadeOut(this.playing);
     this.playing = null;
-    const now = audio().currentTime;
-    gain.gain.setTargetAtTime(0, now, FADE / 3);
-    source.stop(now + 2 * FADE);
     sound.pad.classList.remove("on");
     sound.pad.removeAttribute("aria-pressed");
     delete this.root.dataset.playing;

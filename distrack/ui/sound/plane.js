@@ -42,8 +42,7 @@ class Plane {
     this.control(bar, "+", "Zoom in", () => this.zoom(0.5, 1));
     this.control(bar, "−", "Zoom out", () => this.zoom(2, 1));
     this.control(bar, "Fit", "Show all events", () => this.show(this.whole()));
-    this.status = bar.appendChild(make("span", "status"));
-    this.status.setAttribute("role", "status");
+    this.status = makeStatus(bar);
     this.canvas.addEventListener("pointerdown", (event) => this.down(event));
     this.canvas.addEventListener("pointermove", (event) => this.move(event));
     this.canvas.addEventListener("pointerup", (event) => this.up(event));
@@ -70,7 +69,6 @@ class Plane {
 
   control(bar, text, label, act) {
     const button = bar.appendChild(make("button", "action", text));
-    button.type = "button";
     button.setAttribute("aria-label", label);
     button.title = label;
     button.addEventListener("click", act);
@@ -708,11 +706,8 @@ class Plane {
   stop() {
     leaveTurn(this.stop);
     if (!this.playing) return;
-    const { source, gain } = this.playing;
+    fadeOut(this.playing);
     this.playing = null;
-    const now = audio().currentTime;
-    gain.gain.setTargetAtTime(0, now, FADE / 3);
-    source.stop(now + 2 * FADE);
   }
 
   // The playhead of the player below.

@@ -33,8 +33,7 @@ class Player {
     this.again = this.control(bar, "Loop", () => this.loop(!this.looping));
     this.level = this.control(bar, "Match loudness", () => this.match(!this.matched));
     this.time = bar.appendChild(make("span", "time"));
-    this.status = bar.appendChild(make("span", "status"));
-    this.status.setAttribute("role", "status");
+    this.status = makeStatus(bar);
     this.slider.addEventListener("input", () => this.toStep(Number(this.slider.value)));
     this.view.addEventListener("pointerdown", (event) => this.dragged(event));
     this.view.addEventListener("pointermove", (event) => event.buttons && this.dragged(event));
@@ -52,7 +51,6 @@ class Player {
 
   control(bar, text, act) {
     const button = bar.appendChild(make("button", "action", text));
-    button.type = "button";
     button.addEventListener("click", act);
     return button;
   }
@@ -82,7 +80,6 @@ class Player {
 
   tab({ title, note }, number) {
     const tab = make("button", "tab", title);
-    tab.type = "button";
     tab.setAttribute("role", "radio");
     tab.title = note;
     tab.prepend(make("kbd", "", String(number + 1)));
@@ -208,8 +205,7 @@ class Player {
     this.nodes.flat().forEach((node) => {
       if (!node) return;
       node.gain.gain.cancelScheduledValues(now);
-      node.gain.gain.setTargetAtTime(0, now, FADE / 3);
-      node.source.stop(now + 2 * FADE);
+      fadeOut(node);
     });
     this.button.textContent = "Play";
     this.root.dataset.playing = "false";

@@ -1,4 +1,4 @@
-// Shared by the soundboard and the player: one audio context, a cache of decoded sounds, one sound at a time.
+// Shared by all components that play: one audio context, a cache of decoded sounds, one sound at a time.
 
 // instances: how many components are on the page.
 const shared = (globalThis.distrackSound ??= { context: null, decoded: new Map(), stop: null, instances: 0 });
@@ -90,11 +90,40 @@ function leaveTurn(stop) {
   if (shared.stop === stop) shared.stop = null;
 }
 
+// Starts a sound without a click, from a second on and for so many seconds if these are given.
+function fadedIn(buffer, ...part) {
+  const context = audio();
+  const source = context.createBufferSource();
+  const gain = context.createGain();
+  source.buffer = buffer;
+  source.connect(gain).connect(context.destination);
+  const begin = context.currentTime;
+  gain.gain.setValueAtTime(0, begin);
+  gain.gain.linearRampToValueAtTime(1, begin + FADE);
+  source.start(begin, ...part);
+  return { source, gain, begin };
+}
+
+// Ends a sound without a click.
+function fadeOut({ source, gain }) {
+  const now = audio().currentTime;
+  gain.gain.setTargetAtTime(0, now, FADE / 3);
+  source.stop(now + 2 * FADE);
+}
+
 function make(tag, className, text) {
   const element = document.createElement(tag);
   if (className) element.className = className;
   if (text !== undefined) element.textContent = text;
+  if (tag === "button") element.type = "button";
   return element;
+}
+
+// A line of text that screen readers speak when it changes.
+function makeStatus(parent) {
+  const status = parent.appendChild(make("span", "status"));
+  status.setAttribute("role", "status");
+  return status;
 }
 
 // Whether a key press is text for a field, or a shortcut of the browser.

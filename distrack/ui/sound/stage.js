@@ -32,7 +32,6 @@ class Stage {
 
   button(className, title, where) {
     const button = make("button", className, title);
-    button.type = "button";
     button.addEventListener("click", () => this.go(where));
     return button;
   }
