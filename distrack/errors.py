@@ -9,13 +9,14 @@ class DistrackError(Exception):
 
     Attributes:
         problem: the message without the words of the command, for a page.
+        remedy: what to type, for the command.
         dataset: name of the dataset that is absent, if that is the problem.
     """
 
     def __init__(self, problem: str, *, remedy: str = "", dataset: str = "") -> None:
         """The message is the problem and the remedy, which may name commands and options."""
         super().__init__(f"{problem}: {remedy}" if remedy else problem)
-        self.problem, self.dataset = problem, dataset
+        self.problem, self.remedy, self.dataset = problem, remedy, dataset
 
 
 class ConfigError(DistrackError):

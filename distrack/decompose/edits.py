@@ -128,7 +128,8 @@ def apply(
             which = {"which": one.which} if kind.selects else {}
             events = kind.change(events, *source, **which, **one.arguments)
         except DistrackError as error:
-            raise EventsError(f"edit {number}: {error}" if len(edits) > 1 else str(error)) from None
+            problem = f"edit {number}: {error.problem}" if len(edits) > 1 else error.problem
+            raise EventsError(problem, remedy=error.remedy) from None
     return events
 
 

@@ -89,6 +89,10 @@ def test_the_error_of_one_edit_among_several_names_its_number() -> None:
         apply(chord(), [Edit(name="mix", source="x")], others={"b": note(), "a": note()})
     with pytest.raises(EventsError, match=r"^unknown room 'hall'"):
         apply(chord(), [Edit(name="room", source="hall")])
+    # Options are for the command: a page shows the problem alone.
+    with pytest.raises(EventsError, match="--sample-rate 16000") as refused:
+        apply(chord(), [Edit(name="mix", source="a")], others={"a": tones((0.2, 440, 0.5, 0.15), rate=8_000)})
+    assert "--sample-rate" not in refused.value.problem
 
 
 def test_edits_are_undone_and_redone() -> None:
