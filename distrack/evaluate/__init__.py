@@ -2,7 +2,7 @@
 
 from distrack.evaluate import baselines, evaluators  # noqa: F401
 from distrack.evaluate.config import EvaluationConfig, Measurement, measurements
-from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial
+from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial, name_of
 from distrack.evaluate.evaluation import Bench, PredictionCache
 from distrack.evaluate.inspection import Inspection, Point, inspect
 from distrack.evaluate.recipe import Recipe
@@ -30,6 +30,7 @@ __all__ = [
     "comparisons",
     "inspect",
     "measurements",
+    "name_of",
     "score",
     "snapshot_score",
 ]

@@ -67,3 +67,10 @@ class Baseline(NamedTuple):
 
 EVALUATORS: Registry[Evaluator] = Registry("evaluator")
 BASELINES: Registry[Baseline] = Registry("baseline")
+
+
+def name_of(name: str) -> str:
+    """The synthetic tracks or a baseline as the screen names it; a name that is not registered stays as it is."""
+    if name == "synthetic":
+        return "Synthetic tracks"
+    return BASELINES.title(name) if name in BASELINES else name

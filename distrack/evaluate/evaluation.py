@@ -19,7 +19,7 @@ from distrack.arrays import Integers
 from distrack.device import one_thread_each
 from distrack.distill import SyntheticSet
 from distrack.evaluate.config import Measurement
-from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial
+from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial, name_of
 from distrack.evaluate.report import Evaluation, score
 from distrack.evaluate.training_set import TrainingSet
 from distrack.files import write_atomically
@@ -223,8 +223,7 @@ def _with_rate(measurement: Measurement, rate: float) -> Measurement:
 def _title(measurement: Measurement, seed: int, plan: Sequence[Measurement]) -> str:
     """One run in words; with its network if the plan has the evaluator with several."""
     networks = {other.network for other in plan if other.evaluator == measurement.evaluator}
-    tracks = measurement.trained_on == "synthetic"
-    trained_on = "synthetic tracks" if tracks else BASELINES.title(measurement.trained_on).lower()
+    trained_on = name_of(measurement.trained_on).lower()
     title = f"{EVALUATORS.title(measurement.evaluator)} on {trained_on}, {seed + 1} of {measurement.seeds}"
     return f"{title}, {measurement.network}" if len(networks) > 1 else title
 

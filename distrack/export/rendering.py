@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from distrack.evaluate import name_of
 from distrack.export.comparison import value_text
-from distrack.figures.style import name_of
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _LATEX = {

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import altair as alt
 import pandas as pd
 
-from distrack.figures.style import FONT_SIZE, LEGEND, NAMES, Chart, colour_of, finished, name_of, series_colours
+from distrack.evaluate import name_of
+from distrack.figures.style import FONT_SIZE, LEGEND, NAMES, Chart, colour_of, finished, series_colours
 
 if TYPE_CHECKING:
     from distrack.evaluate import Accuracy, Evaluation

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from distrack.evaluate import BASELINES
+from distrack.evaluate import BASELINES, name_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -21,7 +21,7 @@ COLOURS = {
     "full": "#e2793f",
 }
 # By training set, as a legend or an axis shows it; in the order in which training sets are shown.
-NAMES = {"synthetic": "Synthetic tracks", **{name: BASELINES.title(name) for name in BASELINES}}
+NAMES = {name: name_of(name) for name in ("synthetic", *BASELINES)}
 # Pixels: readable from the back row of a lecture room.
 FONT_SIZE = 17
 # Arguments of `alt.Legend`.
@@ -41,11 +41,6 @@ _SERIES = ("#c2407f", "#5f86c4", "#d0912f", "#4f9e8f", "#8a74d6", "#d5603f", "#7
 def colour_of(training_set: str) -> str:
     """The colour of a training set by its name ("synthetic", "full")."""
     return COLOURS.get(training_set, COLOURS["random-selection"])
-
-
-def name_of(training_set: str) -> str:
-    """A training set as the screen names it."""
-    return NAMES.get(training_set, training_set)
 
 
 def finished(chart: Chart, height: int, **axis: Any) -> Chart:

@@ -6,12 +6,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from distrack.evaluate import EVALUATORS, Evaluation
+from distrack.evaluate import EVALUATORS, Evaluation, name_of
 from distrack.export.comparison import Entry, differing, evaluations, groups, value_text
 from distrack.figures.accuracy import run_bars
 from distrack.figures.confusion import confusion_matrix
 from distrack.figures.loss import loss_curves
-from distrack.figures.style import name_of
 from distrack.ui.compare import leaderboard
 from distrack.ui.compare.selection import Selection, warn_about_recipes
 from distrack.ui.compare.url_widgets import linked, requested

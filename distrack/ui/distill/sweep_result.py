@@ -5,9 +5,8 @@ from typing import Any
 import streamlit as st
 
 from distrack import jobs, runs
-from distrack.evaluate import EVALUATORS
+from distrack.evaluate import EVALUATORS, name_of
 from distrack.figures.accuracy import run_bars
-from distrack.figures.style import name_of
 from distrack.jobs.series import SweepJob, SweepReport, SweepRow, finished_report
 from distrack.ui.shared import cells
 from distrack.ui.shared.page import chart, ink, sentence

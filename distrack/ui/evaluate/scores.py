@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from distrack import runs
-from distrack.evaluate import EVALUATORS, Evaluation, Report, comparisons
+from distrack.evaluate import EVALUATORS, Evaluation, Report, comparisons, name_of
 from distrack.figures.accuracy import run_bars
 from distrack.figures.confusion import confusion_matrix
-from distrack.figures.style import name_of
 from distrack.ui.shared.page import chart, ink
 from distrack.ui.shared.scores import class_names, relative_scores, score_table
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from distrack import runs
-from distrack.figures.style import name_of
+from distrack.evaluate import name_of
 from distrack.jobs.series import Cell, Series, finished_report, run_of
 from distrack.ui.shared.page import tiles
 from distrack.ui.shared.progress import badge, phase_text, share
