@@ -83,7 +83,7 @@ class RecipeBench:
 
     def _accuracy(self, synthetic: SyntheticSet, material: Material) -> tuple[float, float]:
         bench = Bench(synthetic, material.train, material.test, self.device)
-        (evaluation,) = bench.evaluate([Measurement("random-cnn", "synthetic")])
+        *_, evaluation = bench.evaluate([Measurement("random-cnn", "synthetic")])
         return evaluation.accuracy.mean, evaluation.accuracy.std
 
 

@@ -83,7 +83,8 @@ def measure(
     synthetic = distiller.synthetic_set()
     sets = ["synthetic"] if selection else ["synthetic", "random-selection"]
     plan = [Measurement("random-cnn", name, seeds=evaluations) for name in sets]
-    learnt, *chosen = Bench(synthetic, train, test, device).evaluate(plan)
+    lines = Bench(synthetic, train, test, device).evaluate(plan)
+    learnt, *chosen = (line for line in lines if line.finished)
     return Measured(
         synthetic.floats_per_class,
         synthetic.tracks_per_class,

@@ -67,6 +67,14 @@ class Measurement(NamedTuple):
         """The key of its line in a report; see `Evaluation.key`."""
         return self.evaluator, self.trained_on, self.network
 
+    def cost(self, *, classes: int, ipc: int, tracks: int, clips: int) -> int:
+        """About how many images its network sees in training, with so many tracks and real training clips in all."""
+        evaluator, recipe = EVALUATORS[self.evaluator], self.recipe
+        if not (evaluator.any_network or evaluator.tests_tracks):
+            return 0
+        examples = {"synthetic": tracks, "full": clips}.get(self.trained_on, classes * ipc)
+        return recipe.steps_for(examples) * min(recipe.batch_size, max(examples, recipe.smallest_batch))
+
 
 def measurements(config: EvaluationConfig) -> list[Measurement]:
     """The measurements of a config: each evaluator on the tracks, then on the baselines that it can measure."""

@@ -19,7 +19,7 @@ from distrack.arrays import Integers
 from distrack.device import one_thread_each
 from distrack.distill import SyntheticSet
 from distrack.evaluate.config import Measurement
-from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial, name_of
+from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial
 from distrack.evaluate.report import Evaluation, score
 from distrack.evaluate.training_set import TrainingSet
 from distrack.files import write_atomically
@@ -99,39 +99,53 @@ class Bench:
         self._clips = TrainingSet.of_clips(train)
 
     def evaluate(self, plan: Sequence[Measurement], progress: ShareProgress = unwatched) -> Iterator[Evaluation]:
-        """Yields the scores of every measurement of a plan, in its order.
+        """Yields the scores of every measurement of a plan, in its order: after its first run, after two, and so on.
 
         Args:
             plan: the measurements; `measurements(config)` gives those of a config.
             progress: called by several threads, one at a time; an exception that it raises ends the evaluation.
         """
-        progress_of = _share_of_all(progress, sum(measurement.seeds for measurement in plan))
+        # What is in the cache, or trains no network, takes hardly any time.
+        progress_of = _share_of_all(progress, {part: 1 + cost for part, cost in self.costs(plan).items()})
         # A small network gains little from a second thread inside each operation, much from training beside another.
         with one_thread_each(self._device) as workers, ThreadPoolExecutor(workers) as pool:
             pending = []
             for measurement in plan:
                 rate = pool.submit(self.learning_rate, measurement)
                 runs = [
-                    pool.submit(
-                        self.predict, measurement, seed, rate.result, progress_of(_title(measurement, seed, plan))
-                    )
+                    pool.submit(self.predict, measurement, seed, rate.result, progress_of((measurement.key, seed)))
                     for seed in range(measurement.seeds)
                 ]
                 pending.append((measurement, rate, runs))
             try:
                 for measurement, rate, runs in pending:
-                    yield score(
-                        self.truth(measurement),
-                        [run.result().numpy() for run in runs],
-                        classes=self._train.classes,
-                        evaluator=measurement.evaluator,
-                        trained_on=measurement.trained_on,
-                        network=measurement.network,
-                        recipe=measurement.recipe.model_dump(mode="json"),
-                        learning_rate=rate.result(),
-                    )
+                    predictions: list[Integers] = []
+                    for run in runs:
+                        predictions.append(run.result().numpy())
+                        yield score(
+                            self.truth(measurement),
+                            predictions,
+                            classes=self._train.classes,
+                            evaluator=measurement.evaluator,
+                            trained_on=measurement.trained_on,
+                            network=measurement.network,
+                            recipe=measurement.recipe.model_dump(mode="json"),
+                            learning_rate=rate.result(),
+                            seeds=measurement.seeds,
+                        )
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
+
+    def costs(self, plan: Sequence[Measurement]) -> dict[Any, int]:
+        """Images that the network of each run is still to see in training; 0 for a run that is in the cache."""
+        costs = {}
+        counts = {"tracks": len(self._tracks), "clips": len(self._train), "classes": self._train.classes}
+        for each in plan:
+            for seed in range(each.seeds):
+                key = self._key(each, seed, self._train, self._test_of(each))
+                cached = self._cache is not None and self._cache.get(key) is not None
+                costs[each.key, seed] = 0 if cached else each.cost(ipc=self._ipc, **counts)
+        return costs
 
     def truth(self, measurement: Measurement) -> Integers:
         """The true classes of the images that a measurement classifies, `[n]`."""
@@ -169,8 +183,7 @@ class Bench:
         """
         rate = self.learning_rate(measurement) if tuned is None else tuned()
         at_rate = measurement if rate is None else _with_rate(measurement, rate)
-        test = self._tracks if EVALUATORS[measurement.evaluator].tests_tracks else self._test
-        predictions = self._predict(at_rate, seed, self._train, test, progress)
+        predictions = self._predict(at_rate, seed, self._train, self._test_of(measurement), progress)
         progress(1, 1)
         return predictions
 
@@ -196,6 +209,9 @@ class Bench:
             self._cache.put(key, predictions)
         return predictions
 
+    def _test_of(self, measurement: Measurement) -> RealImages | TrainingSet:
+        return self._tracks if EVALUATORS[measurement.evaluator].tests_tracks else self._test
+
     def _key(
         self, measurement: Measurement, seed: int, train: RealImages, test: RealImages | TrainingSet
     ) -> Mapping[str, Any]:
@@ -220,22 +236,16 @@ def _with_rate(measurement: Measurement, rate: float) -> Measurement:
     return measurement._replace(recipe=recipe)
 
 
-def _title(measurement: Measurement, seed: int, plan: Sequence[Measurement]) -> str:
-    """One run in words; with its network if the plan has the evaluator with several."""
-    networks = {other.network for other in plan if other.evaluator == measurement.evaluator}
-    trained_on = name_of(measurement.trained_on).lower()
-    title = f"{EVALUATORS.title(measurement.evaluator)} on {trained_on}, {seed + 1} of {measurement.seeds}"
-    return f"{title}, {measurement.network}" if len(networks) > 1 else title
-
-
-def _share_of_all(progress: ShareProgress, parts: int) -> Callable[[str], Progress]:
-    """The progress of each of many parts, which run in several threads, as one share of all."""
+def _share_of_all(progress: ShareProgress, costs: Mapping[Any, int]) -> Callable[[Any], Progress]:
+    """The progress of each of many parts, which run in several threads, as one share of all by their costs."""
     lock = Lock()
-    shares: dict[str, float] = {}
+    shares = dict.fromkeys(costs, 0.0)
 
-    def report(part: str, done: int, total: int) -> None:
+    def report(part: Any, done: int, total: int) -> None:
         with lock:
             shares[part] = done / total
-            progress(part, sum(shares.values()) / parts)
+            finished = sum(share >= 1 for share in shares.values())
+            spent = sum(share * costs[part] for part, share in shares.items())
+            progress(f"{finished} of {len(costs)} networks", spent / sum(costs.values()))
 
     return lambda part: partial(report, part)

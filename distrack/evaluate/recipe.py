@@ -1,5 +1,6 @@
 """The training recipe: how an evaluator learns from a training set."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -45,3 +46,7 @@ class Recipe(Config):
     def network_name(self) -> str:
         """The network as a report names it: `convnet 32 x 3`."""
         return f"{self.network.name} {self.network.width} x {self.network.depth}"
+
+    def steps_for(self, examples: int) -> int:
+        """Training steps of a network that learns from so many examples."""
+        return max(self.steps, math.ceil(self.epochs * examples / self.batch_size))

@@ -68,6 +68,7 @@ class Evaluation(Record):
         confusion: counts over all runs; a row is the true class, a column the predicted one.
         recipe: the training recipe; a report of an earlier version may have other fields.
         learning_rate: the tuned learning rate, or None if it was not tuned.
+        seeds: number of runs that were wanted; None in a report of an earlier version.
     """
 
     evaluator: str
@@ -78,6 +79,12 @@ class Evaluation(Record):
     confusion: tuple[tuple[int, ...], ...]
     recipe: dict[str, Any] = Field(default_factory=dict)
     learning_rate: float | None = None
+    seeds: int | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether all runs are there. An unfinished line is shown while it grows, and is no result."""
+        return self.seeds is None or len(self.accuracy.runs) >= self.seeds
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -219,6 +226,8 @@ class Report(Record):
         floats_per_class: stored floats per class, labels counted.
         seconds: wall time of each phase.
         skipped: number of files of the dataset that cannot be used.
+        pace: seconds of an evaluation for each image that its networks saw in training, the last time that any was
+            trained; None if all predictions came from the cache.
     """
 
     dataset: str
@@ -234,6 +243,7 @@ class Report(Record):
     device: str
     skipped: int
     evaluations: tuple[Evaluation, ...]
+    pace: float | None = None
 
     def accuracy(self, evaluator: str, trained_on: str) -> float | None:
         """Mean accuracy of an evaluator on a training set, or None if it was not measured."""

@@ -8,7 +8,7 @@ from distrack.errors import DistrackError
 from distrack.evaluate import Comparison, Evaluation, Report, comparisons
 from distrack.jobs.contract import titles_of
 from distrack.jobs.distillation import DistillJob, distillation_job
-from distrack.jobs.results import evaluation_report, synthetic_file
+from distrack.jobs.results import evaluation_report, report_so_far, synthetic_file
 from distrack.runs import ALIVE, Run
 from distrack.validation import flat
 
@@ -86,7 +86,7 @@ def _entry(run: Run, title: str) -> Entry | Unusable:
     if report is None and status.state in ALIVE:
         return Unusable(run, "still running", title)
     if report is None:
-        damaged = (run.path / "report.json").is_file()
+        damaged = (run.path / "report.json").is_file() and report_so_far(run) is None
         return Unusable(run, "report.json is damaged" if damaged else "not evaluated yet", title, remedy="resume")
     if not report.evaluations:
         return Unusable(run, "not evaluated", title, remedy="evaluate")

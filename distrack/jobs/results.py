@@ -20,6 +20,15 @@ def track_file(run: Run, name: str) -> Path:
     return run.path / "audio" / f"{name}.flac"
 
 
+def report_so_far(run: Run) -> Report | None:
+    """The report of a distillation as it lies there, also with evaluations that are unfinished: not to compare with."""
+    return read_model(run.path / "report.json", Report)
+
+
 def evaluation_report(run: Run) -> Report | None:
     """The report of a distillation as far as it is measured; None if there is none, or it is another kind's."""
-    return read_model(run.path / "report.json", Report)
+    report = report_so_far(run)
+    finished = tuple(each for each in report.evaluations if each.finished) if report else ()
+    if report is None or (report.evaluations and not finished):
+        return None
+    return report.model_copy(update={"evaluations": finished})

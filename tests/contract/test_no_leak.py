@@ -41,7 +41,8 @@ def measured(images: Images, config: DistillConfig, cpu: torch.device) -> list[E
     """The plan's measurements of a set that was distilled from these training clips."""
     distiller = Distiller(config, images["train"], classes=("chirp", "noise", "tone"), device=cpu)
     list(distiller)
-    return list(Bench(distiller.synthetic_set(), images["train"], images["test"], cpu).evaluate(PLAN))
+    bench = Bench(distiller.synthetic_set(), images["train"], images["test"], cpu)
+    return [line for line in bench.evaluate(PLAN) if line.finished]
 
 
 def test_from_shuffled_labels_every_evaluator_and_baseline_is_at_chance(

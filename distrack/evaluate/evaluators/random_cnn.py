@@ -1,7 +1,5 @@
 """The random-CNN evaluator: a randomly initialised CNN is trained on the training set and classifies test clips."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -21,7 +19,7 @@ def random_cnn(trial: Trial) -> Tensor:
         training,
         recipe,
         generator(trial.seed, "evaluation batches"),
-        steps=max(recipe.steps, math.ceil(recipe.epochs * len(training) / recipe.batch_size)),
+        steps=recipe.steps_for(len(training)),
         device=trial.device,
         progress=trial.progress,
     )

@@ -136,7 +136,9 @@ class Work:
             self.session.progress(start + len(waves), len(names))
 
     def evaluate(self, evaluation: EvaluationConfig, *, again: bool, processes: int = 1) -> Report:
-        """Makes the measurements of an evaluation of the run's synthetic set, and writes the report after each.
+        """Makes the measurements of an evaluation of the run's synthetic set, and writes the report after each network.
+
+        A measurement that the report has already stays there until the new one is finished.
 
         Args:
             again: make measurements again that the report holds already; the cache of predictions makes most of them
@@ -146,9 +148,12 @@ class Work:
         session = self.session
         earlier = evaluation_report(self.run)
         done = {} if earlier is None else {measured.key: measured for measured in earlier.evaluations}
+        before, pace = set(done), None if earlier is None else earlier.pace
         plan = [measurement for measurement in measurements(evaluation) if again or measurement.key not in done]
         session.phase("evaluate", _PARTS)
         cache = PredictionCache(settings().cache_path / "evaluations")
+        bench = Bench(synthetic, self.material.train, self.material.test, device, cache)
+        began, images = time.monotonic(), sum(bench.costs(plan).values())
         if processes > 1:
             measure = partial(_measure, synthetic_file(self.run), self.config, device, cache)
             _in_processes(measure, plan, processes, lambda made, total: session.progress(made, total, "measurements"))
@@ -156,14 +161,19 @@ class Work:
         def progress(part: str, share: float) -> None:
             session.progress(round(_PARTS * share), _PARTS, part)
 
-        bench = Bench(synthetic, self.material.train, self.material.test, device, cache)
         for measured in bench.evaluate(plan, progress):
-            done[measured.key] = measured
-            self._write_report(synthetic, done.values())
-            log.info("%s on %s: accuracy %s", measured.evaluator, measured.trained_on, measured.accuracy.text)
-        return self._write_report(synthetic, done.values())
+            if measured.finished or measured.key not in before:
+                done[measured.key] = measured
+                self._write_report(synthetic, done.values(), pace)
+            if measured.finished:
+                log.info("%s on %s: accuracy %s", measured.evaluator, measured.trained_on, measured.accuracy.text)
+        if images:
+            pace = (time.monotonic() - began) / images
+        return self._write_report(synthetic, done.values(), pace)
 
-    def _write_report(self, synthetic: SyntheticSet, evaluations: Iterable[Evaluation] = ()) -> Report:
+    def _write_report(
+        self, synthetic: SyntheticSet, evaluations: Iterable[Evaluation] = (), pace: float | None = None
+    ) -> Report:
         config, material, prepared = self.config, self.material, self.material.prepared
         fold = DATASETS[config.dataset].test_fold if config.test_fold is None else config.test_fold
         report = Report(
@@ -187,6 +197,7 @@ class Work:
             device=str(device_of(config)),
             skipped=len(prepared.skipped),
             evaluations=tuple(evaluations),
+            pace=pace,
         )
         self.run.write("report.json", report.model_dump_json(indent=2))
         return report
