@@ -35,8 +35,10 @@ class Status(Record):
         detail: a few words about the current step.
         started, heartbeat: seconds since the epoch.
         phase_started: seconds since the epoch at which the phase, or the wait in the queue, began.
-        counted_from: time and step at which the current count of steps began. One phase may count several things in
-            turn, and may go on where an earlier process stopped; the pace is measured from here.
+        share: share of the work that is done, from 0 to 1: of all phases if the job planned them, where it never falls,
+            else of the current one.
+        counted_from: time and share at which the current count began. One phase may count several things in turn, and
+            may go on where an earlier process stopped; the pace is measured from here.
         seconds: wall time of each phase, over all resumptions, up to the heartbeat.
         device: the queue that the run waits in: a device, or a kind of work.
         command: words after `python -m distrack` of the process that works, or worked, on the run.
@@ -51,7 +53,8 @@ class Status(Record):
     detail: str = ""
     started: float = 0.0
     phase_started: float = 0.0
-    counted_from: tuple[float, int] = (0.0, 0)
+    share: float = 0.0
+    counted_from: tuple[float, float] = (0.0, 0.0)
     heartbeat: float = 0.0
     seconds: dict[str, float] = Field(default_factory=dict)
     device: str = ""
@@ -78,6 +81,7 @@ class Status(Record):
             phase_started=before.phase_started if before.state == "queued" else now,
             heartbeat=now,
             seconds=before.seconds,
+            share=0.0 if before.state == "done" else before.share,
             device=device,
             command=command or before.command,
             pid=process.pid,

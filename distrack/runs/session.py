@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -17,7 +17,7 @@ from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from distrack.errors import RunError
 from distrack.files import remove_abandoned_parts
-from distrack.progress import Watch, unwatched
+from distrack.progress import Watch, share_of_phases, unwatched
 from distrack.runs.folder import ALIVE, Run, Status
 from distrack.runs.queue import turn
 
@@ -56,6 +56,7 @@ class Session:
         self._watch = watch
         # `seconds` in memory leaves out the current phase; the published status counts it, up to the heartbeat.
         self._status = Status.queued(run.status(), psutil.Process(), device=device, command=command)
+        self._plan: Mapping[str, float] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
         # Not an Event: the handler of a signal would deadlock if it interrupted a thread that holds the event's lock.
@@ -109,6 +110,16 @@ class Session:
         if self._stop_requested:
             raise Stopped
 
+    def plan(self, seconds: Mapping[str, float]) -> None:
+        """Says how long each phase is expected to take, in their order: progress is then the share of all of them."""
+        self._plan = seconds
+        self._change(counted_from=(time.time(), self._status.share))
+
+    def _share(self, phase: str, step: int, steps: int) -> float:
+        if not self._plan:
+            return min(1.0, step / steps) if steps else 0.0
+        return max(self._status.share, share_of_phases(self._plan, phase, step, steps))
+
     def phase(self, name: str, steps: int = 0) -> None:
         """Begins a new phase of the work; `steps` is the number of its steps, if that is known.
 
@@ -119,7 +130,8 @@ class Session:
         log.info("phase %s", name)
         self.run.append_metrics(t=round(self.elapsed(), 3), phase=name)
         now, spent = time.time(), self.seconds()
-        self._change(state="running", phase=name, step=0, steps=steps, detail="", phase_started=now, seconds=spent)
+        begun = {"phase": name, "step": 0, "steps": steps, "detail": "", "phase_started": now, "seconds": spent}
+        self._change(state="running", share=self._share(name, 0, steps), **begun)
         self._publish()
 
     def progress(self, step: int, steps: int, detail: str = "", loss: float | None = None) -> None:
@@ -129,10 +141,10 @@ class Session:
             Stopped: the run was asked to stop.
         """
         before = self._status
-        counted = before.counted_from
-        if steps != before.steps or step < before.step or not before.step:
-            counted = (time.time(), step)
-        self._change(step=step, steps=steps, detail=detail, counted_from=counted)
+        counted, share = before.counted_from, self._share(before.phase, step, steps)
+        if not self._plan and (steps != before.steps or step < before.step or not before.step):
+            counted = (time.time(), share)
+        self._change(step=step, steps=steps, detail=detail, share=share, counted_from=counted)
         self._watch(before.phase, step, steps, detail, loss)
         if self._hold is not None and before.phase == self._hold[0] and step >= self._hold[1]:
             self._hold = None

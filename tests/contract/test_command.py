@@ -33,6 +33,9 @@ from tests.dataset_trees import tree_of
 Typed = Callable[..., tuple[int | str | None, str, str]]
 MakeJob = Callable[..., DistillJob]
 
+# The phases of a whole run.
+PHASES = ("prepare", "distill", "invert", "evaluate", "inspect", "listen")
+
 
 def words_of(job: DistillJob) -> list[str]:
     """What follows `python -m distrack`."""
@@ -107,7 +110,7 @@ def test_a_pipe_gets_plain_lines(finished: Finished) -> None:
     assert "\x1b" not in finished.process.stderr
     assert "\r" not in finished.process.stderr
     assert any(line.startswith("distill 20/20 loss ") for line in lines)
-    assert {line.split()[0] for line in lines} == {"prepare", "distill", "invert", "evaluate"}
+    assert {line.split()[0] for line in lines} == set(PHASES)
 
 
 def test_the_run_is_named_by_what_it_is(finished: Finished) -> None:
@@ -138,7 +141,7 @@ def test_the_config_has_every_default_written_out(finished: Finished) -> None:
 def test_status_and_environment_say_how_it_went(finished: Finished) -> None:
     status = finished.run.status()
     assert (status.state, status.error, status.device) == ("done", "", "cpu")
-    assert status.seconds.keys() == {"prepare", "distill", "invert", "evaluate"}
+    assert status.seconds.keys() == set(PHASES)
     assert status.started < status.phase_started <= status.heartbeat
     environment = json.loads((finished.run.path / "environment.json").read_text())
     assert environment["device"] == "cpu"
@@ -149,7 +152,7 @@ def test_status_and_environment_say_how_it_went(finished: Finished) -> None:
 def test_metrics_are_one_object_a_line_and_have_each_step_once(finished: Finished) -> None:
     records = [json.loads(line) for line in (finished.run.path / "metrics.jsonl").read_text().splitlines()]
     assert [record["step"] for record in records if "step" in record] == list(range(1, 21))
-    assert [record["phase"] for record in records if "phase" in record] == ["prepare", "distill", "invert", "evaluate"]
+    assert [record["phase"] for record in records if "phase" in record] == list(PHASES)
     assert all(np.isfinite(record["loss"]) for record in records if "step" in record)
     times = [record["t"] for record in records]
     assert times == sorted(times)

@@ -10,7 +10,8 @@ from distrack.distill.domains import DOMAINS
 from distrack.errors import ConfigError, RunError
 from distrack.evaluate import EvaluationConfig, Report, measurements
 from distrack.features import FEATURES
-from distrack.jobs.contract import Job, Table, job_of, register, shell_text
+from distrack.jobs.contract import JOBS, Job, Table, job_of, register, shell_text
+from distrack.jobs.distillation.expected import earlier_runs, expected_seconds
 from distrack.jobs.distillation.phases import device_of
 from distrack.jobs.distillation.work import Work
 from distrack.jobs.results import evaluation_report
@@ -106,8 +107,12 @@ class DistillJob(DistillConfig, Measured):
             raise ConfigError(f"{problem}. Use at most {fewest} tracks per class")
 
     def work(self, run: Run, session: Session) -> Report:
-        """Prepares the dataset, distills, inverts and evaluates; what is done is not done again."""
-        return Work(run, self.distillation(), session).finish(self.evaluation)
+        """Prepares the dataset, distills, inverts, evaluates, and makes sounds to compare with; skips what is done."""
+        session.plan(expected_seconds(self, self.evaluation, earlier_runs(run.path.parent)))
+        report = Work(run, self.distillation(), session).finish(self.evaluation)
+        if self.evaluation is not None:  # by its name, as a listening is about a distillation
+            JOBS["listening"].from_overrides({"run": run.id}).work(run, session)
+        return report
 
     def is_done(self, run: Run) -> bool:
         """Whether a run has everything that this job makes."""

@@ -1,5 +1,7 @@
 """What all jobs about a distillation begin with: the device that computes, and the preparation of the data."""
 
+from functools import lru_cache
+
 import torch
 
 from distrack.device import choose_device
@@ -18,7 +20,8 @@ def device_of(config: DistillConfig) -> torch.device:
     return choose_device(config.device if config.device != "auto" else settings().device)
 
 
+@lru_cache(maxsize=1)
 def prepared_material(config: DistillConfig, session: Session) -> Material:
-    """The phase `prepare`: the dataset as waveforms and images, from the cache or made now."""
+    """The phase `prepare`, once in a session: the dataset as waveforms and images, from the cache or made now."""
     session.phase("prepare")
     return config.material(progress=session.progress)

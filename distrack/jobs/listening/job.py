@@ -39,7 +39,7 @@ class ListeningJob(FollowUp):
         sources = Sources(run, SyntheticSet.load(synthetic_file(run)), self.tracks, listening_of(run))
         clips = None
         if sources.lack_clips:
-            material = prepared_material(distillation_job(run), session)
+            material = prepared_material(distillation_job(run).distillation(), session)
             near = inspected(run, session, material).memorisation.of("feature", "train")
             clips = Clips(material.train, material.prepared.index, near)
         session.phase("listen")

@@ -19,8 +19,9 @@ from pydantic import Field, model_validator
 from distrack.errors import DistrackError, RunError
 from distrack.evaluate import Accuracy, Report
 from distrack.jobs.contract import Job, as_json, job_of, work
-from distrack.jobs.distillation import DistillJob
+from distrack.jobs.distillation import DistillJob, earlier_runs, expected_seconds
 from distrack.jobs.results import evaluation_report
+from distrack.progress import share_of_phases
 from distrack.runs import ALIVE, Run, Session, stop
 from distrack.runs.folder import check_name, make_folder
 from distrack.validation import Record
@@ -30,8 +31,6 @@ log = logging.getLogger(__name__)
 # `status.json` counts in whole steps; a cell has this many.
 _PARTS = 100
 _POLL = 0.3
-# Share of a cell's time that its phases take, until a cell is done and has shown it.
-_USUAL = {"prepare": 0.15, "distill": 0.5, "invert": 0.05, "evaluate": 0.3}
 
 
 class Cell(NamedTuple):
@@ -245,11 +244,12 @@ class _Cell:
             raise RunError(f"it has another config than the series: rename or remove {self.run.path}")
         if status.state == "done" and finished_report(self.series, self.cell):
             return
-        seconds = self._seconds()
+        job = self.cell.job
+        seconds = expected_seconds(job, job.evaluation, earlier_runs(self.run.path.parent))
         self._progress(0, f"{self.cell.label}, waiting for the device")
 
         def watch(phase: str, done: int, total: int, detail: str, loss: float | None) -> None:  # noqa: ARG001
-            self._progress(int(_PARTS * _share(seconds, phase, done, total)), f"{self.cell.label}: {phase}")
+            self._progress(int(_PARTS * share_of_phases(seconds, phase, done, total)), f"{self.cell.label}: {phase}")
 
         try:
             work(self.run, watch=watch)
@@ -263,18 +263,3 @@ class _Cell:
     def _progress(self, parts: int, detail: str) -> None:
         self._parts = max(self._parts, parts)
         self.session.progress(_PARTS * self.number + self._parts, _PARTS * len(self.cells), detail)
-
-    def _seconds(self) -> Mapping[str, float]:
-        """Seconds of each phase in the last cell that is done."""
-        for cell in reversed(self.cells):
-            if report := finished_report(self.series, cell):
-                return report.seconds
-        return _USUAL
-
-
-def _share(seconds: Mapping[str, float], phase: str, done: int, total: int) -> float:
-    """The share of a cell, from 0 to 1, that is done at a step of a phase, by the time that its phases take."""
-    phases = list(_USUAL)
-    before = phases[: phases.index(phase)] if phase in phases else phases
-    spent = sum(seconds.get(name, 0.0) for name in before) + seconds.get(phase, 0.0) * done / max(total, 1)
-    return min(1.0, spent / max(sum(seconds.get(name, 0.0) for name in phases), 1e-9))

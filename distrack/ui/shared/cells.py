@@ -6,7 +6,7 @@ from distrack import runs
 from distrack.evaluate import name_of
 from distrack.jobs.series import Cell, Series, finished_report, run_of
 from distrack.ui.shared.page import tiles
-from distrack.ui.shared.progress import badge, phase_text, share
+from distrack.ui.shared.progress import badge, phase_text
 from distrack.ui.shared.run_in_view import job_of, link, link_to_results
 
 
@@ -40,7 +40,7 @@ def _cell(series: runs.Run, cell: Cell, *, running: bool) -> None:
         lines = [f"{accuracy:.1%} trained on {name.lower()}" for name, accuracy in measured if accuracy is not None]
         st.markdown("  \n".join(lines))
     elif status is not None and status.state in runs.ALIVE and status.phase:
-        st.progress(share(status), text=phase_text(status))
+        st.progress(status.share, text=phase_text(status))
     else:
         st.caption("Queued." if running else "Not finished.")
     with st.container(horizontal=True):

@@ -40,7 +40,7 @@ def badge(status: Status) -> None:
 def phase_text(status: Status) -> str:
     """What a run is doing, and the share of it that is done."""
     text = _STATES[status.state][0] if status.state == "queued" else _PHASES.get(status.phase, status.phase)
-    return f"{text}, {share(status):.0%}" if status.steps else text
+    return f"{text}, {status.share:.0%}" if status.steps else text
 
 
 def bar(status: Status) -> None:
@@ -56,21 +56,16 @@ def bar(status: Status) -> None:
     left = time_left(status)
     if left is not None:
         text += f" · about {spoken(left)} left"
-    st.progress(share(status), text=text)
-
-
-def share(status: Status) -> float:
-    """The share of the phase that is done, from 0 to 1."""
-    return min(max(status.step / status.steps if status.steps else 0.0, 0.0), 1.0)
+    st.progress(status.share, text=text)
 
 
 def time_left(status: Status) -> float | None:
-    """Seconds until the counted steps are done, at their pace so far; None before there is a pace."""
+    """Seconds until the counted work is done, at its pace so far; None before there is a pace."""
     began, first = status.counted_from
-    spent, done = time.time() - began, status.step - first
-    if status.state != "running" or done < 1 or spent < 1:
+    spent, done = time.time() - began, status.share - first
+    if status.state != "running" or done < 0.02 or spent < 1:
         return None
-    return spent / done * (status.steps - status.step)
+    return spent / done * (1 - status.share)
 
 
 def spoken(seconds: float) -> str:

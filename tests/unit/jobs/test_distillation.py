@@ -21,9 +21,11 @@ from safetensors.torch import load_file
 from distrack import jobs, runs
 from distrack.distill import Distiller, SyntheticSet
 from distrack.errors import ConfigError, DatasetError, RunError
-from distrack.evaluate import Measurement
-from distrack.jobs.distillation import DistillJob, work
-from distrack.jobs.results import SCORES, evaluation_report, synthetic_file
+from distrack.evaluate import Accuracy, Measurement
+from distrack.export.comparison import read
+from distrack.jobs.distillation import DistillJob, distillation_job, work
+from distrack.jobs.listening import listening_of
+from distrack.jobs.results import SCORES, evaluation_report, report_so_far, synthetic_file
 from distrack.process_environment import worker_environment
 from distrack.runs import Run
 from distrack.runs.session import HOLD_AT
@@ -245,7 +247,7 @@ def test_a_run_that_is_stopped_during_its_evaluation_continues_there(tiny_job: M
     run = tiny_job(evaluation=evaluation).create(tmp_path, "measured")
 
     def stop(phase: str, _step: int, _steps: int, detail: str, _loss: float | None) -> None:
-        if phase == "evaluate" and detail.startswith("CNN on"):
+        if phase == "evaluate" and detail == "4 of 6 networks":
             raise runs.Stopped
 
     with pytest.raises(runs.Stopped):
@@ -255,11 +257,49 @@ def test_a_run_that_is_stopped_during_its_evaluation_continues_there(tiny_job: M
     report = evaluation_report(run)
     assert report is not None
     assert [line.evaluator for line in report.evaluations] == ["prototype"]
+    assert not distillation_job(run).is_done(run)
     run.write("config.json", jobs.as_json(tiny_job(evaluation={**evaluation, "seeds": 1})))
     finished = jobs.work(run)
     # The first evaluator is not measured again.
     assert [len(line.accuracy.runs) for line in finished.evaluations] == [3, 1]
     assert synthetic_file(run).stat().st_mtime_ns == made
+
+
+def test_each_network_is_in_the_report_and_an_unfinished_measurement_is_no_result(
+    tiny_job: MakeJob, tmp_path: Path
+) -> None:
+    run = tiny_job(evaluation={"evaluators": ("prototype",), "baselines": (), "seeds": 3}).create(tmp_path, "measured")
+    jobs.work(run)
+    whole = report_so_far(run)
+    assert whole is not None
+    (line,) = whole.evaluations
+    two = line.model_copy(update={"accuracy": Accuracy.of(line.accuracy.runs[:2])})
+    run.write("report.json", whole.model_copy(update={"evaluations": (two,)}).model_dump_json())
+    so_far = report_so_far(run)
+    assert so_far is not None
+    assert not so_far.evaluations[0].finished
+    assert evaluation_report(run) is None
+    assert not distillation_job(run).is_done(run)
+    (unusable,) = read([run])[1]
+    assert unusable.reason == "not evaluated yet (done)"
+    assert jobs.work(run).evaluations == whole.evaluations, "it is finished where the run goes on"
+
+
+def test_a_run_ends_with_the_sounds_that_its_tracks_are_compared_with(tiny_job: MakeJob, tmp_path: Path) -> None:
+    run = tiny_job().create(tmp_path, "heard")
+    seen = {}
+
+    def watch(phase: str, _step: int, _steps: int, _detail: str, _loss: float | None) -> None:
+        seen.setdefault(phase, evaluation_report(run) is not None)
+
+    jobs.work(run, watch=watch)
+    assert seen["listen"], "accuracy does not wait for them"
+    listening = listening_of(run)
+    assert listening is not None
+    assert {source.kind for source in listening.every} == {"track", "nearest", "random", "class-mean", "snapshot"}
+    without = tiny_job().model_copy(update={"evaluation": None}).create(tmp_path, "unheard")
+    jobs.work(without)
+    assert listening_of(without) is None
 
 
 def test_a_failure_is_in_the_status_and_in_the_log(tiny_job: MakeJob, tmp_path: Path) -> None:
@@ -278,7 +318,7 @@ def test_a_failure_is_in_the_status_and_in_the_log(tiny_job: MakeJob, tmp_path: 
 
 def test_every_phase_is_gone_through_once(tiny_run: Run) -> None:
     counted = Counter(record["phase"] for record in tiny_run.metrics() if "phase" in record)
-    assert counted == {"prepare": 1, "distill": 1, "invert": 1, "evaluate": 1}
+    assert counted == {"prepare": 1, "distill": 1, "invert": 1, "evaluate": 1, "inspect": 1, "listen": 1}
 
 
 def test_a_device_that_is_not_here_is_refused_before_a_process_starts(tiny_job: MakeJob, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -16,7 +17,7 @@ from distrack import runs
 from distrack.errors import RunError
 from distrack.process_environment import FAST_ON_CPU
 from distrack.runs import Run, Session, Status
-from distrack.runs.session import HOLD_AT
+from distrack.runs.session import HOLD_AT, Stopped
 from distrack.settings import PROJECT
 
 Launched = Callable[..., Run]
@@ -135,6 +136,37 @@ def test_the_last_state_says_how_the_work_ended(run: Run) -> None:
     with pytest.raises(RunError, match="run run is not running: it is done"):
         runs.stop(run)
     assert run.status().state == "done"
+
+
+def shares_of(run: Run, phases: list[str], plan: dict[str, float], *, stop_in: str = "") -> list[float]:
+    """The share that is done after each half of each phase; the run is stopped in the middle of one."""
+    shares = []
+    with suppress(Stopped), Session(run, "cpu").working() as session:
+        session.plan(plan)
+        for phase in phases:
+            session.phase(phase, 2)
+            for step in (1, 2):
+                session.progress(step, 2)
+                session._publish()
+                shares.append(run.status().share)
+                if phase == stop_in:
+                    raise Stopped
+    return shares
+
+
+def test_the_share_that_is_done_goes_over_all_planned_phases_and_never_falls(run: Run) -> None:
+    plan = {"prepare": 10.0, "distill": 60.0, "evaluate": 30.0}
+    before = shares_of(run, ["prepare", "distill"], plan, stop_in="distill")
+    assert before == pytest.approx([0.05, 0.1, 0.4])
+    # The run goes on: the data are prepared again, and the plan has changed a little.
+    after = shares_of(run, [*plan, "unplanned"], {**plan, "prepare": 20.0})
+    assert after == pytest.approx([0.4, 0.4, 50 / 110, 80 / 110, 95 / 110, 1, 1, 1])
+    assert run.status().state == "done"
+    assert shares_of(run, ["prepare"], plan) == pytest.approx([0.05, 0.1]), "a later job in the folder starts anew"
+
+
+def test_without_a_plan_the_share_is_that_of_the_phase(run: Run) -> None:
+    assert shares_of(run, ["measure", "listen"], {}) == [0.5, 1, 0.5, 1]
 
 
 def test_on_a_full_disk_the_status_is_written_over_the_old_one(run: Run) -> None:

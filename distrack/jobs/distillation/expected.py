@@ -1,0 +1,73 @@
+"""The time that a distillation will take, phase by phase, going by earlier runs on this machine."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from distrack.distill import DistillConfig
+from distrack.errors import RunError
+from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig, Measurement, Report, measurements
+from distrack.jobs.contract import all_runs, job_of
+from distrack.jobs.results import evaluation_report
+
+# Seconds of the phases of the usual run on two cores, and of a network's training for each image, as far as unknown.
+_USUAL = {"prepare": 1.0, "distill": 25.0, "invert": 3.0, "evaluate": 180.0, "inspect": 10.0, "listen": 20.0}
+_USUAL_PACE = 0.003
+# Runs that are alike in these take about the same time for a step, or measure the same real clips.
+_TIMED_BY = ("dataset", "preset", "ipc", "domain", "duration", "parameterisation", "factor", "network", "objective")
+_MEASURED_BY = ("dataset", "data_path", "test_fold", "duration", "feature")
+
+
+class Earlier(NamedTuple):
+    """A finished distillation, and the seconds that each of its phases took."""
+
+    config: DistillConfig
+    report: Report
+    seconds: dict[str, float]
+
+    def is_like(self, config: DistillConfig, fields: Iterable[str] = _TIMED_BY) -> bool:
+        """Whether a distillation has the same values in these fields."""
+        return all(getattr(self.config, name) == getattr(config, name) for name in fields)
+
+    def measured(self, wanted: Measurement, config: DistillConfig) -> int:
+        """Number of networks of a measurement that were trained here: their predictions are in the cache."""
+        fields: Iterable[str] = DistillConfig.model_fields
+        if wanted.trained_on != "synthetic" and not EVALUATORS[wanted.evaluator].tests_tracks:
+            fields = (*_MEASURED_BY, *["ipc"] * BASELINES[wanted.trained_on].depends_on_ipc)
+        line = next((line for line in self.report.evaluations if line.key == wanted.key), None)
+        same = line is not None and line.recipe == wanted.recipe.model_dump(mode="json")
+        return len(line.accuracy.runs) if line and same and self.is_like(config, fields) else 0
+
+
+def earlier_runs(runs_path: Path) -> list[Earlier]:
+    """The finished distillations, newest first."""
+    found: list[Earlier] = []
+    for run in all_runs(runs_path, "distillation"):
+        status, report = run.status(), evaluation_report(run)
+        with suppress(RunError):
+            config = job_of(run)
+            if report is not None and status.state == "done" and isinstance(config, DistillConfig):
+                found.append(Earlier(config, report, {**status.seconds, **report.seconds}))
+    return found
+
+
+def expected_seconds(
+    config: DistillConfig, evaluation: EvaluationConfig | None, earlier: Sequence[Earlier]
+) -> dict[str, float]:
+    """Seconds of each phase in their order, going by the newest run, one that is alike if there is any."""
+    ordered = sorted(earlier, key=lambda other: not other.is_like(config))
+    expected = dict(_USUAL)
+    if ordered:
+        before, report = ordered[0].config, ordered[0].report
+        expected = {phase: ordered[0].seconds.get(phase, usual) for phase, usual in _USUAL.items()}
+        work, known = (each.steps * each.ipc * each.factor * each.seconds for each in (config, before))
+        expected["distill"] *= work / known
+        pace = next((other.report.pace for other in ordered if other.report.pace), _USUAL_PACE)
+        classes = next((len(line.confusion) for line in report.evaluations), 1)
+        counts = {"classes": classes, "tracks": classes * config.ipc * config.factor, "clips": report.split.train}
+        expected["evaluate"] = 0.0
+        for wanted in measurements(evaluation) if evaluation else ():
+            missing = wanted.seeds - max(other.measured(wanted, config) for other in earlier)
+            expected["evaluate"] += pace * max(0, missing) * wanted.cost(ipc=config.ipc, **counts)
+    return expected if evaluation else {phase: expected[phase] for phase in ("prepare", "distill", "invert")}
