@@ -139,6 +139,8 @@ class DistillConfig(Config):
                 return given
             # Augmentation's own defaults are those of an evaluation; where a preset names none, there is none.
             usual = overlaid({"augmentation": NO_AUGMENTATION.model_dump()}, recipe(target))
+            if "evaluation" not in cls.model_fields:  # it belongs to the job
+                usual.pop("evaluation", None)
             preset_form = entry_name(usual.get("parameterisation", {})) or PARAMETERISATION
             form = entry_name(given.get("parameterisation", {})) or preset_form
             if PARAMETERISATIONS.name(form) != PARAMETERISATIONS.name(preset_form):

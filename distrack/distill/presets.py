@@ -68,6 +68,15 @@ def standard(target: Target) -> Overrides:
     return recommended(target, work=100_000 if target.domain == "waveform" else 60_000)
 
 
+@PRESETS.register("show", title="Show: tracks form out of noise, for a talk")
+def show(target: Target) -> Overrides:
+    """The work of `quick`, seen from the start: from noise, and with one network for each accuracy."""
+    return recommended(target, work=16_000) | {
+        "initialisation": "noise",
+        "evaluation": {"seeds": 1},
+    }
+
+
 @PRESETS.register("paper", title="Paper: published settings, 30 min or more")
 def paper(target: Target) -> Overrides:  # noqa: ARG001
     """Zhao and Bilen, WACV 2023, applied to audio; all settings as published."""

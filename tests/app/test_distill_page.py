@@ -1,6 +1,9 @@
 """The Distill page without a browser: the form, what cannot be launched, and a run that is done or cut off."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -9,10 +12,14 @@ from distrack import runs
 from distrack.datasets import DATASETS
 from distrack.distill import PRESETS
 from distrack.distill.parameterisations import PARAMETERISATIONS
+from distrack.evaluate import Accuracy, Report
 from distrack.features import FEATURES
 from distrack.jobs.distillation import DistillJob
+from distrack.jobs.results import report_so_far, synthetic_file
 from distrack.networks import NETWORKS
 from distrack.settings import settings
+from distrack.ui.distill.estimate import time_text
+from distrack.ui.shared.run_in_view import DEMO
 from distrack.validation import from_preset
 from tests.app.page import again, labelled, links, opened, texts
 
@@ -96,6 +103,7 @@ def test_a_finished_run_shows_its_curve_tracks_and_accuracy(app: AppTest, finish
     assert [metric.label for metric in app.metric] == ["Synthetic tracks", "Random clips"]
     assert app.get("arrow_vega_lite_chart") or app.get("vega_lite_chart")
     assert app.select_slider[0].options == ["0", "3", "6"]
+    assert "± " in app.metric[0].delta
     # The tiles of the last step sound; those of an earlier one are pictures.
     assert app.get("bidi_component")
     app.select_slider[0].set_value("0")
@@ -103,6 +111,58 @@ def test_a_finished_run_shows_its_curve_tracks_and_accuracy(app: AppTest, finish
     assert any("low" in html.proto.body for html in app.get("html"))
     command = next(code.value for code in app.code if code.value.startswith("python -m distrack distill"))
     assert "--dataset FOLDER" in command
+
+
+def test_the_forming_of_the_tracks_is_played_and_ends_with_tiles_that_sound(app: AppTest, finished: runs.Run) -> None:
+    opened(app, "distill", run=finished.id)
+    app.button(key=f"play-{finished.id}").click()
+    again(app)
+    assert app.get("bidi_component")
+    assert app.select_slider[0].value == 6
+
+
+def test_the_first_network_is_shown_before_the_mean_of_all(
+    app: AppTest, brief: Callable[..., dict[str, Any]], finished: runs.Run, own_runs: Path
+) -> None:
+    run = from_preset(DistillJob, brief()).create(own_runs, "begun")
+    shutil.copy(synthetic_file(finished), synthetic_file(run))
+    report = report_so_far(finished)
+    assert report is not None
+    line = report.evaluations[0]
+    first = line.model_copy(update={"accuracy": Accuracy.of([0.979]), "seeds": 3})
+    run.write("report.json", report.model_copy(update={"evaluations": (first,)}).model_dump_json())
+    run.write("status.json", runs.Status(state="stopped").model_dump_json())
+    opened(app, "distill", run=run.id)
+    assert [(metric.label, metric.value, metric.delta) for metric in app.metric] == [
+        ("Synthetic tracks", "97.9%", "1 of 3 networks")
+    ]
+    opened(app, "evaluate", run=run.id)
+    assert not app.metric, "an unfinished measurement is no result"
+
+
+def test_the_estimate_leaves_out_networks_in_the_cache(
+    app: AppTest,
+    own_runs: Path,
+    finished: runs.Run,  # noqa: ARG001
+) -> None:
+    done = shutil.copytree(DEMO, own_runs / "done")
+    opened(app, "distill")
+    assert "About " in texts(app)
+    report = Report.model_validate_json((done / "report.json").read_bytes())
+    again_and_new = []
+    for pace in (0.01, 0.02):
+        (done / "report.json").write_text(report.model_copy(update={"pace": pace}).model_dump_json())
+        again_and_new.append(time_text([DistillJob(seed=1)]))
+    assert again_and_new[0] != again_and_new[1], "other tracks are measured at the pace of before"
+
+
+def test_the_preset_for_a_talk_starts_from_noise_and_trains_one_network_for_each_accuracy(app: AppTest) -> None:
+    opened(app, "distill")
+    assert labelled(app, "number_input", "Evaluation seeds").value == 3
+    labelled(app, "selectbox", "Preset").select("show")
+    again(app)
+    assert labelled(app, "number_input", "Evaluation seeds").value == 1
+    assert labelled(app, "selectbox", "Initialise from").value == "noise"
 
 
 def test_a_run_whose_process_is_gone_can_be_resumed(app: AppTest, tones: Path, launched: list[tuple[str, ...]]) -> None:

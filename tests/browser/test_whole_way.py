@@ -1,19 +1,22 @@
 """The whole way in a real browser: press Distill, watch, reload, restart the server, hear, see the accuracy."""
 
 import re
+import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from distrack import runs
 from distrack.distill import DistillConfig
 from distrack.jobs.contract import title_of
 from distrack.jobs.results import evaluation_report, track_file
 from distrack.settings import settings
+from distrack.ui.shared.run_in_view import DEMO
 from tests.browser.conftest import HELD_AT_STEP, Server
 
 pytestmark = pytest.mark.browser
@@ -85,6 +88,29 @@ def test_reload_second_tab_and_restarted_server_keep_the_run_in_view(
     assert launched.status().state == "running"
 
 
+def check_one_frame(page: Page, address: str, *parts: str) -> None:
+    """Checks that parts of a page, by their selectors, end above the fold of a projector, plain and on stage."""
+    page.set_viewport_size({"width": 1280, "height": 720})
+    for view in (address, f"{address}&stage=1"):
+        page.goto(view)
+        for part in parts:
+            expect(page.locator(part).first).to_be_visible()
+        until(partial(fits, page.locator(", ".join(parts))), 30, f"one frame of {view}")
+
+
+def fits(parts: Locator) -> bool:
+    """Whether all these parts of a page end above the fold."""
+    boxes = [part.bounding_box() for part in parts.all()]
+    return all(box is not None and box["y"] + box["height"] <= 720 for box in boxes)
+
+
+BAR, LOSS, ACCURACY = (f"[data-testid={part}]" for part in ("stProgress", "stVegaLiteChart", "stMetric"))
+
+
+def test_bar_loss_and_tracks_of_a_running_run_are_in_one_frame(server: Server, page: Page, launched: runs.Run) -> None:
+    check_one_frame(page, f"{server.url}/distill?run={launched.id}", BAR, LOSS, "[data-testid=track-grid]")
+
+
 def test_stopped_and_resumed_the_run_goes_on_its_curve_grows_and_the_pictures_change(
     server: Server, page: Page, launched: runs.Run
 ) -> None:
@@ -136,6 +162,17 @@ def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
     page.get_by_role("link", name="Evaluate").first.click()
     expect(page.get_by_text("unseen clips", exact=False).first).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
+
+
+def test_two_and_three_accuracies_of_a_finished_run_are_in_one_frame_with_the_loss(
+    server: Server, page: Page, launched: runs.Run
+) -> None:
+    three = shutil.copytree(DEMO, settings().runs_path / "three").name
+    for run, accuracies in ((launched.id, 2), (three, 3)):
+        check_one_frame(page, f"{server.url}/distill?run={run}", LOSS, ACCURACY, ".board")
+        expect(page.locator(ACCURACY)).to_have_count(accuracies)
+    for text in page.locator(f"{ACCURACY} [data-testid=stMetricValue] > *").all():
+        assert text.evaluate("one => one.scrollWidth <= one.clientWidth"), "no number is cut"
 
 
 def test_a_forged_host_does_not_open_the_websocket(server: Server) -> None:

@@ -71,7 +71,7 @@ def _ends(run: runs.Run) -> None:
 def _end(cell: Cell, here: runs.Run, label: int) -> None:
     synthetic = SyntheticSet.load(synthetic_file(here))
     count = synthetic.tracks_per_class
-    _, images = track_pictures(synthetic_file(here), _HEARD)
+    _, images, _ = track_pictures(synthetic_file(here), _HEARD)
     names = synthetic.track_names()[label * count : (label + 1) * count][:_HEARD]
     shown = f"{count} track{'s' * (count > 1)}" if count <= _HEARD else f"the first {_HEARD} of {count} tracks"
     st.markdown(f"**{cell.title}**: {shown}")

@@ -1,5 +1,7 @@
 """A distillation while it is running: its tracks, its loss, and its accuracy so far; the same once it is done."""
 
+import time
+
 import streamlit as st
 
 from distrack import runs
@@ -8,7 +10,7 @@ from distrack.distill.objectives import OBJECTIVES
 from distrack.figures.loss import loss_curve
 from distrack.figures.style import NAMES
 from distrack.jobs.distillation import DistillJob
-from distrack.jobs.results import SCORES, evaluation_report, synthetic_file
+from distrack.jobs.results import SCORES, report_so_far, synthetic_file
 from distrack.ui.shared import pictures
 from distrack.ui.shared.page import chart, errors_shown
 from distrack.ui.shared.run_in_view import PANELS, Panel, job_of, link_to_results
@@ -16,16 +18,19 @@ from distrack.ui.sound import sheets, soundboard
 
 # Training sets whose accuracy is shown; the other pages show the rest.
 _COMPARED = ("synthetic", "random-selection", "full")
+# Seconds in which all snapshots are played.
+_PLAYED = 4.0
 
 
 def _show(run: runs.Run, status: runs.Status) -> None:
     """Tracks, loss and accuracy in one frame."""
-    left, right = st.columns([1.45, 1], gap="medium")
-    with left:
-        _tracks(run, status)
+    left, right = st.columns([1.3, 1], gap="medium")
     with right:
         _accuracy(run)
         _loss(run, status)
+    # Last: what follows would look stale while the forming of the tracks is played.
+    with left:
+        _tracks(run, status)
 
 
 def _links(run: runs.Run) -> None:
@@ -38,18 +43,20 @@ PANELS.add("distillation", Panel("pages/distill.py", "run", _show, links=_links)
 
 def _accuracy(run: runs.Run) -> None:
     """Accuracies in one line; before any network is trained, the score of the last snapshot."""
-    report, scores = evaluation_report(run), run.metrics(SCORES)
+    report, scores = report_so_far(run), run.metrics(SCORES)
     if report is None and scores:
         about = "Share of test clips whose nearest track, in the latent space of one random CNN, has their class."
         st.metric("Accuracy by the nearest track", f"{scores[-1]['prototype']:.0%}", help=about)
     measured = report.evaluations if report else ()
-    accuracies = {each.trained_on: each.accuracy for each in measured if each.evaluator == "random-cnn"}
-    if accuracies:
-        st.markdown("**Accuracy** of a CNN, trained on")
-    with st.container(horizontal=True):
-        for name in _COMPARED:
-            if accuracy := accuracies.get(name):
-                st.metric(NAMES[name], f"{accuracy.mean:.1%}", f"± {accuracy.std:.1%}", "off", delta_arrow="off")
+    lines = {each.trained_on: each for each in measured if each.evaluator == "random-cnn"}
+    shown = [name for name in _COMPARED if name in lines]
+    if not shown:
+        return
+    st.markdown("**Accuracy** of a CNN, trained on")
+    for name, place in zip(shown, st.columns(len(shown), gap="small"), strict=True):
+        accuracy, count = lines[name].accuracy, len(lines[name].accuracy.runs)
+        spread = f"± {accuracy.std:.1%}" if lines[name].finished else f"{count} of {lines[name].seeds} networks"
+        place.metric(NAMES[name], f"{accuracy.mean:.1%}", spread, "off", delta_arrow="off")
 
 
 def _loss(run: runs.Run, status: runs.Status) -> None:
@@ -62,7 +69,7 @@ def _loss(run: runs.Run, status: runs.Status) -> None:
     else:
         return
     # An empty frame at first: the browser loads what draws it while the process of the run starts.
-    chart(loss_curve(metrics, 0 if job is None else job.steps), key=f"loss-{run.id}")
+    chart(loss_curve(metrics, 0 if job is None else job.steps), key=f"loss-{run.id}", height=240)
     st.caption(caption)
 
 
@@ -71,15 +78,23 @@ def _tracks(run: runs.Run, status: runs.Status) -> None:
     if not snapshots:
         return
     steps = list(snapshots)
-    step = steps[-1]
+    step, played = steps[-1], False
     if status.state not in runs.ALIVE and len(steps) > 1:
-        step = st.select_slider("Step", steps, value=step, key=f"step-{run.id}")
-    else:
-        st.caption(f"Step {step}")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            tooltip = "Play how the tracks formed."
+            played = st.button("Play", icon=":material/play_arrow:", help=tooltip, key=f"play-{run.id}")
+            step = st.select_slider("Step", steps, value=step, label_visibility="collapsed", key=f"step-{run.id}")
     with errors_shown(st.warning):
+        if played:
+            place = st.empty()
+            for each, path in snapshots.items():
+                with place:
+                    pictures.grid(path, f"Step {each}")
+                time.sleep(_PLAYED / len(snapshots))
+            place.empty()
         if step == steps[-1] and (run.path / "audio").is_dir() and synthetic_file(run).is_file():
             synthetic = SyntheticSet.load(synthetic_file(run))
             # Three rows of tiles and their head.
             soundboard(sheets(run), seconds=synthetic.config.seconds, key=f"tiles-{run.id}", height=310)
         else:
-            pictures.grid(snapshots[step])
+            pictures.grid(snapshots[step], f"Step {step}")

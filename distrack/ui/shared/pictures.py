@@ -18,23 +18,27 @@ def picture(uri: str, alt: str, style: str = "") -> str:
 
 
 @cached_by_file
-def track_pictures(path: Path, most: int) -> tuple[list[str], list[list[str]]]:
-    """Classes, and for each the pictures of its first `most` tracks, of a synthetic set or of a snapshot of one."""
+def track_pictures(path: Path, most: int) -> tuple[list[str], list[list[str]], int]:
+    """Classes, for each the pictures of its first `most` tracks, and the number of tracks it has; of a snapshot too."""
     synthetic = SyntheticSet.load(path)
     images, count = synthetic.images().squeeze(1).numpy(), synthetic.tracks_per_class
     uris = image_uris(images[np.arange(len(images)) % count < most], like=images)
     each = min(count, most)
-    return list(synthetic.classes), [uris[first : first + each] for first in range(0, len(uris), each)]
+    return list(synthetic.classes), [uris[first : first + each] for first in range(0, len(uris), each)], count
 
 
-def grid(path: Path, *, most: int = 3) -> None:
-    """A wall of tiles that changes in place; nothing if the file is gone."""
+def grid(path: Path, title: str, *, most: int = 3) -> None:
+    """A wall of tiles that changes in place below a title, which says how many are shown; nothing without the file."""
     if not path.is_file():
         return
+    classes, pictures, count = track_pictures(path, most)
+    if count > most:
+        title += f" · {most} of {count} per class"
     tiles = "".join(
         f'<figure><figcaption title="{html.escape(name)}">{html.escape(name)}</figcaption>'
         + "".join(picture(uri, f"track {k} of class {name}") for k, uri in enumerate(uris))
         + "</figure>"
-        for name, uris in zip(*track_pictures(path, most), strict=True)
+        for name, uris in zip(classes, pictures, strict=True)
     )
+    st.caption(title)
     st.html(f'<div data-testid="track-grid">{tiles}</div>')
