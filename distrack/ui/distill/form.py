@@ -119,8 +119,10 @@ def _advanced(start: DistillJob, key: str, plain: DistillJob) -> dict[str, Any]:
     """The other settings, in three tabs; what cannot be combined is not offered."""
     fields = Fields(start, key)
     # These do not depend on the preset: they keep their values when it changes.
-    steady = Fields(_evaluated(plain), f"{hash(plain)}")
-    counted = Fields(_evaluated(start), f"{hash(plain)}-{start.preset}")
+    steady, counted = (
+        Fields(job.model_copy(update={"evaluation": job.evaluation or EvaluationConfig()}), f"{hash(plain)}{preset}")
+        for job, preset in ((plain, ""), (start, f"-{start.preset}"))
+    )
     tracks, matching, training = st.tabs(["Tracks", "Matching loss", "Training and evaluation"])
     with tracks:
         duration = _tracks(fields, start)
@@ -134,11 +136,6 @@ def _advanced(start: DistillJob, key: str, plain: DistillJob) -> dict[str, Any]:
         counted.draw("evaluation.seeds", third)
         steady.draw("evaluation.baselines")
     return overlaid({**fields.values, **steady.values, **folds}, counted.values)
-
-
-def _evaluated(job: DistillJob) -> DistillJob:
-    """The job with an evaluation, the usual one if it has none."""
-    return job.model_copy(update={"evaluation": job.evaluation or EvaluationConfig()})
 
 
 def _tracks(fields: Fields, start: DistillJob) -> float:

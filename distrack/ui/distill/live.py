@@ -49,14 +49,13 @@ def _accuracy(run: runs.Run) -> None:
         st.metric("Accuracy by the nearest track", f"{scores[-1]['prototype']:.0%}", help=about)
     measured = report.evaluations if report else ()
     lines = {each.trained_on: each for each in measured if each.evaluator == "random-cnn"}
-    shown = [name for name in _COMPARED if name in lines]
-    if not shown:
-        return
-    st.markdown("**Accuracy** of a CNN, trained on")
-    for name, place in zip(shown, st.columns(len(shown), gap="small"), strict=True):
-        accuracy, count = lines[name].accuracy, len(lines[name].accuracy.runs)
-        spread = f"± {accuracy.std:.1%}" if lines[name].finished else f"{count} of {lines[name].seeds} networks"
-        place.metric(NAMES[name], f"{accuracy.mean:.1%}", spread, "off", delta_arrow="off")
+    if lines:
+        st.markdown("**Accuracy** of a CNN, trained on")
+    with st.container(horizontal=True, key="accuracies"):
+        for line in (lines[name] for name in _COMPARED if name in lines):
+            accuracy, part = line.accuracy, f"{len(line.accuracy.runs)} of {line.seeds} networks"
+            spread = f"± {accuracy.std:.1%}" if line.finished else part
+            st.metric(NAMES[line.trained_on], f"{accuracy.mean:.1%}", spread, "off", delta_arrow="off")
 
 
 def _loss(run: runs.Run, status: runs.Status) -> None:
