@@ -135,7 +135,7 @@ def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
     server: Server, page: Page, launched: runs.Run
 ) -> None:
     page.goto(f"{server.url}/distill?run={launched.id}")
-    until(lambda: launched.status().state not in runs.ALIVE, 240, "the run ends")
+    until(lambda: launched.status().state not in runs.ALIVE, 480, "the run ends")
     assert launched.status().state == "done", launched.status().error
     expect(page.get_by_text("Synthetic tracks", exact=True)).to_be_visible()
     expect(page.get_by_test_id("stMetric").filter(has_text="Random clips")).to_be_visible()
