@@ -1,0 +1,196 @@
+"""What a user waits for in the app, in Chromium at 1280 x 720, and whether a run stays in one frame.
+
+    python -m benchmarks.app_times
+
+The app is started by its own command on an empty folder of runs; the embedded dataset is prepared before. Prints the
+seconds and writes them beside this file; ends with an error where the loss, the bar or the accuracy of a run is not in
+the window.
+"""
+
+import os
+import platform
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, sync_playwright
+
+from distrack.distill import DistillConfig
+from distrack.settings import PROJECT
+from tests.chromium import of_playwright, on_path
+
+_TABLE = Path(__file__).with_suffix(".md")
+_WIDTH, _HEIGHT = 1280, 720
+_PAGES = ("Datasets", "Distill", "Listen", "Evaluate", "Runs", "Compare", "Track length", "Decompose")
+_MINUTES = 10 * 60_000
+
+
+class Times:
+    """Seconds by what was waited for."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str]] = []
+
+    def add(self, what: str, value: str) -> None:
+        """Prints and keeps one line."""
+        self.lines.append((what, value))
+        print(f"{what:<60} {value}", flush=True)
+
+    def since(self, start: float, what: str) -> None:
+        """Keeps the seconds since a start."""
+        self.add(what, f"{time.perf_counter() - start:.1f} s")
+
+
+@contextmanager
+def app(place: Path) -> Iterator[str]:
+    """The URL of the app, which ends with the block."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = {**os.environ, "DISTRACK_RUNS_PATH": str(place), "STREAMLIT_SERVER_PORT": port, "PORT": port}
+    with (place / "app.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "distrack", "app"], cwd=PROJECT, env=environment, stdout=log, stderr=log
+        )
+    try:
+        yield f"http://localhost:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def open_first_page(page: Page, url: str) -> None:
+    """Opens the app as soon as its server answers."""
+    while True:
+        try:
+            page.goto(url)
+            break
+        except Exception as error:
+            if "ERR_CONNECTION_REFUSED" not in str(error):
+                raise
+            time.sleep(0.05)
+    page.get_by_role("heading", level=1).wait_for()
+
+
+def settled(page: Page) -> None:
+    """Waits until the page's script has ended."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def in_window(what: str, *parts: Locator) -> None:
+    """Ends the measurement where a part is not wholly in the window."""
+    for part in parts:
+        box = part.bounding_box()
+        if box is None or box["y"] < 0 or box["y"] + box["height"] > _HEIGHT:
+            raise SystemExit(f"{what}: {part} is not in the window: {box}")
+
+
+def change_pages(page: Page, times: Times) -> None:
+    """From a press in the menu to the page, without what it loads later."""
+    for title in _PAGES:
+        start = time.perf_counter()
+        page.get_by_role("link", name=title, exact=True).first.click()
+        page.locator("h1", has_text=title).wait_for()
+        settled(page)
+        times.since(start, f"page: {title}")
+
+
+def distill(page: Page, times: Times) -> None:
+    """The default run, from the press to its end."""
+    page.get_by_role("link", name="Distill", exact=True).first.click()
+    button = page.get_by_role("button", name="Distill", exact=True)
+    button.wait_for()
+    settled(page)
+    in_window("idle", button)
+    start = time.perf_counter()
+    button.click()
+    page.wait_for_url(re.compile("run="))
+    times.since(start, "press to run in view")
+    page.get_by_text("Matching loss:").wait_for()
+    times.since(start, "press to first loss")
+    chart, bar = page.get_by_test_id("stVegaLiteChart").first, page.get_by_test_id("stProgress").first
+    score = page.get_by_test_id("stMetric").first
+    score.wait_for(timeout=_MINUTES)
+    times.since(start, "press to first score (nearest track)")
+    in_window("running", bar, chart, score)
+    page.locator(".board .tile").first.wait_for(timeout=_MINUTES)
+    times.since(start, "press to first sound")
+    page.get_by_test_id("stMetric").filter(has_text="Synthetic").wait_for(timeout=_MINUTES)
+    times.since(start, "press to first accuracy of a network")
+    in_window("evaluating", bar, chart, score)
+    page.get_by_text("Done", exact=True).wait_for(timeout=_MINUTES)
+    times.since(start, "press to done")
+    settled(page)
+    in_window("done", chart, *page.get_by_test_id("stMetric").all())
+
+
+def edit(page: Page, url: str, times: Times) -> None:
+    """An example of Decompose: a press on the plane, a drag, an edit by the form."""
+    page.goto(f"{url}/decompose")
+    start = time.perf_counter()
+    page.get_by_role("button", name="A melody", exact=True).click()
+    player, plane = page.locator(".player"), page.locator(".plane")
+    page.locator(".player[data-ready=true]").wait_for()
+    times.since(start, "press on an example to its player")
+    settled(page)
+    plane.scroll_into_view_if_needed()
+    box = plane.locator("canvas").first.bounding_box()
+    assert box is not None
+    # A press may miss an event: along a line one is met.
+    for share in range(1, 20):
+        place = (box["x"] + box["width"] * share / 20, box["y"] + box["height"] * 0.55)
+        page.mouse.click(*place)
+        if plane.get_attribute("data-sounded"):
+            break
+    times.add("press on an event to its sound", f"{plane.get_attribute('data-sounded')} ms")
+    page.mouse.move(*place)
+    page.mouse.down()
+    page.mouse.move(place[0] + 40, place[1], steps=4)
+    page.mouse.up()
+    times.add("dragged event to its sound", f"{plane.get_attribute('data-sounded')} ms")
+    page.get_by_text("1 edit: Move").wait_for()
+    page.locator(".player[data-ready=true]").wait_for()
+    settled(page)
+    page.get_by_role("button", name="All", exact=True).click()
+    apply = page.get_by_role("button", name=re.compile("^Apply to [1-9]"))
+    apply.wait_for()
+    settled(page)
+    before = player.get_attribute("data-sources")
+    start = time.perf_counter()
+    apply.click()
+    page.get_by_text("2 edits:").wait_for()
+    page.locator(".player[data-ready=true]").wait_for()
+    times.since(start, "edit of all events to the new sound")
+    assert before == player.get_attribute("data-sources")
+
+
+def main() -> None:
+    """Measures, prints and writes the table."""
+    DistillConfig().material()
+    times = Times()
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=on_path() or of_playwright(), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT})
+        page.set_default_timeout(60_000)
+        start = time.perf_counter()
+        with app(Path(place)) as url:
+            open_first_page(page, url)
+            times.since(start, "start of the app to the first page")
+            settled(page)
+            change_pages(page, times)
+            distill(page, times)
+            edit(page, url, times)
+        browser.close()
+    lines = [f"Chromium at {_WIDTH} x {_HEIGHT}; {platform.machine()}, {os.cpu_count()} cores.", "", "| what | time |"]
+    lines += ["|---|---|", *(f"| {what} | {value} |" for what, value in times.lines)]
+    _TABLE.write_text("\n".join([f"# {_TABLE.stem}", "", *lines, ""]))
+
+
+if __name__ == "__main__":
+    main()
