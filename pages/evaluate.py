@@ -8,7 +8,7 @@ from distrack.evaluate import Report
 from distrack.features import FEATURES
 from distrack.jobs.results import evaluation_report
 from distrack.ui.evaluate import copies, form, scores
-from distrack.ui.shared import job_panel
+from distrack.ui.shared import job_panel, stage
 from distrack.ui.shared.page import begin, nothing_yet, sentence
 from distrack.ui.shared.run_in_view import DEMO, choose
 
@@ -27,6 +27,14 @@ def summary(report: Report) -> str:
     )
 
 
+def score_tables(run: runs.Run, report: Report) -> None:
+    """Every accuracy in figures, and the form for further ones."""
+    if report.evaluations:
+        scores.tables(report)
+    if run.path != DEMO and run.status().state not in runs.ALIVE:
+        form.show(run)
+
+
 begin("Evaluate", "How well do networks trained on the tracks classify real clips?")
 
 run = choose("Run", lambda run: evaluation_report(run) is not None)
@@ -35,12 +43,16 @@ if run is None or report is None:
     nothing_yet("No results yet.")
     st.stop()
 
-st.markdown(summary(report))
 job_panel.follow(run, lambda: None)
 if report.evaluations:
-    scores.show(run, report)
+    scores.overview(run, report)
 else:
     st.info("Not evaluated yet.")
-if run.path != DEMO and run.status().state not in runs.ALIVE:
-    form.show(run)
-copies.show(run)
+# The stop of a talk is one frame.
+if not stage.active():
+    st.caption(summary(report))
+    titles = {"Scores": score_tables, "Confusion": scores.confusion, "Copies": copies.show, "Map": copies.show_map}
+    for tab, show in zip(st.tabs(list(titles), key="tab", bind="query-params"), titles.values(), strict=True):
+        if tab.open:
+            with tab:
+                show(run, report)

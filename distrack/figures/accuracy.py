@@ -25,12 +25,13 @@ def run_bars(measured: "Mapping[str, Sequence[Evaluation | SweepRow]]", *, chanc
     """
     order: list[str] = []
     known = list(NAMES)
-    bars, titles, lines = [], [], []
+    bars, titles, lines, guesses = [], [], [], []
     for run, evaluations in measured.items():
         titles.append((f"{run}|", run))
         in_order = sorted(evaluations, key=lambda e: known.index(e.trained_on) if e.trained_on in known else len(known))
         rows = {f"{run}|{name_of(e.trained_on)}": e for e in in_order}
         order += [f"{run}|", *rows]
+        guesses.append((f"{run}|", order[-1], chance))
         for row, e in rows.items():
             low, high = e.accuracy.interval or (None, None)
             bars.append((row, e.trained_on, e.accuracy.mean, low, high, high or e.accuracy.mean))
@@ -49,13 +50,15 @@ def run_bars(measured: "Mapping[str, Sequence[Evaluation | SweepRow]]", *, chanc
     only_bars = chart.transform_filter("datum.kind != 'full'")
     spread = chart.transform_filter("isValid(datum.low)")
     names = alt.Chart(pd.DataFrame(titles, columns=["row", "run"]))
-    full = alt.Chart(pd.DataFrame(lines, columns=["row", "last", "accuracy"]))
-    guessing = alt.Chart(pd.DataFrame({"accuracy": [] if chance is None else [chance]}))
+    full, guessing = (
+        alt.Chart(pd.DataFrame(levels, columns=["row", "last", "accuracy"]))
+        for levels in (lines, guesses if chance is not None else [])
+    )
+    # Below the title of their group.
+    first, last = alt.Y("row:N", bandPosition=1), alt.Y2("last:N", bandPosition=1)
     whole: alt.LayerChart = (
         only_bars.mark_bar(cornerRadiusEnd=3).encode(x=x, y=y, color=colour)
-        + full.mark_rule(aria=False, strokeWidth=2.5, color=colour_of("full")).encode(
-            x=x, y=alt.Y("row:N", bandPosition=1), y2=alt.Y2("last:N", bandPosition=1)
-        )
+        + full.mark_rule(aria=False, strokeWidth=2.5, color=colour_of("full")).encode(x=x, y=first, y2=last)
         + spread.mark_errorbar(
             color=ink, rule={"aria": False, "strokeWidth": 2}, ticks={"aria": False, "size": 12, "thickness": 2}
         ).encode(x=alt.X("low:Q", title=""), x2="high:Q", y=y)
@@ -65,7 +68,7 @@ def run_bars(measured: "Mapping[str, Sequence[Evaluation | SweepRow]]", *, chanc
         + names.mark_text(
             align="left", baseline="bottom", dy=12, fontSize=FONT_SIZE - 1, fontWeight=600, color=ink
         ).encode(x=alt.datum(0), y=y, text="run:N")
-        + guessing.mark_rule(aria=False, strokeDash=[3, 4], strokeWidth=2, color=ink).encode(x=x)
+        + guessing.mark_rule(aria=False, strokeDash=[3, 4], strokeWidth=2, color=ink).encode(x=x, y=first, y2=last)
     )
     # The axis and its title take their share of the height.
     return finished(whole, 70 + 28 * len(order))

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import plotly.colors
 import plotly.graph_objects as go
 
-from distrack.figures.style import FONT_SIZE, readable
+from distrack.figures.style import FONT_SIZE, readable, series_colours
 
 if TYPE_CHECKING:
     from distrack.evaluate import Point
@@ -25,9 +24,7 @@ def embedding_map(points: "Sequence[Point]", classes: Sequence[str], *, method: 
     The `customdata` of a point is its kind and its number.
     """
     figure = go.Figure()
-    palette = plotly.colors.qualitative.Light24
-    for label, name in enumerate(classes):
-        colour = palette[label % len(palette)]
+    for label, (name, colour) in enumerate(zip(classes, series_colours(len(classes)), strict=True)):
         for kind, mark in _MARKS.items():
             group = [point for point in points if (point.kind, point.label) == (kind, label)]
             places = [point.pca if method == "pca" else point.t_sne for point in group]

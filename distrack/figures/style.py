@@ -52,8 +52,18 @@ def finished(chart: Chart, height: int, **axis: Any) -> Chart:
 
 
 def series_colours(count: int) -> list[str]:
-    """Colours for what has none of its own: runs, parameterisations, domains."""
-    return [_SERIES[k % len(_SERIES)] for k in range(count)]
+    """Colours for what has none of its own: runs, domains, classes; after eight come lighter ones, then darker ones."""
+    return [_shaded(_SERIES[k % len(_SERIES)], (0.0, 0.5, -0.45)[k // len(_SERIES) % 3]) for k in range(count)]
+
+
+def _shaded(colour: str, share: float) -> str:
+    """A colour mixed with so much white, or with black where the share is negative.
+
+    >>> _shaded("#c2407f", 0.5)
+    '#e09fbf'
+    """
+    parts = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return "#" + "".join(f"{round(part + abs(share) * ((255 if share > 0 else 0) - part)):02x}" for part in parts)
 
 
 def readable(figure: "go.Figure", **layout: Any) -> "go.Figure":

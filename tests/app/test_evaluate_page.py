@@ -22,7 +22,10 @@ def test_it_states_the_split_and_shows_baselines(app: AppTest, finished: runs.Ru
     random = report.accuracy("random-cnn", "random-selection") or 0.0
     assert tracks["vs random"] == pytest.approx((report.accuracy("random-cnn", "synthetic") or 0.0) - random)
     assert len(app.get("vega_lite_chart")) == 1
-    recall = app.dataframe[1].value
+    ours, theirs = (report.accuracy("random-cnn", name) for name in ("synthetic", "random-selection"))
+    assert app.header[0].value == f"CNN trained on the tracks: {ours:.1%} (random clips: {theirs:.1%})"
+    opened(app, "evaluate", run=finished.id, tab="Confusion")
+    recall = app.dataframe[0].value
     assert list(recall["class"]) == ["high", "low", "middle"]
     assert list(recall["recall"]) == pytest.approx(report.evaluations[0].recall)
 
@@ -59,18 +62,19 @@ def test_no_evaluator_is_refused(app: AppTest, finished: runs.Run, launched: lis
 def test_the_check_shows_the_closest_tracks_beside_their_real_clips(app: AppTest, finished: runs.Run) -> None:
     jobs.work(finished, InspectionJob(run=finished.id))
     try:
-        opened(app, "evaluate", run=finished.id)
+        opened(app, "evaluate", run=finished.id, tab="Copies")
         assert "tracks are suspiciously close to a training clip" in texts(app)
         assert "not a privacy guarantee" in texts(app)
         assert len(app.selectbox[-1].options) == 6
         assert len(app.get("audio")) == 2, "the track and the real clip that is the nearest to it"
-        assert len(app.get("plotly_chart")) == 2, "the confusion of classes and the map"
         app.segmented_control[1].set_value("test")
         again(app)
         assert "suspiciously close to a test clip" in texts(app)
         pictures = [part.proto.body for part in app.get("html") if "<img" in part.proto.body]
         assert len(pictures) == 2, "the track and the clip"
         assert all(" alt=" in picture for picture in pictures)
+        opened(app, "evaluate", run=finished.id, tab="Map")
+        assert len(app.get("plotly_chart")) == 1
     finally:
         (finished.path / "inspection.json").unlink()
 
@@ -82,7 +86,7 @@ def test_the_error_of_a_check_that_cannot_start_stays_on_the_page(
         raise RunError("the disk is full")
 
     monkeypatch.setattr(runs, "launch", full)
-    opened(app, "evaluate", run=finished.id)
+    opened(app, "evaluate", run=finished.id, tab="Map")
     app.button(key="inspect").click()
     again(app)
     assert [error.value for error in app.error] == ["The disk is full."]
@@ -94,6 +98,7 @@ def test_a_run_whose_synthetic_set_is_gone_keeps_its_scores(app: AppTest, finish
     try:
         opened(app, "evaluate", run=finished.id)
         assert set(app.dataframe[0].value["trained on"]) == {"Synthetic tracks", "Random clips", "Class mean"}
-        assert list(app.dataframe[1].value["class"]) == ["0", "1", "2"]
+        opened(app, "evaluate", run=finished.id, tab="Confusion")
+        assert list(app.dataframe[0].value["class"]) == ["0", "1", "2"]
     finally:
         synthetic_file(finished).write_bytes(content)

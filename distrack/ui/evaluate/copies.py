@@ -15,7 +15,7 @@ from distrack.audio import flac_bytes, level
 from distrack.datasets.clips import Split
 from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError
-from distrack.evaluate import Inspection
+from distrack.evaluate import Inspection, Report
 from distrack.evaluate.inspection import Method
 from distrack.evaluate.memorisation import Side, Space
 from distrack.features import FEATURES
@@ -40,23 +40,33 @@ T = TypeVar("T")
 Sides = Mapping[Split, RealImages]
 
 
-def show(run: runs.Run) -> None:
+def show(run: runs.Run, _report: Report) -> None:
+    """The memorisation check: a verdict, the distances behind it, and the closest pairs."""
+    if (inspection := _checked(run)) is not None:
+        with errors_shown(st.warning):
+            _copies(run, inspection, SyntheticSet.load(synthetic_file(run)), _real(run.path))
+
+
+def show_map(run: runs.Run, _report: Report) -> None:
+    """The embedding map of real clips and tracks."""
+    if (inspection := _checked(run)) is not None:
+        with errors_shown(st.warning):
+            _map(run, inspection, SyntheticSet.load(synthetic_file(run)).classes, _real(run.path))
+
+
+def _checked(run: runs.Run) -> Inspection | None:
     """The result of the check, or a button that starts it."""
-    st.subheader("Memorisation check")
     inspection = inspection_of(run)
     if inspection is None:
         st.caption("Compares tracks with every real clip. Takes seconds.")
         idle = run.path != DEMO and run.status().state not in runs.ALIVE
         if idle and st.button("Run check", icon=":material/compare:", key="inspect"):
             job_panel.start(InspectionJob(run=run.id))
-        return
-    with errors_shown(st.warning):
-        synthetic, real = SyntheticSet.load(synthetic_file(run)), _real(run.path)
-        _copies(run, inspection, synthetic, real)
-        _map(run, inspection, synthetic.classes, real)
+    return inspection
 
 
 def _copies(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real: Sides | None) -> None:
+    first = st.container()
     left, right = st.columns(2)
     spaces: dict[Space, str] = {
         "feature": FEATURES.title(synthetic.config.feature.name),
@@ -67,11 +77,11 @@ def _copies(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real
     with right:
         side = _one_of("Against", _SIDES)
     near = inspection.memorisation.of(space, side)
-    chart(nearness(near.distances, near.reference, threshold=near.threshold, ink=ink()), key=f"near-{space}-{side}")
     clip = "training clip" if side == "train" else "test clip"
     verdict = f"**{len(near.flagged)} of {len(near.distances)}** tracks are suspiciously close to a {clip} "
     verdict += f"({near.expected:.2g} expected by chance)."
-    st.markdown(verdict + (" More than chance: inspect them." if near.suspicious else ""))
+    first.markdown(verdict + (" More than chance: inspect them." if near.suspicious else ""))
+    chart(nearness(near.distances, near.reference, threshold=near.threshold, ink=ink()), key=f"near-{space}-{side}")
     st.caption(
         "Flagged (left of the dotted line): closer than 99 % of real clips are to another split's clips. "
         "Flagged tracks nearly copy a clip. No flags is not a privacy guarantee."
@@ -91,7 +101,6 @@ def _copies(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real
 
 
 def _map(run: runs.Run, inspection: Inspection, classes: Sequence[str], real: Sides | None) -> None:
-    st.subheader("Embedding map")
     method = _one_of("Projection", _PROJECTIONS)
     st.caption("Small dots: training clips. Large: tracks. Crosses: class means. Click to play.")
     left, right = st.columns([3, 1])

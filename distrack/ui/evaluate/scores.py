@@ -1,7 +1,5 @@
 """The scores of a run: accuracy beside baselines, accuracy with other networks, and the confusion matrix."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from distrack import runs
@@ -12,18 +10,31 @@ from distrack.ui.shared.page import chart, ink
 from distrack.ui.shared.scores import class_names, relative_scores, score_table
 
 
-def show(run: runs.Run, report: Report) -> None:
-    """Everything that a report says about accuracy. The report has at least one evaluation."""
-    classes = class_names(run, len(report.evaluations[0].confusion))
+def overview(run: runs.Run, report: Report) -> None:
+    """What a report says in one sentence and one figure. The report has at least one evaluation."""
+    st.header(_headline(report))
     by_evaluator: dict[str, list[Evaluation]] = {}
     for evaluation in report.evaluations:
         by_evaluator.setdefault(_with_network(evaluation, report), []).append(evaluation)
-    chance = 1 / len(classes)
+    chance = 1 / len(report.evaluations[0].confusion)
     chart(run_bars(by_evaluator, chance=chance, ink=ink()), key=f"bars-{run.id}")
     st.caption(f"Error bars: 95 % CI over seeds. Dotted: chance ({chance:.0%}).")
+
+
+def _headline(report: Report) -> str:
+    """The accuracy of the first evaluator on the tracks, beside that on random clips."""
+    evaluator = report.evaluations[0].evaluator
+    tracks, random = (report.accuracy(evaluator, name) for name in ("synthetic", "random-selection"))
+    text = EVALUATORS.title(evaluator)
+    if tracks is not None:
+        text += f" trained on the tracks: {tracks:.1%}"
+    return text if random is None else f"{text} (random clips: {random:.1%})"
+
+
+def tables(report: Report) -> None:
+    """All scores in figures, and those of each network beside each other."""
     _scores(report)
     _networks(report)
-    _confusion(run, report, classes)
 
 
 def _with_network(evaluation: Evaluation, report: Report) -> str:
@@ -70,12 +81,14 @@ def _networks(report: Report) -> None:
     st.dataframe(rows, hide_index=True)
 
 
-def _confusion(run: runs.Run, report: Report, classes: Sequence[str]) -> None:
+def confusion(run: runs.Run, report: Report) -> None:
+    """Which classes are taken for which, by one of the report's evaluations."""
     # An evaluator that classifies the tracks has too few of each class for a matrix.
     measured = [each for each in report.evaluations if not EVALUATORS[each.evaluator].tests_tracks]
     if not measured:
+        st.info("No evaluation has a confusion matrix.")
         return
-    st.subheader("Confusion matrix")
+    classes = class_names(run, len(measured[0].confusion))
     options = {f"{_with_network(each, report)}: {name_of(each.trained_on)}": each for each in measured}
     evaluation = options[st.selectbox("Evaluator", list(options), key=f"confusion-{run.id}")]
     left, right = st.columns([2, 1])
