@@ -4,33 +4,42 @@ import streamlit as st
 
 from distrack.datasets import DATASETS, Dataset, home
 from distrack.files import size_text
-from distrack.jobs.preparation import place, preparation_report
+from distrack.jobs.preparation import place, preparation_report, used_folders
 from distrack.ui.datasets import details
 from distrack.ui.shared.page import begin, errors_shown, tiles
 
 
 def cards() -> None:
-    """Task, size, licence and state on this computer of every dataset."""
-    for dataset in tiles([DATASETS[name] for name in DATASETS], 3):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"### {dataset.title}")
-            badge(dataset)
-        st.markdown(details.task_text(dataset))
-        facts = [f"{dataset.clips:,} clips"] * bool(dataset.clips) + [size_text(dataset.size)] * bool(dataset.size)
-        st.caption(" · ".join([*facts, f"{dataset.seconds:.2g} s clips", dataset.licence]))
-        here = {"dataset": dataset.name}
-        st.page_link("pages/datasets.py", label="View", icon=":material/folder_open:", query_params=here)
+    """A card for every dataset, first those that are on this computer."""
+    every = [DATASETS[name] for name in DATASETS]
+    here = [dataset for dataset in every if state(dataset)]
+    for title, group in (("On this computer", here), ("Available", [each for each in every if each not in here])):
+        st.subheader(title)
+        for dataset in tiles(group, 3):
+            card(dataset)
 
 
-def badge(dataset: Dataset) -> None:
-    """The state of a dataset on this computer in one word."""
+def card(dataset: Dataset) -> None:
+    """Task, size, licence and state of a dataset, with links to it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"#### {dataset.title}")
+        if text := state(dataset):
+            st.badge(text, color="green" if text == "Ready" else "blue")
+    st.markdown(details.task_text(dataset))
+    facts = [f"{dataset.clips:,} clips"] * bool(dataset.clips) + [size_text(dataset.size)] * bool(dataset.size)
+    st.caption(" · ".join([*facts, f"{dataset.seconds:.2g} s clips", dataset.licence]))
+    here = {"dataset": dataset.name}
+    st.page_link("pages/datasets.py", label="View", icon=":material/database:", query_params=here)
+    details.folder_links(dataset)
+
+
+def state(dataset: Dataset) -> str:
+    """The state of a dataset on this computer in one word; empty if it is not there."""
+    if preparation_report(place(dataset.name)) is not None or used_folders(dataset.name):
+        return "Ready"
     if home(dataset, None).is_dir():
-        ready = preparation_report(place(dataset.name)) is not None
-        st.badge("Ready" if ready else "Downloaded", color="green" if ready else "blue")
-    elif dataset.make is not None:
-        st.badge("Included", color="blue")
-    elif dataset.clips:
-        st.badge("Not downloaded", color="gray")
+        return "Downloaded"
+    return "Included" if dataset.make is not None else ""
 
 
 begin("Datasets", "Get, inspect and listen to the recordings you can distill.")

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -16,7 +17,7 @@ from distrack.distill import DistillConfig
 from distrack.distill.config import LONGEST, SHORTEST
 from distrack.errors import RunError
 from distrack.files import size_text
-from distrack.jobs.contract import Job, Table, as_json, register
+from distrack.jobs.contract import Job, Table, as_json, job_of, register
 from distrack.progress import DetailedProgress
 from distrack.registry import NameIn
 from distrack.runs import Run, Session
@@ -157,6 +158,19 @@ def place(dataset: str, data_path: Path | None = None) -> Run:
         whole = os.fsencode(user_path(data_path))
         name += f"-{re.sub(r'[^A-Za-z0-9]+', '-', data_path.name)[:40]}-{hashlib.sha256(whole).hexdigest()[:8]}"
     return Run(settings().data_path / "preparations" / name)
+
+
+def used_folders(dataset: str) -> list[Path]:
+    """The folders that a dataset was prepared from, as far as they are not its usual place and are there; by name."""
+    folders = set()
+    for path in (settings().data_path / "preparations").glob(f"{dataset.lower()}*"):
+        run = Run(path)
+        with suppress(RunError):
+            job = job_of(run)
+            used = isinstance(job, Preparation) and job.dataset == dataset and preparation_report(run) is not None
+            if used and job.data_path is not None and job.data_path.is_dir():
+                folders.add(job.data_path)
+    return sorted(folders, key=lambda folder: folder.name)
 
 
 def preparation_report(run: Run) -> PreparationReport | None:

@@ -13,7 +13,7 @@ from distrack.datasets import DATASETS
 from distrack.errors import DatasetError
 from distrack.jobs.preparation import Preparation
 from distrack.settings import settings
-from tests.app.page import again, opened, texts
+from tests.app.page import again, labelled, links, opened, texts
 from tests.dataset_trees import esc10_tree
 
 
@@ -27,7 +27,22 @@ def test_there_is_a_card_for_each_dataset(app: AppTest) -> None:
     opened(app, "datasets")
     for name in DATASETS:
         assert DATASETS[name].title in texts(app)
-    assert "Not downloaded" in texts(app)
+
+
+def test_a_folder_that_was_prepared_is_known_from_then_on(app: AppTest, tmp_path: Path) -> None:
+    folder = tmp_path / "my-esc"
+    esc10_tree(folder)
+    opened(app, "datasets")
+    assert "my-esc" not in links(app)
+    prepare("ESC10", folder)
+    opened(app, "datasets")
+    assert "my-esc" in links(app)
+    assert [heading.value for heading in app.subheader] == ["On this computer", "Available"]
+    opened(app, "distill", dataset="ESC10")
+    assert labelled(app, "text_input", "Dataset folder").value == str(folder)
+    shutil.rmtree(folder)
+    opened(app, "datasets")
+    assert "my-esc" not in links(app)
 
 
 def test_an_absent_dataset_says_how_to_get_it(app: AppTest) -> None:

@@ -43,6 +43,18 @@ def test_every_registered_choice_is_offered_and_the_budget_is_shown(app: AppTest
     )
 
 
+def test_a_number_out_of_its_bounds_is_an_error_and_nothing_can_be_launched(app: AppTest) -> None:
+    opened(app, "distill")
+    labelled(app, "number_input", "Steps").set_value(999_999_999)
+    again(app)
+    assert "Steps 999999999" in app.error[0].value
+    assert "Distill" not in [button.label for button in app.button]
+    labelled(app, "number_input", "Steps").set_value(60)
+    again(app)
+    assert not app.error
+    assert "Distill" in [button.label for button in app.button]
+
+
 def test_what_cannot_be_combined_is_not_offered(app: AppTest) -> None:
     opened(app, "distill")
     titles = {PARAMETERISATIONS.title(name) for name in PARAMETERISATIONS}

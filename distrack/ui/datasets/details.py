@@ -7,8 +7,8 @@ import streamlit as st
 from distrack import runs
 from distrack.datasets import Dataset, home, look
 from distrack.files import size_text
-from distrack.jobs.preparation import Preparation, place, preparation_report
-from distrack.settings import user_path
+from distrack.jobs.preparation import Preparation, place, preparation_report, used_folders
+from distrack.settings import settings, user_path
 from distrack.ui.datasets import explore, upload
 from distrack.ui.shared import job_panel
 
@@ -28,6 +28,7 @@ def show(dataset: Dataset) -> None:
             st.code(dataset.citation, language="bibtex", wrap_lines=True)
     if dataset.name == "FOLDER":
         upload.show()
+    folder_links(dataset)
     path = _folder(dataset)
     run = place(dataset.name, path)
     job_panel.follow(run, lambda: _preparation(dataset, path, run))
@@ -35,6 +36,20 @@ def show(dataset: Dataset) -> None:
         explore.show(dataset, path)
     elif home(dataset, path).is_dir():
         explore.recordings(look(dataset.name, path))
+
+
+def folder_links(dataset: Dataset) -> None:
+    """Links to the folders that were used for a dataset before, and to uploads."""
+    with st.container(horizontal=True):
+        for path in known_folders(dataset):
+            here = {"dataset": dataset.name, "path": str(path)}
+            st.page_link("pages/datasets.py", label=path.name, icon=":material/folder_open:", query_params=here)
+
+
+def known_folders(dataset: Dataset) -> list[Path]:
+    """The folders that were used for a dataset before, and for the user's own recordings the uploads."""
+    uploads = (settings().data_path / "uploads").glob("[!.]*") if dataset.name == "FOLDER" else ()
+    return list(dict.fromkeys([*used_folders(dataset.name), *sorted(filter(Path.is_dir, uploads))]))
 
 
 def _folder(dataset: Dataset) -> Path | None:

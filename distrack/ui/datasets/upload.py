@@ -9,12 +9,7 @@ from distrack.ui.shared.page import errors_shown
 
 
 def show() -> None:
-    """Links to earlier uploads, and the form for another one."""
-    earlier = sorted(path for path in (settings().data_path / "uploads").glob("[!.]*") if path.is_dir())
-    with st.container(horizontal=True):
-        for path in earlier:
-            here = {"dataset": "FOLDER", "path": str(path)}
-            st.page_link("pages/datasets.py", label=path.name, icon=":material/folder_open:", query_params=here)
+    """The form of an upload."""
     with st.expander("Upload recordings", icon=":material/upload:"):
         formats = ", ".join(sorted(extension.lstrip(".").upper() for extension in EXTENSIONS))
         st.markdown(f"Upload a zip or a folder with one subfolder per class. Accepted: {formats}.")

@@ -14,6 +14,7 @@ from distrack.errors import DistrackError
 from distrack.evaluate import EvaluationConfig
 from distrack.features import FeatureConfig
 from distrack.jobs.distillation import DistillJob
+from distrack.jobs.preparation import used_folders
 from distrack.jobs.series import SweepJob, sweep_of
 from distrack.networks import NETWORKS, NetworkConfig, check_shape
 from distrack.registry import Choice, filled_choices
@@ -85,7 +86,7 @@ def folder(dataset: str, plain: DistillJob) -> dict[str, Any]:
         return {}
     path = st.text_input(
         str(DistillJob.model_fields["data_path"].title),
-        value=str(plain.data_path or ""),
+        value=str(plain.data_path or next(iter(used_folders(dataset)), "")),
         help=f"Expected contents: {DATASETS[dataset].layout}. Home page: {DATASETS[dataset].url}",
         placeholder=f"a folder with {DATASETS[dataset].layout}",
     )

@@ -36,9 +36,10 @@ def field_input(field: FieldInfo, *, key: str, place: DeltaGenerator | None = No
     """Draws a widget for one field and returns its value.
 
     A truth value is a toggle; entries of a registry and values of a `Literal` are a menu, or a menu of several for a
-    tuple of them; a number has the field's bounds; anything else is text. A widget begins with the field's default, or
-    with its first example if the field is required. A number that may be None is None while its widget is empty. The
-    steps of a number are `json_schema_extra={"step": ...}`.
+    tuple of them; anything else but a number is text. A widget begins with the field's default, or with its first
+    example if the field is required. A number that may be None is None while its widget is empty. The steps of a number
+    are `json_schema_extra={"step": ...}`. Its bounds are left to the model, which says what is wrong with a number: a
+    widget with bounds would keep the number before, and the page would go on with that.
 
     Args:
         field: the field; its title is the label, its description the tooltip.
@@ -69,9 +70,9 @@ def field_input(field: FieldInfo, *, key: str, place: DeltaGenerator | None = No
         return draw.text_input(label, "" if begin is None else str(begin), **common)
     extra = field.json_schema_extra
     step = extra.get("step") if isinstance(extra, dict) else None
-    begin = None if none is not None else begin
-    numbers = [None if each is None else kind(each) for each in (*bounds_of(field), begin, step)]
-    return draw.number_input(label, *numbers, "%d" if kind is int else "%g", placeholder=none, **common)
+    begin, step = (None if each is None else kind(each) for each in (None if none is not None else begin, step))
+    form = "%d" if kind is int else "%g"
+    return draw.number_input(label, value=begin, step=step, format=form, placeholder=none, **common)
 
 
 def _first(field: FieldInfo) -> Any:
