@@ -14,7 +14,7 @@ from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.runs import warm
 from distrack.settings import PROJECT, settings
 from distrack.ui import panels  # noqa: F401
-from distrack.ui.shared import stage
+from distrack.ui.shared import job_panel, stage
 from distrack.ui.shared.page import errors_shown, tiles
 from distrack.ui.shared.progress import phase_text
 from distrack.ui.shared.run_in_view import demo, link, list_runs, runs_path
@@ -44,9 +44,11 @@ def side_bar(device: str) -> None:
         if runtime.exists():  # not beside a run, which needs the processor
             warm.keep_ready()
     text = titles_of(run for run, _ in busy)
-    for run, status in busy:
-        st.markdown(f":blue-badge[{phase_text(status)}]")
+    # The run at work first, then the queue in its order.
+    for run, status in sorted(busy, key=lambda each: (each[1].state == "queued", each[1].phase_started)):
+        st.markdown(f":blue-badge[{phase_text(run, status)}]")
         link(run, text[run.id])
+        job_panel.stop_button(run, "side-bar-stop")
 
 
 def home() -> None:

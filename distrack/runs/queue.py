@@ -28,7 +28,7 @@ def turn(run: Run, status: Status, *, waiting: Callable[[], None]) -> Iterator[N
     lock = FileLock(folder / f"{status.device.replace(':', '-')}.lock")
     try:
         folder.mkdir(exist_ok=True)
-        while _is_before(run, status) or not _acquired(lock):
+        while _queued_before(run, status) or not _acquired(lock):
             waiting()
             time.sleep(_POLL)
     except OSError as error:
@@ -39,14 +39,21 @@ def turn(run: Run, status: Status, *, waiting: Callable[[], None]) -> Iterator[N
         lock.release()
 
 
-def _is_before(run: Run, status: Status) -> bool:
-    """Whether another run of the same queue joined it earlier."""
+def ahead(run: Run, status: Status) -> int:
+    """The number of runs that a queued run waits for: the one at work, and those that joined the queue earlier."""
+    at_work = any(other.state in ("running", "stopping") for _, other in _others(run, status))
+    return at_work + _queued_before(run, status)
+
+
+def _queued_before(run: Run, status: Status) -> int:
     own = (status.phase_started, run.id)
+    return sum(other.state == "queued" and (other.phase_started, name) < own for name, other in _others(run, status))
+
+
+def _others(run: Run, status: Status) -> Iterator[tuple[str, Status]]:
+    """The other runs of the same queue."""
     others = ((other.id, other.status()) for other in all_runs(run.path.parent) if other.id != run.id)
-    return any(
-        other.state == "queued" and other.device == status.device and (other.phase_started, name) < own
-        for name, other in others
-    )
+    return ((name, other) for name, other in others if other.device == status.device)
 
 
 def _acquired(lock: FileLock) -> bool:

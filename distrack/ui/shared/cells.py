@@ -40,7 +40,7 @@ def _cell(series: runs.Run, cell: Cell, *, running: bool) -> None:
         lines = [f"{accuracy:.1%} trained on {name.lower()}" for name, accuracy in measured if accuracy is not None]
         st.markdown("  \n".join(lines))
     elif status is not None and status.state in runs.ALIVE and status.phase:
-        st.progress(status.share, text=phase_text(status))
+        st.progress(status.share, text=phase_text(run, status))
     else:
         st.caption("Queued." if running else "Not finished.")
     with st.container(horizontal=True):

@@ -55,7 +55,7 @@ def _view(run: runs.Run, panel: Panel, pace: float | None) -> None:
             badge(status)
             st.markdown(f"**{title_of(run)}**", help=run.id)
         if status.state in runs.ALIVE:
-            bar(status)
+            bar(run, status)
     with right:
         if status.state in runs.ALIVE:
             stop_button(run)
@@ -73,9 +73,9 @@ def _view(run: runs.Run, panel: Panel, pace: float | None) -> None:
             st.rerun()
 
 
-def stop_button(run: runs.Run) -> None:
-    """A button that stops a running run."""
-    if st.button("Stop", icon=":material/stop:", key=f"stop-{run.id}", width="stretch"):
+def stop_button(run: runs.Run, key: str = "stop") -> None:
+    """A button that stops a running run, or takes a queued one out of the queue."""
+    if st.button("Stop", icon=":material/stop:", key=f"{key}-{run.id}", width="stretch"):
         with errors_shown():
             with st.spinner("Stopping"):
                 jobs.stop(run)
@@ -123,7 +123,7 @@ def follow(run: runs.Run, offer: Callable[[], None]) -> None:
         if running:
             left, right = st.columns([4, 1], vertical_alignment="center")
             with left:
-                bar(status)
+                bar(run, status)
             with right:
                 stop_button(run)
             return

@@ -4,7 +4,8 @@ import time
 
 import streamlit as st
 
-from distrack.runs import Status
+from distrack.runs import Run, Status
+from distrack.runs.queue import ahead
 
 # Label and colour of a state.
 _STATES = {
@@ -37,16 +38,19 @@ def badge(status: Status) -> None:
     st.badge(label, color=colour)  # type: ignore[arg-type]
 
 
-def phase_text(status: Status) -> str:
-    """What a run is doing, and the share of it that is done."""
-    text = _STATES[status.state][0] if status.state == "queued" else _PHASES.get(status.phase, status.phase)
+def phase_text(run: Run, status: Status) -> str:
+    """What a run is doing, and the share of it that is done; of a queued run its place in the queue."""
+    if status.state == "queued":
+        count = ahead(run, status)
+        return f"Queued, {count} run{'s' * (count > 1)} ahead" if count else "Starting"
+    text = _PHASES.get(status.phase, status.phase)
     return f"{text}, {status.share:.0%}" if status.steps else text
 
 
-def bar(status: Status) -> None:
-    """Draws phase, share that is done, and an estimate of the time left."""
+def bar(run: Run, status: Status) -> None:
+    """Draws phase, share that is done, and an estimate of the time left; of a queued run its place in the queue."""
     if status.state == "queued":
-        st.progress(0.0, text="Starting, or queued behind another run")
+        st.progress(0.0, text=phase_text(run, status))
         return
     text = _PHASES.get(status.phase, status.phase)
     if status.phase == "distill":

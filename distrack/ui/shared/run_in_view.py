@@ -117,7 +117,7 @@ def _wait_for(run: runs.Run, suits: Callable[[runs.Run], bool]) -> None:
     st.info(f"{title_of(run)} has nothing to show here yet.")
     status = run.status()
     if status.state in runs.ALIVE:
-        bar(status)
+        bar(run, status)
     link(run, "Watch it")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from distrack import runs
 from distrack.runs import Run
+from distrack.runs.queue import ahead
 from distrack.runs.session import HOLD_AT
 
 Launched = Callable[..., Run]
@@ -40,6 +41,7 @@ def test_runs_take_turns_in_the_order_in_which_they_were_launched(
     for run in (second, third, last):
         until(lambda run=run: waits(run))
     assert [run.status().state for run in (first, second, third, last)] == ["running", *["queued"] * 3]
+    assert [ahead(run, run.status()) for run in (second, third, last)] == [1, 2, 3]
 
     # A run that waits can be stopped; the one behind it moves up.
     assert runs.stop(third).state == "stopped"
