@@ -29,7 +29,8 @@ def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> Chart:
     y = alt.Y("loss:Q", title="loss", scale=y_scale, axis=alt.Axis(tickCount=5))
     dots = alt.Chart(points[::every]).mark_circle(size=22, opacity=0.35, color=COLOURS["random-selection"])
     line = alt.Chart(smooth[::every]).mark_line(strokeWidth=3, color=COLOURS["synthetic"])
-    return finished(dots.encode(x=x, y=y) + line.encode(x=x, y=y), 230)
+    tooltip = ["step:Q", alt.Tooltip("loss:Q", format=".4g")]
+    return finished(dots.encode(x=x, y=y, tooltip=tooltip) + line.encode(x=x, y=y), 230)
 
 
 def loss_curves(metrics: Mapping[str, Sequence[dict[str, Any]]]) -> Chart:
@@ -47,7 +48,9 @@ def loss_curves(metrics: Mapping[str, Sequence[dict[str, Any]]]) -> Chart:
     y = alt.Y("loss:Q", title="loss", scale=alt.Scale(type="log", nice=False), axis=alt.Axis(tickCount=5))
     scale = alt.Scale(domain=list(metrics), range=series_colours(len(metrics)))
     colour = alt.Color("run:N", scale=scale, legend=alt.Legend(columns=2, **LEGEND))
-    return finished(alt.Chart(pd.concat(lines)).mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour), 380)
+    tooltip = ["run:N", "step:Q", alt.Tooltip("loss:Q", format=".4g")]
+    curves = alt.Chart(pd.concat(lines)).mark_line(strokeWidth=2.5, point={"opacity": 0, "size": 120})
+    return finished(curves.encode(x=x, y=y, color=colour, tooltip=tooltip), 380)
 
 
 def _running_median(points: pd.DataFrame) -> "pd.Series[float]":

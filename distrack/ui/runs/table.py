@@ -13,6 +13,7 @@ from distrack.jobs.decomposition import decomposition_report
 from distrack.jobs.results import evaluation_report
 from distrack.runs.about import about
 from distrack.ui.cached import cached_by_file
+from distrack.ui.shared.progress import state_text
 from distrack.ui.shared.run_in_view import job_of
 
 _SEARCHED = ("title", "id", "kind", "dataset", "state", "tags", "note")
@@ -22,7 +23,7 @@ Row = dict[str, Any]
 def rows(runs_path: Path) -> list[Row]:
     """A row for each run of the runs path, starred ones first and then newest first."""
     # The state is looked up each time: no file changes when a process is gone.
-    found = [{**_row(run.path), "state": run.status().state} for run in jobs.all_runs(runs_path)]
+    found = [{**_row(run.path), "state": state_text(run.status())} for run in jobs.all_runs(runs_path)]
     return sorted(found, key=lambda row: not row["star"])
 
 
@@ -52,7 +53,7 @@ def _row(path: Path) -> Row:
         "vs random": None if accuracy is None or random is None else accuracy - random,
         "SNR (dB)": None if decomposed is None else decomposed.snr_db,
         "curve": curve[:: max(1, len(curve) // 40)],
-        "state": status.state,
+        "state": "",
         "begun": datetime.fromtimestamp(status.started) if status.started else None,
         "tags": list(said.tags),
         "note": said.note,

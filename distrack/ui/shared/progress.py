@@ -32,6 +32,11 @@ _PHASES = {
 }
 
 
+def state_text(status: Status) -> str:
+    """The state in one word."""
+    return _STATES[status.state][0]
+
+
 def badge(status: Status) -> None:
     """Draws the state in one word."""
     label, colour = _STATES[status.state]
