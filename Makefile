@@ -11,7 +11,7 @@ export GOMP_SPINCOUNT ?= 2000
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help app check test lint style types floors quick-tests all-tests format bench demo examples clean
+.PHONY: help app check test lint style types floors quick-tests all-tests format bench demo examples pictures clean
 
 # As many processes as cores; `make test WORKERS=4` takes another number.
 WORKERS ?= auto
@@ -68,6 +68,9 @@ demo: $(VENV)/.app ## make the demo run in assets/ anew
 examples: $(VENV)/.app ## make the included decompositions and rooms in assets/ anew
 	$(PY) -m distrack prepare --dataset SPOKEN_DIGITS
 	$(PY) -m assets.make_examples
+
+pictures: $(VENV)/.test ## make the pictures of the README anew (minutes)
+	$(PY) -m assets.make_pictures
 
 clean: ## remove the environment and the caches; runs and data stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -108,6 +108,7 @@ pages = [
     st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
     st.Page("pages/condense.py", title="Track length", icon=":material/compress:"),
     st.Page("pages/decompose.py", title="Decompose", icon=":material/call_split:"),
+    st.Page("pages/glossary.py", title="Glossary", icon=":material/menu_book:"),
 ]
 page = st.navigation(pages)
 st.logo(str(PROJECT / "assets" / "logo.svg"), size="large")

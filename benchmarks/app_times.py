@@ -10,6 +10,7 @@ the window.
 import os
 import platform
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, sync_playwright
 
 from distrack.distill import DistillConfig
+from distrack.runs import Run
+from distrack.runs.about import tell
 from distrack.settings import PROJECT
 from tests.chromium import of_playwright, on_path
 
@@ -29,6 +32,7 @@ _TABLE = Path(__file__).with_suffix(".md")
 _WIDTH, _HEIGHT = 1280, 720
 _PAGES = ("Datasets", "Distill", "Listen", "Evaluate", "Runs", "Compare", "Track length", "Decompose")
 _MINUTES = 10 * 60_000
+_MANY = 500
 
 
 class Times:
@@ -170,6 +174,29 @@ def edit(page: Page, url: str, times: Times) -> None:
     assert before == player.get_attribute("data-sources")
 
 
+def many_runs(page: Page, url: str, place: Path, times: Times) -> None:
+    """The table of 500 more runs: copies of the included one, with titles of their own."""
+    for number in range(_MANY):
+        folder = place / f"copy-{number:03}"
+        folder.mkdir()
+        for name in ("config.json", "status.json", "report.json", "metrics.jsonl"):
+            shutil.copy(PROJECT / "assets" / "demo" / name, folder)
+        tell(Run(folder), title=f"Copy number {number:03}")
+    cells = page.locator("[role=gridcell]")
+    for what in ("first", "second"):
+        start = time.perf_counter()
+        page.goto(f"{url}/runs")
+        cells.filter(has_text="Copy number").first.wait_for()
+        times.since(start, f"{_MANY} runs: the page with the table, {what} time")
+    settled(page)
+    search = page.get_by_role("textbox", name="Search")
+    search.fill("number 123")
+    start = time.perf_counter()
+    search.press("Enter")
+    page.wait_for_function("document.querySelectorAll('[role=gridcell]').length < 40")
+    times.since(start, f"{_MANY} runs: search")
+
+
 def main() -> None:
     """Measures, prints and writes the table."""
     DistillConfig().material()
@@ -186,6 +213,7 @@ def main() -> None:
             change_pages(page, times)
             distill(page, times)
             edit(page, url, times)
+            many_runs(page, url, Path(place), times)
         browser.close()
     lines = [f"Chromium at {_WIDTH} x {_HEIGHT}; {platform.machine()}, {os.cpu_count()} cores.", "", "| what | time |"]
     lines += ["|---|---|", *(f"| {what} | {value} |" for what, value in times.lines)]

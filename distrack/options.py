@@ -4,7 +4,7 @@ The field's annotation says everything: its title and description, `Option` for 
 dashes, `Positional` for an argument without a name, and `Literal`, `ChosenFrom` or `NameIn` for the possible values.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
@@ -175,6 +175,14 @@ def nested(option: FieldOption, value: Any) -> dict[str, Any]:
     return overrides
 
 
+def given_overrides(given: Iterable[tuple[FieldOption, Any]]) -> dict[str, Any]:
+    """Nested overrides of a config from options and their values, as `fewest` has them."""
+    overrides: dict[str, Any] = {}
+    for option, value in given:
+        overrides = overlaid(overrides, nested(option, None if option.off else value))
+    return overrides
+
+
 def fewest(
     options: Sequence[FieldOption],
     targets: Sequence[BaseModel],
@@ -195,11 +203,8 @@ def fewest(
     uncertain: list[FieldOption] = []
 
     def built(values: Mapping[FieldOption, Any]) -> list[BaseModel | None]:
-        overrides: dict[str, Any] = {}
-        for option, value in values.items():
-            overrides = overlaid(overrides, nested(option, None if option.off else value))
         try:
-            return [*build(overrides)]
+            return [*build(given_overrides(values.items()))]
         except ConfigError:
             return [None] * len(targets)
 

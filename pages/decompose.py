@@ -3,7 +3,7 @@
 import streamlit as st
 
 from distrack.ui.decompose import examples, form, live
-from distrack.ui.shared import job_panel
+from distrack.ui.shared import job_panel, stage
 from distrack.ui.shared.page import begin
 from distrack.ui.shared.run_in_view import earlier, named
 
@@ -11,7 +11,8 @@ begin("Decompose", "Turn a sound into a few editable events, like notes.")
 
 run = named("decomposition")
 if run is not None:
-    st.page_link("pages/decompose.py", label="New", icon=":material/add:")
+    with stage.aside("new"):
+        st.page_link("pages/decompose.py", label="New", icon=":material/add:")
     job_panel.watch(run, "decomposition")
 else:
     job = form.ask()

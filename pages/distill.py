@@ -3,8 +3,10 @@
 import streamlit as st
 
 from distrack.jobs.distillation import DistillJob
+from distrack.jobs.series import SweepJob
 from distrack.ui.distill import estimate, form
-from distrack.ui.shared import job_panel
+from distrack.ui.shared import job_panel, stage
+from distrack.ui.shared.glossary import GLOSSARY
 from distrack.ui.shared.page import begin
 from distrack.ui.shared.run_in_view import earlier, job_of, named
 
@@ -14,11 +16,16 @@ def ask(before: DistillJob | None, label: str, key: str) -> None:
     job = form.ask(before)
     if job is None:
         return
-    folds = form.every_fold(job)
-    times = 1 if folds is None else len(folds.folds)
-    st.caption(f"{estimate.storage_text(job)} {estimate.time_text([job], times=times)}")
+    wanted = form.several(job)
+    if wanted is None:
+        return
+    over, times = [job], 1
+    if isinstance(wanted, SweepJob):
+        over, times = list(wanted.distillations), wanted.seeds * max(1, len(wanted.folds))
+    about = f"{GLOSSARY['IPC']} {GLOSSARY['DCT']}"
+    st.caption(f"{estimate.storage_text(job)} {estimate.time_text(over, times=times)}", help=about)
     if st.button(label, type="secondary" if before else "primary", icon=":material/science:", key=key):
-        job_panel.launch(folds or job)
+        job_panel.launch(wanted)
 
 
 in_view = any(parameter in st.query_params for parameter in ("run", "sweep"))
@@ -26,7 +33,7 @@ begin("Distill", "" if in_view else "Distill a dataset into a few synthetic trac
 run, sweep = named("distillation"), named("sweep")
 if run is not None:
     job_panel.watch(run, "distillation")
-    with st.expander("Duplicate and edit"):
+    with stage.aside("duplicate"), st.expander("Duplicate and edit"):
         ask(job_of(run, DistillJob), "Start", "distill-again")
 elif sweep is not None:
     st.page_link("pages/distill.py", label="New run", icon=":material/arrow_back:")

@@ -9,6 +9,7 @@ from distrack.features import FEATURES
 from distrack.inversion import INVERSIONS
 from distrack.jobs.results import synthetic_file
 from distrack.ui.listen import beside_real_clips, blind_test, download
+from distrack.ui.shared import stage
 from distrack.ui.shared.page import begin, nothing_yet
 from distrack.ui.shared.run_in_view import choose
 from distrack.ui.sound import KEYS, sheets, soundboard
@@ -27,7 +28,8 @@ def play(run: runs.Run, synthetic: SyntheticSet) -> None:
     track = st.query_params.get("track", "")
     with player:
         beside_real_clips.show(run, synthetic, track if track in names else names[0])
-    st.caption(summary(synthetic))
+    with stage.aside("summary"):
+        st.caption(summary(synthetic))
 
 
 def summary(synthetic: SyntheticSet) -> str:

@@ -167,14 +167,17 @@ class Job(Config):
         written = [option for option in self.options() if option.positional or option.path in self.always_given]
         return {option.path: value_at(self, option) for option in written}
 
-    def words(self, runs_path: Path | None = None) -> list[str]:
-        """The words of the command after `python -m distrack`, with the fewest options that the preset needs."""
+    def given(self, runs_path: Path | None = None) -> "list[tuple[FieldOption, Any]]":
+        """The fewest options that the preset needs to become this job, each with its value."""
 
         def build(values: Overrides) -> Sequence[Job]:
             return type(self).from_overrides(values, runs_path).targets()
 
-        given = fewest(self.options(), self.targets(), build, self.always_written())
-        return [self.verb, *(word for option, value in given for word in option.words(value))]
+        return fewest(self.options(), self.targets(), build, self.always_written())
+
+    def words(self, runs_path: Path | None = None) -> list[str]:
+        """The words of the command after `python -m distrack`."""
+        return [self.verb, *(word for option, value in self.given(runs_path) for word in option.words(value))]
 
     def command(self, runs_path: Path | None = None) -> str:
         """The command that a person types for this job."""

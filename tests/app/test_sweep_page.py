@@ -55,6 +55,25 @@ def test_every_fold_in_turn_is_offered_where_there_are_folds_and_launched_as_one
     assert texts(app).count("Not finished.") == 5
 
 
+def test_several_budgets_and_seeds_are_launched_as_one_sweep_each_budget_with_its_preset(
+    app: AppTest, launched: list[tuple[str, ...]]
+) -> None:
+    opened(app, "distill")
+    labelled(app, "number_input", "Steps").set_value(60)
+    again(app)
+    labelled(app, "multiselect", "Tracks per class").set_value([1, 10])
+    labelled(app, "number_input", "Distillation seeds").set_value(2)
+    app.button(key="distill").click()
+    again(app)
+    (command,) = launched
+    job = jobs.job_of(jobs.find(settings().runs_path, command[0]))
+    assert isinstance(job, SweepJob)
+    assert (job.seeds, [(each.ipc, each.steps) for each in job.distillations]) == (2, [(1, 60), (10, 60)])
+    usual = [from_preset(DistillJob, {"ipc": count}) for count in (1, 10)]
+    assert [each.factor for each in job.distillations] == [each.factor for each in usual]
+    assert usual[0].factor != usual[1].factor
+
+
 def test_a_sweep_that_is_done_shows_its_cells_bars_and_table(app: AppTest, swept: runs.Run) -> None:
     opened(app, "distill", sweep=swept.id)
     assert "**1 per class**" in texts(app)

@@ -8,7 +8,7 @@ from tests.browser.conftest import Server
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "datasets", "distill", "listen", "evaluate", "runs", "compare", "condense", "decompose")
+PAGES = ("", "datasets", "distill", "listen", "evaluate", "runs", "compare", "condense", "decompose", "glossary")
 THEMES = {"light": "rgb(251, 249, 246)", "dark": "rgb(21, 17, 28)"}
 
 

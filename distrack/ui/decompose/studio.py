@@ -19,6 +19,7 @@ from distrack.jobs.decomposition import edits_file, events_file, history, origin
 from distrack.ui.decompose import editing
 from distrack.ui.decompose.events_in_view import digest, edited, loaded, plane_of, sound_of
 from distrack.ui.decompose.plane import Hand, draw_plane, draw_selection, select_on_plane, selected_events
+from distrack.ui.shared import stage
 from distrack.ui.shared.page import download_button, sentence
 from distrack.ui.sound import PlayerSource, Sound, player
 
@@ -54,6 +55,9 @@ def _show(run: runs.Run) -> None:
         on_edit=partial(editing.edit_on_plane, run),
     )
     draw_plane(sound_of(current), rate, current, key=f"plane-{run.id}", hand=hand, player=_PLAYER)
+    if stage.active():
+        _player(run, wave, rate, decomposed, current, selection)
+        return
     left, right = st.columns([1, 1.3], gap="large")
     with left:
         editing.draw(run, current, edits, selection)

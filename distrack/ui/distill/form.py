@@ -17,6 +17,7 @@ from distrack.jobs.distillation import DistillJob
 from distrack.jobs.preparation import used_folders
 from distrack.jobs.series import SweepJob, sweep_of
 from distrack.networks import NETWORKS, NetworkConfig, check_shape
+from distrack.options import given_overrides
 from distrack.registry import Choice, filled_choices
 from distrack.ui.shared.fields import Fields
 from distrack.ui.shared.page import errors_shown
@@ -24,6 +25,8 @@ from distrack.validation import Overrides, from_preset, overlaid
 
 # The slider ends here; the command takes more tracks per class.
 _MOST_TRACKS = 50
+# Numbers of tracks per class that are offered for several runs: those of the literature.
+_BUDGETS = (1, 10, 50)
 
 
 def ask(before: DistillJob | None) -> DistillJob | None:
@@ -104,16 +107,32 @@ def fold(plain: DistillJob, dataset: str) -> dict[str, Any]:
     return fields.values
 
 
-def every_fold(job: DistillJob) -> SweepJob | None:
-    """The same job on each official fold in turn, if there are folds and a person wants that."""
+def several(job: DistillJob) -> DistillJob | SweepJob | None:
+    """The same job over several budgets, seeds or official folds, if a person wants that; else the job itself.
+
+    None if these cannot be combined, which is shown.
+    """
     folds = DATASETS[job.dataset].folds
-    if not folds or not st.toggle(
-        f"{len(folds)}-fold cross-validation",
-        key=f"folds-{job.dataset}",
-        help=f"One run per fold, and their mean and deviation. Takes {len(folds)} times as long.",
-    ):
-        return None
-    return sweep_of([job.model_copy(update={"test_fold": None})], cross_validate=True)
+    with st.expander("Several runs"):
+        left, right = st.columns(2)
+        budgets = sorted({*_BUDGETS, job.ipc})
+        about = "One run for each number, each with the preset for it."
+        counts = left.multiselect("Tracks per class", budgets, [job.ipc], key=f"budgets-{job.ipc}", help=about)
+        about = "Each run is repeated with other seeds, for a mean and a deviation."
+        seeds = right.number_input("Distillation seeds", 1, 100, key="distillation-seeds", help=about)
+        every_fold = bool(folds) and st.toggle(
+            f"{len(folds)}-fold cross-validation",
+            key=f"folds-{job.dataset}",
+            help=f"One run per fold, and their mean and deviation. Takes {len(folds)} times as long.",
+        )
+    if counts == [job.ipc] and seeds == 1 and not every_fold:
+        return job
+    with errors_shown():
+        # The preset depends on the number of tracks: what a person changed is kept, the rest is as it says for each.
+        given = given_overrides(job.given()) | ({"test_fold": None} if every_fold else {})
+        over = [DistillJob.from_overrides({**given, "ipc": count}) for count in counts]
+        return sweep_of(over, cross_validate=every_fold, seeds=seeds)
+    return None
 
 
 def _advanced(start: DistillJob, key: str, plain: DistillJob) -> dict[str, Any]:

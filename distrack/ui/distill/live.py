@@ -12,6 +12,7 @@ from distrack.figures.style import NAMES
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.results import SCORES, report_so_far, synthetic_file
 from distrack.ui.shared import pictures
+from distrack.ui.shared.glossary import GLOSSARY
 from distrack.ui.shared.page import chart, errors_shown
 from distrack.ui.shared.run_in_view import PANELS, Panel, job_of, link_to_results
 from distrack.ui.sound import sheets, soundboard
@@ -69,7 +70,7 @@ def _loss(run: runs.Run, status: runs.Status) -> None:
         return
     # An empty frame at first: the browser loads what draws it while the process of the run starts.
     chart(loss_curve(metrics, 0 if job is None else job.steps), key=f"loss-{run.id}", height=215)
-    st.caption(caption)
+    st.caption(caption, help=f"{GLOSSARY['Matching loss']} {GLOSSARY['MMD']}")
 
 
 def _tracks(run: runs.Run, status: runs.Status) -> None:

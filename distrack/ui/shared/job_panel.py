@@ -7,6 +7,7 @@ import streamlit as st
 from distrack import jobs, runs
 from distrack.jobs import Job
 from distrack.jobs.contract import title_of
+from distrack.ui.shared import stage
 from distrack.ui.shared.page import errors_shown, sentence
 from distrack.ui.shared.progress import badge, bar
 from distrack.ui.shared.run_in_view import PANELS, Panel, runs_path
@@ -90,7 +91,7 @@ def _resume_button(run: runs.Run) -> None:
 
 
 def _details(run: runs.Run) -> None:
-    with st.expander("Details"):
+    with stage.aside("details"), st.expander("Details"):
         with errors_shown(st.warning):
             st.code(_command(run), language="shell", wrap_lines=True)
         log(run)

@@ -12,20 +12,22 @@ from distrack.evaluate import Comparison
 from distrack.jobs.results import synthetic_file
 from distrack.runs import Run
 from distrack.ui.cached import cached_by_file
+from distrack.ui.shared.glossary import GLOSSARY
 
 _THREE_DECIMALS = st.column_config.NumberColumn(format="%.3f")
 # By column; a table may have some of them.
 _COLUMNS: dict[str, Any] = {
     "accuracy": _THREE_DECIMALS,
     "SD": st.column_config.NumberColumn(format="%.3f", help="Standard deviation over seeds."),
-    "95% CI": st.column_config.TextColumn(help="95 % confidence interval of the mean over seeds (Student's t)."),
+    "95% CI": st.column_config.TextColumn(help=GLOSSARY["95% CI"]),
     "vs random": st.column_config.NumberColumn(format="%+.3f", help="Accuracy minus that of random clips."),
     "gap to full": st.column_config.NumberColumn(format="%.3f", help="Full-data accuracy minus this one."),
     "% of full": st.column_config.NumberColumn(format="percent", help="Accuracy as a share of full-data accuracy."),
-    "macro F1": _THREE_DECIMALS,
+    "macro F1": st.column_config.NumberColumn(format="%.3f", help=GLOSSARY["Macro F1"]),
     "worst class recall": _THREE_DECIMALS,
     "learning rate": st.column_config.NumberColumn(help="Tuned on held-out training clips."),
-    "floats per class": st.column_config.NumberColumn(format="localized"),
+    "floats per class": st.column_config.NumberColumn(format="localized", help=GLOSSARY["Floats"]),
+    "evaluator": st.column_config.TextColumn(help=f"{GLOSSARY['Random CNN']} {GLOSSARY['Prototype']}"),
 }
 
 

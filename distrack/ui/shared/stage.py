@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
 from distrack.settings import PROJECT
@@ -34,6 +35,11 @@ def enter() -> None:
     if st.button("Presentation mode", icon=":material/slideshow:", type="tertiary", help=tooltip):
         st.query_params[_PARAMETER] = "1"
         st.rerun()
+
+
+def aside(name: str) -> DeltaGenerator:
+    """A container for what belongs to a page, and not to a talk: presentation mode hides it."""
+    return st.container(key=f"aside-{name}")
 
 
 def show(here: str, pages: Mapping[str, StreamlitPage]) -> None:

@@ -1,0 +1,32 @@
+"""Terms of the field in plain words, for the hover texts of pages and for the glossary."""
+
+GLOSSARY = {
+    "Synthetic track": "A short sound that is computed, not recorded, so that a network trained on a few of them "
+    "recognises real recordings.",
+    "IPC": "Tracks per class (from “images per class”): the budget of a distillation. What is stored takes no more "
+    "numbers than so many whole tracks.",
+    "Floats": "Numbers stored per class, labels counted. Comparisons are made at an equal number of them.",
+    "Matching loss": "How far tracks and real clips are apart in the latent space of networks that are drawn anew; "
+    "distillation makes it small.",
+    "MMD": "Maximum mean discrepancy: a distance of two sets of points that compares whole distributions, not their "
+    "means alone.",
+    "Latent space": "The numbers that a network turns a clip into before it decides on a class.",
+    "DCT": "Discrete cosine transform: it describes an image by cosine waves. Storing the strongest ones leaves room "
+    "for more tracks in the same budget.",
+    "Log-mel spectrogram": "Loudness in decibels over time and pitch, with pitch spaced as people hear it.",
+    "MFCC": "A compact description of a log-mel spectrogram by its coarse shape.",
+    "Inversion": "A spectrogram becomes sound again: the phases that it does not hold are estimated.",
+    "Random CNN": "A small convolutional network that begins with random weights and learns from the tracks alone. Its "
+    "accuracy on real test clips is the main figure.",
+    "Prototype": "The mean of a class's tracks in the latent space. A clip gets the class of the nearest one.",
+    "Random clips": "As many real clips as there are tracks, drawn at random: what distillation has to beat.",
+    "Class mean": "The average of all training clips of a class, as a baseline.",
+    "Herding": "Real clips that are chosen so that their mean stays close to the mean of their class.",
+    "Macro F1": "Precision and recall in one figure, averaged over classes, so that small classes count as much.",
+    "95% CI": "The interval that holds the true mean in 95 of 100 repetitions, by Student's t over seeds.",
+    "Fold": "One of the parts that a dataset's authors divided it into. Cross-validation tests on each in turn.",
+    "Preset": "A set of recommended settings. It may depend on dataset, budget and track length.",
+    "Matching pursuit": "A sound is taken apart into events: the best one first, then the best of what is left.",
+    "Splatting": "A sound is taken apart into smooth patches of noise and tone that are fitted all at once.",
+    "SNR": "How much louder the sound is than what its events leave out, in decibels.",
+}
