@@ -15,10 +15,10 @@ from distrack.runs import warm
 from distrack.settings import PROJECT, settings
 from distrack.ui import panels  # noqa: F401
 from distrack.ui.shared import job_panel, stage
-from distrack.ui.shared.page import errors_shown, tiles
+from distrack.ui.shared.page import errors_shown
 from distrack.ui.shared.progress import phase_text
-from distrack.ui.shared.run_in_view import demo, link, list_runs, runs_path
-from distrack.ui.sound import sheets, soundboard
+from distrack.ui.shared.run_in_view import DEMO, demo, link, list_runs, runs_path
+from distrack.ui.sound import KEYS, sheets, soundboard
 
 st.set_page_config(page_title="DisTrack", page_icon=str(PROJECT / "assets" / "logo.svg"), layout="wide")
 st.html(PROJECT / "assets" / "style.css")
@@ -59,17 +59,15 @@ def home() -> None:
         return
     st.title("DisTrack")
     st.markdown(
-        "### Thousands of recordings, distilled to a handful of tracks.\n"
-        "Listen to the result, and see how well a network trained on it does."
+        "Thousands of recordings, distilled to a handful of tracks. Hear them, and see how well a network learns."
     )
-    cards = [
-        ("listen", "Listen", "graphic_eq", "Synthetic tracks for every class, to see and hear."),
-        ("distill", "Distill a dataset", "science", "Spoken digits are included. About 2 minutes on a laptop."),
-        ("evaluate", "Evaluate", "bar_chart", "Accuracy on real test clips, compared with random clips of equal size."),
-    ]
-    for page, label, icon, text in tiles(cards, len(cards)):
-        st.page_link(f"pages/{page}.py", label=f"**{label}**", icon=f":material/{icon}:")
-        st.caption(text)
+    blind = {"run": DEMO.name, "view": "Blind test"}
+    with st.container(horizontal=True, gap="large"):
+        st.page_link("pages/distill.py", label="**Distill live**", icon=":material/science:")
+        st.page_link(
+            "pages/listen.py", label="**Can you tell them apart?**", icon=":material/hearing:", query_params=blind
+        )
+        st.page_link("pages/decompose.py", label="**Decompose a sound**", icon=":material/call_split:")
     if shipped is not None:
         _play(shipped)
     st.subheader("Recent runs")
@@ -89,7 +87,8 @@ def _play(run: runs.Run) -> None:
         left, right = st.columns(2)
         left.html(large.format(tracks, "right on new speakers, by a CNN trained on these tracks alone"))
         right.html(large.format(random, "trained on one random recording per digit"))
-    soundboard(sheets(run), seconds=synthetic.config.seconds, key="board-demo")
+    soundboard(sheets(run), seconds=synthetic.config.seconds, key="board-demo", height=310)
+    st.caption(f"Click a tile to play it. {KEYS}")
 
 
 def _accuracy(run: runs.Run) -> str:
