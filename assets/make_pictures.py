@@ -22,11 +22,6 @@ _SCREEN = {"width": 1280, "height": 720}
 # The animated picture: its width in pixels, its seconds, and the seconds of the run between two of its frames.
 _WIDTH, _SECONDS, _EVERY = 800, 20.0, 1.0
 _MINUTES = 10 * 60_000
-STILL = {
-    "listen": "listen?run=demo",
-    "evaluate": "evaluate?run=demo",
-    "decompose": "decompose?run=example-melody",
-}
 
 
 def forming(page: Page, url: str) -> list[Image.Image]:
@@ -42,9 +37,15 @@ def forming(page: Page, url: str) -> list[Image.Image]:
     while not done.is_visible():
         frames.append(shrunk(page.screenshot()))
         time.sleep(_EVERY)
-    settled(page)
-    page.screenshot(path=HERE / "distill.png")
+    taken(page, "distill")
     return [*frames, shrunk(page.screenshot())]
+
+
+def taken(page: Page, name: str) -> None:
+    """Writes a still picture of the page once all of it is there."""
+    settled(page)
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=HERE / f"{name}.png")
 
 
 def shrunk(screenshot: bytes) -> Image.Image:
@@ -63,11 +64,13 @@ def main() -> None:
         with app(Path(place)) as url:
             open_first_page(page, url)
             frames = forming(page, url)
-            for name, address in STILL.items():
-                page.goto(f"{url}/{address}")
-                settled(page)
-                page.wait_for_load_state("networkidle")
-                page.screenshot(path=HERE / f"{name}.png")
+            for name in ("listen", "evaluate"):
+                page.goto(f"{url}/{name}?run=demo")
+                taken(page, name)
+            page.goto(f"{url}/decompose")
+            page.get_by_role("button", name="A melody", exact=True).click()
+            page.locator(".player[data-ready=true]").wait_for()
+            taken(page, "decompose")
         browser.close()
     each = round(1000 * _SECONDS / len(frames))
     # The end stays for a moment before it begins again.

@@ -14,6 +14,8 @@ if run is not None:
     with stage.aside("new"):
         st.page_link("pages/decompose.py", label="New", icon=":material/add:")
     job_panel.watch(run, "decomposition")
+elif stage.active():
+    examples.draw()
 else:
     job = form.ask()
     if job is not None and st.button("Decompose", type="primary", icon=":material/call_split:", key="take-apart"):

@@ -180,6 +180,7 @@ def test_all_tiles_are_in_view_without_scrolling_inside_and_the_player_is_where_
 def test_on_stage_keys_go_through_the_stops_with_the_run_in_view(
     server: Server, page: Page, heard: runs.Run, errors: list[str]
 ) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(f"{server.url}/distill?run={heard.id}")
     page.get_by_role("button", name="Presentation mode").click(timeout=60_000)
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
@@ -187,7 +188,13 @@ def test_on_stage_keys_go_through_the_stops_with_the_run_in_view(
     def at(stop: str, url: str) -> None:
         expect(page.get_by_role("button", name=stop, exact=True)).to_have_attribute("aria-current", "page")
         page.wait_for_url(re.compile(url))
+        # One frame: nothing has to be scrolled.
+        page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollHeight <= innerHeight + 1")
 
+    at("Distill", "/distill")
+    page.keyboard.press("PageUp")
+    at("Title", r"/\?")
+    page.keyboard.press("PageDown")
     at("Distill", "/distill")
     stops = [("Listen", "/listen"), ("Real or synthetic?", "/listen.*view=Blind"), ("Accuracy", "/evaluate")]
     for key, (stop, url) in zip(("PageDown", "ArrowRight", "PageDown"), stops, strict=True):

@@ -8,6 +8,7 @@ from distrack.figures.quality import quality_curve
 from distrack.jobs.decomposition import decomposition_report, events_file, original
 from distrack.ui.decompose import studio
 from distrack.ui.decompose.plane import draw_plane
+from distrack.ui.shared import stage
 from distrack.ui.shared.page import chart, errors_shown
 from distrack.ui.shared.run_in_view import PANELS, Panel
 
@@ -47,7 +48,7 @@ def _done(run: runs.Run) -> None:
         return
     studio.show(run)
     report = decomposition_report(run)
-    if report is not None:
+    if report is not None and not stage.active():
         st.subheader("Quality")
         with st.container(horizontal=True):
             st.metric("Events", report.events)
