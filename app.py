@@ -48,7 +48,8 @@ def side_bar(device: str) -> None:
     for run, status in sorted(busy, key=lambda each: (each[1].state == "queued", each[1].phase_started)):
         st.markdown(f":blue-badge[{phase_text(run, status)}]")
         link(run, text[run.id])
-        job_panel.stop_button(run, "side-bar-stop")
+        if status.state == "queued":
+            job_panel.stop_button(run, "Leave the queue")
 
 
 def home() -> None:

@@ -105,7 +105,8 @@ def embedding_map(tracks: Tensor, labels: Tensor, train: RealImages) -> tuple[Po
     embeddings = np.concatenate([clips, embedded_tracks, centres])
 
     components = min(_COMPONENTS, *clips.shape)
-    pca = PCA(components, random_state=0, svd_solver="full").fit(clips).transform(embeddings)
+    with np.errstate(invalid="ignore"):  # clips that are all alike have no variance to explain
+        pca = PCA(components, random_state=0, svd_solver="full").fit(clips).transform(embeddings)
     perplexity = min(30.0, (len(embeddings) - 1) / 3)
     projection = TSNE(2, perplexity=perplexity, init="pca", random_state=derived_seed(_SEED, "t-sne") % 2**32)
     t_sne = projection.fit_transform(pca)

@@ -167,9 +167,9 @@ def used_folders(dataset: str) -> list[Path]:
         run = Run(path)
         with suppress(RunError):
             job = job_of(run)
-            used = isinstance(job, Preparation) and job.dataset == dataset and preparation_report(run) is not None
-            if used and job.data_path is not None and job.data_path.is_dir():
-                folders.add(job.data_path)
+            folder = job.data_path if isinstance(job, Preparation) and job.dataset == dataset else None
+            if folder is not None and folder.is_dir() and preparation_report(run) is not None:
+                folders.add(folder)
     return sorted(folders, key=lambda folder: folder.name)
 
 

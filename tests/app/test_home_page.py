@@ -42,6 +42,6 @@ def test_the_side_bar_has_the_queue_in_its_order_and_takes_a_run_out_of_it(
     again(app)
     states = [part.value for part in app.sidebar.markdown if "badge" in part.value]
     assert states == [":blue-badge[Starting]", ":blue-badge[Queued, 1 run ahead]"]
-    app.button(key="side-bar-stop-a-second").click()
+    app.button(key="Leave the queue-a-second").click()
     again(app)
     assert stopped == ["a-second"]

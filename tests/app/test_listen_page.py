@@ -45,8 +45,8 @@ def test_the_soundboard_has_every_track_and_the_player_the_first(app: AppTest, f
     assert names == SyntheticSet.load(synthetic_file(finished)).track_names()
     assert all(one["picture"] and one["sound"] and not one["missing"] for one in board["classes"])
     player = given(app, "distrack_player")
-    assert [source["title"] for source in player["sources"]] == ["Synthetic"]
-    assert any(button.label == "Compare with real clips" for button in app.button)
+    titles = [source["title"] for source in player["sources"]]
+    assert titles == ["Synthetic", "Nearest real clip", "Random real clip", "Class mean", "History"]
 
 
 def test_a_track_is_compared_with_real_clips_its_class_mean_and_its_history(app: AppTest, heard: runs.Run) -> None:
@@ -90,14 +90,14 @@ def test_a_page_waits_for_the_run_in_the_url_and_shows_it_once_it_is_ready(
         assert app.selectbox[0].value == early.id
         assert app.query_params["run"] in (early.id, [early.id]), "no other run in its place"
         assert not app.get("bidi_component")
-        assert not app.subheader
+        assert not app.header
         for path in (synthetic_file(finished), finished.path / "report.json"):
             shutil.copy(path, early.path)
         again(app)
         assert "nothing to show" not in texts(app)
         assert app.selectbox[0].value == early.id
         assert app.query_params["run"] in (early.id, [early.id])
-        assert app.get("bidi_component") or app.subheader
+        assert app.get("bidi_component") or app.header
     finally:
         shutil.rmtree(early.path)
 

@@ -207,7 +207,7 @@ def test_the_log_is_kept_and_nothing_unfinished_is(finished: Finished) -> None:
     names = {path.name for path in finished.run.path.iterdir()} - {".lock"}
     assert names == {
         *("config.json", "environment.json", "status.json", "metrics.jsonl", "snapshots", "synthetic.safetensors"),
-        *("audio", "report.json", "log.txt", "scores.jsonl"),
+        *("audio", "report.json", "log.txt", "scores.jsonl", "inspection.json", "listening", "listening.json"),
     }
 
 

@@ -130,7 +130,7 @@ def several(job: DistillJob) -> DistillJob | SweepJob | None:
     with errors_shown():
         # The preset depends on the number of tracks: what a person changed is kept, the rest is as it says for each.
         given = given_overrides(job.given()) | ({"test_fold": None} if every_fold else {})
-        over = [DistillJob.from_overrides({**given, "ipc": count}) for count in counts]
+        over = [from_preset(DistillJob, {**given, "ipc": count}) for count in counts]
         return sweep_of(over, cross_validate=every_fold, seeds=seeds)
     return None
 

@@ -74,9 +74,9 @@ def _view(run: runs.Run, panel: Panel, pace: float | None) -> None:
             st.rerun()
 
 
-def stop_button(run: runs.Run, key: str = "stop") -> None:
+def stop_button(run: runs.Run, label: str = "Stop") -> None:
     """A button that stops a running run, or takes a queued one out of the queue."""
-    if st.button("Stop", icon=":material/stop:", key=f"{key}-{run.id}", width="stretch"):
+    if st.button(label, icon=":material/stop:", key=f"{label}-{run.id}", width="stretch"):
         with errors_shown():
             with st.spinner("Stopping"):
                 jobs.stop(run)

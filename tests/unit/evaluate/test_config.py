@@ -174,12 +174,12 @@ def test_a_report_has_the_agreed_fields_and_is_read_back_as_it_was_written() -> 
     fields = json.loads(text)
     assert set(fields) == {
         *("dataset", "split", "feature", "domain", "parameterisation", "tracks_per_class", "rendered_per_class"),
-        *("seconds_per_track", "floats_per_class", "seconds", "device", "evaluations", "skipped"),
+        *("seconds_per_track", "floats_per_class", "seconds", "device", "evaluations", "skipped", "pace"),
     }
     assert set(fields["split"]) == {"train", "test", "disjoint_by", "validation", "test_fold", "notes"}
     (evaluation,) = fields["evaluations"]
     agreed = {"evaluator", "trained_on", "network", "accuracy", "macro_f1", "confusion"}
-    assert set(evaluation) == agreed | {"recall", "recipe", "learning_rate"}
+    assert set(evaluation) == agreed | {"recall", "recipe", "learning_rate", "seeds"}
     assert evaluation["accuracy"] == {"mean": 0.5, "std": 0.0, "runs": [0.5], "interval": None}
     assert evaluation["recall"] == [1.0, 0.0]
     assert evaluation["confusion"] == [[1, 0], [1, 0]]

@@ -281,13 +281,13 @@ def test_each_network_is_in_the_report_and_an_unfinished_measurement_is_no_resul
     assert evaluation_report(run) is None
     assert not distillation_job(run).is_done(run)
     (unusable,) = read([run])[1]
-    assert unusable.reason == "not evaluated yet (done)"
+    assert unusable.reason == "not evaluated yet"
     assert jobs.work(run).evaluations == whole.evaluations, "it is finished where the run goes on"
 
 
 def test_a_run_ends_with_the_sounds_that_its_tracks_are_compared_with(tiny_job: MakeJob, tmp_path: Path) -> None:
     run = tiny_job().create(tmp_path, "heard")
-    seen = {}
+    seen: dict[str, bool] = {}
 
     def watch(phase: str, _step: int, _steps: int, _detail: str, _loss: float | None) -> None:
         seen.setdefault(phase, evaluation_report(run) is not None)
