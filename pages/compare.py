@@ -13,7 +13,6 @@ from distrack.ui.shared.page import begin, download_button, nothing_yet
 
 def export(selection: Selection) -> None:
     """A download button for each format that fits these runs. A file is made when its button is pressed."""
-    st.header("Export", divider="gray")
     evaluated = any((selection.evaluator, selection.network) in entry.comparisons for entry in selection.entries)
     one_group = len(groups(selection.entries)) == 1
     with st.container(horizontal=True):
@@ -38,7 +37,6 @@ show_unusable(unusable)
 if entries:
     selection = select(entries, unusable)
     if selection is not None:
-        side_by_side.show(selection)
-        export(selection)
+        side_by_side.show(selection, export)
 else:
     nothing_yet("No results yet.")

@@ -4,15 +4,15 @@ import streamlit as st
 
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.series import SweepJob
-from distrack.ui.distill import estimate, form
+from distrack.ui.distill import clips, estimate, form, saved
 from distrack.ui.shared import job_panel, stage
 from distrack.ui.shared.glossary import GLOSSARY
 from distrack.ui.shared.page import begin
 from distrack.ui.shared.run_in_view import earlier, job_of, named
 
 
-def ask(before: DistillJob | None, label: str, key: str) -> None:
-    """The choices, their storage and time, and the button."""
+def ask(before: DistillJob | None, label: str, key: str, *, again: bool = False) -> None:
+    """The choices, their storage and time, and the button; below it real clips, unless a run is in view."""
     job = form.ask(before)
     if job is None:
         return
@@ -24,8 +24,14 @@ def ask(before: DistillJob | None, label: str, key: str) -> None:
         over, times = list(wanted.distillations), wanted.seeds * max(1, len(wanted.folds))
     about = f"{GLOSSARY['IPC']} {GLOSSARY['DCT']}"
     st.caption(f"{estimate.storage_text(job)} {estimate.time_text(over, times=times)}", help=about)
-    if st.button(label, type="secondary" if before else "primary", icon=":material/science:", key=key):
+    with st.container(horizontal=True):
+        pressed = st.button(label, type="secondary" if again else "primary", icon=":material/science:", key=key)
+        with stage.aside(f"settings-{key}"):
+            saved.menu(job)
+    if pressed:
         job_panel.launch(wanted)
+    if not again:
+        clips.wall(job)
 
 
 in_view = any(parameter in st.query_params for parameter in ("run", "sweep"))
@@ -34,12 +40,12 @@ run, sweep = named("distillation"), named("sweep")
 if run is not None:
     job_panel.watch(run, "distillation")
     with stage.aside("duplicate"), st.expander("Duplicate and edit"):
-        ask(job_of(run, DistillJob), "Start", "distill-again")
+        ask(job_of(run, DistillJob), "Start", "distill-again", again=True)
 elif sweep is not None:
     st.page_link("pages/distill.py", label="New run", icon=":material/arrow_back:")
     job_panel.watch(sweep, "sweep")
 else:
-    ask(None, "Distill", "distill")
+    ask(saved.in_url(), "Distill", "distill")
     heading = st.empty()
     if earlier("sweep"):
         heading.subheader("Previous sweeps")

@@ -54,11 +54,13 @@ def test_selected_runs_are_shown_side_by_side_with_their_differences(app: AppTes
     report = evaluation_report(runs.Run(folder / "one"))
     assert report is not None
     assert table["accuracy"].tolist() == [report.accuracy("random-cnn", "synthetic")] * 2
-    difference = app.dataframe[1].value
+    assert "Error bars: 95 % CI" in texts(app)
+    opened(app, "compare", run=["one", "two"], tab="Differences")
+    difference = app.dataframe[0].value
     assert difference.index.tolist() == ["seed"]
     assert list(difference.loc["seed"]) == ["0", "1"]
-    assert "Error bars: 95 % CI" in texts(app)
-    ranked = app.dataframe[2].value
+    opened(app, "compare", run=["one", "two"], tab="Budget")
+    ranked = app.dataframe[0].value
     assert set(ranked["run"]) >= {"one", "two", "three"}
     assert "apart" not in set(ranked["run"])
 
@@ -77,8 +79,9 @@ def test_runs_of_equal_titles_are_told_apart(app: AppTest, folder: Path) -> None
 def test_runs_with_different_test_clips_are_never_in_one_chart(app: AppTest, folder: Path) -> None:  # noqa: ARG001
     opened(app, "compare", run=["one", "apart"])
     assert "were tested on different clips" in texts(app)
-    assert len(app.header) == 3  # two groups, and the export
-    assert [scores(app)["run"].tolist()] == [["one"]]
+    assert len(app.subheader) == 2
+    assert [table.value["run"].tolist() for table in app.dataframe] == [["one"], ["apart"]]
+    opened(app, "compare", run=["one", "apart"], tab="Export")
     buttons: list[Any] = list(app.get("download_button"))
     assert {button.label for button in buttons} == {"Report", "CSV", "LaTeX"}
 
@@ -122,7 +125,7 @@ def test_published_results_have_a_table_of_their_own(app: AppTest, folder: Path)
     (folder / "one" / "config.json").write_text(json.dumps({**config, "dataset": "GTZAN", "data_path": None}))
     report = json.loads((folder / "one" / "report.json").read_text())
     (folder / "one" / "report.json").write_text(json.dumps({**report, "dataset": "GTZAN"}))
-    opened(app, "compare", run=["one"])
+    opened(app, "compare", run=["one"], tab="Budget")
     said = texts(app)
     assert "Published results" in said
     assert "GTZAN genre collection is no longer on disk" in said

@@ -60,10 +60,13 @@ def test_thirty_runs_are_compared_filtered_linked_and_exported(
     page.wait_for_url(re.compile(r"ipc=10"))
     expect(chips).to_have_count(2)
     expect(chips.first).to_contain_text(re.compile("copy-0[01]"))
+    page.get_by_role("tab", name="Budget").click()
+    page.wait_for_url(re.compile("tab=Budget"))
     page.reload()
     expect(page.get_by_text("Circled: selected runs").first).to_be_visible()
     expect(page.get_by_text(re.compile(r"^2 of 2 runs")).first).to_be_visible()
 
+    page.get_by_role("tab", name="Export").click()
     with page.expect_download() as report:
         page.get_by_role("button", name="Report", exact=True).click()
     report.value.save_as(tmp_path / "report.html")

@@ -72,7 +72,7 @@ def test_quick_presses_on_the_decompose_page_give_all_files(
 def test_quick_presses_on_the_compare_page_give_all_files(
     server: Server, page: Page, log: Callable[[], str], until: Callable[..., None]
 ) -> None:
-    page.goto(f"{server.url}/compare?run=demo")
+    page.goto(f"{server.url}/compare?run=demo&tab=Export")
     files = pressed(page, ["Report", "CSV", "LaTeX", "PNG", "SVG"], until)
     assert {Path(file).suffix for file in files} == {".html", ".csv", ".tex", ".png", ".svg"}
     assert _FORGOTTEN not in log()

@@ -12,7 +12,7 @@ from distrack.jobs.contract import all_runs, job_of
 from distrack.jobs.results import evaluation_report
 
 # Seconds of the phases of the usual run on two cores, and of a network's training for each image, as far as unknown.
-_USUAL = {"prepare": 1.0, "distill": 25.0, "invert": 3.0, "evaluate": 180.0, "inspect": 10.0, "listen": 20.0}
+_USUAL = {"prepare": 1.0, "distill": 25.0, "invert": 3.0, "evaluate": 180.0, "inspect": 10.0, "listen": 3.0}
 _USUAL_PACE = 0.003
 # Runs that are alike in these take about the same time for a step, or measure the same real clips.
 _TIMED_BY = ("dataset", "preset", "ipc", "domain", "duration", "parameterisation", "factor", "network", "objective")

@@ -111,7 +111,7 @@ class DistillJob(DistillConfig, Measured):
         session.plan(expected_seconds(self, self.evaluation, earlier_runs(run.path.parent)))
         report = Work(run, self.distillation(), session).finish(self.evaluation)
         if self.evaluation is not None:  # by its name, as a listening is about a distillation
-            JOBS["listening"].from_overrides({"run": run.id}).work(run, session)
+            JOBS["listening"].from_overrides({"run": run.id, "snapshots": False}).work(run, session)
         return report
 
     def is_done(self, run: Run) -> bool:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import scipy
+import soundfile
 from pydantic import Field
 
+from distrack.audio import flac_bytes
 from distrack.errors import RunError
 from distrack.files import csv_text
 from distrack.jobs.listening.sounds import Listening, Source
@@ -16,10 +18,13 @@ from distrack.runs.folder import Run
 from distrack.validation import Record, read_model
 
 Task = Literal["class", "synthetic"]
-TASKS: tuple[Task, ...] = ("class", "synthetic")
+QUESTIONS: dict[Task, str] = {"class": "Which class do you hear?", "synthetic": "Which one is synthetic?"}
 
+_FOUND: dict[Task, str] = {"class": "named the class", "synthetic": "found the synthetic one"}
 _FOLDER = "blind-tests"
 _CONFIDENCE = 0.95
+# All sounds are played at this loudness, or as near to it as their peaks allow.
+_LUFS = -20.0
 
 
 class Trial(Record):
@@ -42,6 +47,7 @@ class BlindTest(Record):
     Attributes:
         started: seconds since the epoch.
         tracks: fingerprint of the synthetic set that is heard.
+        audience: name of the session of an audience that the listener belongs to; empty for a single listener.
         answers: the answers so far, one per trial in their order.
     """
 
@@ -50,6 +56,7 @@ class BlindTest(Record):
     tracks: str
     classes: tuple[str, ...]
     trials: tuple[Trial, ...] = Field(min_length=1)
+    audience: str = ""
     answers: tuple[int, ...] = ()
 
     @property
@@ -60,6 +67,11 @@ class BlindTest(Record):
     def choices(self, trial: Trial) -> tuple[str, ...]:
         """The possible answers; an answer is a position among these."""
         return self.classes if trial.task == "class" else ("A", "B")
+
+    def sentences(self, trial: Trial) -> tuple[str, ...]:
+        """The possible answers as a listener reads them."""
+        choices = self.choices(trial)
+        return choices if trial.task == "class" else tuple(f"{choice} is the synthetic one" for choice in choices)
 
 
 class Result(NamedTuple):
@@ -76,18 +88,31 @@ class Result(NamedTuple):
     interval: tuple[float, float]
     chance: float
 
+    def verdict(self, who: str) -> tuple[str, str]:
+        """Two sentences: how often a listener was right, and how often guessing is.
 
-def begin(run: Run, listening: Listening, classes: Sequence[str], *, trials: int) -> BlindTest:
+        >>> Result("synthetic", 4, 6, (0.3, 0.9), 0.5).verdict("You")
+        ('You found the synthetic one 4 of 6 times.', 'Guessing finds 3. 95 % interval: 30% to 90%.')
+        """
+        low, high = self.interval
+        return (
+            f"{who} {_FOUND[self.task]} {self.right} of {self.answered} times.",
+            f"Guessing finds {self.chance * self.answered:.2g}. 95 % interval: {low:.0%} to {high:.0%}.",
+        )
+
+
+def begin(run: Run, listening: Listening, classes: Sequence[str], *, trials: int, audience: str = "") -> BlindTest:
     """A new test on a run's tracks, shuffled and stored.
 
     Args:
         listening: its sounds; real clips are the random and the nearest ones.
         trials: number of trials; half of them of each task, as far as there are real clips.
+        audience: as the test stores it.
 
     Raises:
         RunError: nothing can be heard, or the folder cannot be written.
     """
-    name = f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{secrets.token_hex(2)}"
+    name = f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{secrets.token_hex(4)}"
     draw = random.Random(name)
     heard = [source for source in listening.every if source.loudness is not None]
     tracks = [source for source in heard if source.kind == "track"]
@@ -102,7 +127,12 @@ def begin(run: Run, listening: Listening, classes: Sequence[str], *, trials: int
     questions += [_which_one(track, of_class[track.label], draw) for track in _drawn(paired, pairs, draw)]
     draw.shuffle(questions)
     test = BlindTest(
-        id=name, started=time.time(), tracks=listening.tracks, classes=tuple(classes), trials=tuple(questions)
+        id=name,
+        started=time.time(),
+        tracks=listening.tracks,
+        classes=tuple(classes),
+        trials=tuple(questions),
+        audience=audience,
     )
     _store(run, test)
     return test
@@ -137,6 +167,13 @@ def answer(run: Run, test: BlindTest, choice: int) -> BlindTest:
     return test
 
 
+def at_equal_loudness(run: Run, source: Source) -> bytes:
+    """A sound of a run's listening as FLAC at -20 LUFS, or as near to it as its peak allows."""
+    wave, _ = soundfile.read(run.path / source.file, dtype="float32")
+    gain = 10 ** ((_LUFS - (source.loudness or _LUFS)) / 20)
+    return flac_bytes(wave * min(gain, 1 / max(float(abs(wave).max()), 1e-6)))
+
+
 def _store(run: Run, test: BlindTest) -> None:
     run.write(f"{_FOLDER}/{test.id}.json", test.model_dump_json())
 
@@ -156,7 +193,7 @@ def all_tests(run: Run) -> Iterator[BlindTest]:
 def results(tests: Sequence[BlindTest]) -> list[Result]:
     """A result for each task with at least one answer."""
     found = []
-    for task in TASKS:
+    for task in QUESTIONS:
         given = [
             (trial.truth == choice, 1 / len(test.choices(trial)))
             for test in tests
@@ -182,12 +219,14 @@ def interval(right: int, answered: int) -> tuple[float, float]:
 
 def table(tests: Sequence[BlindTest]) -> str:
     """Every answer as a line of CSV, for other tools."""
-    rows: list[Sequence[object]] = [("test", "started", "question", "task", "sounds", "truth", "answer", "right")]
+    columns = ("test", "started", "audience", "question", "task", "sounds", "truth", "answer", "right")
+    rows: list[Sequence[object]] = [columns]
     for test in tests:
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(test.started))
         for number, (trial, choice) in enumerate(zip(test.trials, test.answers, strict=False), start=1):
             choices = test.choices(trial)
             sounds = " ".join(source.file for source in trial.sounds)
             truth, given = choices[trial.truth], choices[choice]
-            rows.append((test.id, started, number, trial.task, sounds, truth, given, trial.truth == choice))
+            asked = (test.id, started, test.audience, number, trial.task, sounds)
+            rows.append((*asked, truth, given, trial.truth == choice))
     return csv_text(rows)

@@ -33,10 +33,13 @@ class ListeningJob(FollowUp):
 
     tracks: Annotated[tuple[str, ...], Option("track")] = ()
     """Tracks whose snapshots become sounds, by name; the first of each class if none is given."""
+    snapshots: bool = True
+    """Make snapshots audible as well, which takes most of the time."""
 
     def work(self, run: Run, session: Session) -> Listening:
         """The sounds that are missing; real clips are loaded only if one of these needs them."""
-        sources = Sources(run, SyntheticSet.load(synthetic_file(run)), self.tracks, listening_of(run))
+        synthetic, before = SyntheticSet.load(synthetic_file(run)), listening_of(run)
+        sources = Sources(run, synthetic, self.tracks, before, snapshots=self.snapshots)
         clips = None
         if sources.lack_clips:
             material = prepared_material(distillation_job(run).distillation(), session)

@@ -63,19 +63,22 @@ class Sources:
     Args:
         tracks: names of the tracks whose snapshots are wanted; the first of each class if none is named.
         before: the sounds that were made earlier.
+        snapshots: whether any snapshots are wanted.
 
     Raises:
         ConfigError: a track is not known.
     """
 
-    def __init__(self, run: Run, synthetic: SyntheticSet, tracks: Sequence[str], before: Listening | None) -> None:
+    def __init__(
+        self, run: Run, synthetic: SyntheticSet, tracks: Sequence[str], before: Listening | None, *, snapshots: bool
+    ) -> None:
         self._run, self._synthetic, self._fingerprint = run, synthetic, synthetic.fingerprint
         names = synthetic.track_names()
         for name in tracks:
             if name not in names:
                 raise unknown("track", name, names)
         self._positions = {name: position for position, name in enumerate(names)}
-        self._snapshots = run.snapshots()
+        self._snapshots = run.snapshots() if snapshots else {}
         every = () if before is None else before.every
         self._made = {source.key: source for source in every if (run.path / source.file).is_file()}
         wanted = [Key(kind, track=name) for kind in ("track", "nearest") for name in names]

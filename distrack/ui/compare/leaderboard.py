@@ -31,7 +31,7 @@ def show(group: Sequence[Entry], selection: Selection, place: str) -> None:
     entries = [entry for entry in of_dataset if entry.measured_on == group[0].measured_on and key in entry.comparisons]
     if not entries:
         return
-    st.subheader(f"All runs of {group[0].job.source}")
+    st.markdown(f"**All runs of {group[0].job.source}**")
     colour = menu("Colour", "colour", list(_KINDS), "parameterisation", str.capitalize, place=f"-{place}")
     comparisons = {entry.run.id: entry.comparisons[key] for entry in entries}
     full = max((each.full.mean for each in comparisons.values() if each.full is not None), default=None)
@@ -84,7 +84,7 @@ def show_published(dataset: str, place: str) -> None:
     accuracies = published(dataset)
     if not accuracies:
         return
-    st.subheader("Published results")
+    st.markdown("**Published results**")
     st.caption("Other splits and training recipes: not comparable with the accuracies above.")
     rows = [{name.replace("_", " "): value for name, value in each if name != "dataset"} for each in accuracies]
     score_table(rows, {"accuracy": st.column_config.NumberColumn(format="%.2f")}, key=f"reported-{place}")

@@ -1,6 +1,6 @@
 """The selected runs side by side: accuracies, scores, differences between configs, confusion matrices and losses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -29,21 +29,41 @@ _COLUMNS = {
 }
 
 
-def show(selection: Selection) -> None:
-    """Everything about the selected runs, in one part for each set of test clips."""
+def show(selection: Selection, export: Callable[[Selection], None]) -> None:
+    """Everything about the selected runs in tabs, of which `export` draws the last.
+
+    Inside each of the others, runs are grouped by their test clips.
+    """
     by_clips = groups(selection.entries)
     if len(by_clips) > 1:
         st.warning(
             "These runs were tested on different clips, so their accuracies cannot be compared. "
             f"They are shown in {len(by_clips)} groups."
         )
-    for number, group in enumerate(by_clips):
-        report, split = group[0].report, group[0].report.split
-        fold = "" if split.test_fold is None else f", fold {split.test_fold}"
-        title = f"{group[0].job.source}: {split.test:,} test clips of {report.seconds_per_track:g} s{fold}"
-        st.header(title, divider="gray", anchor=f"group-{number}")
-        _notes(group)
-        _group(group, selection, f"group-{number}")
+    parts = {
+        "Accuracy": _accuracy,
+        "Differences": _differences,
+        "Curves": _losses,
+        "Confusion": _confusion,
+        "Budget": _budget,
+    }
+    *tabs, last = st.tabs([*parts, "Export"], key="tab", bind="query-params")
+    for tab, draw in zip(tabs, parts.values(), strict=True):
+        if tab.open:
+            with tab:
+                for number, group in enumerate(by_clips):
+                    _head(group)
+                    draw(group, selection, f"group-{number}")
+    if last.open:
+        with last:
+            export(selection)
+
+
+def _head(group: Sequence[Entry]) -> None:
+    report, split = group[0].report, group[0].report.split
+    fold = "" if split.test_fold is None else f", fold {split.test_fold}"
+    st.subheader(f"{group[0].job.source}: {split.test:,} test clips of {report.seconds_per_track:g} s{fold}")
+    _notes(group)
 
 
 def _notes(group: Sequence[Entry]) -> None:
@@ -56,25 +76,29 @@ def _notes(group: Sequence[Entry]) -> None:
         st.caption(f":material/info: {sentence(note + whose)}")
 
 
-def _group(group: Sequence[Entry], selection: Selection, place: str) -> None:
+def _measured(group: Sequence[Entry], selection: Selection) -> dict[str, Sequence[Evaluation]]:
+    """The evaluations of each run by its title; runs without any are named."""
     key = selection.evaluator, selection.network
     measured = {entry.title: evaluations(entry, *key) for entry in group if key in entry.comparisons}
     missing = [entry.title for entry in group if entry.title not in measured]
     if missing:
         st.caption(f"Not evaluated by {EVALUATORS.title(key[0])} with {key[1]}: {', '.join(missing)}")
+    return measured
+
+
+def _accuracy(group: Sequence[Entry], selection: Selection, place: str) -> None:
+    measured = _measured(group, selection)
     if measured:
         _bars(measured, place)
         _scores([entry for entry in group if entry.title in measured], selection, place)
-    _differences(group, place)
-    if measured:
-        _confusion(group, measured, place)
-    _losses(group, place)
+
+
+def _budget(group: Sequence[Entry], selection: Selection, place: str) -> None:
     leaderboard.show(group, selection, place)
     leaderboard.show_published(group[0].report.dataset, place)
 
 
 def _bars(measured: Mapping[str, Sequence[Evaluation]], place: str) -> None:
-    st.subheader("Accuracy")
     chance = 1 / len(next(iter(measured.values()))[0].confusion)
     chart(run_bars(measured, chance=chance, ink=ink()), key=f"bars-{place}")
     of_all = [evaluation for of_run in measured.values() for evaluation in of_run]
@@ -113,10 +137,10 @@ def _row(entry: Entry, selection: Selection) -> dict[str, Any]:
     }
 
 
-def _differences(group: Sequence[Entry], place: str) -> None:
+def _differences(group: Sequence[Entry], _selection: Selection, place: str) -> None:
     if len(group) < 2:
+        st.caption("Select a second run to see where their settings differ.")
         return
-    st.subheader("Differences")
     settings = differing(group)
     if not settings:
         st.caption("Identical settings.")
@@ -131,8 +155,10 @@ def _differences(group: Sequence[Entry], place: str) -> None:
     st.caption("Highlighted: differs from the first run.")
 
 
-def _confusion(group: Sequence[Entry], measured: Mapping[str, Sequence[Evaluation]], place: str) -> None:
-    st.subheader("Confusion matrices")
+def _confusion(group: Sequence[Entry], selection: Selection, place: str) -> None:
+    measured = _measured(group, selection)
+    if not measured:
+        return
     options = {
         f"{entry.run.id}: {evaluation.trained_on}": (entry, evaluation)
         for entry in group
@@ -162,8 +188,7 @@ def _confusion(group: Sequence[Entry], measured: Mapping[str, Sequence[Evaluatio
             chart(confusion_matrix(evaluation.confusion, classes, ink=ink()), key=f"matrix-{place}-{option}")
 
 
-def _losses(group: Sequence[Entry], place: str) -> None:
-    st.subheader("Loss curves")
+def _losses(group: Sequence[Entry], _selection: Selection, place: str) -> None:
     metrics = {entry.title: entry.run.metrics() for entry in group}
     recorded = {run: lines for run, lines in metrics.items() if any("loss" in line for line in lines)}
     if recorded:

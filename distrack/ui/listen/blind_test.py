@@ -1,24 +1,25 @@
 """The blind test: questions one by one, then the number of correct answers."""
 
-import soundfile
+from pathlib import Path
+
 import streamlit as st
 
 from distrack import runs
-from distrack.audio import flac_bytes
 from distrack.datasets.disk import writing_below
 from distrack.distill import SyntheticSet
-from distrack.jobs.listening import Source, blind, listening_of
-from distrack.jobs.listening.blind import BlindTest, Result, Task, Trial
+from distrack.jobs.listening import Listening, blind, listening_of
+from distrack.jobs.listening.blind import QUESTIONS, BlindTest, Result, Trial
 from distrack.settings import settings
+from distrack.ui.listen.audience import Audience
 from distrack.ui.shared.page import download_button, errors_shown
 from distrack.ui.shared.run_in_view import DEMO
 from distrack.ui.sound import pads
 
 _DEFAULT_TRIALS = 12
-_QUESTIONS: dict[Task, str] = {"class": "Which class do you hear?", "synthetic": "Which one is synthetic?"}
-_FOUND: dict[Task, str] = {"class": "named the class", "synthetic": "found the synthetic one"}
-# All sounds are played at this level, or as near to it as their peaks allow.
-_LUFS = -20.0
+_ABOUT_AUDIENCE = (
+    "Opens a page for phones in this network until you end it: each listener takes the test alone, and the tally is "
+    "shown here. Nothing else of the app can be reached there."
+)
 # The parameter of the URL that names the test.
 _PARAMETER = "blind"
 
@@ -33,14 +34,7 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
     place = runs.Run(settings().data_path / "blind-tests" / run.id) if run.path == DEMO else run
     test = blind.find(place, st.query_params.get(_PARAMETER, ""))
     if test is None:
-        st.markdown("Two tasks: name the class that you hear, and tell a synthetic track from a real clip.")
-        trials = st.slider("Questions", 4, 40, _DEFAULT_TRIALS, 2)
-        if st.button("Start", type="primary", icon=":material/hearing:", key="begin"):
-            with errors_shown(), writing_below(place.path):
-                place.path.mkdir(parents=True, exist_ok=True)
-                started = blind.begin(place, listening, synthetic.classes, trials=trials)
-                st.query_params[_PARAMETER] = started.id
-                st.rerun()
+        _start(run, place, listening, synthetic.classes)
     elif test.current is not None:
         _question(run, place, test, test.current)
         return
@@ -52,24 +46,62 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
     _all_listeners(place)
 
 
+def _start(run: runs.Run, place: runs.Run, listening: Listening, classes: tuple[str, ...]) -> None:
+    """What the test asks, its length, and the two ways to take it: alone here, or many listeners on their phones."""
+    st.markdown("Two tasks: name the class that you hear, and tell a synthetic track from a real clip.")
+    audiences = _audiences()
+    running = audiences.get(run.path)
+    trials = st.slider("Questions", 4, 40, _DEFAULT_TRIALS, 2, disabled=running is not None)
+    with st.container(horizontal=True):
+        if st.button("Start", type="primary", icon=":material/hearing:", key="begin"):
+            with errors_shown(), writing_below(place.path):
+                place.path.mkdir(parents=True, exist_ok=True)
+                started = blind.begin(place, listening, classes, trials=trials)
+                st.query_params[_PARAMETER] = started.id
+                st.rerun()
+        if running is not None:
+            if st.button("End audience mode", icon=":material/stop:", key="audience-end"):
+                audiences.pop(run.path).close()
+                st.rerun()
+        elif st.button("Let an audience answer", icon=":material/qr_code_2:", key="audience", help=_ABOUT_AUDIENCE):
+            with errors_shown(), writing_below(place.path):
+                place.path.mkdir(parents=True, exist_ok=True)
+                audiences[run.path] = Audience(run, place, listening, classes, trials=trials)
+                st.rerun()
+    if running is not None:
+        code, tally = st.columns([1, 2], vertical_alignment="center")
+        with code:
+            st.image(running.qr_code(), width="stretch")
+        with tally:
+            st.markdown(f"Scan, or open **{running.url}** on a phone in the same network.")
+            _tally(running)
+
+
+@st.cache_resource
+def _audiences() -> dict[Path, Audience]:
+    """The audiences that are switched on, by the folder of their run; all sessions share them."""
+    return {}
+
+
+@st.fragment(run_every=1.0)
+def _tally(audience: Audience) -> None:
+    """How an audience does, as its answers come."""
+    tests = audience.tests()
+    finished = sum(test.current is None for test in tests)
+    st.markdown(f"{len(tests)} {'listener' if len(tests) == 1 else 'listeners'}, {finished} finished.")
+    _results("The audience", blind.results(tests))
+
+
 def _question(run: runs.Run, place: runs.Run, test: BlindTest, trial: Trial) -> None:
-    number, choices = len(test.answers), test.choices(trial)
+    number = len(test.answers)
     st.progress(number / len(test.trials), text=f"Question {number + 1} of {len(test.trials)}")
-    if trial.task == "synthetic":
-        choices = tuple(f"{choice} is the synthetic one" for choice in choices)
-    sounds = [_at_equal_loudness(run, source) for source in trial.sounds]
-    key = f"pads-{test.id}"
-    choice = pads(_QUESTIONS[trial.task], sounds, choices, number=number, right=trial.truth, key=key)
+    sounds = [blind.at_equal_loudness(run, source) for source in trial.sounds]
+    key, choices = f"pads-{test.id}", test.sentences(trial)
+    choice = pads(QUESTIONS[trial.task], sounds, choices, number=number, right=trial.truth, key=key)
     if choice is not None:
         with errors_shown():
             blind.answer(place, test, choice)
             st.rerun()
-
-
-def _at_equal_loudness(run: runs.Run, source: Source) -> bytes:
-    wave, _ = soundfile.read(run.path / source.file, dtype="float32")
-    gain = 10 ** ((_LUFS - (source.loudness or _LUFS)) / 20)
-    return flac_bytes(wave * min(gain, 1 / max(float(abs(wave).max()), 1e-6)))
 
 
 def _all_listeners(place: runs.Run) -> None:
@@ -84,8 +116,6 @@ def _all_listeners(place: runs.Run) -> None:
 
 def _results(who: str, results: list[Result], heading: str = "#### ") -> None:
     """A plain verdict on each task."""
-    for task, right, answered, (low, high), chance in results:
-        st.markdown(
-            f"{heading}{who} {_FOUND[task]} {right} of {answered} times.\n\n"
-            f"Guessing finds {chance * answered:.2g}. 95 % interval: {low:.0%} to {high:.0%}."
-        )
+    for result in results:
+        found, guessing = result.verdict(who)
+        st.markdown(f"{heading}{found}\n\n{guessing}")

@@ -17,7 +17,7 @@ from distrack.ui.cached import cached_by_file
 from distrack.ui.sound.media import source, url_of
 
 # Pixels of a tile.
-_HEIGHT = 64
+TILE_HEIGHT = 64
 # The keys of the soundboard, for the page and for screen readers.
 KEYS = "Arrows move, Space plays, 0-9 plays a class, Esc stops."
 
@@ -61,7 +61,7 @@ def _sheets(path: Path, audio: Path) -> tuple[Sheet, ...]:  # noqa: ARG001
     made = []
     for label, title in enumerate(synthetic.classes):
         mine = range(label * count, (label + 1) * count)
-        picture = image_png(images[mine.start : mine.stop], low=low, high=high, height=_HEIGHT)
+        picture = image_png(images[mine.start : mine.stop], low=low, high=high, height=TILE_HEIGHT)
         waves = [_wave(track_file(run, names[number]), samples) for number in mine]
         missing = tuple(track for track, wave in enumerate(waves) if wave is None)
         silent = tuple(track for track, wave in enumerate(waves) if wave is not None and np.ptp(wave) < SILENCE)
