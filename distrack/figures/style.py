@@ -60,7 +60,7 @@ def _shaded(colour: str, share: float) -> str:
     """A colour mixed with so much white, or with black where the share is negative.
 
     >>> _shaded("#c2407f", 0.5)
-    '#e09fbf'
+    '#e0a0bf'
     """
     parts = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return "#" + "".join(f"{round(part + abs(share) * ((255 if share > 0 else 0) - part)):02x}" for part in parts)

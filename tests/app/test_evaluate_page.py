@@ -8,7 +8,7 @@ from distrack.errors import RunError
 from distrack.jobs.inspection import InspectionJob
 from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.networks import NETWORKS
-from tests.app.page import again, labelled, opened, texts
+from tests.app.page import again, given, labelled, opened, texts
 
 
 def test_it_states_the_split_and_shows_baselines(app: AppTest, finished: runs.Run) -> None:
@@ -74,7 +74,9 @@ def test_the_check_shows_the_closest_tracks_beside_their_real_clips(app: AppTest
         assert len(pictures) == 2, "the track and the clip"
         assert all(" alt=" in picture for picture in pictures)
         opened(app, "evaluate", run=finished.id, tab="Map")
-        assert len(app.get("plotly_chart")) == 1
+        points = given(app, "distrack_map")["points"]
+        assert {point["kind"] for point in points} == {"clip", "track", "centre"}
+        assert all(bool(point["sheet"]) == (point["kind"] != "centre") for point in points)
     finally:
         (finished.path / "inspection.json").unlink()
 

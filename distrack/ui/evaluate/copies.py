@@ -1,4 +1,4 @@
-"""The memorisation check: distances of tracks to real clips, the closest pairs, and the embedding map."""
+"""The memorisation check: distances of tracks to real clips, and the closest pairs."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -16,10 +16,8 @@ from distrack.datasets.clips import Split
 from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError
 from distrack.evaluate import Inspection, Report
-from distrack.evaluate.inspection import Method
 from distrack.evaluate.memorisation import Side, Space
 from distrack.features import FEATURES
-from distrack.figures.embedding import embedding_map
 from distrack.figures.images import image_uris
 from distrack.figures.nearness import nearness
 from distrack.images import RealImages
@@ -34,7 +32,6 @@ from distrack.ui.shared.run_in_view import DEMO
 
 _CLOSEST = 8
 _SIDES: dict[Side, str] = {"train": "Training clips", "test": "Test clips"}
-_PROJECTIONS: dict[Method, str] = {"pca": "PCA", "t-sne": "t-SNE"}
 
 T = TypeVar("T")
 Sides = Mapping[Split, RealImages]
@@ -42,19 +39,12 @@ Sides = Mapping[Split, RealImages]
 
 def show(run: runs.Run, _report: Report) -> None:
     """The memorisation check: a verdict, the distances behind it, and the closest pairs."""
-    if (inspection := _checked(run)) is not None:
+    if (inspection := checked(run)) is not None:
         with errors_shown(st.warning):
-            _copies(run, inspection, SyntheticSet.load(synthetic_file(run)), _real(run.path))
+            _copies(run, inspection, SyntheticSet.load(synthetic_file(run)), real_clips(run.path))
 
 
-def show_map(run: runs.Run, _report: Report) -> None:
-    """The embedding map of real clips and tracks."""
-    if (inspection := _checked(run)) is not None:
-        with errors_shown(st.warning):
-            _map(run, inspection, SyntheticSet.load(synthetic_file(run)).classes, _real(run.path))
-
-
-def _checked(run: runs.Run) -> Inspection | None:
+def checked(run: runs.Run) -> Inspection | None:
     """The result of the check, or a button that starts it."""
     inspection = inspection_of(run)
     if inspection is None:
@@ -73,9 +63,9 @@ def _copies(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real
         "embedding": "CNN embedding",
     }
     with left:
-        space = _one_of("Space", spaces)
+        space = one_of("Space", spaces)
     with right:
-        side = _one_of("Against", _SIDES)
+        side = one_of("Against", _SIDES)
     near = inspection.memorisation.of(space, side)
     clip = "training clip" if side == "train" else "test clip"
     verdict = f"**{len(near.flagged)} of {len(near.distances)}** tracks are suspiciously close to a {clip} "
@@ -95,34 +85,12 @@ def _copies(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real
     )
     left, right = st.columns(2)
     with left:
-        _track(run, inspection, track)
+        show_track(run, inspection, track)
     with right:
-        _clip(run, synthetic.classes, real, side, near.clips[track])
+        show_clip(run, synthetic.classes, real, side, near.clips[track])
 
 
-def _map(run: runs.Run, inspection: Inspection, classes: Sequence[str], real: Sides | None) -> None:
-    method = _one_of("Projection", _PROJECTIONS)
-    st.caption("Small dots: training clips. Large: tracks. Crosses: class means. Click to play.")
-    left, right = st.columns([3, 1])
-    with left:
-        event = chart(
-            embedding_map(inspection.map, classes, method=method),
-            on_select="rerun",
-            selection_mode="points",
-            key=f"map-{run.id}-{method}",
-        )
-    points = event.selection.points
-    if not points:
-        return
-    kind, number = points[0]["customdata"][:2]
-    with right:
-        if kind == "track":
-            _track(run, inspection, number, play=True)
-        elif kind == "clip":
-            _clip(run, classes, real, "train", number, play=True)
-
-
-def _one_of(label: str, texts: Mapping[T, str]) -> T:
+def one_of(label: str, texts: Mapping[T, str]) -> T:
     """A row of buttons, one for each text; returns what the selected one stands for, the first at the start."""
     options = list(texts)
     return st.segmented_control(
@@ -130,24 +98,22 @@ def _one_of(label: str, texts: Mapping[T, str]) -> T:
     )
 
 
-def _track(run: runs.Run, inspection: Inspection, number: int, *, play: bool = False) -> None:
+def show_track(run: runs.Run, inspection: Inspection, number: int) -> None:
     name = inspection.names[number]
     _picture(run, _images(synthetic_file(run))[number], f"Synthetic: {name}")
     sound = track_file(run, name)
     if sound.is_file():
-        st.audio(sound.read_bytes(), format="audio/flac", autoplay=play)
+        st.audio(sound.read_bytes(), format="audio/flac")
 
 
-def _clip(
-    run: runs.Run, classes: Sequence[str], real: Sides | None, side: Side, position: int, *, play: bool = False
-) -> None:
+def show_clip(run: runs.Run, classes: Sequence[str], real: Sides | None, side: Side, position: int) -> None:
     if real is None:
         st.info("Real clips cannot be shown: the dataset is not prepared on this computer.")
         return
     clips, positions = real[side], np.array([position])
     image = clips.batch(positions, torch.device("cpu"))[0, 0].numpy()
     _picture(run, image, f"Real: {classes[clips.labels[position]]}")
-    st.audio(flac_bytes(level(clips.sounds(positions)[0].numpy())), format="audio/flac", autoplay=play)
+    st.audio(flac_bytes(level(clips.sounds(positions)[0].numpy())), format="audio/flac")
 
 
 def _picture(run: runs.Run, image: Floats, caption: str) -> None:
@@ -166,7 +132,7 @@ def _images(path: Path) -> Floats:
 
 # Cached for a short time only, because the files may change meanwhile.
 @st.cache_resource(max_entries=8, ttl=30, show_spinner=False)
-def _real(path: Path) -> Sides | None:
+def real_clips(path: Path) -> Sides | None:
     """Both sides of the run's dataset; None if it is not prepared on this computer."""
     with suppress(DistrackError):
         material = distillation_job(runs.Run(path)).cached_material()

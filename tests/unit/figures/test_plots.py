@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-from distrack.evaluate import Point
 from distrack.figures.clips import class_balance, clip_views, distribution
 from distrack.figures.confusion import confusion_matrix
-from distrack.figures.embedding import embedding_map
 from distrack.settings import PROJECT
 
 
@@ -41,18 +39,6 @@ def test_the_outline_of_a_long_waveform_keeps_its_peaks() -> None:
     assert (max(outline.y), min(outline.y)) == (1.0, -1.0)
     assert outline.x[int(np.argmax(outline.y))] == pytest.approx(12_345 / 16_000, abs=0.01)
     assert list(heat.x) == [0.0, 0.5, 1.0, 1.5, 2.0]
-
-
-def test_every_point_of_the_map_carries_its_kind_and_number() -> None:
-    points = [
-        Point(kind=kind, number=5, label=label, pca=(0.0, label), t_sne=(1.0, label))
-        for kind in ("clip", "track", "centre")
-        for label in (0, 1)
-    ]
-    figure = embedding_map(points, ["a", "b"], method="t-sne")
-    assert [trace.customdata[0][0] for trace in figure.data] == 2 * ["clip", "track", "centre"]
-    assert {(trace.x[0], trace.y[0]) for trace in figure.data if trace.name == "b"} == {(1.0, 1.0)}
-    assert [trace.name for trace in figure.data if trace.showlegend] == ["a", "b"]
 
 
 def test_no_kind_of_figure_loads_both_plotting_libraries() -> None:
