@@ -3,9 +3,8 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from distrack import jobs, runs
+from distrack import runs
 from distrack.errors import RunError
-from distrack.jobs.inspection import InspectionJob
 from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.networks import NETWORKS
 from tests.app.page import again, given, labelled, opened, texts
@@ -60,25 +59,21 @@ def test_no_evaluator_is_refused(app: AppTest, finished: runs.Run, launched: lis
 
 
 def test_the_check_shows_the_closest_tracks_beside_their_real_clips(app: AppTest, finished: runs.Run) -> None:
-    jobs.work(finished, InspectionJob(run=finished.id))
-    try:
-        opened(app, "evaluate", run=finished.id, tab="Copies")
-        assert "tracks are suspiciously close to a training clip" in texts(app)
-        assert "not a privacy guarantee" in texts(app)
-        assert len(app.selectbox[-1].options) == 6
-        assert len(app.get("audio")) == 2, "the track and the real clip that is the nearest to it"
-        app.segmented_control[1].set_value("test")
-        again(app)
-        assert "suspiciously close to a test clip" in texts(app)
-        pictures = [part.proto.body for part in app.get("html") if "<img" in part.proto.body]
-        assert len(pictures) == 2, "the track and the clip"
-        assert all(" alt=" in picture for picture in pictures)
-        opened(app, "evaluate", run=finished.id, tab="Map")
-        points = given(app, "distrack_map")["points"]
-        assert {point["kind"] for point in points} == {"clip", "track", "centre"}
-        assert all(bool(point["sheet"]) == (point["kind"] != "centre") for point in points)
-    finally:
-        (finished.path / "inspection.json").unlink()
+    opened(app, "evaluate", run=finished.id, tab="Copies")
+    assert "tracks are suspiciously close to a training clip" in texts(app)
+    assert "not a privacy guarantee" in texts(app)
+    assert len(app.selectbox[-1].options) == 6
+    assert len(app.get("audio")) == 2, "the track and the real clip that is the nearest to it"
+    app.segmented_control[1].set_value("test")
+    again(app)
+    assert "suspiciously close to a test clip" in texts(app)
+    pictures = [part.proto.body for part in app.get("html") if "<img" in part.proto.body]
+    assert len(pictures) == 2, "the track and the clip"
+    assert all(" alt=" in picture for picture in pictures)
+    opened(app, "evaluate", run=finished.id, tab="Map")
+    points = given(app, "distrack_map")["points"]
+    assert {point["kind"] for point in points} == {"clip", "track", "centre"}
+    assert all(bool(point["sheet"]) == (point["kind"] != "centre") for point in points)
 
 
 def test_the_error_of_a_check_that_cannot_start_stays_on_the_page(
@@ -88,10 +83,16 @@ def test_the_error_of_a_check_that_cannot_start_stays_on_the_page(
         raise RunError("the disk is full")
 
     monkeypatch.setattr(runs, "launch", full)
-    opened(app, "evaluate", run=finished.id, tab="Map")
-    app.button(key="inspect").click()
-    again(app)
-    assert [error.value for error in app.error] == ["The disk is full."]
+    made = finished.path / "inspection.json"
+    content = made.read_bytes()
+    made.unlink()
+    try:
+        opened(app, "evaluate", run=finished.id, tab="Map")
+        app.button(key="inspect").click()
+        again(app)
+        assert [error.value for error in app.error] == ["The disk is full."]
+    finally:
+        made.write_bytes(content)
 
 
 def test_a_run_whose_synthetic_set_is_gone_keeps_its_scores(app: AppTest, finished: runs.Run) -> None:

@@ -76,7 +76,7 @@ def _notes(group: Sequence[Entry]) -> None:
         st.caption(f":material/info: {sentence(note + whose)}")
 
 
-def _measured(group: Sequence[Entry], selection: Selection) -> dict[str, Sequence[Evaluation]]:
+def _measured(group: Sequence[Entry], selection: Selection) -> Mapping[str, Sequence[Evaluation]]:
     """The evaluations of each run by its title; runs without any are named."""
     key = selection.evaluator, selection.network
     measured = {entry.title: evaluations(entry, *key) for entry in group if key in entry.comparisons}

@@ -33,7 +33,7 @@ def _sheets(config: DistillConfig) -> tuple[tuple[Sheet, ...], int, float] | Non
     if material is None:
         return None
     train, prepared = material.train, material.prepared
-    positions = [train.of_class(label)[:_EACH] for label in range(material.classes)]
+    positions = [train.of_class(label)[:_EACH] for label in range(train.classes)]
     images = [train.batch(these, torch.device("cpu")).squeeze(1).numpy() for these in positions]
     low, high = colour_range(np.concatenate(images))
     made = []

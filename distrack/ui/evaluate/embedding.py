@@ -93,7 +93,9 @@ def _of_clips(
     positions: Sequence[int],
 ) -> tuple[dict[tuple[str, int], Place], dict[str, SoundSheet]]:
     """Where the sound of each training clip of the map is, and their beginnings by class."""
-    places, files, chosen = {}, {}, np.array(positions)
+    chosen = np.array(positions)
+    places: dict[tuple[str, int], Place] = {}
+    files: dict[str, SoundSheet] = {}
     for label in range(_train.classes):
         mine, key = chosen[_train.labels[chosen] == label], f"clips-{label}"
         waves = _train.sounds(mine).numpy()[:, : round(_HEARD * SAMPLE_RATE)]

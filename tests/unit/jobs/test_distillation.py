@@ -296,7 +296,7 @@ def test_a_run_ends_with_the_sounds_that_its_tracks_are_compared_with(tiny_job: 
     assert seen["listen"], "accuracy does not wait for them"
     listening = listening_of(run)
     assert listening is not None
-    assert {source.kind for source in listening.every} == {"track", "nearest", "random", "class-mean", "snapshot"}
+    assert {source.kind for source in listening.every} == {"track", "nearest", "random", "class-mean"}
     without = tiny_job().model_copy(update={"evaluation": None}).create(tmp_path, "unheard")
     jobs.work(without)
     assert listening_of(without) is None

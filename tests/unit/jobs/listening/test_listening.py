@@ -28,7 +28,8 @@ Typed = Callable[..., tuple[int | str | None, str, str]]
 @pytest.fixture(scope="module")
 def finished(tiny_job: MakeJob, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Two tracks of each of three classes, three snapshots, one of them the result; nothing was listened to yet."""
-    run = tiny_job(ipc=2, evaluation=None).create(tmp_path_factory.mktemp("finished"), "run")
+    job = tiny_job(ipc=2).model_copy(update={"evaluation": None})
+    run = job.create(tmp_path_factory.mktemp("finished"), "run")
     jobs.work(run)
     return run
 
@@ -153,7 +154,7 @@ def test_the_error_of_a_track_is_that_of_its_inversion_though_it_was_levelled(he
 
 
 def test_waveforms_are_heard_as_they_were_distilled(tiny_job: MakeJob, tmp_path: Path) -> None:
-    run = tiny_job(domain="waveform", evaluation=None).create(tmp_path, "waves")
+    run = tiny_job(domain="waveform").model_copy(update={"evaluation": None}).create(tmp_path, "waves")
     jobs.work(run)
     jobs.work(run, ListeningJob(run=run.id))
     first = listening(run).sources("chirp_0")[4]
