@@ -88,8 +88,9 @@ def _play(run: runs.Run) -> None:
         left, right = st.columns(2)
         left.html(large.format(tracks, "right on new speakers, by a CNN trained on these tracks alone"))
         right.html(large.format(random, "trained on one random recording per digit"))
-    soundboard(sheets(run), seconds=synthetic.config.seconds, key="board-demo", height=310)
-    st.caption(f"Click a tile to play it. {KEYS}")
+    soundboard(sheets(run), seconds=synthetic.config.seconds, key="board-demo", rows=2)
+    with stage.aside("keys"):
+        st.caption(f"Click a tile to play it. {KEYS}")
 
 
 def _accuracy(run: runs.Run) -> str:

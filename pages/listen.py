@@ -22,7 +22,8 @@ def play(run: runs.Run, synthetic: SyntheticSet) -> None:
         board, player = st.columns([1.3, 1])
     with board:
         played = soundboard(sheets(run), seconds=synthetic.config.seconds, key=f"board-{run.id}")
-        st.caption(f"Click a tile to play it. {KEYS}")
+        with stage.aside("keys"):
+            st.caption(f"Click a tile to play it. {KEYS}")
     if played in names:
         st.query_params["track"] = played
     track = st.query_params.get("track", "")

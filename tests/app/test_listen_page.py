@@ -46,7 +46,7 @@ def test_the_soundboard_has_every_track_and_the_player_the_first(app: AppTest, f
     assert all(one["picture"] and one["sound"] and not one["missing"] for one in board["classes"])
     player = given(app, "distrack_player")
     titles = [source["title"] for source in player["sources"]]
-    assert titles == ["Synthetic", "Nearest real clip", "Random real clip", "Class mean"]
+    assert titles == ["Synthetic", "Nearest clip", "Random clip", "Class mean"]
     assert "Hear how it evolved" in [button.label for button in app.button]
 
 
@@ -54,7 +54,7 @@ def test_a_track_is_compared_with_real_clips_its_class_mean_and_its_history(app:
     opened(app, "listen", run=heard.id, track="low_0")
     player = given(app, "distrack_player")
     titles = [source["title"] for source in player["sources"]]
-    assert titles == ["Synthetic", "Nearest real clip", "Random real clip", "Class mean", "History"]
+    assert titles == ["Synthetic", "Nearest clip", "Random clip", "Class mean", "History"]
     assert [sound["label"] for sound in player["sources"][4]["sounds"]] == ["step 0", "step 3", "step 6"]
     assert all(sound["loudness"] is not None for source in player["sources"] for sound in source["sounds"])
     assert player["title"] == "Track low_0 of class low"

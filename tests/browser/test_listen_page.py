@@ -97,7 +97,7 @@ def test_switching_keeps_the_place_loops_and_matches_loudness(
     page.keyboard.press(" ")
     expect(player).to_have_attribute("data-playing", "true")
     page.wait_for_timeout(200)
-    for key, title in (("2", "Nearest real clip"), ("3", "Random real clip"), ("5", "History"), ("1", "Synthetic")):
+    for key, title in (("2", "Nearest clip"), ("3", "Random clip"), ("5", "History"), ("1", "Synthetic")):
         before = state(player)
         page.keyboard.press(key)
         expect(player).to_have_attribute("data-source", title)

@@ -10,25 +10,23 @@ from distrack.figures.images import colour_range, image_png
 from distrack.jobs.distillation import DistillJob
 from distrack.ui.sound import TILE_HEIGHT, Sheet, soundboard
 
-_EACH = 2
-# Pixels of two rows of tiles and their head.
-_WALL_HEIGHT = 240
+_EACH = 1
 
 
 def wall(job: DistillJob) -> None:
-    """The first clips of each class, and how many clips become how many tracks; nothing if they are not prepared."""
+    """The first clip of each class, and how many clips become how many tracks; nothing if they are not prepared."""
     shown = _sheets(DistillConfig(dataset=job.dataset, data_path=job.data_path, test_fold=job.test_fold))
     if shown is None:
         return
     sheets, clips, seconds = shown
     tracks = job.ipc * job.factor * len(sheets)
     st.markdown(f"**{clips:,} clips in, {tracks:,} tracks out.** Press a clip to hear it.")
-    soundboard(sheets, seconds=seconds, key="wall", height=_WALL_HEIGHT)
+    soundboard(sheets, seconds=seconds, key="wall")
 
 
 @st.cache_resource(max_entries=4, ttl=60, show_spinner=False)
 def _sheets(config: DistillConfig) -> tuple[tuple[Sheet, ...], int, float] | None:
-    """A sheet for each class with its first clips, the number of training clips, and their seconds."""
+    """A sheet for each class with its first clip, the number of training clips, and their seconds."""
     material = config.cached_material()
     if material is None:
         return None

@@ -19,6 +19,7 @@ from distrack.jobs.series import SweepJob, sweep_of
 from distrack.networks import NETWORKS, NetworkConfig, check_shape
 from distrack.options import given_overrides
 from distrack.registry import Choice, filled_choices
+from distrack.ui.shared import stage
 from distrack.ui.shared.fields import Fields
 from distrack.ui.shared.page import errors_shown
 from distrack.validation import Overrides, from_preset, overlaid
@@ -40,7 +41,7 @@ def ask(before: DistillJob | None) -> DistillJob | None:
     image = Fields(_start(before, chosen.values), f"{hash(plain)}-{preset}")
     feature = image.draw("feature", second)
     place = folder(dataset, plain)
-    with st.expander("Advanced"):
+    with stage.aside("advanced"), st.expander("Advanced"):
         chosen.draw("domain")
         start = _start(before, chosen.values)
         if start.feature.name != feature:
@@ -113,7 +114,7 @@ def several(job: DistillJob) -> DistillJob | SweepJob | None:
     None if these cannot be combined, which is shown.
     """
     folds = DATASETS[job.dataset].folds
-    with st.expander("Several runs"):
+    with stage.aside("several"), st.expander("Several runs"):
         left, right = st.columns(2)
         budgets = sorted({*_BUDGETS, job.ipc})
         about = "One run for each number, each with the preset for it."

@@ -94,7 +94,6 @@ def _tracks(run: runs.Run, status: runs.Status) -> None:
             place.empty()
         if step == steps[-1] and (run.path / "audio").is_dir() and synthetic_file(run).is_file():
             synthetic = SyntheticSet.load(synthetic_file(run))
-            # Three rows of tiles and their head.
-            soundboard(sheets(run), seconds=synthetic.config.seconds, key=f"tiles-{run.id}", height=310)
+            soundboard(sheets(run), seconds=synthetic.config.seconds, key=f"tiles-{run.id}", rows=3)
         else:
             pictures.grid(snapshots[step], f"Step {step}")

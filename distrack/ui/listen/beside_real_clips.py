@@ -17,7 +17,7 @@ from distrack.jobs.listening import Listening, ListeningJob, Source, listening_o
 from distrack.jobs.listening.sounds import Kind
 from distrack.jobs.results import track_file
 from distrack.ui.cached import cached_by_file
-from distrack.ui.shared import job_panel
+from distrack.ui.shared import job_panel, stage
 from distrack.ui.shared.page import download_button
 from distrack.ui.shared.pictures import picture
 from distrack.ui.shared.run_in_view import DEMO
@@ -25,8 +25,8 @@ from distrack.ui.sound import PlayerSource, Sound, player
 
 _TITLES: dict[Kind, str] = {
     "track": "Synthetic",
-    "nearest": "Nearest real clip",
-    "random": "Random real clip",
+    "nearest": "Nearest clip",
+    "random": "Random clip",
     "class-mean": "Class mean",
     "snapshot": "History",
 }
@@ -75,7 +75,7 @@ def _offer(run: runs.Run, label: str, job: ListeningJob, caption: str) -> None:
         return
 
     def button() -> None:
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with stage.aside("offer"), st.container(horizontal=True, vertical_alignment="center"):
             if st.button(label, icon=":material/headphones:", key="listen"):
                 job_panel.start(job)
             st.caption(caption)
@@ -112,7 +112,7 @@ def _picture(path: Path, feature: FeatureConfig) -> bytes:
 
 
 def _history(run: runs.Run, track: str, snapshots: list[Source], feature: FeatureConfig) -> None:
-    with st.expander("Track by step"):
+    with stage.aside("history"), st.expander("Track by step"):
         for column, source in zip(st.columns(len(snapshots)), snapshots, strict=True):
             uri = data_uri(_picture(run.path / source.file, feature))
             column.html(picture(uri, f"Track {track} at step {source.step}"))

@@ -42,14 +42,17 @@ class Board {
     this.classes = data.classes;
     this.seconds = data.seconds;
     this.keys = data.keys;
-    this.draw(data.height);
+    this.draw(data.rows ?? Infinity);
   }
 
-  draw(height) {
-    this.rows = Math.max(...this.classes.map((sheet) => sheet.names.length));
+  draw(most) {
+    this.classesAcross = this.classes.length <= MOST_COLUMNS;
+    const tracks = Math.max(...this.classes.map((sheet) => sheet.names.length));
+    this.rows = this.classesAcross ? Math.min(most, tracks) : tracks;
+    this.idle = this.rows < tracks ? `${this.rows} of ${tracks} tracks per class` : "";
+    this.status.textContent = this.idle;
     this.row = Math.min(this.row, this.rows - 1);
     this.column = Math.min(this.column, this.classes.length - 1);
-    this.classesAcross = this.classes.length <= MOST_COLUMNS;
     this.tiles = Array.from({ length: this.rows }, () => []);
     this.near.disconnect();
     const heads = this.classes.map((sheet, column) => this.head(sheet, column));
@@ -57,9 +60,9 @@ class Board {
     const lines = this.classesAcross
       ? [this.line(heads, "row heads"), ...cells.map((row) => this.line(row, "row"))]
       : heads.map((head, column) => this.line([head, ...cells.map((row) => row[column])], "row"));
-    const whole = !height && this.classesAcross && this.rows <= MOST_ROWS;
+    const whole = this.classesAcross && this.rows <= MOST_ROWS;
     this.grid.classList.toggle("whole", whole);
-    this.grid.style.maxHeight = whole ? "" : `${height ?? HEIGHT}px`;
+    this.grid.style.maxHeight = whole ? "" : Number.isFinite(most) ? `calc(${most} * (var(--tile) + 10px))` : `${HEIGHT}px`;
     this.grid.style.setProperty("--rows", this.rows);
     this.grid.classList.toggle("stacked", !this.classesAcross);
     this.grid.style.setProperty("--columns", this.classesAcross ? this.classes.length : this.rows);
@@ -248,7 +251,7 @@ class Board {
     this.silence();
     leaveTurn(this.stop);
     this.all.textContent = "Play all";
-    this.status.textContent = "";
+    this.status.textContent = this.idle ?? "";
     delete this.root.dataset.playing;
   }
 

@@ -83,11 +83,12 @@ def _wave(path: Path, samples: int) -> np.ndarray[tuple[int], np.dtype[np.float3
     return np.pad(wave[:samples], (0, max(samples - len(wave), 0)))
 
 
-def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str, height: int | None = None) -> str | None:
+def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str, rows: int | None = None) -> str | None:
     """Draws a tile for every track, each so many seconds long; returns the name of the track that was played last.
 
-    A tile plays when it is pressed, by the digit of its class, or in turn with all. The tiles take at most `height`
-    pixels, or without one as much as up to ten rows need; more rows are scrolled.
+    A tile plays when it is pressed, by the digit of its class, or in turn with all. The first `rows` tracks of each
+    class are drawn, all of them by default; more than ten rows are scrolled. Many classes are rows, of which so many
+    are in view.
     """
     classes = [
         {
@@ -97,7 +98,7 @@ def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str, height: int 
         }
         for label, sheet in enumerate(shown)
     ]
-    data: dict[str, Any] = {"classes": classes, "seconds": seconds, "keys": KEYS, "height": height}
+    data: dict[str, Any] = {"classes": classes, "seconds": seconds, "keys": KEYS, "rows": rows}
     result = _component(key=key, data=data, default={"track": None}, on_track_change=lambda: None)
     last: str | None = result.track
     return last
