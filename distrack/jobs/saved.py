@@ -53,7 +53,8 @@ def load(name: str) -> DistillJob:
     """
     file = file_of(name)
     try:
-        job = from_json(json.loads(file.read_bytes()))
+        content = json.loads(file.read_bytes())
+        job = from_json(content) if isinstance(content, dict) and content else None
     except (OSError, ValueError, KeyError, ConfigError):
         job = None
     if not isinstance(job, DistillJob):

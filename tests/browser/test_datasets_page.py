@@ -55,6 +55,15 @@ def test_a_folder_is_prepared_seen_and_heard(server: Server, page: Page, recordi
     assert 1600 < heard < 1900, "a clip of the first class"
     page.reload()
     expect(page.get_by_role("heading", name="Class balance")).to_be_visible(timeout=30_000)
+    # From now on the folder is known: it need not be typed again.
+    page.goto(f"{server.url}/distill?dataset=FOLDER")
+    expect(page.get_by_role("textbox", name="Dataset folder")).to_have_value(str(recordings))
+
+
+def test_a_page_of_an_absent_dataset_has_a_button_in_place_of_a_command(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/datasets?dataset=FSDD")
+    expect(page.get_by_role("button", name="Download")).to_be_visible()
+    assert "python -m" not in page.get_by_test_id("stMain").inner_text()
 
 
 def zipped(root: Path) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import FilePayload, Page, Response, expect
 
 from distrack import jobs, runs
 from distrack.decompose import Edit, Events, apply, render, storage
@@ -228,6 +228,28 @@ def test_an_event_is_moved_transposed_copied_and_stretched_by_hand(server: Serve
     plane.has(events=3)
     current = apply(events, history(run).done)
     assert float(current.kind.boxes(current).pitch[2]) == pytest.approx(pitch_before * 2 ** ((9 + 2) / 12), rel=1e-4)
+
+
+def test_text_under_the_name_of_a_recording_is_refused_in_one_sentence(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/decompose")
+    text: FilePayload = {"name": "text.wav", "mimeType": "audio/wav", "buffer": b"no sound"}
+    page.locator("input[type=file]").first.set_input_files(text)
+    error = page.get_by_test_id("stAlert")
+    expect(error).to_have_text("text.wav is not an audio file we can read. Use WAV, FLAC, OGG or MP3.")
+    expect(page.get_by_role("button", name="Decompose", exact=True)).to_have_count(0)
+
+
+def test_an_edit_applies_as_it_is_offered_and_its_sound_is_in_front(server: Server, page: Page, note: Path) -> None:
+    run, _ = _decomposed(note, "offered", events=4, method={"name": "matching-pursuit", "atoms": "damped"})
+    page.goto(f"{server.url}/decompose?run={run.id}")
+    expect(page.locator(".player")).to_have_attribute("data-ready", "true")
+    page.get_by_role("combobox", name="Edit", exact=True).click()
+    page.get_by_role("option", name="Quantise", exact=True).click()
+    page.get_by_role("button", name="All", exact=True).click()
+    page.get_by_role("button", name="Apply to 4 selected").click()
+    assert _done(run, 1).name == "quantise"
+    expect(page.locator(".player")).to_have_attribute("data-source", "Edited")
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Error as PlaywrightError
 
 from distrack import jobs, runs
 from distrack.jobs.listening import ListeningJob, listening_of
@@ -153,6 +154,46 @@ def test_a_blind_test_is_taken_by_keys_on_stage_in_one_frame_and_answered_only_o
     expect(page.get_by_text("You found the synthetic one 2 of 2 times.")).to_be_visible()
     (again,) = blind_test.all_tests(heard)
     assert again.answers == tuple(trial.truth for trial in again.trials)
+    assert not errors
+
+
+def test_an_audience_answers_on_phones_in_the_same_network_and_is_counted(
+    server: Server, page: Page, visitor: BrowserContext, errors: list[str]
+) -> None:
+    page.goto(f"{server.url}/listen?run=demo&view=Blind+test")
+    page.get_by_role("slider", name="Questions").focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    page.get_by_role("button", name="Let an audience answer").click()
+    address = page.get_by_text(re.compile(r"Scan, or open")).locator("strong")
+    expect(page.get_by_text("0 listeners, 0 finished.")).to_be_visible()
+    phone = visitor.new_page()
+    phone.set_viewport_size({"width": 390, "height": 844})
+    phone.goto(str(address.text_content()))
+    phone.get_by_role("button", name="Start").click()
+    for number in range(1, 5):
+        expect(phone.get_by_text(f"Question {number} of 4")).to_be_visible()
+        answers = phone.locator("#answers button")
+        expect(answers.first).to_be_disabled()
+        for pad in phone.locator("#sounds button").all():
+            pad.click()
+            expect(pad).to_have_class(re.compile("heard"))
+        if number == 2:
+            phone.reload()
+            expect(phone.get_by_text("Question 2 of 4")).to_be_visible()
+            for pad in phone.locator("#sounds button").all():
+                pad.click()
+                expect(pad).to_have_class(re.compile("heard"))
+        assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        answers.first.click()
+    expect(phone.get_by_text(re.compile(r"You found the synthetic one \d of 2 times"))).to_be_visible()
+    expect(page.get_by_text("1 listener, 1 finished.")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"The audience named the class \d of 2 times"))).to_be_visible()
+    page.get_by_role("button", name="End audience mode").click()
+    expect(address).to_have_count(0)
+    with pytest.raises(PlaywrightError, match="ERR_CONNECTION_REFUSED"):
+        phone.reload()
+    phone.close()
     assert not errors
 
 

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable
 from functools import partial
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from distrack import runs
 from distrack.distill import DistillConfig
 from distrack.jobs.contract import title_of
+from distrack.jobs.distillation import distillation_job
 from distrack.jobs.results import evaluation_report, track_file
 from distrack.settings import settings
 from distrack.ui.shared.run_in_view import DEMO
@@ -32,7 +34,7 @@ def until(true: Callable[[], object], seconds: float, what: str) -> None:
 
 @pytest.fixture(scope="module")
 def launched(server: Server, visitor: BrowserContext) -> runs.Run:
-    """A short run launched by its button that is held at an early step; its loss is in view."""
+    """A short run, whose settings were saved, launched on stage and held at an early step; its loss is in view."""
     DistillConfig.model_validate({"duration": 0.5}).material()
     page = visitor.new_page()
     page.goto(f"{server.url}/distill")
@@ -41,13 +43,30 @@ def launched(server: Server, visitor: BrowserContext) -> runs.Run:
         if label == "Steps":
             page.get_by_role("tab", name="Training and evaluation").click()
         field = page.get_by_label(label, exact=True)
+        if label == "Steps":
+            # A number out of its bounds says so, and nothing can be launched with the one before.
+            field.fill("999999999")
+            field.press("Enter")
+            expect(page.get_by_test_id("stAlert").filter(has_text="Steps 999999999")).to_be_visible()
+            expect(page.get_by_role("button", name="Distill", exact=True)).to_have_count(0)
         field.fill(value)
         field.press("Enter")
     # Two comparisons are enough: `class-mean` is left out.
     page.get_by_role("combobox", name="Baselines").press("Backspace")
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("Save these settings as").fill("short")
+    page.get_by_label("Save these settings as").press("Enter")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("button", name="short", exact=True)).to_be_visible()
+    page.goto(f"{server.url}/distill?settings=short&stage=1")
     page.get_by_role("button", name="Distill", exact=True).click()
     page.wait_for_url(re.compile(r"run="))
-    run = runs.find(settings().runs_path, page.url.split("run=")[1])
+    stop = page.get_by_role("button", name="Distill", exact=True)
+    expect(stop).to_have_attribute("aria-current", "page")
+    page.wait_for_url(re.compile(r"stage=1"))
+    run = runs.find(settings().runs_path, parse_qs(urlsplit(page.url).query)["run"][0])
+    job = distillation_job(run)
+    assert (job.steps, job.seconds, job.evaluation and job.evaluation.seeds) == (60, 0.5, 1)
     expect(page.get_by_text(title_of(run), exact=True).first).to_be_visible(timeout=30_000)
     expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("Matching loss: MMD")).to_be_visible()
@@ -111,6 +130,21 @@ def test_bar_loss_and_tracks_of_a_running_run_are_in_one_frame(server: Server, p
     check_one_frame(page, f"{server.url}/distill?run={launched.id}", BAR, LOSS, "[data-testid=track-grid]")
 
 
+def test_the_next_stop_waits_for_the_run_in_view_and_shows_no_other(
+    server: Server, page: Page, launched: runs.Run
+) -> None:
+    page.goto(f"{server.url}/distill?run={launched.id}&stage=1")
+    expect(page.get_by_role("button", name="Distill", exact=True)).to_have_attribute("aria-current", "page")
+    expect(page.locator(LOSS)).to_be_visible()
+    page.keyboard.press("PageDown")
+    expect(page.get_by_text(f"{title_of(launched)} has nothing to show here yet.")).to_be_visible()
+    assert f"run={launched.id}" in page.url
+    expect(page.locator(".tile")).to_have_count(0)
+    page.keyboard.press("PageUp")
+    expect(page.locator(LOSS)).to_be_visible()
+    assert f"run={launched.id}" in page.url
+
+
 def test_stopped_and_resumed_the_run_goes_on_its_curve_grows_and_the_pictures_change(
     server: Server, page: Page, launched: runs.Run
 ) -> None:
@@ -158,9 +192,14 @@ def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
     page.keyboard.press("7")
     expect(page.locator(".board")).to_have_attribute("data-playing", "7_0")
     expect(page.locator(".player")).to_have_attribute("aria-label", "Track 7_0 of class 7")
+    # Real clips and means were made with the run.
+    for title in ("Nearest clip", "Random clip", "Class mean"):
+        expect(page.get_by_role("radio", name=title)).to_be_visible()
 
     page.get_by_role("link", name="Evaluate").first.click()
     expect(page.get_by_text("unseen clips", exact=False).first).to_be_visible()
+    expect(page.get_by_role("heading", name=f"CNN trained on the tracks: {learnt:.1%}")).to_be_visible()
+    page.get_by_role("tab", name="Confusion").click()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 
 

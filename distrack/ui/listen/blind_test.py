@@ -11,6 +11,7 @@ from distrack.jobs.listening import Listening, blind, listening_of
 from distrack.jobs.listening.blind import QUESTIONS, BlindTest, Result, Trial
 from distrack.settings import settings
 from distrack.ui.listen.audience import Audience
+from distrack.ui.shared import stage
 from distrack.ui.shared.page import download_button, errors_shown
 from distrack.ui.shared.run_in_view import DEMO
 from distrack.ui.sound import pads
@@ -43,7 +44,8 @@ def show(run: runs.Run, synthetic: SyntheticSet) -> None:
         if st.button("New test", icon=":material/replay:", key="again"):
             del st.query_params[_PARAMETER]
             st.rerun()
-    _all_listeners(place)
+    with stage.aside("listeners"):
+        _all_listeners(place)
 
 
 def _start(run: runs.Run, place: runs.Run, listening: Listening, classes: tuple[str, ...]) -> None:
