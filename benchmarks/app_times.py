@@ -76,7 +76,7 @@ def open_first_page(page: Page, url: str) -> None:
             page.goto(url)
             break
         except Exception as error:
-            if "ERR_CONNECTION_REFUSED" not in str(error):
+            if "ERR_CONNECTION_REFUSED" not in str(error) and "chrome-error" not in str(error):
                 raise
             time.sleep(0.05)
     page.get_by_role("heading", level=1).wait_for()
@@ -186,7 +186,7 @@ def many_runs(page: Page, url: str, place: Path, times: Times) -> None:
     for what in ("first", "second"):
         start = time.perf_counter()
         page.goto(f"{url}/runs")
-        cells.filter(has_text="Copy number").first.wait_for()
+        cells.filter(has_text="Copy number").first.wait_for(state="attached")
         times.since(start, f"{_MANY} runs: the page with the table, {what} time")
     settled(page)
     search = page.get_by_role("textbox", name="Search")

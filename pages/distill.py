@@ -39,8 +39,12 @@ begin("Distill", "" if in_view else "Distill a dataset into a few synthetic trac
 run, sweep = named("distillation"), named("sweep")
 if run is not None:
     job_panel.watch(run, "distillation")
-    with stage.aside("duplicate"), st.expander("Duplicate and edit"):
-        ask(job_of(run, DistillJob), "Start", "distill-again", again=True)
+    with stage.aside("duplicate"):
+        form_again = st.expander("Duplicate and edit", key="duplicate", on_change="rerun")
+        # Drawn once it is wanted: a form takes as long as the first steps of the run.
+        if form_again.open:
+            with form_again:
+                ask(job_of(run, DistillJob), "Start", "distill-again", again=True)
 elif sweep is not None:
     st.page_link("pages/distill.py", label="New run", icon=":material/arrow_back:")
     job_panel.watch(sweep, "sweep")

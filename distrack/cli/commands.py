@@ -24,10 +24,16 @@ _RUN = click.Argument(["run_id"], metavar="RUN")
 _MARKS = [option for option in options_of(about.About) if option.key in {"tags", "star"}]
 
 
-def _of_verbs() -> Mapping[str, click.Command]:
-    from distrack.cli import file_commands, job_commands
+def _of_jobs() -> Mapping[str, click.Command]:
+    from distrack.cli import job_commands
 
-    return {**job_commands.commands(), **file_commands.commands()}
+    return job_commands.commands()
+
+
+def _of_files() -> Mapping[str, click.Command]:
+    from distrack.cli import file_commands
+
+    return file_commands.commands()
 
 
 def _of_kinds() -> Mapping[str, click.Command]:
@@ -37,22 +43,25 @@ def _of_kinds() -> Mapping[str, click.Command]:
 
 
 class _Commands(click.Group):
-    """Commands that are written here, and those generated from configs, which are loaded only when one is wanted."""
+    """Commands that are written here, and groups of generated ones, which are loaded in turn until one is found."""
 
-    def __init__(self, name: str, generated: Callable[[], Mapping[str, click.Command]], **settings: Any) -> None:
+    def __init__(self, name: str, *generated: Callable[[], Mapping[str, click.Command]], **settings: Any) -> None:
         super().__init__(name, **settings)
         self._generated = generated
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *self._generated()})
+        return sorted({*super().list_commands(ctx), *(name for group in self._generated for name in group())})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return super().get_command(ctx, cmd_name) or self._generated().get(cmd_name)
+        if (command := super().get_command(ctx, cmd_name)) is not None:
+            return command
+        return next((found for group in self._generated if (found := group().get(cmd_name))), None)
 
 
 app = _Commands(
     "distrack",
-    _of_verbs,
+    _of_jobs,
+    _of_files,
     help="Distills audio datasets to a handful of synthetic tracks per class, makes them audible, and evaluates them.",
     context_settings={"token_normalize_func": lambda word: word.replace("_", "-")},
 )
