@@ -1,7 +1,9 @@
 """DisTrack's app: the navigation, the side bar, and the home page."""
 
 import gc
+from importlib import import_module
 from itertools import islice
+from threading import Thread
 
 import streamlit as st
 from streamlit import runtime
@@ -32,6 +34,8 @@ def leave_imports_alone() -> None:
     """
     gc.collect()
     gc.freeze()
+    # A decomposition needs it, and it takes a second: it is loaded while the first page is read.
+    Thread(target=import_module, args=["scipy.signal"], daemon=True).start()
 
 
 @st.fragment(run_every=3.0)

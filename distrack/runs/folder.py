@@ -139,10 +139,13 @@ class Run:
             lines = (self.path / name).read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return []
-        records = []
-        for line in lines:
-            with contextlib.suppress(ValueError):
-                records.append(json.loads(line))
+        try:
+            records = json.loads(f"[{','.join(lines)}]")
+        except ValueError:
+            records = []
+            for line in lines:
+                with contextlib.suppress(ValueError):
+                    records.append(json.loads(line))
         return [record for record in records if isinstance(record, dict)]
 
     def snapshots(self) -> dict[int, Path]:

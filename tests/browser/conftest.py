@@ -20,6 +20,8 @@ from tests.chromium import of_playwright, on_path
 # Long enough beside other work; what is there is seen at once.
 PATIENCE = 90_000
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
+# A microphone that hears a tone, and leave to use it.
+_FLAGS += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
 # Distillations that the app launches are held at this step until a file `go` lies in their folder.

@@ -239,6 +239,15 @@ def test_text_under_the_name_of_a_recording_is_refused_in_one_sentence(server: S
     expect(page.get_by_role("button", name="Decompose", exact=True)).to_have_count(0)
 
 
+def test_the_microphone_records_as_much_as_is_heard(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/decompose")
+    page.get_by_text("Record", exact=True).click()
+    page.get_by_role("button", name="Record", exact=True).last.click()
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Stop recording").click()
+    expect(page.get_by_text(re.compile(r"s at 48,000 Hz"))).to_be_visible()
+
+
 def test_an_edit_applies_as_it_is_offered_and_its_sound_is_in_front(server: Server, page: Page, note: Path) -> None:
     run, _ = _decomposed(note, "offered", events=4, method={"name": "matching-pursuit", "atoms": "damped"})
     page.goto(f"{server.url}/decompose?run={run.id}")

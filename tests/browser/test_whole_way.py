@@ -1,9 +1,11 @@
 """The whole way in a real browser: press Distill, watch, reload, restart the server, hear, see the accuracy."""
 
+import json
 import re
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Error as PlaywrightError
 
 from distrack import runs
 from distrack.distill import DistillConfig
@@ -169,7 +172,17 @@ def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
     server: Server, page: Page, launched: runs.Run
 ) -> None:
     page.goto(f"{server.url}/distill?run={launched.id}")
-    until(lambda: launched.status().state not in runs.ALIVE, 480, "the run ends")
+    shares: list[float] = []
+
+    def ended() -> bool:
+        with suppress(PlaywrightError):  # the page may be drawn anew at this moment
+            shares.append(
+                float(page.locator(f"{BAR} [role=progressbar]").get_attribute("aria-valuenow", timeout=200) or 0)
+            )
+        return launched.status().state not in runs.ALIVE
+
+    until(ended, 480, "the run ends")
+    assert shares == sorted(shares), "one bar for the whole run, which never goes back"
     assert launched.status().state == "done", launched.status().error
     expect(page.get_by_text("Synthetic tracks", exact=True)).to_be_visible()
     expect(page.get_by_test_id("stMetric").filter(has_text="Random clips")).to_be_visible()
@@ -212,6 +225,29 @@ def test_two_and_three_accuracies_of_a_finished_run_are_in_one_frame_with_the_lo
         expect(page.locator(ACCURACY)).to_have_count(accuracies)
     for text in page.locator(f"{ACCURACY} [data-testid=stMetricValue] > *").all():
         assert text.evaluate("one => one.scrollWidth <= one.clientWidth"), "no number is cut"
+
+
+def test_the_first_network_is_shown_before_the_mean_of_all_and_the_forming_can_be_played(
+    server: Server, page: Page
+) -> None:
+    run = runs.Run(shutil.copytree(DEMO, settings().runs_path / "first-network"))
+    report = json.loads((run.path / "report.json").read_text())
+    first = {**report["evaluations"][0], "seeds": 3}
+    first["accuracy"] = {**first["accuracy"], "mean": 0.979, "runs": [0.979]}
+    (run.path / "report.json").write_text(json.dumps({**report, "evaluations": [first]}))
+    run.write("status.json", run.status().model_copy(update={"state": "stopped"}).model_dump_json())
+    page.goto(f"{server.url}/distill?run={run.id}")
+    metric = page.locator(ACCURACY)
+    expect(metric).to_contain_text("97.9%")
+    expect(metric).to_contain_text("1 of 3 networks")
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect(page.get_by_text(re.compile("^Step 0"))).to_be_visible()
+    expect(page.locator(".tile").first).to_be_visible()
+    # Tracks form visibly from noise; a preset has that.
+    page.goto(f"{server.url}/distill")
+    page.get_by_role("combobox", name="Preset").click()
+    page.get_by_role("option", name=re.compile("tracks form out of noise")).click()
+    expect(page.get_by_role("button", name="Distill", exact=True)).to_be_visible()
 
 
 def test_a_forged_host_does_not_open_the_websocket(server: Server) -> None:

@@ -8,7 +8,7 @@ from distrack import runs
 from distrack.distill import SyntheticSet
 from distrack.distill.objectives import OBJECTIVES
 from distrack.figures.loss import loss_curve
-from distrack.figures.style import NAMES
+from distrack.figures.style import COLOURS, NAMES
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.results import SCORES, report_so_far, synthetic_file
 from distrack.ui.shared import pictures
@@ -56,7 +56,10 @@ def _accuracy(run: runs.Run) -> None:
         for line in (lines[name] for name in _COMPARED if name in lines):
             accuracy, part = line.accuracy, f"{len(line.accuracy.runs)} of {line.seeds} networks"
             spread = f"± {accuracy.std:.1%}" if line.finished else part
-            st.metric(NAMES[line.trained_on], f"{accuracy.mean:.1%}", spread, "off", delta_arrow="off")
+            with st.container(gap="xsmall"):
+                st.metric(NAMES[line.trained_on], f"{accuracy.mean:.1%}", spread, "off", delta_arrow="off")
+                share, colour = f"{accuracy.mean:.1%}", COLOURS[line.trained_on]
+                st.html(f'<div class="share"><div style="width:{share};background:{colour}"></div></div>')
 
 
 def _loss(run: runs.Run, status: runs.Status) -> None:

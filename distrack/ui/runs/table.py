@@ -8,7 +8,6 @@ from typing import Any
 
 from distrack import jobs, runs
 from distrack.jobs import Job
-from distrack.jobs.contract import title_of
 from distrack.jobs.decomposition import decomposition_report
 from distrack.jobs.results import evaluation_report
 from distrack.runs.about import about
@@ -39,14 +38,17 @@ def matching(found: Sequence[Row], words: str) -> list[Row]:
 def _row(path: Path) -> Row:
     run = runs.Run(path)
     said, status, job = about(run), run.status(), job_of(run, Job)
-    report, decomposed = evaluation_report(run), decomposition_report(run)
+    kind = jobs.kind_of(run) if job is None else job.kind
+    # Reading a report as that of another kind takes longest.
+    decomposed = decomposition_report(run) if kind == "decomposition" else None
+    report = None if kind == "decomposition" else evaluation_report(run)
     accuracy = report.accuracy("random-cnn", "synthetic") if report else None
     random = report.accuracy("random-cnn", "random-selection") if report else None
     curve = [value for record in run.metrics() if (value := record.get("loss", record.get("snr_db"))) is not None]
     return {
         "star": said.star,
-        "title": title_of(run),
-        "kind": jobs.kind_of(run),
+        "title": said.title or (run.id if job is None else job.title),
+        "kind": kind,
         "dataset": getattr(job, "dataset", ""),
         "per class": getattr(job, "ipc", None),
         "accuracy": accuracy,
