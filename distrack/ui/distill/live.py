@@ -91,7 +91,7 @@ def _tracks(run: runs.Run, status: runs.Status) -> None:
         if played:
             place = st.empty()
             for each, path in snapshots.items():
-                with place:
+                with place.container():
                     pictures.grid(path, f"Step {each}")
                 time.sleep(_PLAYED / len(snapshots))
             place.empty()
