@@ -1,7 +1,7 @@
 """Makes the pictures of the README anew, from the app in Chromium. `make pictures` runs it.
 
-A run from noise is launched and watched: what its page shows becomes an animated picture, and the finished run, the
-tracks, the scores and a decomposition become still ones.
+A run from noise is launched and watched: what its page shows becomes an animated picture; the tracks, the scores and a
+decomposition become still ones.
 """
 
 import re
@@ -37,7 +37,7 @@ def forming(page: Page, url: str) -> list[Image.Image]:
     while not done.is_visible():
         frames.append(shrunk(page.screenshot()))
         time.sleep(_EVERY)
-    taken(page, "distill")
+    settled(page)
     return [*frames, shrunk(page.screenshot())]
 
 
@@ -55,7 +55,7 @@ def shrunk(screenshot: bytes) -> Image.Image:
 
 
 def main() -> None:
-    """Writes `forming.webp`, `distill.png` and the still pictures beside this file."""
+    """Writes `forming.webp` and the still pictures beside this file."""
     DistillConfig().material()
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=on_path() or of_playwright(), args=["--no-sandbox"])

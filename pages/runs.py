@@ -63,29 +63,38 @@ def act(selected: list[dict[str, Any]]) -> None:
             st.rerun()
 
 
+# By itself: a search does not draw the side bar anew.
+@st.fragment
+def show() -> None:
+    """The search, the menus, the buttons and the table."""
+    found = rows(runs_path())
+    if not found and not st.session_state.get("deleted-runs"):
+        nothing_yet("No runs yet.")
+        return
+    search, *menus = st.columns([2, 1, 1, 1])
+    words = search.text_input(
+        "Search", placeholder="title, tag, note, dataset, state", key="search", bind="query-params"
+    )
+    shown = matching(found, words)
+    for place, name in zip(menus, ("kind", "dataset", "state"), strict=True):
+        values = sorted({row[name] for row in found if row[name]})
+        value = place.selectbox(name.capitalize(), values, index=None, placeholder="All", key=name)
+        shown = [row for row in shown if value in (None, row[name])]
+    buttons = st.container()
+    # Other rows are another table: what was typed belongs to a place in it.
+    key = f"runs-{hash(tuple(row['id'] for row in shown))}"
+    table = st.data_editor(
+        [{"select": False, **row} for row in shown],
+        column_config=_COLUMNS,
+        disabled=_MEASURED,
+        hide_index=True,
+        placeholder="–",
+        key=key,
+        on_change=partial(store, shown, key),
+    )
+    with buttons:
+        act([row for row, edited in zip(shown, table, strict=True) if edited["select"]])
+
+
 begin("Runs")
-found = rows(runs_path())
-if not found and not st.session_state.get("deleted-runs"):
-    nothing_yet("No runs yet.")
-    st.stop()
-search, *menus = st.columns([2, 1, 1, 1])
-words = search.text_input("Search", placeholder="title, tag, note, dataset, state", key="search", bind="query-params")
-shown = matching(found, words)
-for place, name in zip(menus, ("kind", "dataset", "state"), strict=True):
-    values = sorted({row[name] for row in found if row[name]})
-    value = place.selectbox(name.capitalize(), values, index=None, placeholder="All", key=name)
-    shown = [row for row in shown if value in (None, row[name])]
-buttons = st.container()
-# Other rows are another table: what was typed belongs to a place in it.
-key = f"runs-{hash(tuple(row['id'] for row in shown))}"
-table = st.data_editor(
-    [{"select": False, **row} for row in shown],
-    column_config=_COLUMNS,
-    disabled=_MEASURED,
-    hide_index=True,
-    placeholder="–",
-    key=key,
-    on_change=partial(store, shown, key),
-)
-with buttons:
-    act([row for row, edited in zip(shown, table, strict=True) if edited["select"]])
+show()

@@ -11,9 +11,11 @@ from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig, Measureme
 from distrack.jobs.contract import all_runs, job_of
 from distrack.jobs.results import evaluation_report
 
-# Seconds of the phases of the usual run on two cores, and of a network's training for each image, as far as unknown.
-_USUAL = {"prepare": 1.0, "distill": 25.0, "invert": 3.0, "evaluate": 180.0, "inspect": 10.0, "listen": 3.0}
+# What is expected where no earlier run tells: seconds of the phases on two cores, seconds of a network's training for
+# each image, and the number of classes and of training clips.
+_USUAL = {"prepare": 1.0, "distill": 50.0, "invert": 3.0, "evaluate": 0.0, "inspect": 10.0, "listen": 3.0}
 _USUAL_PACE = 0.003
+_USUAL_CLASSES, _USUAL_CLIPS = 10, 2400
 # Runs that are alike in these take about the same time for a step, or measure the same real clips.
 _TIMED_BY = ("dataset", "preset", "ipc", "domain", "duration", "parameterisation", "factor", "network", "objective")
 _MEASURED_BY = ("dataset", "data_path", "test_fold", "duration", "feature")
@@ -57,17 +59,18 @@ def expected_seconds(
 ) -> dict[str, float]:
     """Seconds of each phase in their order, going by the newest run, one that is alike if there is any."""
     ordered = sorted(earlier, key=lambda other: not other.is_like(config))
-    expected = dict(_USUAL)
+    expected, classes, clips = dict(_USUAL), _USUAL_CLASSES, _USUAL_CLIPS
     if ordered:
         before, report = ordered[0].config, ordered[0].report
         expected = {phase: ordered[0].seconds.get(phase, usual) for phase, usual in _USUAL.items()}
         work, known = (each.steps * each.ipc * each.factor * each.seconds for each in (config, before))
         expected["distill"] *= work / known
-        pace = next((other.report.pace for other in ordered if other.report.pace), _USUAL_PACE)
         classes = next((len(line.confusion) for line in report.evaluations), 1)
-        counts = {"classes": classes, "tracks": classes * config.ipc * config.factor, "clips": report.split.train}
-        expected["evaluate"] = 0.0
-        for wanted in measurements(evaluation) if evaluation else ():
-            missing = wanted.seeds - max(other.measured(wanted, config) for other in earlier)
-            expected["evaluate"] += pace * max(0, missing) * wanted.cost(ipc=config.ipc, **counts)
+        clips = report.split.train
+    pace = next((other.report.pace for other in ordered if other.report.pace), _USUAL_PACE)
+    counts = {"classes": classes, "tracks": classes * config.ipc * config.factor, "clips": clips}
+    expected["evaluate"] = 0.0
+    for wanted in measurements(evaluation) if evaluation else ():
+        missing = wanted.seeds - max((other.measured(wanted, config) for other in earlier), default=0)
+        expected["evaluate"] += pace * max(0, missing) * wanted.cost(ipc=config.ipc, **counts)
     return expected if evaluation else {phase: expected[phase] for phase in ("prepare", "distill", "invert")}
