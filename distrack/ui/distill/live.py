@@ -72,7 +72,7 @@ def _loss(run: runs.Run, status: runs.Status) -> None:
     else:
         return
     # An empty frame at first: the browser loads what draws it while the process of the run starts.
-    chart(loss_curve(metrics, 0 if job is None else job.steps), key=f"loss-{run.id}", height=215)
+    chart(loss_curve(metrics, 0 if job is None else job.steps), key=f"loss-{run.id}", height=200)
     st.caption(caption, help=f"{GLOSSARY['Matching loss']} {GLOSSARY['MMD']}")
 
 
