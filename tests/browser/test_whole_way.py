@@ -69,7 +69,8 @@ def launched(server: Server, visitor: BrowserContext) -> runs.Run:
     run = runs.find(settings().runs_path, parse_qs(urlsplit(page.url).query)["run"][0])
     job = distillation_job(run)
     assert (job.steps, job.seconds, job.evaluation and job.evaluation.seeds) == (60, 0.5, 1)
-    expect(page.get_by_text(title_of(run), exact=True).first).to_be_visible(timeout=30_000)
+    # The side bar, which is hidden on stage, has the title too.
+    expect(page.get_by_test_id("stMain").get_by_text(title_of(run), exact=True).first).to_be_visible(timeout=30_000)
     expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("Matching loss: MMD")).to_be_visible()
     page.close()
