@@ -8,10 +8,10 @@ from threading import Thread
 import streamlit as st
 from streamlit import runtime
 
-from distrack import jobs, runs
+from distrack import runs
 from distrack.device import choose_device
 from distrack.distill import SyntheticSet
-from distrack.jobs.contract import titles_of
+from distrack.jobs.contract import key_figures, titles_of
 from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.runs import warm
 from distrack.settings import PROJECT, settings
@@ -34,7 +34,11 @@ def leave_imports_alone() -> None:
     """
     gc.collect()
     gc.freeze()
-    # A decomposition needs it, and it takes a second: it is loaded while the first page is read.
+
+
+@st.cache_resource
+def load_ahead() -> None:
+    """Loads what a decomposition needs while the first page is read; it takes a second."""
     Thread(target=import_module, args=["scipy.signal"], daemon=True).start()
 
 
@@ -98,8 +102,7 @@ def _play(run: runs.Run) -> None:
 
 
 def _accuracy(run: runs.Run) -> str:
-    report = None if jobs.kind_of(run) == "decomposition" else evaluation_report(run)
-    accuracy = report.accuracy("random-cnn", "synthetic") if report else None
+    accuracy = key_figures(run).get("accuracy")
     return "" if accuracy is None else f"accuracy {accuracy:.0%}"
 
 
@@ -118,6 +121,7 @@ pages = [
 page = st.navigation(pages)
 st.logo(str(PROJECT / "assets" / "logo.svg"), size="large")
 leave_imports_alone()
+load_ahead()
 with errors_shown():
     with st.sidebar:
         side_bar(str(choose_device(settings().device)))

@@ -133,6 +133,11 @@ class Job(Config):
         """Called after a run of this kind was stopped from outside."""
 
     @classmethod
+    def key_figures(cls, run: Run) -> dict[str, float]:  # noqa: ARG003
+        """The figures of a run of this kind in a table of all runs, by their columns; none by default."""
+        return {}
+
+    @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:
         """The report as tables for a terminal; one row per field unless the kind has a better form."""
         rows = [(name.replace("_", " "), str(value)) for name, value in report.model_dump(mode="json").items()]
@@ -260,6 +265,11 @@ def report_of(run: Run) -> Any:
     """The report that a run's own job wrote so far, an instance of its kind's `report_type`; None if there is none."""
     kind = kind_of(run)
     return read_report(run, JOBS[kind]) if kind else None
+
+
+def key_figures(run: Run) -> dict[str, float]:
+    """The key figures of a run's own kind; a run whose config cannot be read counts as a distillation."""
+    return JOBS[kind_of(run) or "distillation"].key_figures(run)
 
 
 def read_report(run: Run, kind: type[Job]) -> Any:

@@ -173,6 +173,12 @@ class DecomposeJob(DecomposeConfig, Job):
         return (run.path / "original.wav").is_file()
 
     @classmethod
+    def key_figures(cls, run: Run) -> dict[str, float]:
+        """How close the sum of all events is to the recording."""
+        report = decomposition_report(run)
+        return {} if report is None else {"SNR (dB)": report.snr_db}
+
+    @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:
         part = f"{report.file}, {report.clip_seconds:.2f} s at {report.sample_rate:,} Hz"
         return [

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from distrack.errors import RunError
 from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig, Measurement, Report, measurements
 from distrack.jobs.contract import all_runs, job_of
 from distrack.jobs.results import evaluation_report
+from distrack.runs import Run
 
 # What is expected where no earlier run tells: seconds of the phases on two cores, seconds of a network's training for
 # each image, and the number of classes and of training clips.
@@ -45,13 +47,23 @@ class Earlier(NamedTuple):
 def earlier_runs(runs_path: Path) -> list[Earlier]:
     """The finished distillations, newest first."""
     found: list[Earlier] = []
-    for run in all_runs(runs_path, "distillation"):
-        status, report = run.status(), evaluation_report(run)
-        with suppress(RunError):
-            config = job_of(run)
-            if report is not None and status.state == "done" and isinstance(config, DistillConfig):
-                found.append(Earlier(config, report, {**status.seconds, **report.seconds}))
+    for run in all_runs(runs_path):
+        with suppress(RunError, OSError):
+            changed = tuple((run.path / name).stat().st_mtime_ns for name in ("status.json", "report.json"))
+            if (earlier := _earlier(run.path, changed)) is not None:
+                found.append(earlier)
     return found
+
+
+# A form reads hundreds of runs whenever it is drawn.
+@lru_cache(maxsize=5_000)
+def _earlier(path: Path, _changed: tuple[int, ...]) -> Earlier | None:
+    run = Run(path)
+    status, config = run.status(), job_of(run)
+    if status.state != "done" or not isinstance(config, DistillConfig):
+        return None
+    report = evaluation_report(run)
+    return None if report is None else Earlier(config, report, {**status.seconds, **report.seconds})
 
 
 def expected_seconds(

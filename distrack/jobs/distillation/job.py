@@ -114,6 +114,16 @@ class DistillJob(DistillConfig, Measured):
             JOBS["listening"].from_overrides({"run": run.id, "snapshots": False}).work(run, session)
         return report
 
+    @classmethod
+    def key_figures(cls, run: Run) -> dict[str, float]:
+        """The accuracy of a CNN trained on the tracks, and its gain over random clips, as far as they are measured."""
+        report = evaluation_report(run)
+        accuracy = report.accuracy("random-cnn", "synthetic") if report else None
+        random = report.accuracy("random-cnn", "random-selection") if report else None
+        if accuracy is None:
+            return {}
+        return {"accuracy": accuracy} | ({} if random is None else {"vs random": accuracy - random})
+
     def is_done(self, run: Run) -> bool:
         """Whether a run has everything that this job makes."""
         report = evaluation_report(run)

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from distrack.errors import DistrackError
 from distrack.jobs import saved
 from distrack.jobs.distillation import DistillJob
 from distrack.settings import settings
@@ -37,10 +36,7 @@ def menu(job: DistillJob) -> None:
                     st.rerun()
         name = st.text_input("Save these settings as", placeholder="my-settings", key="settings-name").strip()
         if st.button("Save", icon=":material/save:", disabled=not name, key="save-settings"):
-            try:
+            with errors_shown():
                 saved.save(name, job)
-            except DistrackError as error:
-                st.error(error.problem)
-            else:
                 st.rerun()
         st.caption(f"A file for `--config` in {settings().data_path / 'settings'}.")

@@ -8,13 +8,13 @@ from typing import Any
 
 from distrack import jobs, runs
 from distrack.jobs import Job
-from distrack.jobs.decomposition import decomposition_report
-from distrack.jobs.results import evaluation_report
+from distrack.jobs.contract import key_figures
 from distrack.runs.about import about
 from distrack.ui.cached import cached_by_file
 from distrack.ui.shared.progress import state_text
 from distrack.ui.shared.run_in_view import job_of
 
+_FIGURES = ("accuracy", "vs random", "SNR (dB)")
 _SEARCHED = ("title", "id", "kind", "dataset", "state", "tags", "note")
 Row = dict[str, Any]
 
@@ -39,11 +39,7 @@ def _row(path: Path) -> Row:
     run = runs.Run(path)
     said, status, job = about(run), run.status(), job_of(run, Job)
     kind = jobs.kind_of(run) if job is None else job.kind
-    # Reading a report as that of another kind takes longest.
-    decomposed = decomposition_report(run) if kind == "decomposition" else None
-    report = None if kind == "decomposition" else evaluation_report(run)
-    accuracy = report.accuracy("random-cnn", "synthetic") if report else None
-    random = report.accuracy("random-cnn", "random-selection") if report else None
+    figures = key_figures(run)
     curve = [value for record in run.metrics() if (value := record.get("loss", record.get("snr_db"))) is not None]
     return {
         "star": said.star,
@@ -51,9 +47,7 @@ def _row(path: Path) -> Row:
         "kind": kind,
         "dataset": getattr(job, "dataset", ""),
         "per class": getattr(job, "ipc", None),
-        "accuracy": accuracy,
-        "vs random": None if accuracy is None or random is None else accuracy - random,
-        "SNR (dB)": None if decomposed is None else decomposed.snr_db,
+        **{column: figures.get(column) for column in _FIGURES},
         "curve": curve[:: max(1, len(curve) // 40)],
         "state": "",
         "begun": datetime.fromtimestamp(status.started) if status.started else None,
