@@ -93,6 +93,8 @@ def test_a_note_is_decomposed_transposed_played_and_saved(server: Server, page: 
 def _check_download_and_reload(page: Page, run: runs.Run) -> None:
     """The downloaded events sound like the edited ones, and a reload shows the edits again."""
     player = page.locator(".player")
+    # The player is ready before the buttons below it are drawn anew.
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     with page.expect_download() as download:
         page.get_by_role("button", name="Events", exact=True).click()
     downloaded = storage.load(download.value.path())
