@@ -56,7 +56,6 @@ def _command(kind: type[Job]) -> click.Command:
         with suppress(Stopped):
             for given in _each(kind, values):
                 job = kind.from_overrides(_overrides(kind, config_file, given), runs_path)
-                job.check()
                 run, answer = _worked(job, runs_path, name, words, quiet=quiet, as_json=as_json)
                 answers[run.id] = answer
         if answers:
@@ -126,6 +125,8 @@ def _worked(
 ) -> tuple[Run, terminal.Answer]:
     """Does a job from its beginning, or continues it, in this process; returns its run and what `finish` returns."""
     is_new = name is None or not (runs_path / job.folder / name).is_dir()
+    if is_new:
+        job.check()  # before it waits in a queue; whoever made the folder has checked
     run = job.open(runs_path, name)
     try:
         return run, finish(run, job, words, quiet=quiet, as_json=as_json)

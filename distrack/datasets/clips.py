@@ -1,5 +1,6 @@
 """Clips and the index of a dataset: which files are on this disk, their classes, and the split they belong to."""
 
+import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,12 +71,13 @@ class Index:
     def within(self, root: Path) -> "Index":
         """The same index, where clips that a symbolic link leads out of a folder are skipped."""
         home = root.resolve()
-        # The links of a folder are followed once, not once for each file.
-        parents = {clip.path.parent for clip in self.clips}
-        folders = {folder for folder in parents if folder.resolve().is_relative_to(home)}
+        inner: dict[str, bool] = {}  # by folder: the links of a folder are followed once, not once for each file
 
         def inside(path: Path) -> bool:
-            return path.parent in folders and (not path.is_symlink() or path.resolve().is_relative_to(home))
+            folder = str(path).rpartition(os.sep)[0]
+            if folder not in inner:
+                inner[folder] = path.parent.resolve().is_relative_to(home)
+            return inner[folder] and (not path.is_symlink() or path.resolve().is_relative_to(home))
 
         clips, links = list[Clip](), list[Skipped]()
         for clip in self.clips:

@@ -138,8 +138,9 @@ class Distiller:
         """
         with one_thread_each(self.device) as threads, ThreadPoolExecutor(threads) as workers:
             while self.step < self.config.steps:
+                member = self._networks.at(self.step, workers.map)
                 self._networks.make_ahead(self.step, workers)
-                loss = self._advance(workers)
+                loss = self._advance(member, workers)
                 self.step += 1
                 read = self.device.type == "cpu" or self.step % _STEPS_PER_READING == 0
                 value = float(loss) if read or self.step in (1, self.config.steps) else None
@@ -147,9 +148,9 @@ class Distiller:
                     raise RunError(f"training diverged at step {self.step}. Lower the learning rate")
                 yield StepRecord(self.step, value)
 
-    def _advance(self, workers: ThreadPoolExecutor) -> Tensor:
-        """One step of all groups; returns the loss."""
-        member, chosen = self._networks.at(self.step), self._chosen_rows()
+    def _advance(self, member: Member, workers: ThreadPoolExecutor) -> Tensor:
+        """One step of all groups with the step's network; returns the loss."""
+        chosen = self._chosen_rows()
         results = list(workers.map(lambda group: self._gradient(member, group, chosen), self._groups))
         # There may be more coordinates than parameters: cells of overlapping windows.
         step = self._update(torch.cat([gradient for gradient, _ in results]), self._memory)

@@ -1,5 +1,6 @@
 """The network pool: the network of each step, its augmentation, and its embeddings of real clips."""
 
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ _MADE_AHEAD = 4
 _STEPS_AHEAD = 40
 # New networks that are made during one step: each holds the maps of many clips meanwhile.
 _SIDE_BY_SIDE = 2
+# What applies a function to each item: `map`, or that of an executor.
+Each = Callable[..., Iterable[tuple[Tensor, Tensor]]]
 # Multiples of the golden ratio, without their whole part, are spread evenly however many there are.
 _GOLDEN_RATIO = 0.6180339887498949
 
@@ -68,14 +71,14 @@ class NetworkPool:
         drawn = int(torch.randint(joined, (), generator=generator(self.config.seed, "draw", step)))
         return drawn + pool.size * (step // pool.refresh_every if pool.refresh_every else 0)
 
-    def at(self, step: int) -> Member:
-        """The network of a step; the same step always has the same network."""
+    def at(self, step: int, each: Each = map) -> Member:
+        """The network of a step, which is made now unless it was made ahead; the same step has always the same one."""
         number = self.number(step)
         if number not in self._members:
             while len(self._members) >= max(1, self.config.pool.size):
                 self._members.pop(min(self._members))  # the lowest number belongs to the earliest pool
             future = self._in_progress.pop(number, None)
-            self._members[number] = future.result() if future else self._make(number)
+            self._members[number] = future.result() if future else self._make(number, each)
         return self._members[number]
 
     def make_ahead(self, step: int, workers: ThreadPoolExecutor) -> None:
@@ -91,7 +94,8 @@ class NetworkPool:
             if number not in self._members and number not in self._in_progress:
                 self._in_progress[number] = workers.submit(self._make, number)
 
-    def _make(self, number: int) -> Member:
+    def _make(self, number: int, each: Each = map) -> Member:
+        """A network and what belongs to it; `each` embeds the batches of its real clips, as `map` does."""
         config, train = self.config, self.train
         seed = derived_seed(config.seed, "network", number)
         network = build_network(config.network, shape=train.shape, classes=train.classes, seed=seed).to(self.device)
@@ -101,8 +105,13 @@ class NetworkPool:
         draws = generator(config.seed, "augmentation", number)
         siamese = draw(config.augmentation, 1, train.shape, draws, shift_bands=train.shift_bands).to(self.device)
         clips = _random_clips_of_each_class(train, config, number)
+
+        def embed(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+            with torch.no_grad():
+                return network.embed(siamese.apply(batch[0])), batch[1]
+
         with torch.no_grad():
-            embedded = ((network.embed(siamese.apply(batch)), labels) for batch, labels in clips.batches(self.device))
+            embedded = each(embed, clips.batches(self.device))
             if OBJECTIVES[config.objective.name].real == "mean":
                 real = class_means(embedded, clips.classes).unsqueeze(1)
             else:

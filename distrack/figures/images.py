@@ -22,14 +22,16 @@ def image_png(
         - image: ``[bands, frames]`` or ``[n, bands, frames]``
     """
     scaled = (np.nan_to_num(image, nan=low) - low) / max(high - low, 1e-9)
-    pixels = magma()[(np.clip(scaled, 0, 1) * 255).astype(np.uint8)]
+    levels = (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
     size = (width or height * 5 // 4, height)
     pictures = [
         np.asarray(Image.fromarray(picture[::-1]).resize(size, Image.Resampling.BICUBIC))
-        for picture in pixels.reshape(-1, *pixels.shape[-3:])
+        for picture in levels.reshape(-1, *levels.shape[-2:])
     ]
+    whole = Image.fromarray(np.concatenate(pictures))
+    whole.putpalette(magma().tobytes())
     buffer = io.BytesIO()
-    Image.fromarray(np.concatenate(pictures)).save(buffer, format="PNG", compress_level=3)
+    whole.save(buffer, format="PNG", compress_level=3)
     return buffer.getvalue()
 
 

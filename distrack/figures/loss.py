@@ -6,13 +6,13 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from distrack.figures.style import COLOURS, LEGEND, Chart, finished, series_colours
+from distrack.figures.style import COLOURS, FONT_SIZE, LEGEND, Chart, LiveChart, finished, series_colours
 
 # More points look the same and take longer to send to the browser.
 _MOST_POINTS = 250
 
 
-def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> Chart:
+def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> LiveChart:
     """The loss of a run on a logarithmic axis up to a step: a point for each step, and the running median as a line.
 
     Lines of the run's `metrics.jsonl` without a loss are skipped.
@@ -21,16 +21,25 @@ def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> Chart:
         [(record["step"], record["loss"]) for record in metrics if "loss" in record], columns=["step", "loss"]
     )
     every = max(1, len(points) // _MOST_POINTS)
-    smooth = points.assign(loss=_running_median(points))
-    x = alt.X("step:Q", title="step", scale=alt.Scale(domain=[0, max(steps, 1)]), axis=alt.Axis(tickCount=6))
-    # A logarithmic axis without points has no extent of its own.
-    domain = alt.Undefined if len(points) else [0.1, 10]
-    y_scale = alt.Scale(type="log", nice=False, domain=domain)
-    y = alt.Y("loss:Q", title="loss", scale=y_scale, axis=alt.Axis(tickCount=5))
-    dots = alt.Chart(points[::every]).mark_circle(size=22, opacity=0.35, color=COLOURS["random-selection"])
-    line = alt.Chart(smooth[::every]).mark_line(strokeWidth=3, color=COLOURS["synthetic"])
-    tooltip = ["step:Q", alt.Tooltip("loss:Q", format=".4g")]
-    return finished(dots.encode(x=x, y=y, tooltip=tooltip) + line.encode(x=x, y=y), 230)
+    points["median"] = _running_median(points)
+    y_scale: dict[str, Any] = {"type": "log", "nice": False}
+    if points.empty:  # a logarithmic axis without points has no extent of its own
+        y_scale["domain"] = [0.1, 10]
+    x = {"field": "step", "type": "quantitative", "title": "step", "axis": {"tickCount": 6}}
+    x["scale"] = {"domain": [0, max(steps, 1)]}
+    y = {"type": "quantitative", "title": "loss", "scale": y_scale, "axis": {"tickCount": 5}}
+    tooltip = [{"field": "step", "type": "quantitative"}, {"field": "loss", "type": "quantitative", "format": ".4g"}]
+    dots = {"type": "circle", "size": 22, "opacity": 0.35, "color": COLOURS["random-selection"]}
+    line = {"type": "line", "strokeWidth": 3, "color": COLOURS["synthetic"]}
+    specification = {
+        "height": 230,
+        "config": {"axis": {"labelFontSize": FONT_SIZE - 2, "titleFontSize": FONT_SIZE - 2}},
+        "layer": [
+            {"mark": dots, "encoding": {"x": x, "y": {**y, "field": "loss"}, "tooltip": tooltip}},
+            {"mark": line, "encoding": {"x": x, "y": {**y, "field": "median"}}},
+        ],
+    }
+    return LiveChart(points[::every], specification)
 
 
 def loss_curves(metrics: Mapping[str, Sequence[dict[str, Any]]]) -> Chart:

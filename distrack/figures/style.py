@@ -1,14 +1,23 @@
 """What all figures share: colours, type sizes and the names of training sets. It loads no plotting library."""
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from distrack.evaluate import BASELINES, name_of
 
 if TYPE_CHECKING:
     import altair as alt
+    import pandas as pd
     import plotly.graph_objects as go
 
 Chart: TypeAlias = "alt.Chart | alt.LayerChart"
+
+
+class LiveChart(NamedTuple):
+    """A Vega-Lite chart that is drawn again and again: where only the data are new, the browser keeps the rest."""
+
+    data: "pd.DataFrame"
+    specification: dict[str, Any]
+
 
 # By training set; a set without an entry has the colour of random clips.
 COLOURS = {

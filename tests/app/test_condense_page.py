@@ -95,6 +95,7 @@ def test_one_that_is_done_shows_cells_curve_table_and_both_ends(app: AppTest, co
     first = [player.proto.url for player in app.get("audio")]
     assert len(first) == len(set(first)) == 3
     app.selectbox(key=f"class-{condensed.id}").select("middle")
+    app.session_state[f"details-{condensed.id}"] = True
     again(app)
     assert set(first).isdisjoint(player.proto.url for player in app.get("audio"))
     assert any(code.value.startswith("python -m distrack condense") for code in app.code)

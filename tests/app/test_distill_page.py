@@ -121,6 +121,8 @@ def test_a_finished_run_shows_its_curve_tracks_and_accuracy(app: AppTest, finish
     app.select_slider[0].set_value("0")
     again(app)
     assert any("low" in html.proto.body for html in app.get("html"))
+    app.session_state[f"details-{finished.id}"] = True
+    again(app)
     command = next(code.value for code in app.code if code.value.startswith("python -m distrack distill"))
     assert "--dataset FOLDER" in command
 

@@ -21,12 +21,15 @@ from distrack.ui.shared.run_in_view import runs_path
 
 # Key of the session state for the error of the last edit: callbacks run before the page is drawn.
 _ERROR = "edit-error"
+# The edit that is offered before one is chosen.
+_FIRST = "transpose"
 _STEPS = {"undo": History.undo, "redo": History.redo}
 
 
 def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) -> None:
     """Draws the selected edit's arguments and the buttons; an edit that fails leaves an error below them."""
-    name = st.selectbox("Edit", list(EDITS), format_func=EDITS.title, key="edit")
+    choices = list(EDITS)
+    name = st.selectbox("Edit", choices, choices.index(_FIRST), format_func=EDITS.title, key="edit")
     kind = EDITS[name]
     st.caption(kind.about)
     ready = _draw_source(name, run, events)

@@ -11,10 +11,14 @@ from distrack import runs
 from distrack.arrays import Floats
 from distrack.decompose import EDITS, Events, History, apply, known_rooms, render, storage
 from distrack.decompose.plane import plane
+from distrack.figures.images import image_png
 from distrack.jobs.decomposition import events_file
 from distrack.settings import settings
 from distrack.ui.cached import cached_by_file
 from distrack.ui.shared.run_in_view import runs_path
+
+# Pixels of a picture.
+_HEIGHT = 256
 
 
 def digest(wave: Floats) -> str:
@@ -25,6 +29,12 @@ def digest(wave: Floats) -> str:
 loaded = cached_by_file(storage.load)
 sound_of = st.cache_data(max_entries=64, show_spinner=False, hash_funcs={Events: storage.to_bytes})(render)
 plane_of = st.cache_data(max_entries=64, show_spinner=False, hash_funcs={np.ndarray: digest})(plane)
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={np.ndarray: digest})
+def picture_of(wave: Floats, rate: int) -> bytes:
+    """The spectrogram of a sound, a PNG for the plane and the player."""
+    return image_png(plane_of(wave, rate).image, low=-70, high=0, height=_HEIGHT, width=4 * _HEIGHT)
 
 
 def edited(decomposed: Events, edits: History) -> Events:

@@ -14,11 +14,9 @@ from distrack.arrays import Floats, Integers
 from distrack.decompose import Events, in_pitch, storage, strongest
 from distrack.decompose.plane import Plane
 from distrack.decompose.pursuit.waveform_kind import WAVEFORMS, main_partials
-from distrack.figures.images import image_png
-from distrack.ui.decompose.events_in_view import plane_of
+from distrack.ui.decompose.events_in_view import picture_of, plane_of
 from distrack.ui.sound.media import source, url_of
 
-_HEIGHT = 256
 # Events that last less than this many seconds are clicks.
 _CLICK = 0.04
 
@@ -53,10 +51,9 @@ def draw_plane(
         height: in pixels.
     """
     spectrogram, state = plane_of(wave, rate), hand or Hand()
-    picture = image_png(spectrogram.image, low=-70, high=0, height=_HEIGHT, width=4 * _HEIGHT)
     data: dict[str, Any] = {
         "events": url_of(_content(events, spectrogram), "application/json", f"{key}-events"),
-        "picture": url_of(picture, "image/png", f"{key}-picture"),
+        "picture": url_of(picture_of(wave, rate), "image/png", f"{key}-picture"),
         "chosen": {"name": state.chosen[0], "number": state.chosen[1], "numbers": list(state.selection)},
         "done": {"name": state.done[0], "number": state.done[1]},
         "editable": hand is not None,

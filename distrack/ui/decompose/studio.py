@@ -14,10 +14,9 @@ from distrack.audio import flac_bytes, loudness
 from distrack.decompose import Events, soloed
 from distrack.decompose.rendering import save
 from distrack.errors import DistrackError
-from distrack.figures.images import image_png
 from distrack.jobs.decomposition import edits_file, events_file, history, original, put_aside
 from distrack.ui.decompose import editing
-from distrack.ui.decompose.events_in_view import digest, edited, loaded, plane_of, sound_of
+from distrack.ui.decompose.events_in_view import digest, edited, loaded, picture_of, sound_of
 from distrack.ui.decompose.plane import Hand, draw_plane, draw_selection, select_on_plane, selected_events
 from distrack.ui.shared import stage
 from distrack.ui.shared.page import download_button, sentence
@@ -77,7 +76,7 @@ def _player(run: runs.Run, wave: Floats, rate: int, decomposed: Events, current:
     ]
     if current is not decomposed:
         sounds.append(("Edited", "The events after your edits.", sound_of(current)))
-    if selection:
+    if 0 < len(selection) < len(current):
         alone = soloed(current, np.array(selection))
         text = f"Event {selection[0]} alone." if len(selection) == 1 else f"{len(selection)} selected events alone."
         sounds.append(("Selection", text, sound_of(alone)))
@@ -90,13 +89,15 @@ def _player(run: runs.Run, wave: Floats, rate: int, decomposed: Events, current:
 def _sound(wave: Floats, rate: int) -> Sound:
     # Scaled so that no sample clips; the player brings all sounds to the same loudness.
     scaled = wave / max(float(np.abs(wave).max(initial=0.0)), 1.0)
-    image = image_png(plane_of(wave, rate).image, low=-70, high=0, height=160, width=640)
-    return Sound(flac_bytes(scaled, sample_rate=rate), loudness(scaled, sample_rate=rate), image)
+    return Sound(flac_bytes(scaled, sample_rate=rate), loudness(scaled, sample_rate=rate), picture_of(wave, rate))
 
 
 def _table(run: runs.Run, events: Events, selection: list[int]) -> None:
     """The first events, and what the columns mean."""
-    with st.expander(f"Table of {len(events)} events"):
+    place = st.expander(f"Table of {len(events)} events", key=f"table-of-{run.id}", on_change="rerun")
+    if not place.open:  # an edit is heard sooner without a table that nobody sees
+        return
+    with place:
         columns = events.kind.columns(events.channels)
         parameters = events.parameters[:_ROWS]
         table: dict[str, Any] = {"event": np.arange(len(parameters))}

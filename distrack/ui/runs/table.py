@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ from distrack import jobs, runs
 from distrack.jobs import Job
 from distrack.jobs.contract import key_figures
 from distrack.runs.about import about
-from distrack.ui.cached import cached_by_file
 from distrack.ui.shared.progress import state_text
 from distrack.ui.shared.run_in_view import job_of
 
@@ -21,8 +20,11 @@ Row = dict[str, Any]
 
 def rows(runs_path: Path) -> list[Row]:
     """A row for each run of the runs path, starred ones first and then newest first."""
-    # The state is looked up each time: no file changes when a process is gone.
-    found = [{**_row(run.path), "state": state_text(run.status())} for run in jobs.all_runs(runs_path)]
+    found = []
+    for run in jobs.all_runs(runs_path):
+        row, status = _row(run.path, _version(run.path))
+        # The state of a run that works is looked up each time: no file changes when its process is gone.
+        found.append({**row, "state": state_text(run.status() if status.state in runs.ALIVE else status)})
     return sorted(found, key=lambda row: not row["star"])
 
 
@@ -33,15 +35,23 @@ def matching(found: Sequence[Row], words: str) -> list[Row]:
     return [row for row, text in zip(found, texts, strict=True) if all(word in text for word in wanted)]
 
 
-# Every file of a run that is written anew changes the time of its folder.
-@partial(cached_by_file, most=5_000)
-def _row(path: Path) -> Row:
+def _version(path: Path) -> int:
+    """The time of a folder, which every file that is written anew changes; 0 if it is gone."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+# A search reads hundreds of runs.
+@lru_cache(maxsize=5_000)
+def _row(path: Path, _version: int) -> tuple[Row, runs.Status]:
     run = runs.Run(path)
     said, status, job = about(run), run.status(), job_of(run, Job)
     kind = jobs.kind_of(run) if job is None else job.kind
     figures = key_figures(run)
     curve = [value for record in run.metrics() if (value := record.get("loss", record.get("snr_db"))) is not None]
-    return {
+    row = {
         "star": said.star,
         "title": said.title or (run.id if job is None else job.title),
         "kind": kind,
@@ -55,3 +65,4 @@ def _row(path: Path) -> Row:
         "note": said.note,
         "id": run.id,
     }
+    return row, status

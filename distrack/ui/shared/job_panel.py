@@ -91,10 +91,17 @@ def _resume_button(run: runs.Run) -> None:
 
 
 def _details(run: runs.Run) -> None:
-    with stage.aside("details"), st.expander("Details"):
+    with stage.aside("details"):
+        command = ""
         with errors_shown(st.warning):
-            st.code(_command(run), language="shell", wrap_lines=True)
-        log(run)
+            command = _command(run)
+        details = st.expander("Details", key=f"details-{run.id}", on_change="rerun")
+        # Drawn once it is wanted: a browser loads what colours code for as long as the first steps take.
+        if details.open:
+            with details:
+                if command:
+                    st.code(command, language="shell", wrap_lines=True)
+                log(run)
 
 
 def _command(run: runs.Run) -> str:

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from distrack.errors import DistrackError
+from distrack.figures.style import LiveChart
 from distrack.ui.shared import stage
 
 # A press of the button does not rerun the page. A rerun would give every file that is yet to be made another id, while
@@ -44,7 +45,10 @@ def ink() -> str:
 
 
 def chart(figure: Any, **place: Any) -> Any:
-    """Draws an Altair or Plotly figure, on stage with larger type. `place` holds arguments of Streamlit's own call."""
+    """Draws a figure of any library, on stage with larger type. `place` holds arguments of Streamlit's own call."""
+    if isinstance(figure, LiveChart):
+        live = figure.specification
+        return st.vega_lite_chart(figure.data, _enlarged(live) if stage.active() else live, **place)
     plotly = hasattr(figure, "update_layout")
     if not stage.active():
         return st.plotly_chart(figure, **place) if plotly else st.altair_chart(figure, **place)

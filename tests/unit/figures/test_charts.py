@@ -10,7 +10,7 @@ from distrack.figures.accuracy import Placed, accuracy_against_budget, duration_
 from distrack.figures.loss import loss_curve, loss_curves
 from distrack.figures.nearness import nearness
 from distrack.figures.quality import quality_curve
-from distrack.figures.style import NAMES
+from distrack.figures.style import NAMES, LiveChart
 
 
 class Scored(NamedTuple):
@@ -28,15 +28,30 @@ def data(chart: alt.Chart | alt.LayerChart) -> list[dict[str, Any]]:
     return [row for rows in chart.to_dict()["datasets"].values() for row in rows]
 
 
+def checked(chart: LiveChart) -> dict[str, Any]:
+    """The specification with its data, which the schema of Vega-Lite allows."""
+    whole = {"data": {"values": chart.data.to_dict("records")}, **chart.specification}
+    return alt.LayerChart.from_dict(whole).to_dict()
+
+
 def test_a_long_loss_curve_is_thinned_and_reaches_to_the_last_step() -> None:
     records = [{"step": step, "loss": 1 / (1 + step)} for step in range(3000)] + [{"step": 3000, "note": "no loss"}]
     chart = loss_curve(records, steps=3000)
-    assert 400 < len(data(chart)) <= 600
-    assert chart.to_dict()["layer"][0]["encoding"]["x"]["scale"]["domain"] == [0, 3000]
+    assert 200 < len(chart.data) <= 300
+    assert checked(chart)["layer"][0]["encoding"]["x"]["scale"]["domain"] == [0, 3000]
 
 
 def test_a_loss_curve_without_points_has_axes() -> None:
-    assert data(loss_curve([], steps=0)) == []
+    chart = loss_curve([], steps=0)
+    assert chart.data.empty
+    assert checked(chart)["layer"][0]["encoding"]["y"]["scale"]["domain"] == [0.1, 10]
+
+
+def test_a_loss_curve_keeps_its_specification_from_step_to_step() -> None:
+    records = [{"step": step, "loss": 1 / step} for step in range(1, 9)]
+    charts = [loss_curve(records[:count], steps=8) for count in (1, 2, 8)]
+    assert charts[0].specification == charts[1].specification == charts[2].specification
+    assert [len(chart.data) for chart in charts] == [1, 2, 8]
 
 
 def test_loss_curves_leave_out_what_has_no_place_on_a_logarithmic_axis() -> None:
