@@ -71,7 +71,7 @@ def home() -> None:
         "Thousands of recordings, distilled to a handful of tracks. Hear them, and see how well a network learns."
     )
     blind = {"run": DEMO.name, "view": "Blind test"}
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True):
         st.page_link("pages/distill.py", label="**Distill live**", icon=":material/science:")
         st.page_link(
             "pages/listen.py", label="**Can you tell them apart?**", icon=":material/hearing:", query_params=blind
