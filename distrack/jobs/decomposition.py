@@ -32,6 +32,7 @@ from distrack.decompose import (
 )
 from distrack.errors import AudioError, EventsError, RunError
 from distrack.jobs.contract import Job, Table, read_report, register
+from distrack.perception import DISTANCES, distance
 from distrack.runs import Run, Session
 from distrack.settings import user_path
 from distrack.validation import Positional, Record
@@ -67,6 +68,7 @@ class DecomposeReport(Record):
         seconds: wall time of the decomposition.
         snr_db, spectral_convergence: quality of the reconstruction from all events.
         curve: quality of reconstructions from fewer events.
+        perceptual: distances of the reconstruction from all events by name; reports of earlier versions have none.
     """
 
     method: str
@@ -81,6 +83,7 @@ class DecomposeReport(Record):
     snr_db: float
     spectral_convergence: float
     curve: tuple[Quality, ...]
+    perceptual: dict[str, float] = Field(default_factory=dict)
 
 
 @register
@@ -149,7 +152,7 @@ class DecomposeJob(DecomposeConfig, Job):
         if not events_file(run).is_file():
             _find_events(run, self.decomposer(wave, rate), session, self.events)
         events = storage.load(events_file(run))
-        curve = _measured(events, wave, session)
+        curve, perceptual = _measured(events, wave, session)
         report = DecomposeReport(
             method=self.method.name,
             file=self.file.name,
@@ -163,6 +166,7 @@ class DecomposeJob(DecomposeConfig, Job):
             snr_db=curve[-1].snr_db,
             spectral_convergence=curve[-1].spectral_convergence,
             curve=curve,
+            perceptual=perceptual,
         )
         render_to(events, run.path / "reconstruction.flac")
         run.write("report.json", report.model_dump_json(indent=2))
@@ -186,7 +190,12 @@ class DecomposeJob(DecomposeConfig, Job):
                 f"{run_id}: {part}, {report.floats:,} floats, decomposed in {report.seconds:.1f} s",
                 ("events", "SNR, dB", "spectral convergence"),
                 [(str(row.events), f"{row.snr_db:.1f}", f"{row.spectral_convergence:.3f}") for row in report.curve],
-            )
+            ),
+            Table(
+                "Perceptual distances of all events, 0 for an equal sound",
+                ("distance", "value"),
+                [(name, f"{value:.3f}") for name, value in report.perceptual.items()],
+            ),
         ]
 
 
@@ -298,18 +307,25 @@ def _restore(run: Run, decomposer: Decomposer) -> None:
         log.warning("the checkpoint cannot be read (%s): starts again", error)
 
 
-def _measured(events: Events, wave: NDArray[np.float32], session: Session) -> tuple[Quality, ...]:
-    """The phase `measure`: quality of the strongest 1, 2, ... events and of all of them."""
+def _measured(
+    events: Events, wave: NDArray[np.float32], session: Session
+) -> tuple[tuple[Quality, ...], dict[str, float]]:
+    """The phase `measure`: quality of the strongest 1, 2, ... events and of all, and perceptual distances of all."""
     counts = _quality_points(len(events))
-    session.phase("measure", len(counts))
+    parts = len(counts) + len(list(DISTANCES))
+    session.phase("measure", parts)
     curve: list[Quality] = []
     for count in counts:
-        session.progress(len(curve), len(counts), f"{count} events")
+        session.progress(len(curve), parts, f"{count} events")
         sound = render(soloed(events, strongest(events, count)))
         snr, convergence = round(snr_db(wave, sound), 3), round(spectral_convergence(wave, sound), 5)
         curve.append(Quality(events=count, snr_db=snr, spectral_convergence=convergence))
-    session.progress(len(counts), len(counts))
-    return tuple(curve)
+    perceptual: dict[str, float] = {}
+    for name in DISTANCES:
+        session.progress(len(curve) + len(perceptual), parts, f"{name} distance")
+        perceptual[name] = round(distance(name, wave, sound, events.sample_rate), 5)
+    session.progress(parts, parts)
+    return tuple(curve), perceptual
 
 
 def _quality_points(count: int) -> list[int]:

@@ -1,8 +1,8 @@
 """The method "splat": finds events by a pursuit or at onsets, then fits all of them at once by gradient descent."""
 
 import math
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from distrack.decompose.events import Events
 from distrack.decompose.quality import snr_db
 from distrack.decompose.splat.burst import Clip, Envelope
 from distrack.decompose.splat.initialisation import Initialisation, Initialiser
-from distrack.decompose.splat.loss import SpectralLoss, least_important
+from distrack.decompose.splat.loss import least_important, loss_of_fit
 from distrack.decompose.splat.parameters import COLUMNS, mixed
 from distrack.decompose.splat.variables import (
     PLACES,
@@ -56,6 +56,9 @@ class SplatConfig(Method):
     """The first events come from a pursuit of harmonic groups, or lie at the onsets of the clip."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 1.0
     """Factor on the step size of every parameter; the default suits all clips that were tried."""
+    loss: Literal["spectral", "scattering", "auditory"] = "spectral"
+    """How the sum of events is compared with the clip: by spectrograms, by loudness and its changes in bands averaged
+    over time (scattering), or by what each place of the inner ear repeats (auditory)."""
     phases: Annotated[float, Field(ge=0, le=100, title="Phase weight")] = 0.1
     """Weight of the complex spectrum in the loss; it keeps the waveform near the original."""
     bands: Annotated[float, Field(ge=0, le=100, title="Band weight")] = 0.1
@@ -89,7 +92,7 @@ class Splatter(Decomposer):
         self.adam: dict[str, Tensor] = {}
         self.loss: float | None = None
         self._rendered_wave = np.zeros_like(wave)
-        self._distance: SpectralLoss | None = None
+        self._distance: Callable[[Tensor], Tensor] | None = None
 
     @property
     def _most(self) -> int:
@@ -133,12 +136,12 @@ class Splatter(Decomposer):
 
     def _descend(self) -> None:
         settings = self.settings
-        distance = self._distance = self._distance or SpectralLoss(
-            torch.from_numpy(self.wave), phases=settings.phases, bands=settings.bands
-        )
+        if self._distance is None:
+            clip, weights = torch.from_numpy(self.wave), {"phases": settings.phases, "bands": settings.bands}
+            self._distance = loss_of_fit(settings.loss, clip, self.sample_rate, **weights)
         variables = torch.from_numpy(self.variables).requires_grad_()
         sound = self._render(variables)
-        loss = distance(sound)
+        loss = self._distance(sound)
         if settings.sparsity:
             loss = loss + settings.sparsity * self._sparsity(variables)
         loss.backward()

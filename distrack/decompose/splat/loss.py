@@ -1,5 +1,6 @@
 """Distances between spectrograms of a clip and of events: the loss of a fit, and the events it can do without."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor
 from distrack.arrays import Floats, Integers
 from distrack.decompose.events import Events
 from distrack.decompose.quality import SIZES
+from distrack.perception import DISTANCES
 
 # Bins of the lowest band; each higher band has twice as many as the one below.
 LOWEST_BAND = 4
@@ -26,13 +28,14 @@ class SpectralLoss:
     Args:
         clip: ``[channels, samples]``
         phases, bands: weights as in `SplatConfig`.
+        magnitudes: weight of the distance of magnitudes.
 
     Source:
         Yamamoto, Song and Kim, "Parallel WaveGAN", ICASSP 2020, eq. 4 and 6, for the distance over several windows.
     """
 
-    def __init__(self, clip: Tensor, *, phases: float, bands: float) -> None:
-        self.phases, self.bands = phases, bands
+    def __init__(self, clip: Tensor, *, phases: float, bands: float, magnitudes: float = 1.0) -> None:
+        self.phases, self.bands, self.weight = phases, bands, magnitudes
         self.spectra = [spectrum(clip, size) for size in SIZES]
         self.magnitudes = [one.abs() for one in self.spectra]
 
@@ -47,7 +50,7 @@ class SpectralLoss:
             other = spectrum(wave, size)
             norm = target.square().sum().sqrt()
             distance = (other.abs() - target).square().sum((0, 2))
-            total = total + _root(distance.sum()) / norm
+            total = total + self.weight * _root(distance.sum()) / norm
             if self.phases:
                 parts = torch.view_as_real(other) - torch.view_as_real(real)
                 total = total + self.phases * _root(parts.square().sum()) / norm
@@ -61,6 +64,21 @@ class SpectralLoss:
                 ]
                 total = total + self.bands * torch.stack(shares).mean()
         return total / len(SIZES)
+
+
+def loss_of_fit(
+    name: str, clip: Tensor, sample_rate: int, *, phases: float, bands: float
+) -> Callable[[Tensor], Tensor]:
+    """The loss of a fit to a clip: `spectral`, or a perceptual distance with the phases and bands of `SpectralLoss`.
+
+    Shape:
+        - clip: ``[channels, samples]``
+    """
+    if name == "spectral":
+        return SpectralLoss(clip, phases=phases, bands=bands)
+    perceptual = DISTANCES[name](clip, sample_rate)
+    rest = SpectralLoss(clip, phases=phases, bands=bands, magnitudes=0.0)
+    return lambda wave: perceptual(wave) + rest(wave)
 
 
 def least_important(events: Events, wave: Floats, count: int) -> Integers:

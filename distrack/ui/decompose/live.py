@@ -6,9 +6,11 @@ from distrack import runs
 from distrack.decompose import storage
 from distrack.figures.quality import quality_curve
 from distrack.jobs.decomposition import decomposition_report, events_file, original
+from distrack.perception import DISTANCES
 from distrack.ui.decompose import studio
 from distrack.ui.decompose.plane import draw_plane
 from distrack.ui.shared import stage
+from distrack.ui.shared.glossary import GLOSSARY
 from distrack.ui.shared.page import chart, errors_shown
 from distrack.ui.shared.run_in_view import PANELS, Panel
 
@@ -54,10 +56,13 @@ def _done(run: runs.Run) -> None:
             st.metric("Events", report.events)
             st.metric("Stored values", f"{report.floats:,}")
             st.metric("Signal-to-noise ratio", f"{report.snr_db:.1f} dB")
-            st.metric("Spectral convergence", f"{report.spectral_convergence:.3f}")
+            convergence = "Spectral convergence"
+            st.metric(convergence, f"{report.spectral_convergence:.3f}", help=GLOSSARY[convergence])
+            for name, value in report.perceptual.items():
+                term = f"{DISTANCES.short_title(name)} distance"
+                st.metric(term, f"{value:.3f}", help=GLOSSARY[term])
             st.metric("Computed in", f"{report.seconds:.1f} s")
         chart(quality_curve([(one.events, one.snr_db, one.spectral_convergence) for one in report.curve]))
-        st.caption("Spectral convergence: relative distance of the magnitude spectrograms. Lower is better.")
 
 
 PANELS.add("decomposition", Panel("pages/decompose.py", "run", _live, _done))

@@ -28,5 +28,10 @@ GLOSSARY = {
     "Preset": "A set of recommended settings. It may depend on dataset, budget and track length.",
     "Matching pursuit": "A sound is taken apart into events: the best one first, then the best of what is left.",
     "Splatting": "A sound is taken apart into smooth patches of noise and tone that are fitted all at once.",
+    "Spectral convergence": "The distance of two magnitude spectrograms, relative to the first one. Lower is better.",
+    "Scattering distance": "How differently two sounds are loud in bands, and how differently their loudness changes: "
+    "two draws of the same noise are near. 0 for equal sounds, 1 for silence.",
+    "Auditory image distance": "How differently the places of the inner ear repeat their vibrations: sounds of the "
+    "same pitch are near. 0 for equal sounds, 1 for silence.",
     "SNR": "How much louder the sound is than what its events leave out, in decibels.",
 }

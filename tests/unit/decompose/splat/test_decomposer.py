@@ -11,6 +11,7 @@ from distrack.arrays import Floats
 from distrack.decompose import Events, Progress, render, snr_db, spectral_convergence, storage
 from distrack.decompose.splat.decomposer import FAINT_EVERY, Splatter
 from distrack.decompose.splat.variables import TONES
+from distrack.perception import DISTANCES, distance
 from tests.unit.decompose.splat.fits import RATE, notes, splatter
 
 
@@ -64,10 +65,27 @@ def test_an_octave_higher_the_notes_have_twice_the_pitch(fit: tuple[Splatter, li
     assert RATE / period(render(higher)) == pytest.approx(524, rel=0.01)
 
 
-@pytest.mark.parametrize(("initialisation", "stop"), [("pursuit", 2), ("pursuit", 8), ("onsets", 5)])
-def test_a_stopped_fit_continues_bit_for_bit(initialisation: str, stop: int) -> None:
+@pytest.mark.parametrize("loss", list(DISTANCES))
+def test_a_fit_by_a_perceptual_loss_lowers_its_distance(loss: str) -> None:
+    wave = notes(seconds=0.5)
+    made = splatter(wave, events=4, iterations=25, loss=loss, phases=0.0, bands=0.0)
+    fit = iter(made)
+    while made.done < 1:
+        next(fit)
+    before = distance(loss, wave, render(made.events()), RATE)
+    losses = [progress.loss for progress in fit if progress.loss is not None]
+    assert losses[-1] < 0.9 * losses[0]
+    assert distance(loss, wave, render(made.events()), RATE) < 0.9 * before
+
+
+@pytest.mark.parametrize(
+    ("initialisation", "stop", "loss"),
+    [("pursuit", 2, "spectral"), ("pursuit", 8, "scattering"), ("onsets", 5, "auditory")],
+)
+def test_a_stopped_fit_continues_bit_for_bit(initialisation: str, stop: int, loss: str) -> None:
     wave = notes(seconds=0.3)
     settings: dict[str, Any] = {"iterations": 6, "initialisation": initialisation, "sparsity": 0.01, "prune": 0.2}
+    settings["loss"] = loss
     whole = splatter(wave, events=4, **settings)
     whole_progress = list(whole)
     first = splatter(wave, events=4, **settings)
