@@ -1,5 +1,6 @@
 """Loss against optimisation step."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,9 +23,7 @@ def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> LiveChart:
     )
     every = max(1, len(points) // _MOST_POINTS)
     points["median"] = _running_median(points)
-    y_scale: dict[str, Any] = {"type": "log", "nice": False}
-    if points.empty:  # a logarithmic axis without points has no extent of its own
-        y_scale["domain"] = [0.1, 10]
+    y_scale = {"type": "log", "nice": False, "domain": _edges(points["loss"])}
     x = {"field": "step", "type": "quantitative", "title": "step", "axis": {"tickCount": 6}}
     x["scale"] = {"domain": [0, max(steps, 1)]}
     y = {"type": "quantitative", "title": "loss", "scale": y_scale, "axis": {"tickCount": 5}}
@@ -60,6 +59,15 @@ def loss_curves(metrics: Mapping[str, Sequence[dict[str, Any]]]) -> Chart:
     tooltip = ["run:N", "step:Q", alt.Tooltip("loss:Q", format=".4g")]
     curves = alt.Chart(pd.concat(lines)).mark_line(strokeWidth=2.5, point={"opacity": 0, "size": 120})
     return finished(curves.encode(x=x, y=y, color=colour, tooltip=tooltip), 380)
+
+
+def _edges(losses: "pd.Series[float]") -> list[float]:
+    """Ends of a logarithmic axis that holds the losses, three to a power of ten, so that they move seldom."""
+    positive = losses[losses > 0]
+    if positive.empty:
+        return [0.1, 10.0]
+    low, high = (3 * math.log10(edge) for edge in (positive.min(), positive.max()))
+    return [10 ** (math.floor(low) / 3), 10 ** (max(math.ceil(high), math.floor(low) + 1) / 3)]
 
 
 def _running_median(points: pd.DataFrame) -> "pd.Series[float]":

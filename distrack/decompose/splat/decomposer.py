@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from distrack.decompose.events import Events
 from distrack.decompose.quality import snr_db
 from distrack.decompose.splat.burst import Clip, Envelope
 from distrack.decompose.splat.initialisation import Initialisation, Initialiser
-from distrack.decompose.splat.loss import least_important, loss_of_fit
+from distrack.decompose.splat.loss import Loss, least_important, loss_of_fit
 from distrack.decompose.splat.parameters import COLUMNS, mixed
 from distrack.decompose.splat.variables import (
     PLACES,
@@ -56,7 +56,7 @@ class SplatConfig(Method):
     """The first events come from a pursuit of harmonic groups, or lie at the onsets of the clip."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 1.0
     """Factor on the step size of every parameter; the default suits all clips that were tried."""
-    loss: Literal["spectral", "scattering", "auditory"] = "spectral"
+    loss: Loss = "spectral"
     """How the sum of events is compared with the clip: by spectrograms, by loudness and its changes in bands averaged
     over time (scattering), or by what each place of the inner ear repeats (auditory)."""
     phases: Annotated[float, Field(ge=0, le=100, title="Phase weight")] = 0.1

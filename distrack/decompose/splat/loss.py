@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from distrack.decompose.events import Events
 from distrack.decompose.quality import SIZES
 from distrack.perception import DISTANCES
 
+# What a fit compares the sound with: spectrograms, or a perceptual distance.
+Loss = Literal["spectral", "scattering", "auditory"]
 # Bins of the lowest band; each higher band has twice as many as the one below.
 LOWEST_BAND = 4
 # Window by which the importance of events is measured, and most events times samples for which all spectrograms fit in
@@ -67,7 +70,7 @@ class SpectralLoss:
 
 
 def loss_of_fit(
-    name: str, clip: Tensor, sample_rate: int, *, phases: float, bands: float
+    name: Loss, clip: Tensor, sample_rate: int, *, phases: float, bands: float
 ) -> Callable[[Tensor], Tensor]:
     """The loss of a fit to a clip: `spectral`, or a perceptual distance with the phases and bands of `SpectralLoss`.
 

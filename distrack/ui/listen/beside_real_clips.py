@@ -86,7 +86,7 @@ def _offer(run: runs.Run, label: str, job: ListeningJob, caption: str) -> None:
 def _note(first: Source, listening: Listening | None) -> str:
     """A few words about the sounds of one kind, by the first of them."""
     if first.kind == "nearest":
-        return f"{first.clip}, image distance {first.distance or 0:.3f}"
+        return f"{first.clip}, spectrogram distance {first.distance or 0:.3f}"
     if first.kind == "random":
         return first.clip
     if first.kind == "snapshot":

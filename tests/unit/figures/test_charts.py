@@ -48,10 +48,13 @@ def test_a_loss_curve_without_points_has_axes() -> None:
 
 
 def test_a_loss_curve_keeps_its_specification_from_step_to_step() -> None:
-    records = [{"step": step, "loss": 1 / step} for step in range(1, 9)]
+    records = [{"step": step, "loss": 0.4 - 0.01 * step} for step in range(1, 9)]
     charts = [loss_curve(records[:count], steps=8) for count in (1, 2, 8)]
     assert charts[0].specification == charts[1].specification == charts[2].specification
     assert [len(chart.data) for chart in charts] == [1, 2, 8]
+    low, high = checked(charts[-1])["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    assert 0 < low < 0.32
+    assert 0.39 < high < 1
 
 
 def test_loss_curves_leave_out_what_has_no_place_on_a_logarithmic_axis() -> None:

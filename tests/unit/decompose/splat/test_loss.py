@@ -1,9 +1,12 @@
 """The spectral loss is 0 for the clip itself and 1 for silence, and the phase weight makes it see phases."""
 
+from typing import get_args
+
 import pytest
 import torch
 
-from distrack.decompose.splat.loss import SpectralLoss
+from distrack.decompose.splat.loss import Loss, SpectralLoss
+from distrack.perception import DISTANCES
 from tests.unit.decompose.splat.fits import notes
 
 
@@ -18,3 +21,7 @@ def test_only_the_phase_weight_makes_an_inverted_clip_different() -> None:
     clip = torch.from_numpy(notes())
     assert float(SpectralLoss(clip, phases=0.0, bands=0.0)(-clip)) < 1e-6
     assert float(SpectralLoss(clip, phases=0.5, bands=0.0)(-clip)) == pytest.approx(1, abs=1e-3)
+
+
+def test_every_perceptual_distance_is_a_loss() -> None:
+    assert set(get_args(Loss)) == {"spectral", *DISTANCES}
