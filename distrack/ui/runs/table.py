@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distrack import jobs, runs
+from distrack.datasets import DATASETS
 from distrack.jobs import Job
 from distrack.jobs.contract import key_figures
 from distrack.runs.about import about
@@ -43,6 +44,12 @@ def _version(path: Path) -> int:
         return 0
 
 
+def _dataset(job: Job | None) -> str:
+    """The title of a job's dataset, or the name of a folder of one's own; empty for a job without one."""
+    name = getattr(job, "dataset", "")
+    return getattr(job, "source", "") or (DATASETS.short_title(name) if name else "")
+
+
 # A search reads hundreds of runs.
 @lru_cache(maxsize=5_000)
 def _row(path: Path, _version: int) -> tuple[Row, runs.Status]:
@@ -55,7 +62,7 @@ def _row(path: Path, _version: int) -> tuple[Row, runs.Status]:
         "star": said.star,
         "title": said.title or (run.id if job is None else job.title),
         "kind": kind,
-        "dataset": getattr(job, "dataset", ""),
+        "dataset": _dataset(job),
         "per class": getattr(job, "ipc", None),
         **{column: figures.get(column) for column in _FIGURES},
         "curve": curve[:: max(1, len(curve) // 40)],
