@@ -9,6 +9,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import pydantic
@@ -21,6 +22,8 @@ from distrack.validation import Config, Overrides, explain, overlaid
 T = TypeVar("T")
 
 
+# A list of runs looks up the same few names thousands of times.
+@lru_cache(maxsize=1_000)
 def canonical(name: str) -> str:
     """A name without case, dashes, underscores and spaces.
 

@@ -56,7 +56,7 @@ def _row(path: Path, _version: int) -> tuple[Row, runs.Status]:
     run = runs.Run(path)
     said, status, job = about(run), run.status(), job_of(run, Job)
     kind = jobs.kind_of(run) if job is None else job.kind
-    figures = key_figures(run)
+    figures = key_figures(run) if job is None else job.key_figures(run)
     curve = [value for record in run.metrics() if (value := record.get("loss", record.get("snr_db"))) is not None]
     row = {
         "star": said.star,
