@@ -22,6 +22,7 @@ from benchmarks.splat import RATE, SEGMENTS, segment
 from distrack.arrays import Floats
 from distrack.decompose import DecomposeConfig, render, snr_db, spectral_convergence
 from distrack.decompose.splat.decomposer import SplatConfig
+from distrack.decompose.splat.loss import LOSSES
 from distrack.perception import DISTANCES, distance
 
 TABLE = Path(__file__).with_suffix(".md")
@@ -78,8 +79,8 @@ def fits(folder: Path, events: int, iterations: int) -> Iterator[tuple[str, ...]
     """Segment, loss, seconds, and how near the fit comes by every measure."""
     for name in SEGMENTS:
         wave = segment(folder, name)
-        for loss in ("spectral", *DISTANCES):
-            method = SplatConfig.model_validate({"iterations": iterations, "loss": loss})
+        for loss in LOSSES:
+            method = SplatConfig(iterations=iterations, loss=loss)
             began = time.monotonic()
             fit = DecomposeConfig(method=method, events=events).decomposer(wave, RATE)
             for _ in fit:

@@ -4,7 +4,7 @@ from distrack.datasets import corpora
 from distrack.datasets.cache import Prepared, fingerprint, prepare, prepared
 from distrack.datasets.clips import Clip, Index
 from distrack.datasets.contract import DATASETS, Dataset
-from distrack.datasets.library import fetch, home, index, look
+from distrack.datasets.library import fetch, home, index, look, title
 from distrack.registry import discover
 
 discover(corpora.__name__, corpora.__path__)
@@ -22,4 +22,5 @@ __all__ = [
     "look",
     "prepare",
     "prepared",
+    "title",
 ]

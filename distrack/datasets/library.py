@@ -23,6 +23,16 @@ def home(dataset: Dataset, data_path: Path | None) -> Path:
     return next((place for place in places if place.is_dir()), places[0])
 
 
+def title(name: str, data_path: Path | None = None) -> str:
+    """The title of a dataset; of a folder of one's own, its name.
+
+    Raises:
+        ConfigError: the name is unknown.
+    """
+    own = data_path if DATASETS.name(name) == "FOLDER" else None
+    return own.name if own else DATASETS.short_title(name)
+
+
 def index(
     name: str, data_path: Path | None = None, *, test_fold: int | None = None, progress: Progress = unwatched
 ) -> Index:

@@ -110,13 +110,12 @@ class NetworkPool:
             with torch.no_grad():
                 return network.embed(siamese.apply(batch[0])), batch[1]
 
-        with torch.no_grad():
-            embedded = each(embed, clips.batches(self.device))
-            if OBJECTIVES[config.objective.name].real == "mean":
-                real = class_means(embedded, clips.classes).unsqueeze(1)
-            else:
-                real = torch.cat([embeddings for embeddings, _ in embedded])
-                real = real.reshape(clips.classes, config.pool.clips_per_class, -1)
+        embedded = each(embed, clips.batches(self.device))
+        if OBJECTIVES[config.objective.name].real == "mean":
+            real = class_means(embedded, clips.classes).unsqueeze(1)
+        else:
+            real = torch.cat([embeddings for embeddings, _ in embedded])
+            real = real.reshape(clips.classes, config.pool.clips_per_class, -1)
         means = real.mean(1)
         spread = (means - means.mean(0)).square().sum()
         return Member(network, siamese, real, spread, trained=steps > 0)

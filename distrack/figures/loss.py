@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from distrack.figures.style import COLOURS, FONT_SIZE, LEGEND, Chart, LiveChart, finished, series_colours
+from distrack.figures.style import AXIS, COLOURS, LEGEND, Chart, LiveChart, finished, series_colours
 
 # More points look the same and take longer to send to the browser.
 _MOST_POINTS = 250
@@ -32,7 +32,7 @@ def loss_curve(metrics: Sequence[dict[str, Any]], steps: int) -> LiveChart:
     line = {"type": "line", "strokeWidth": 3, "color": COLOURS["synthetic"]}
     specification = {
         "height": 230,
-        "config": {"axis": {"labelFontSize": FONT_SIZE - 2, "titleFontSize": FONT_SIZE - 2}},
+        "config": {"axis": AXIS},
         "layer": [
             {"mark": dots, "encoding": {"x": x, "y": {**y, "field": "loss"}, "tooltip": tooltip}},
             {"mark": line, "encoding": {"x": x, "y": {**y, "field": "median"}}},

@@ -33,6 +33,8 @@ COLOURS = {
 NAMES = {name: name_of(name) for name in ("synthetic", *BASELINES)}
 # Pixels: readable from the back row of a lecture room.
 FONT_SIZE = 17
+# Arguments of an axis.
+AXIS: dict[str, Any] = {"labelFontSize": FONT_SIZE - 2, "titleFontSize": FONT_SIZE - 2}
 # Arguments of `alt.Legend`.
 LEGEND: dict[str, Any] = {
     "orient": "bottom",
@@ -54,9 +56,7 @@ def colour_of(training_set: str) -> str:
 
 def finished(chart: Chart, height: int, **axis: Any) -> Chart:
     """The same Altair chart with a height in pixels and large type; `axis` are arguments of its `configure_axis`."""
-    large: Chart = chart.properties(height=height).configure_axis(
-        labelFontSize=FONT_SIZE - 2, titleFontSize=FONT_SIZE - 2, **axis
-    )
+    large: Chart = chart.properties(height=height).configure_axis(**AXIS, **axis)
     return large
 
 

@@ -185,18 +185,19 @@ class DecomposeJob(DecomposeConfig, Job):
     @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:
         part = f"{report.file}, {report.clip_seconds:.2f} s at {report.sample_rate:,} Hz"
-        return [
+        tables = [
             Table(
                 f"{run_id}: {part}, {report.floats:,} floats, decomposed in {report.seconds:.1f} s",
                 ("events", "SNR, dB", "spectral convergence"),
                 [(str(row.events), f"{row.snr_db:.1f}", f"{row.spectral_convergence:.3f}") for row in report.curve],
-            ),
-            Table(
-                "Perceptual distances of all events, 0 for an equal sound",
-                ("distance", "value"),
-                [(name, f"{value:.3f}") for name, value in report.perceptual.items()],
-            ),
+            )
         ]
+        if report.perceptual:
+            rows = [(name, f"{value:.3f}") for name, value in report.perceptual.items()]
+            tables.append(
+                Table("Perceptual distances of all events, 0 for an equal sound", ("distance", "value"), rows)
+            )
+        return tables
 
 
 def decomposition_report(run: Run) -> DecomposeReport | None:

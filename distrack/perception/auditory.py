@@ -53,6 +53,7 @@ class AuditoryImage:
         self._smoothing = torch.from_numpy(np.exp(-0.5 * (bins / FOLLOWED) ** 2)).float()
         rate = kept * sample_rate / size
         self._window, self._hop = max(2, round(WINDOW * rate)), max(1, round(HOP * rate))
+        self._taper = torch.hann_window(self._window)
         self.lags = max(1, round(LONGEST * rate))
 
     def __call__(self, wave: Tensor) -> Tensor:
@@ -69,11 +70,9 @@ class AuditoryImage:
         # Of the same height at fewer samples.
         activity = torch.fft.irfft(spectrum, self._kept).clamp(min=0) * (self._kept / self._size)
         activity = (activity + 1e-12).pow(_COMPRESSION)
-        if activity.shape[-1] < self._window:
-            activity = torch.nn.functional.pad(activity, (0, self._window - activity.shape[-1]))
         frames = activity.unfold(-1, self._window, self._hop)
         level = frames.mean(-1, keepdim=True)
-        power = torch.fft.rfft((frames - level) * torch.hann_window(self._window), 2 * self._window).abs().square()
+        power = torch.fft.rfft((frames - level) * self._taper, 2 * self._window).abs().square()
         repeated = torch.fft.irfft(power)[..., 1 : 1 + self.lags] / self._window
         # A root that keeps the sign and is smooth at 0: in the unit of the level.
         repeated = repeated / (repeated.abs() + 1e-9).sqrt()

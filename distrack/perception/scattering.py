@@ -69,6 +69,20 @@ class Bank(NamedTuple):
     average: Band
 
 
+class _Split(NamedTuple):
+    """Filters that are applied at once: bins of a spectrum, the gains there, and the samples of the envelopes."""
+
+    bins: Tensor
+    gains: Tensor
+    size: int
+
+    def __call__(self, spectrum: Tensor) -> Tensor:
+        """Spectra of the envelopes of all bands, ``[..., bands, size]``, from spectra, ``[..., bins]``."""
+        envelopes: Tensor = torch.fft.ifft(spectrum[..., self.bins] * self.gains, self.size).abs()
+        spectra: Tensor = torch.fft.fft(envelopes)
+        return spectra
+
+
 class Scattering:
     """The scattering coefficients of sounds of one length."""
 
@@ -76,9 +90,22 @@ class Scattering:
         self.bank = bank
         self._frames = bank.size // bank.hop
         # Bands whose envelopes have the same number of samples are computed together.
-        self._groups: dict[int, list[int]] = {}
+        together: dict[int, list[int]] = {}
         for number, band in enumerate(bank.first):
-            self._groups.setdefault(self._size(band), []).append(number)
+            together.setdefault(self._size(band), []).append(number)
+        self._groups: list[tuple[_Split, list[tuple[list[int], _Split]]]] = []
+        bands: list[int] = []
+        paths: list[tuple[int, int]] = []
+        for size, numbers in together.items():
+            rates = []
+            for rate, band in enumerate(bank.second):
+                places = [place for place, number in enumerate(numbers) if rate in bank.paths[number]]
+                rates.append((places, _split([band], size, min(size, self._size(band)))))
+                paths += [(numbers[place], rate) for place in places]
+            self._groups.append((_split([bank.first[number] for number in numbers], bank.size, size), rates))
+            bands += numbers
+        self._bands = sorted(range(len(bands)), key=bands.__getitem__)
+        self._paths = sorted(range(len(paths)), key=paths.__getitem__)
 
     def __call__(self, wave: Tensor) -> tuple[Tensor, Tensor]:
         """Coefficients of first and second order.
@@ -87,25 +114,17 @@ class Scattering:
             - wave: ``[..., samples]``, at most the bank's size; silence is added on both sides
             - returns: ``[..., bands, frames]`` and ``[..., paths, frames]``, paths in the order of the bank
         """
-        bank = self.bank
-        before = (bank.size - wave.shape[-1]) // 2
-        padded = torch.nn.functional.pad(wave, (before, bank.size - wave.shape[-1] - before))
-        spectrum = torch.fft.fft(padded).unsqueeze(-2)
-        first: list[tuple[int, Tensor]] = []
-        second: list[tuple[tuple[int, int], Tensor]] = []
-        for size, numbers in self._groups.items():
-            envelopes = torch.fft.fft(_envelopes(spectrum, [bank.first[number] for number in numbers], size))
-            first += zip(numbers, self._average(envelopes).unbind(-2), strict=True)
-            for rate, band in enumerate(bank.second):
-                chosen = [place for place, number in enumerate(numbers) if rate in bank.paths[number]]
-                if chosen:
-                    inner = torch.fft.fft(_envelopes(envelopes[..., chosen, :], [band], min(size, self._size(band))))
-                    paths = [(numbers[place], rate) for place in chosen]
-                    second += zip(paths, self._average(inner).unbind(-2), strict=True)
-        in_order = [average for _, average in sorted(first, key=lambda one: one[0])]
-        nothing = in_order[0].new_zeros((*in_order[0].shape[:-1], 0, self._frames))
-        paths_in_order = [average for _, average in sorted(second, key=lambda one: one[0])]
-        return torch.stack(in_order, -2), torch.stack(paths_in_order, -2) if second else nothing
+        before = (self.bank.size - wave.shape[-1]) // 2
+        padded = torch.nn.functional.pad(wave, (before, self.bank.size - wave.shape[-1] - before))
+        spectrum = torch.fft.fft(padded)
+        first, second = [], []
+        for split, rates in self._groups:
+            envelopes = split(spectrum)
+            first.append(self._average(envelopes))
+            second += [self._average(part(envelopes[..., places, :]).squeeze(-2)) for places, part in rates if places]
+        once = torch.cat(first, -2)
+        twice = torch.cat([once[..., :0, :], *second], -2)
+        return once[..., self._bands, :], twice[..., self._paths, :]
 
     def _size(self, band: Band) -> int:
         """Samples of a band's envelope: its spectrum is about twice as wide as the band."""
@@ -124,20 +143,17 @@ class Scattering:
         return averages
 
 
-def _envelopes(spectrum: Tensor, bands: Sequence[Band], size: int) -> Tensor:
-    """Envelopes of bands of a sound, ``[..., bands, size]``, from its spectrum, ``[..., 1 or bands, bins]``.
+def _split(bands: Sequence[Band], available: int, size: int) -> _Split:
+    """Filters for spectra of so many available bins.
 
     The bins of a band are moved to the frequency 0, which changes the phase of what passes and not its envelope.
     """
-    available = spectrum.shape[-1]
     longest = max(len(band.response) for band in bands)
     gains = torch.stack([torch.nn.functional.pad(band.response, (0, longest - len(band.response))) for band in bands])
     bins = torch.tensor([band.first for band in bands])[:, None] + torch.arange(longest)
     # A sound at a lower sample rate has no higher frequencies.
     gains = torch.where((bins >= -(available // 2)) & (bins < available - available // 2), gains, 0.0)
-    passed = spectrum[..., 0, bins % available] if spectrum.shape[-2] == 1 else spectrum[..., bins[0] % available]
-    envelopes: Tensor = torch.fft.ifft(passed * (gains * (size / available)), size).abs()
-    return envelopes
+    return _Split(bins % available, gains * (size / available), size)
 
 
 def morlet_bank(samples: int, sample_rate: int, *, averaging: float = AVERAGING) -> Bank:

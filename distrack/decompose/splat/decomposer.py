@@ -1,7 +1,7 @@
 """The method "splat": finds events by a pursuit or at onsets, then fits all of them at once by gradient descent."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -17,7 +17,7 @@ from distrack.decompose.events import Events
 from distrack.decompose.quality import snr_db
 from distrack.decompose.splat.burst import Clip, Envelope
 from distrack.decompose.splat.initialisation import Initialisation, Initialiser
-from distrack.decompose.splat.loss import Loss, least_important, loss_of_fit
+from distrack.decompose.splat.loss import LOSSES, least_important
 from distrack.decompose.splat.parameters import COLUMNS, mixed
 from distrack.decompose.splat.variables import (
     PLACES,
@@ -29,6 +29,8 @@ from distrack.decompose.splat.variables import (
     stored_rows,
 )
 from distrack.device import one_thread
+from distrack.perception import Distance
+from distrack.registry import NameIn
 
 # Adam's decay rates: the mean square has a shorter memory than usual, as there are few steps.
 BETAS, EPSILON = (0.9, 0.99), 1e-12
@@ -56,7 +58,7 @@ class SplatConfig(Method):
     """The first events come from a pursuit of harmonic groups, or lie at the onsets of the clip."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 1.0
     """Factor on the step size of every parameter; the default suits all clips that were tried."""
-    loss: Loss = "spectral"
+    loss: Annotated[str, NameIn(LOSSES)] = "spectral"
     """How the sum of events is compared with the clip: by spectrograms, by loudness and its changes in bands averaged
     over time (scattering), or by what each place of the inner ear repeats (auditory)."""
     phases: Annotated[float, Field(ge=0, le=100, title="Phase weight")] = 0.1
@@ -92,7 +94,7 @@ class Splatter(Decomposer):
         self.adam: dict[str, Tensor] = {}
         self.loss: float | None = None
         self._rendered_wave = np.zeros_like(wave)
-        self._distance: Callable[[Tensor], Tensor] | None = None
+        self._distance: Distance | None = None
 
     @property
     def _most(self) -> int:
@@ -137,8 +139,8 @@ class Splatter(Decomposer):
     def _descend(self) -> None:
         settings = self.settings
         if self._distance is None:
-            clip, weights = torch.from_numpy(self.wave), {"phases": settings.phases, "bands": settings.bands}
-            self._distance = loss_of_fit(settings.loss, clip, self.sample_rate, **weights)
+            make, clip = LOSSES[settings.loss], torch.from_numpy(self.wave)
+            self._distance = make(clip, self.sample_rate, settings.phases, settings.bands)
         variables = torch.from_numpy(self.variables).requires_grad_()
         sound = self._render(variables)
         loss = self._distance(sound)

@@ -1,8 +1,8 @@
 """Distances between spectrograms of a clip and of events: the loss of a fit, and the events it can do without."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 import torch
@@ -11,15 +11,18 @@ from torch import Tensor
 from distrack.arrays import Floats, Integers
 from distrack.decompose.events import Events
 from distrack.decompose.quality import SIZES
-from distrack.perception import DISTANCES
+from distrack.perception import DISTANCES, Distance
+from distrack.registry import Registry
 
-# What a fit compares the sound with: spectrograms, or a perceptual distance.
-Loss = Literal["spectral", "scattering", "auditory"]
 # Bins of the lowest band; each higher band has twice as many as the one below.
 LOWEST_BAND = 4
 # Window by which the importance of events is measured, and most events times samples for which all spectrograms fit in
 # memory; beyond it, energy alone decides.
 SIZE, MOST_COMPARED = 1024, 1 << 23
+
+
+# (clip ``[channels, samples]``, its sample rate in Hz, `phases` and `bands` as in `SplatConfig`) -> the loss of a fit.
+LOSSES: Registry[Callable[[Tensor, int, float, float], Distance]] = Registry("loss")
 
 
 class SpectralLoss:
@@ -69,19 +72,20 @@ class SpectralLoss:
         return total / len(SIZES)
 
 
-def loss_of_fit(
-    name: Loss, clip: Tensor, sample_rate: int, *, phases: float, bands: float
-) -> Callable[[Tensor], Tensor]:
-    """The loss of a fit to a clip: `spectral`, or a perceptual distance with the phases and bands of `SpectralLoss`.
+@LOSSES.register("spectral", title="Spectrograms")
+def _spectral(clip: Tensor, _sample_rate: int, phases: float, bands: float) -> Distance:
+    return SpectralLoss(clip, phases=phases, bands=bands)
 
-    Shape:
-        - clip: ``[channels, samples]``
-    """
-    if name == "spectral":
-        return SpectralLoss(clip, phases=phases, bands=bands)
-    perceptual = DISTANCES[name](clip, sample_rate)
+
+def _perceptual(name: str, clip: Tensor, sample_rate: int, phases: float, bands: float) -> Distance:
+    """A perceptual distance, with the phases and the bands of the spectral loss at their weights."""
+    distance = DISTANCES[name](clip, sample_rate)
     rest = SpectralLoss(clip, phases=phases, bands=bands, magnitudes=0.0)
-    return lambda wave: perceptual(wave) + rest(wave)
+    return lambda wave: distance(wave) + rest(wave)
+
+
+for _name in DISTANCES:
+    LOSSES.add(_name, partial(_perceptual, _name), title=DISTANCES.title(_name))
 
 
 def least_important(events: Events, wave: Floats, count: int) -> Integers:

@@ -57,8 +57,7 @@ class DistillJob(DistillConfig, Measured):
     @property
     def source(self) -> str:
         """The title of the dataset; the name of a folder of one's own."""
-        own = self.data_path if self.dataset == "FOLDER" else None
-        return own.name if own else datasets.DATASETS.short_title(self.dataset)
+        return datasets.title(self.dataset, self.data_path)
 
     @property
     def title(self) -> str:

@@ -6,8 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from distrack import jobs, runs
-from distrack.datasets import DATASETS
+from distrack import datasets, jobs, runs
 from distrack.jobs import Job
 from distrack.jobs.contract import key_figures
 from distrack.runs.about import about
@@ -45,9 +44,9 @@ def _version(path: Path) -> int:
 
 
 def _dataset(job: Job | None) -> str:
-    """The title of a job's dataset, or the name of a folder of one's own; empty for a job without one."""
+    """The title of a job's dataset; empty for a job without one."""
     name = getattr(job, "dataset", "")
-    return getattr(job, "source", "") or (DATASETS.short_title(name) if name else "")
+    return datasets.title(name, getattr(job, "data_path", None)) if name else ""
 
 
 # A search reads hundreds of runs.
