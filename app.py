@@ -116,6 +116,7 @@ pages = [
     st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
     st.Page("pages/condense.py", title="Track length", icon=":material/compress:"),
     st.Page("pages/decompose.py", title="Decompose", icon=":material/call_split:"),
+    st.Page("pages/train_events.py", title="Train events", icon=":material/school:"),
     st.Page("pages/glossary.py", title="Glossary", icon=":material/menu_book:"),
 ]
 page = st.navigation(pages)

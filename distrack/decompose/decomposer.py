@@ -2,8 +2,9 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
@@ -56,6 +57,23 @@ class Method(Choice):
         Raises:
             ConfigError: the message says what to change.
         """
+
+    def files(self, runs_path: Path) -> Mapping[str, bytes]:  # noqa: ARG002
+        """Files that a run of this method keeps in its folder, by name, so that it does not need their origin again.
+
+        Raises:
+            ConfigError: there is no such file.
+        """
+        return {}
+
+    @classmethod
+    def offered(cls, field: str, runs_path: Path) -> Sequence[str]:  # noqa: ARG003
+        """The values of a field that a person can choose from; none where any value may be typed."""
+        return ()
+
+    def within(self, folder: Path) -> Self:  # noqa: ARG002
+        """The same method with the files that a run keeps in its folder."""
+        return self
 
 
 class Decomposer(ABC):

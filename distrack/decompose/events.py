@@ -84,6 +84,8 @@ class Kind:
     """Columns that are longer in proportion if an event lasts longer."""
     pitches: tuple[str, ...] = ("frequency",)
     """Columns that are higher in proportion if an event has a higher pitch."""
+    common: bool = False
+    """Whether the shared arrays are those of a model that serves all clips; if not, they belong to one clip."""
 
     def columns(self, channels: int) -> tuple[Column, ...]:
         """The numbers stored of an event, in the order of its row; at most 20."""
@@ -151,6 +153,35 @@ class Kind:
         for place, column in enumerate(self._columns_of(rows)):
             rows[:, place] = np.clip(rows[:, place], column.low, column.high)
         return rows
+
+    def drawn(self, events: Events, which: Mask, draw: np.random.Generator) -> Floats:
+        """Parameters after all numbers of the selected events but the time were drawn at random.
+
+        Each lies between the least and the greatest value that any of the events has, evenly as its column says.
+        """
+        rows = events.parameters.astype(np.float64)
+        for place, column in enumerate(self.columns(events.channels)):
+            low, high = float(rows[:, place].min()), float(rows[:, place].max())
+            share = draw.random(len(rows))
+            if column.name == "time":
+                continue
+            if column.between == "geometric" and low > 0:
+                values = low * (high / low) ** share
+            else:
+                values = low + share * (high - low)
+            rows[which, place] = (np.round(values) if column.between == "whole" else values)[which]
+        return self.clipped(rows.astype(np.float32))
+
+    def vectors(self, events: Events) -> Doubles:
+        """How each event sounds, whatever its time and level, for comparisons: ``[events, numbers]``.
+
+        By default pitch and breadth of the band in octaves, the logarithm (of base 2) of the length, and whether it has
+        a pitch.
+        """
+        box = self.boxes(events)
+        breadth = np.log2(np.maximum(box.high, 1.0) / np.maximum(box.low, 1.0))
+        length = np.log2(np.maximum(box.end - box.start, 1e-3).astype(np.float64))
+        return np.stack([np.log2(np.maximum(box.centre, 1.0)), breadth, length, 2.0 * (box.pitch > 0)], axis=1)
 
     def interpolated(self, one: Floats, other: Floats, share: float) -> Floats:
         """Rows between `one` (share 0) and `other` (share 1), each number as its column says.
@@ -249,9 +280,21 @@ class Events:
 
     @property
     def floats(self) -> int:
-        """Storage budget: the numbers stored for all events. The samples of a room are not counted."""
-        stored = self.parameters.size + sum(array.size for array in self.shared.values())
-        return stored + (0 if self.room is None else len(self))
+        """Storage budget of the clip: the numbers stored for its events, and for the arrays that they alone share.
+
+        Neither the samples of a room nor a model that serves all clips are counted: see `common_floats`.
+        """
+        own = 0 if self.kind.common else self._shared_floats
+        return self.parameters.size + own + (0 if self.room is None else len(self))
+
+    @property
+    def common_floats(self) -> int:
+        """Numbers of the model that serves all clips; a file of events holds them too, so that it sounds alone."""
+        return self._shared_floats if self.kind.common else 0
+
+    @property
+    def _shared_floats(self) -> int:
+        return sum(array.size for array in self.shared.values())
 
     def column(self, name: str) -> Floats:
         """One number of every event, ``[events]``."""

@@ -104,6 +104,15 @@ def render_to(events: Events, path: Path, *, tail: bool = False) -> RenderedFile
     return RenderedFile(gain, wave.shape[1] / events.sample_rate)
 
 
+def floats_text(floats: int, common: int) -> str:
+    """The storage of events in words.
+
+    >>> floats_text(272, 7268)
+    '272 floats, and a decoder of 7,268 shared by all clips'
+    """
+    return f"{floats:,} floats" + (f", and a decoder of {common:,} shared by all clips" if common else "")
+
+
 def save(events: Events, path: Path, *, tail: bool = False) -> str:
     """Saves events to a file; an existing file is replaced. Returns one line about what the file holds.
 
@@ -125,7 +134,7 @@ def save(events: Events, path: Path, *, tail: bool = False) -> str:
         content, summary = midi.content, f"{midi.notes} notes, {midi.without_pitch} events without a pitch left out"
     else:
         content = to_bytes(events) if ending == ".safetensors" else to_json(events).encode()
-        summary = f"{len(events)} events, {events.floats:,} floats"
+        summary = f"{len(events)} events, {floats_text(events.floats, events.common_floats)}"
     try:
         write_atomically(path, content)
     except OSError as error:

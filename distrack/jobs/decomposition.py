@@ -30,6 +30,7 @@ from distrack.decompose import (
     storage,
     strongest,
 )
+from distrack.decompose.rendering import floats_text
 from distrack.errors import AudioError, EventsError, RunError
 from distrack.jobs.contract import Job, Table, read_report, register
 from distrack.perception import DISTANCES, distance
@@ -65,6 +66,7 @@ class DecomposeReport(Record):
         start, clip_seconds: the part of it that was decomposed, in seconds.
         stereo: whether both channels were decomposed together.
         floats: numbers stored for all events.
+        common_floats: numbers of the model that serves all clips, if the events are those of one.
         seconds: wall time of the decomposition.
         snr_db, spectral_convergence: quality of the reconstruction from all events.
         curve: quality of reconstructions from fewer events.
@@ -84,6 +86,7 @@ class DecomposeReport(Record):
     spectral_convergence: float
     curve: tuple[Quality, ...]
     perceptual: dict[str, float] = Field(default_factory=dict)
+    common_floats: int = 0
 
 
 @register
@@ -141,7 +144,10 @@ class DecomposeJob(DecomposeConfig, Job):
         except AudioError as error:
             raise AudioError(f"{self.file}: {error}") from None
         self.method.check(segment.sample_rate)
+        files = self.method.files(runs_path)
         run = super().create(runs_path, name)
+        for file_name, content in files.items():
+            run.write(file_name, content)
         file = io.BytesIO()
         soundfile.write(file, segment.wave.T, segment.sample_rate, format="WAV", subtype="FLOAT")
         run.write("original.wav", file.getvalue())
@@ -150,7 +156,8 @@ class DecomposeJob(DecomposeConfig, Job):
     def work(self, run: Run, session: Session) -> DecomposeReport:
         wave, rate = original(run)
         if not events_file(run).is_file():
-            _find_events(run, self.decomposer(wave, rate), session, self.events)
+            here = self.model_copy(update={"method": self.method.within(run.path)})
+            _find_events(run, here.decomposer(wave, rate), session, self.events)
         events = storage.load(events_file(run))
         curve, perceptual = _measured(events, wave, session)
         report = DecomposeReport(
@@ -162,6 +169,7 @@ class DecomposeJob(DecomposeConfig, Job):
             stereo=len(wave) == 2,
             events=len(events),
             floats=events.floats,
+            common_floats=events.common_floats,
             seconds=round(session.seconds().get("decompose", 0.0), 3),
             snr_db=curve[-1].snr_db,
             spectral_convergence=curve[-1].spectral_convergence,
@@ -185,9 +193,10 @@ class DecomposeJob(DecomposeConfig, Job):
     @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:
         part = f"{report.file}, {report.clip_seconds:.2f} s at {report.sample_rate:,} Hz"
+        stored = floats_text(report.floats, report.common_floats)
         tables = [
             Table(
-                f"{run_id}: {part}, {report.floats:,} floats, decomposed in {report.seconds:.1f} s",
+                f"{run_id}: {part}, {stored}, decomposed in {report.seconds:.1f} s",
                 ("events", "SNR, dB", "spectral convergence"),
                 [(str(row.events), f"{row.snr_db:.1f}", f"{row.spectral_convergence:.3f}") for row in report.curve],
             )

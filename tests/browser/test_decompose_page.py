@@ -269,8 +269,9 @@ def test_an_edit_applies_as_it_is_offered_and_its_sound_is_in_front(server: Serv
         {"name": "matching-pursuit", "atoms": "both"},
         {"name": "matching-pursuit", "atoms": "learned", "waveforms": 2},
         {"name": "splat", "iterations": 5},
+        {"name": "siam", "refine": 5},
     ],
-    ids=["atoms", "waveforms", "splats"],
+    ids=["atoms", "waveforms", "splats", "model"],
 )
 @pytest.mark.parametrize("stereo", [False, True], ids=["mono", "stereo"])
 def test_the_browser_renders_events_as_the_engine_does(
@@ -282,7 +283,7 @@ def test_the_browser_renders_events_as_the_engine_does(
     wave[3_000:3_400] += 0.2 * random.standard_normal(400)
     path = tmp_path / "sound.wav"
     soundfile.write(path, np.stack([wave, 0.3 * wave[::-1]], axis=1) if stereo else wave, rate)
-    _, events = _decomposed(path, f"rendered-{method.get('atoms', 'splats')}-{stereo}", events=6, method=method)
+    _, events = _decomposed(path, f"rendered-{method.get('atoms', method['name'])}-{stereo}", events=6, method=method)
     if method.get("atoms") != "learned":
         events = stretch(move(events, seconds=0.0113, semitones=2.5), factor=1.2)
     page.goto("about:blank")
@@ -298,6 +299,14 @@ def test_the_browser_renders_events_as_the_engine_does(
         "seed": str(events.seed),
         "settings": dict(events.settings),
         "waveforms": [{"samples": one.tolist(), "own": float(f)} for one, f in zip(waveforms, own, strict=True)],
+        "layers": [
+            {
+                "weights": events.shared[f"weight {layer}"].ravel().tolist(),
+                "biases": events.shared[f"bias {layer}"].tolist(),
+            }
+            for layer in (1, 2, 3)
+            if events.kind_name == "siam"
+        ],
     }
     script = "([clip, row]) => { const s = synthesised(clip, [row]); return [s.first, s.waves.map((w) => [...w])]; }"
     for number, row in enumerate(events.parameters):

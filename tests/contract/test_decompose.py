@@ -24,9 +24,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "atoms": {"events": 6, "method": {"atoms": "both"}},
     "waveform": {"events": 6, "method": {"atoms": "learned", "waveforms": 2, "waveform_seconds": 0.2}},
     "splat": {"events": 3, "method": {"name": "splat", "iterations": 10}},
+    "siam": {"events": 1, "method": {"name": "siam", "refine": 40}},
 }
 # A short run of each method.
-METHODS: dict[str, dict[str, Any]] = {"splat": {"iterations": 4}}
+METHODS: dict[str, dict[str, Any]] = {"splat": {"iterations": 4}, "siam": {"refine": 4}}
 
 
 def struck(hertz: float = 440.0, at: float = 0.3, seconds: float = 1.0) -> Floats:

@@ -89,7 +89,7 @@ def assembled(
     settling = attack + decay
     onset_frequency = frequency_at_onset(frequency=column["frequency"], attack=attack, decay=decay, bend=bend)
     highest = onset_frequency * torch.clamp(1 + bend, min=1)
-    multiples = highest.detach()[:, None] * torch.arange(1, HARMONICS + 1)
+    multiples = highest.detach()[:, None] * torch.arange(1, harmonics.shape[1] + 1)
     fade = torch.clamp((sample_rate / 2 - multiples) / (FADE * sample_rate / 2), 0, 1)
     resonances = Resonances(
         onset=column["time"],

@@ -23,6 +23,8 @@ from distrack.ui.shared.run_in_view import runs_path
 _ERROR = "edit-error"
 # The edit that is offered before one is chosen.
 _FIRST = "transpose"
+# Edits of all events that one press makes, each time with the next seed.
+_CHANCES = {"random-events": ":material/casino:", "random-times": ":material/shuffle:"}
 _STEPS = {"undo": History.undo, "redo": History.redo}
 
 
@@ -44,6 +46,16 @@ def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) ->
             ("Redo", ":material/redo:", edits.undone, History.redo),
         ):
             st.button(text, icon=icon, key=text, disabled=not possible, on_click=_step, args=(run, change))
+    with st.container(horizontal=True):
+        for name, icon in _CHANCES.items():
+            st.button(
+                EDITS.title(name),
+                icon=icon,
+                key=name,
+                help=f"{EDITS[name].about} Another press draws others; Undo takes it back.",
+                on_click=_draw_lots,
+                args=(run, name),
+            )
     if error := st.session_state.pop(_ERROR, ""):
         st.error(sentence(error))
     # Always drawn: of two fragments that run at once, Streamlit may leave on the page what one of them no longer draws.
@@ -105,6 +117,20 @@ def _apply(run: runs.Run, events: Events) -> None:
 
     if _store(run, changed) and name in {"remove", "mix", "morph"}:
         select(run, ())
+
+
+def _draw_lots(run: runs.Run, name: str) -> None:
+    """Does an edit that draws at random, in place of the same edit if that was the last one."""
+
+    def changed() -> History:
+        before = history(run)
+        last = before.done[-1] if before.done else None
+        seed = 1
+        if last is not None and last.name == name:
+            before, seed = before.undo(), int(str(last.arguments["seed"])) + 1
+        return before.do(Edit(name=name, arguments={"seed": seed}))
+
+    _store(run, changed)
 
 
 def edit_on_plane(run: runs.Run) -> None:

@@ -13,6 +13,7 @@ from distrack.jobs.decomposition import DecomposeJob
 from distrack.settings import settings, user_path
 from distrack.ui.shared.fields import field_input
 from distrack.ui.shared.page import errors_shown
+from distrack.ui.shared.run_in_view import runs_path
 from distrack.validation import from_preset
 
 _SOURCES = ("Upload", "Record", "From dataset", "File path")
@@ -65,10 +66,12 @@ def _advanced(method: str, rate: int) -> dict[str, Any]:
     }
     columns = st.columns(3)
     fields = [(name, field) for name, field in config.model_fields.items() if name != "name"]
-    settings_of_method = {
-        name: field_input(field, key=f"{method}-{name}", place=columns[number % 3])
-        for number, (name, field) in enumerate(fields)
-    }
+    settings_of_method = {}
+    for number, (name, field) in enumerate(fields):
+        offered = config.offered(name, runs_path())
+        changes: Any = {"choices": offered} if offered else {}
+        place = columns[number % 3]
+        settings_of_method[name] = field_input(field, key=f"{method}-{name}", place=place, **changes)
     return values | {"method": {"name": method, **settings_of_method}}
 
 

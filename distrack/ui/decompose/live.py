@@ -55,6 +55,9 @@ def _done(run: runs.Run) -> None:
         with st.container(horizontal=True):
             st.metric("Events", report.events)
             st.metric("Stored values", f"{report.floats:,}")
+            if report.common_floats:
+                term = "Shared decoder"
+                st.metric(term, f"{report.common_floats:,}", help=GLOSSARY[term])
             st.metric("Signal-to-noise ratio", f"{report.snr_db:.1f} dB")
             convergence = "Spectral convergence"
             st.metric(convergence, f"{report.spectral_convergence:.3f}", help=GLOSSARY[convergence])

@@ -84,6 +84,11 @@ def _content(events: Events, _spectrogram: Plane) -> bytes:
             "length": waveforms.shape[1],
             "own": main_partials(waveforms).tolist() if len(waveforms) else [],
         },
+        # The layers of a network that all events share.
+        "layers": [
+            {"weights": _base64(events.shared[f"weight {layer}"]), "biases": _base64(events.shared[f"bias {layer}"])}
+            for layer in range(1, 1 + sum(name.startswith("weight ") for name in events.shared))
+        ],
         "low": _spectrogram.low,
         "high": _spectrogram.high,
         "seconds": _spectrogram.seconds,

@@ -15,7 +15,7 @@ from distrack.decompose import Events, soloed
 from distrack.decompose.rendering import save
 from distrack.errors import DistrackError
 from distrack.jobs.decomposition import edits_file, events_file, history, original, put_aside
-from distrack.ui.decompose import editing
+from distrack.ui.decompose import across, editing
 from distrack.ui.decompose.events_in_view import digest, edited, loaded, picture_of, sound_of
 from distrack.ui.decompose.plane import Hand, draw_plane, draw_selection, select_on_plane, selected_events
 from distrack.ui.shared import stage
@@ -63,6 +63,7 @@ def _show(run: runs.Run) -> None:
     with right:
         _player(run, wave, rate, decomposed, current, selection)
     _table(run, current, selection)
+    across.draw(run, selection)
     _downloads(run, current)
 
 

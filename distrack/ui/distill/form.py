@@ -14,6 +14,7 @@ from distrack.errors import DistrackError
 from distrack.evaluate import EvaluationConfig
 from distrack.features import FeatureConfig
 from distrack.jobs.distillation import DistillJob
+from distrack.jobs.event_model import EventModelJob
 from distrack.jobs.preparation import used_folders
 from distrack.jobs.series import SweepJob, sweep_of
 from distrack.networks import NETWORKS, NetworkConfig, check_shape
@@ -83,7 +84,7 @@ def _name(job: DistillJob, field: str) -> Any:
     return value.name if isinstance(value, Choice) else value
 
 
-def folder(dataset: str, plain: DistillJob) -> dict[str, Any]:
+def folder(dataset: str, plain: DistillJob | EventModelJob) -> dict[str, Any]:
     """The folder of the dataset, if it is not in its usual place and cannot be made."""
     here = home(DATASETS[dataset], None).is_dir() or DATASETS[dataset].make is not None
     if here and (plain.dataset != dataset or plain.data_path is None):

@@ -28,6 +28,12 @@ GLOSSARY = {
     "Preset": "A set of recommended settings. It may depend on dataset, budget and track length.",
     "Matching pursuit": "A sound is taken apart into events: the best one first, then the best of what is left.",
     "Splatting": "A sound is taken apart into smooth patches of noise and tone that are fitted all at once.",
+    "Trained model": "A small network that has heard many synthetic scenes proposes the events of a sound: notes with "
+    "a pitch, an envelope and a learnt timbre.",
+    "Shared decoder": "Numbers of the small network that turns timbres into sound. It is the same for all clips of a "
+    "model, so it is counted apart from the numbers stored for a clip.",
+    "Events found (F)": "In synthetic scenes that were not trained on: the share of events that are found at their "
+    "onset (within 50 ms) and pitch (within 50 cents). 1 means that all were found, and nothing else.",
     "Spectral convergence": "The distance of two magnitude spectrograms, relative to the first one. Lower is better.",
     "Scattering distance": "How differently two sounds are loud in bands, and how differently their loudness changes: "
     "two draws of the same noise are near. 0 for equal sounds, 1 for silence.",

@@ -29,6 +29,10 @@ _PHASES = {
     "listen": "Making sounds to compare with",
     "decompose": "Decomposing",
     "measure": "Measuring the quality",
+    "timbres": "Learning timbres",
+    "scenes": "Learning from synthetic scenes",
+    "hear": "Finding events in recordings",
+    "recordings": "Learning from recordings",
 }
 
 

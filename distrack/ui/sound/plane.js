@@ -131,6 +131,7 @@ class Plane {
     const length = clip.waveforms.own.length && clip.waveforms.length;
     const waves = length ? table(clip.waveforms.samples, length) : [];
     clip.waveforms = waves.map((samples, number) => ({ samples, own: clip.waveforms.own[number] }));
+    clip.layers = clip.layers.map(({ weights, biases }) => ({ weights: floatsOf(weights), biases: floatsOf(biases) }));
     this.selection = new Set([...this.selection].filter((number) => number < clip.rows.length));
     if (this.focus !== null && this.focus >= clip.rows.length) this.focus = null;
     this.loudest = Math.max(...clip.boxes.map((box) => box.energy), 1e-20);
@@ -731,12 +732,16 @@ function toggled(set, number) {
   return set.has(number) ? [...set].filter((each) => each !== number) : [...set, number];
 }
 
-// Rows of float32 numbers from their base64.
+// Float32 numbers from their base64.
+function floatsOf(text) {
+  return new Float32Array(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+}
+
+// The same in rows.
 function table(text, columns) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const numbers = new Float32Array(bytes.buffer);
-  return Array.from({ length: numbers.length / columns }, (_, row) =>
-    Array.from(numbers.subarray(row * columns, (row + 1) * columns)),
+  const all = floatsOf(text);
+  return Array.from({ length: all.length / columns }, (_, row) =>
+    Array.from(all.subarray(row * columns, (row + 1) * columns)),
   );
 }
 

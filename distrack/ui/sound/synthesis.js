@@ -1,5 +1,6 @@
 // Renders events in the browser as the engine does, so that a dragged event is heard at once. Kinds: "gabor", "damped"
-// and "atoms" (sinusoids under an envelope), "splat" (a decaying resonance and a burst of noise) and "waveform".
+// and "atoms" (sinusoids under an envelope), "splat" (a decaying resonance and a burst of noise), "siam" (the same, from
+// a timbre that a small network decodes) and "waveform".
 
 const TWO_PI = 2 * Math.PI;
 // As in the engine: where atoms are cut, in scales; the order of a resonance's rise and its end, in decays.
@@ -10,6 +11,10 @@ const RISE_ORDER = 2;
 const RESONANCE_END = 9.2;
 const TILE = 1024;
 const HARMONICS = 4;
+const TIMBRE = 10;
+// Of what a timbre is decoded to besides harmonics: its range, and the frequency at which the input of the network is 0.
+const EXTRA = { damping: [-4, 2], above: [-1, 6], width: [-3, 1], burst: [-4, 1] };
+const MIDDLE = 440;
 const FADE_SHARE = 0.05;
 // Of a burst of noise: time constants until it has ended, peak of the Gaussian envelope, fewest samples.
 const BURST_ENDS = { gamma: 12.5, gaussian: 8.3 };
@@ -21,10 +26,10 @@ const PERIODS = 4;
 const GRAINS = 4;
 const SAME = 1e-5;
 
-const KINDS = { gabor: addAtom, damped: addAtom, atoms: addAtom, splat: addSplat, waveform: addWaveform };
+const KINDS = { gabor: addAtom, damped: addAtom, atoms: addAtom, splat: addSplat, siam: addSiam, waveform: addWaveform };
 
 // The sum of some events within the clip: its first sample, and one array for each channel.
-// clip: { kind, columns, rate, samples, channels, seed, settings, waveforms }; columns is the place of each column in a row.
+// clip: { kind, columns, rate, samples, channels, seed, settings, waveforms, layers }; columns is the place of each column in a row.
 function synthesised(clip, rows) {
   const add = KINDS[clip.kind];
   const sounds = rows.map((row) => add(clip, row)).filter((sound) => sound && sound.waves[0].length);
@@ -95,25 +100,72 @@ function addAtom({ kind, columns, rate, samples, channels }, row) {
 }
 
 function addSplat(clip, row) {
-  const { columns, channels } = clip;
-  const value = Object.fromEntries(Object.entries(columns).map(([name, place]) => [name, row[place]]));
-  const angle = ((value.pan + 1) * Math.PI) / 4;
-  const gains = channels === 2 ? [Math.cos(angle), Math.sin(angle)] : [1];
-  const onset = value.time * clip.rate;
-  const tone = resonance(clip, value, onset);
-  const noise = burst(clip, value, onset);
-  const sounds = [tone, noise].filter(Boolean).map(({ begin, wave }) => within(clip, wave, begin, gains));
-  return sounds.length ? summed(sounds, channels) : null;
+  const value = Object.fromEntries(Object.entries(clip.columns).map(([name, place]) => [name, row[place]]));
+  const harmonics = [[1, 0]];
+  for (let k = 2; k <= HARMONICS; k++) harmonics.push([value[`cosine ${k}`], value[`sine ${k}`]]);
+  return toneAndNoise(clip, value, harmonics, clip.settings.envelope);
 }
 
-function resonance({ rate, samples }, value, onset) {
+function addSiam(clip, row) {
+  const { columns } = clip;
+  const value = Object.fromEntries(Object.entries(columns).map(([name, place]) => [name, row[place]]));
+  const { frequency, decay, brightness } = value;
+  const timbre = row.slice(columns["timbre 1"], columns["timbre 1"] + TIMBRE);
+  const output = decoded(clip.layers, [...timbre, Math.log2(frequency / MIDDLE) / 2]);
+  const names = Object.keys(EXTRA);
+  const count = (output.length - names.length) / 2;
+  const extra = Object.fromEntries(
+    names.map((name, place) => {
+      const [low, high] = EXTRA[name];
+      return [name, low + (high - low) / (1 + Math.exp(-output[2 * count + place]))];
+    }),
+  );
+  // The first harmonic has no sine part: the time of the event is its phase.
+  const harmonics = Array.from({ length: count }, (_, index) => {
+    const tilt = (index + 1) ** brightness;
+    return [tilt * output[2 * index], index ? tilt * output[2 * index + 1] : 0];
+  });
+  const whole = {
+    ...value,
+    mix: 1 - value.noise,
+    damping: Math.exp(extra.damping) / decay,
+    bend: 0,
+    phase: 0,
+    burst: Math.min(Math.max(Math.exp(extra.burst) * decay, 1e-4), 4),
+    centre: frequency * 2 ** (extra.above + brightness),
+    width: Math.exp(extra.width),
+    noise: 0,
+  };
+  return toneAndNoise(clip, whole, harmonics, "gamma");
+}
+
+// What a network makes of some numbers; each layer is { weights, biases }, with tanh between two layers.
+function decoded(layers, numbers) {
+  return layers.reduce((before, { weights, biases }, place) => {
+    const next = Array.from(biases, (bias, row) =>
+      before.reduce((sum, number, column) => sum + number * weights[row * before.length + column], bias),
+    );
+    return place < layers.length - 1 ? next.map(Math.tanh) : next;
+  }, numbers);
+}
+
+function toneAndNoise(clip, value, harmonics, envelope) {
+  const angle = ((value.pan + 1) * Math.PI) / 4;
+  const gains = clip.channels === 2 ? [Math.cos(angle), Math.sin(angle)] : [1];
+  const onset = value.time * clip.rate;
+  const tone = resonance(clip, value, harmonics, onset);
+  const noise = burst(clip, value, envelope, onset);
+  const sounds = [tone, noise].filter(Boolean).map(({ begin, wave }) => within(clip, wave, begin, gains));
+  return sounds.length ? summed(sounds, clip.channels) : null;
+}
+
+// The harmonics are relative to each other.
+function resonance({ rate, samples }, value, relative, onset) {
   const { attack, decay, damping, bend } = value;
   const settling = attack + decay;
   const loudest = attack * Math.log1p((RISE_ORDER * decay) / attack);
   const frequency = value.frequency / (1 - bend * Math.expm1(-loudest / settling));
   const highest = frequency * Math.max(1, 1 + bend);
-  const relative = [[1, 0]];
-  for (let k = 2; k <= HARMONICS; k++) relative.push([value[`cosine ${k}`], value[`sine ${k}`]]);
   const norm = Math.sqrt(relative.reduce((sum, [real, imaginary]) => sum + real * real + imaginary * imaginary, 0));
   const risen = (RISE_ORDER * decay) / (attack + RISE_ORDER * decay);
   const peak = Math.exp(RISE_ORDER * Math.log(risen) + (attack / decay) * Math.log1p(-risen));
@@ -150,9 +202,9 @@ function resonance({ rate, samples }, value, onset) {
   return { begin, wave };
 }
 
-function burst({ rate, samples, seed, settings }, value, onset) {
+function burst({ rate, samples, seed }, value, envelope, onset) {
   const level = value.amplitude * (1 - value.mix);
-  const needed = Math.ceil(value.burst * BURST_ENDS[settings.envelope] * rate) + 2;
+  const needed = Math.ceil(value.burst * BURST_ENDS[envelope] * rate) + 2;
   if (!(level > 0) || onset >= samples || onset + needed <= 0) return null;
   const longest = Math.max(SHORTEST_BURST, 2 ** Math.ceil(Math.log2(samples)));
   const length = 2 ** Math.ceil(Math.log2(Math.min(Math.max(needed, SHORTEST_BURST), longest)));
@@ -176,7 +228,7 @@ function burst({ rate, samples, seed, settings }, value, onset) {
   for (let n = 0; n < length; n++) {
     const past = Math.max((n + after) / (rate * value.burst), 0);
     const away = past - GAUSSIAN_PEAK;
-    wave[n] *= settings.envelope === "gamma" ? past * Math.exp(1 - past) : past > 0 ? Math.exp(-0.5 * away * away) : 0;
+    wave[n] *= envelope === "gamma" ? past * Math.exp(1 - past) : past > 0 ? Math.exp(-0.5 * away * away) : 0;
   }
   return { begin, wave };
 }

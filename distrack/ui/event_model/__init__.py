@@ -1,0 +1,1 @@
+"""Streamlit parts of the training of a model of events."""
