@@ -1,4 +1,4 @@
-"""Makes the sounds that come with the project: three finished decompositions and two rooms. `make examples` runs it.
+"""Makes the sounds that come with the project: four finished decompositions and two rooms. `make examples` runs it.
 
 Everything is synthesised: a melody, spoken digits (eSpeak NG, from the included dataset), a drum loop, and rooms of
 decaying noise. The sounds may be used under the licence of the project.
@@ -75,6 +75,7 @@ EXAMPLES: dict[str, tuple[Any, dict[str, Any]]] = {
     "melody": (melody, {"events": 96, "method": {"name": "matching-pursuit", "atoms": "damped"}}),
     "speech": (speech, {"events": 128, "method": {"name": "matching-pursuit", "atoms": "gabor"}}),
     "drums": (drums, {"events": 64, "method": {"name": "splat"}}),
+    "notes": (melody, {"events": 16, "method": {"name": "siam", "refine": 200}}),
 }
 
 

@@ -1,4 +1,4 @@
-"""The commands that write files from runs and events: compare, export, render. Their options are generated too."""
+"""The commands on finished runs and files of events: compare, export, render, similar. Their options are generated."""
 
 import inspect
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from distrack.cli import terminal
 from distrack.cli.options import CONFIG, RUNS_PATH, check_required, parameters_of, read_config
 from distrack.decompose import known_rooms, room_named, storage
 from distrack.decompose.rendering import save
+from distrack.decompose.similar import clip_distances, nearest
 from distrack.decompose.transforms import room as with_room
 from distrack.decompose.transforms import wet as with_wet
 from distrack.errors import ConfigError
@@ -22,6 +23,7 @@ from distrack.export.bundle import ExportConfig
 from distrack.export.comparison import Entry, groups, read
 from distrack.export.formats import content
 from distrack.files import write_atomically
+from distrack.jobs.decomposition import decompositions_like
 from distrack.options import options_of, overrides_of
 from distrack.registry import NameIn
 from distrack.settings import settings
@@ -58,12 +60,22 @@ class RenderConfig(Config):
     """Render until the room has died away."""
 
 
+class SimilarConfig(Config):
+    """The event that others are compared with, and how many of them are listed."""
+
+    event: Annotated[int | None, Field(ge=0)] = None
+    """Number of an event, counted from 0 with the one of most energy; without it, clips alone are compared."""
+    most: Annotated[int, Field(ge=1, le=10_000)] = 10
+    """Most events that are listed."""
+
+
 def commands() -> dict[str, click.Command]:
     """The commands by name."""
     return {
         "compare": _command("compare", CompareConfig, compare, runs_named=-1),
         "export": _command("export", ExportConfig, export, runs_named=1),
         "render": _command("render", RenderConfig, render),
+        "similar": _command("similar", SimilarConfig, similar, runs_named=1),
     }
 
 
@@ -151,3 +163,15 @@ def render(config: RenderConfig) -> None:
             raise ConfigError(f"wet {config.wet:g}: name a room that the sound goes through: --room")
         events = with_wet(events, share=config.wet)
     click.echo(save(events, config.to, tail=config.tail))
+
+
+def similar(config: SimilarConfig, selected: list[runs.Run]) -> None:
+    """Lists the clips, and the events, that sound most like those of a decomposition, among all by the same method."""
+    run = selected[0]
+    clips = {other.id: events for other, events in decompositions_like(run, run.path.parent)}
+    rows = [(name, f"{distance:.3f}") for name, distance in clip_distances(clips, run.id).items()]
+    terminal.show_table(f"Clips that sound most like {run.id}", ("clip", "distance"), rows)
+    if config.event is not None:
+        found = nearest(clips, run.id, config.event, most=config.most)
+        events = [(near.clip, str(near.number), f"{near.distance:.3f}") for near in found]
+        terminal.show_table(f"Events that sound most like event {config.event}", ("clip", "event", "distance"), events)

@@ -126,6 +126,8 @@ def refuse_different(one: Events, other: Events) -> None:
     if one.shared.keys() != other.shared.keys() or not all(
         np.array_equal(one.shared[key], other.shared[key]) for key in one.shared
     ):
+        if one.kind.common:
+            raise EventsError("these clips were decomposed by different models. Decompose both by the same one")
         problem = "each clip has waveforms that were learned from it alone"
         raise EventsError(f"{problem}. Decompose both with atoms that are not learned")
     both, missing = {*one.settings, *other.settings}, object()

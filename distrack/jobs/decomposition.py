@@ -4,6 +4,7 @@ import contextlib
 import io
 import logging
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -32,7 +33,7 @@ from distrack.decompose import (
 )
 from distrack.decompose.rendering import floats_text
 from distrack.errors import AudioError, EventsError, RunError
-from distrack.jobs.contract import Job, Table, read_report, register
+from distrack.jobs.contract import Job, Table, all_runs, read_report, register
 from distrack.perception import DISTANCES, distance
 from distrack.runs import Run, Session
 from distrack.settings import user_path
@@ -231,6 +232,29 @@ def original(run: Run) -> tuple[NDArray[np.float32], int]:
 def events_file(run: Run) -> Path:
     """The finished events."""
     return run.path / "events.safetensors"
+
+
+def decompositions_like(
+    run: Run, runs_path: Path, load: Callable[[Path], Events] = storage.load
+) -> Iterator[tuple[Run, Events]]:
+    """A finished decomposition, and all others into events of the same kind, the newest first; with their events.
+
+    Others whose events cannot be read are left out.
+
+    Args:
+        load: reads a file of events; a page reads each only once.
+
+    Raises:
+        EventsError: the run has no events.
+    """
+    here = load(events_file(run))
+    yield run, here
+    for other in all_runs(runs_path, DecomposeJob.kind):
+        if other.id != run.id and events_file(other).is_file():
+            with contextlib.suppress(EventsError):
+                events = load(events_file(other))
+                if events.kind_name == here.kind_name:
+                    yield other, events
 
 
 def edits_file(run: Run) -> Path:

@@ -88,7 +88,7 @@ class Finder:
         self.found: list[Floats] = []
         self.described: list[Description] = []
         self.blocked: list[tuple[float, float]] = []
-        self.over = False
+        self.over = self.energy <= 0
         self._maps: dict[int, Map] = {}
 
     def find(self) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 import streamlit as st
 
-from distrack import jobs, runs
+from distrack import runs
 from distrack.audio import flac_bytes, level
 from distrack.decompose import Events, render, soloed
 from distrack.decompose.similar import MOST, clip_distances, nearest, projections
 from distrack.evaluate.inspection import Method, Point
 from distrack.jobs.contract import titles_of
-from distrack.jobs.decomposition import events_file
+from distrack.jobs.decomposition import decompositions_like
 from distrack.ui.decompose.events_in_view import loaded
 from distrack.ui.shared.page import errors_shown
 from distrack.ui.shared.run_in_view import runs_path
@@ -34,15 +34,13 @@ def draw(run: runs.Run, selection: list[int]) -> None:
 
 
 def _draw(run: runs.Run, selection: list[int]) -> None:
-    here = loaded(events_file(run))
-    alike = {other.id: other for other in _finished(here.kind_name)}
-    alike.setdefault(run.id, run)
-    titles = titles_of(alike.values())
+    alike = {other.id: (other, events) for other, events in decompositions_like(run, runs_path(), loaded)}
+    titles = titles_of(other for other, _ in alike.values())
     others = [name for name in alike if name != run.id]
     chosen = st.multiselect(
         "Clips beside this one", others, others[: _CLIPS - 1], format_func=titles.__getitem__, key=f"others-{run.id}"
     )
-    clips = {name: _strongest(loaded(events_file(alike[name]))) for name in (run.id, *chosen)}
+    clips = {name: _strongest(alike[name][1]) for name in (run.id, *chosen)}
     if sum(map(len, clips.values())) > MOST:
         st.info(f"More than {MOST:,} events: choose fewer clips.")
         return
@@ -85,16 +83,6 @@ def _draw(run: runs.Run, selection: list[int]) -> None:
             st.dataframe(table, hide_index=True, key=f"clips-{run.id}")
         else:
             st.caption("Decompose another clip with this method to compare both.")
-
-
-def _finished(kind: str) -> list[runs.Run]:
-    """Finished decompositions into events of one kind, the newest first."""
-    found = []
-    for run in jobs.all_runs(runs_path(), "decomposition"):
-        with errors_shown(lambda _: None):
-            if events_file(run).is_file() and loaded(events_file(run)).kind_name == kind:
-                found.append(run)
-    return found
 
 
 def _strongest(events: Events) -> Events:

@@ -15,7 +15,7 @@ from distrack.ui.shared.page import errors_shown
 from distrack.ui.shared.run_in_view import runs_path
 
 _PLACE = PROJECT / "assets" / "examples"
-_TITLES = {"melody": "A melody", "speech": "Spoken digits", "drums": "A drum loop"}
+_TITLES = {"melody": "A melody", "speech": "Spoken digits", "drums": "A drum loop", "notes": "A melody, as notes"}
 
 
 def draw() -> None:
