@@ -120,7 +120,9 @@ def main() -> None:
     pitches = [float(note.event.column("frequency")[0]) for note in single]
     named = np.mean([near(pitch, note.named) for pitch, note in zip(pitches, single, strict=True)])
     yin_named = np.mean([near(note.heard, note.named) for note in single])
-    yin = np.mean([near(pitch, note.heard) for pitch, note in zip(pitches, single, strict=True)])
+    confirmed = [
+        near(pitch, note.named) for pitch, note in zip(pitches, single, strict=True) if near(note.heard, note.named)
+    ]
     same, chance = same_instrument(single)
     names = " | ".join(SEGMENTS)
     command = f"python -m benchmarks.siam --music FOLDER --notes FOLDER --model {arguments.model}"
@@ -128,8 +130,9 @@ def main() -> None:
     TABLE.write_text(
         f"""# A trained model of events
 
-`{command}`; {os.cpu_count()} cores of {platform.machine()}, shared with other work. The model has {model.floats:,}
-numbers, {decoder:,} of them its decoder, which all clips share and which is not counted as floats below.
+`{command}`
+
+{os.cpu_count()} cores of {platform.machine()}. The model has {model.floats:,} numbers, {decoder:,} of them its decoder, which all clips share and which is not counted as floats below.
 
 Spectral convergence (`distrack.decompose.quality`; lower is nearer) of four segments of 1.5 s at 22.05 kHz, and the
 seconds of the slowest, loading the model included:
@@ -143,8 +146,8 @@ seconds of the slowest, loading the model included:
 | F-score of the events of {SCENES} synthetic scenes of 2 to 4 notes (onset within 50 ms, pitch within 50 cents) \
 | {scenes.f_score:.3f} ({scenes.right} of {scenes.real} found) |
 | pitch of {len(single)} single notes within 50 cents of the one that the file's name says | {named:.3f} |
-| the same of the YIN algorithm: some files have another octave's name, or are out of tune | {yin_named:.3f} |
-| pitch within 50 cents of YIN's | {yin:.3f} |
+| the same of the YIN algorithm: some files have the name of another octave, or are out of tune | {yin_named:.3f} |
+| the same of the {len(confirmed)} notes whose name the YIN algorithm confirms | {np.mean(confirmed):.3f} |
 | nearest event by timbre among these notes is of the same instrument | {same:.3f} (chance {chance:.3f}) |
 """
     )

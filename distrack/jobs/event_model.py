@@ -113,10 +113,10 @@ class EventModelJob(TrainingConfig, Job):
             datasets.look(self.dataset, self.data_path)
 
     def work(self, run: Run, session: Session) -> EventModelReport:
+        costs: dict[str, float] = {name: steps * _COSTS[name] for name, steps in self.plan(self.recordings).items()}
+        session.plan({"prepare": 1.0, **costs, "measure": 0.4 * _SCENES})
         recordings = self._pieces(session)
         trainer = Trainer(self, recordings)
-        costs: dict[str, float] = {name: steps * _COSTS[name] for name, steps in trainer.plan.items()}
-        session.plan({**costs, "measure": 0.4 * _SCENES})
         if not (run.path / FILE).is_file():
             self._train(run, session, trainer)
         else:
@@ -175,7 +175,8 @@ class EventModelJob(TrainingConfig, Job):
                 phase = step.phase
                 session.phase(phase, step.steps)
             if step.loss is not None and step.step % _EVERY == 0:
-                run.append_metrics(t=round(session.elapsed(), 3), step=trainer.done, part=phase, loss=step.loss)
+                place = {"part": phase, "part_step": step.step}
+                run.append_metrics(t=round(session.elapsed(), 3), step=trainer.done, loss=step.loss, **place)
             now = time.monotonic()
             if session.stop_requested or now - saved > _CHECKPOINT_SECONDS:
                 run.write("checkpoint.safetensors", safetensors.numpy.save(dict(trainer.state())))

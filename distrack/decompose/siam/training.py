@@ -55,6 +55,13 @@ class TrainingConfig(Config):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of all random choices."""
 
+    def plan(self, recordings: int) -> dict[Phase, int]:
+        """The phases of a training on so many recordings, and their steps."""
+        plan: dict[Phase, int] = {"timbres": self.timbre_steps, "scenes": self.scene_steps}
+        if recordings and self.recording_steps:
+            plan |= {"hear": recordings, "recordings": self.recording_steps}
+        return plan
+
 
 class Step(NamedTuple):
     """A training step that was done.
@@ -88,9 +95,7 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derived_seed(config.seed, "event model"))
             self.model = Model.new()
-        self.plan: dict[Phase, int] = {"timbres": config.timbre_steps, "scenes": config.scene_steps}
-        if pieces and config.recording_steps:
-            self.plan |= {"hear": len(pieces), "recordings": config.recording_steps}
+        self.plan = config.plan(len(pieces))
         self.done = 0
         self.memory: dict[str, Tensor] = {}
         # What was found in recordings: rows, what was measured of them, and the recordings' numbers.

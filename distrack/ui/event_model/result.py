@@ -35,9 +35,9 @@ def _live(run: runs.Run, status: runs.Status) -> None:
     records = [record for record in run.metrics() if "loss" in record]
     if records and status.state in runs.ALIVE:
         part = str(records[-1]["part"])
-        mine = [record for record in records if record["part"] == part]
+        mine = [{**record, "step": record["part_step"]} for record in records if record["part"] == part]
         st.markdown(f"**{PARTS[part]}**: loss **{mine[-1]['loss']:.3f}**")
-        chart(loss_curve(mine, int(mine[-1]["step"])), key=f"loss-{run.id}")
+        chart(loss_curve(mine, max(status.steps, int(mine[-1]["step"]))), key=f"loss-{run.id}")
     if not (run.path / "heard.safetensors").is_file():
         if status.state in runs.ALIVE:
             st.caption("The first sounds come with the first synthetic scenes.")

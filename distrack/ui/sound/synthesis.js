@@ -111,7 +111,7 @@ function addSiam(clip, row) {
   const value = Object.fromEntries(Object.entries(columns).map(([name, place]) => [name, row[place]]));
   const { frequency, decay, brightness } = value;
   const timbre = row.slice(columns["timbre 1"], columns["timbre 1"] + TIMBRE);
-  const output = decoded(clip.layers, [...timbre, Math.log2(frequency / MIDDLE) / 2]);
+  const output = networked(clip.layers, [...timbre, Math.log2(frequency / MIDDLE) / 2]);
   const names = Object.keys(EXTRA);
   const count = (output.length - names.length) / 2;
   const extra = Object.fromEntries(
@@ -140,7 +140,7 @@ function addSiam(clip, row) {
 }
 
 // What a network makes of some numbers; each layer is { weights, biases }, with tanh between two layers.
-function decoded(layers, numbers) {
+function networked(layers, numbers) {
   return layers.reduce((before, { weights, biases }, place) => {
     const next = Array.from(biases, (bias, row) =>
       before.reduce((sum, number, column) => sum + number * weights[row * before.length + column], bias),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from distrack import jobs, runs
+from distrack import audio, jobs, runs
 from distrack.decompose import storage
 from distrack.decompose.siam import training
 from distrack.errors import ConfigError, DatasetError
@@ -97,7 +97,7 @@ def test_only_training_clips_are_heard(sounds: Path, tmp_path: Path, monkeypatch
     index = datasets.look("FOLDER", sounds)
     split = {clip.path: clip.split for clip in index.clips}
     seen: list[Path] = []
-    decode = event_model.decode_clip
+    decode = audio.decode_clip
     monkeypatch.setattr(event_model, "decode_clip", lambda path, **k: seen.append(path) or decode(path, **k))  # type: ignore[func-returns-value]
     trained(tmp_path, "clips", data_path=sounds, recordings=20)
     assert {split[path] for path in seen} == {"train"}
