@@ -132,7 +132,8 @@ def main() -> None:
 
 `{command}`
 
-{os.cpu_count()} cores of {platform.machine()}. The model has {model.floats:,} numbers, {decoder:,} of them its decoder, which all clips share and which is not counted as floats below.
+{os.cpu_count()} cores of {platform.machine()}. The model has {model.floats:,} numbers, {decoder:,} of them its
+decoder, which all clips share and which is not counted as floats below.
 
 Spectral convergence (`distrack.decompose.quality`; lower is nearer) of four segments of 1.5 s at 22.05 kHz, and the
 seconds of the slowest, loading the model included:

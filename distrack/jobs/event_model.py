@@ -21,7 +21,7 @@ from distrack.decompose import DecomposeConfig, storage
 from distrack.decompose.decomposer import DECOMPOSERS
 from distrack.decompose.events import Events
 from distrack.decompose.siam.measuring import held_out_scenes, scenes_found
-from distrack.decompose.siam.model import FILE
+from distrack.decompose.siam.model import FILE, load
 from distrack.decompose.siam.rows import PLACES, random_rows
 from distrack.decompose.siam.scenes import RATE
 from distrack.decompose.siam.training import SAMPLES, Trainer, TrainingConfig
@@ -31,7 +31,7 @@ from distrack.randomness import generator
 from distrack.registry import NameIn
 from distrack.runs import Run, Session
 from distrack.settings import AbsolutePath
-from distrack.validation import Option, Record
+from distrack.validation import Record
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 _CHECKPOINT_SECONDS, _HEARD_SECONDS = 10.0, 20.0
 # Steps between two values of the loss that are written.
 _EVERY = 10
-# Scenes on which a finished model is measured, events that a viewer hears, and seconds of random ones.
-_SCENES, _EVENTS, _RANDOM, _RANDOM_SECONDS = 40, 8, 12, 4.0
+# Scenes on which a finished model is measured, and events that a viewer hears of a recording and of random ones.
+_SCENES, _EVENTS = 40, 8
 # Expected seconds of a step of each phase, relative to each other.
 _COSTS = {"timbres": 0.01, "scenes": 0.45, "hear": 0.6, "recordings": 0.15}
 
@@ -88,8 +88,6 @@ class EventModelJob(TrainingConfig, Job):
     """Dataset of the recordings; FOLDER if only a folder is given."""
     data_path: Annotated[AbsolutePath | None, Field(title="Folder")] = None
     """Folder that holds the dataset; its usual place if not given."""
-    recordings: Annotated[int, Option("recordings"), Field(ge=0, le=10_000)] = 48
-    """Most recordings that are used; 0 trains on synthetic scenes alone."""
 
     @model_validator(mode="before")
     @classmethod
@@ -120,7 +118,7 @@ class EventModelJob(TrainingConfig, Job):
         if not (run.path / FILE).is_file():
             self._train(run, session, trainer)
         else:
-            trainer.restore(_checkpoint(run) or trainer.state())
+            trainer.model = load(run.path / FILE)
         scenes = held_out_scenes(self.seed, _SCENES)
         session.phase("measure", len(scenes))
         found = scenes_found(trainer.model, scenes, lambda done, total: session.progress(done, total, f"{done} scenes"))
@@ -236,10 +234,9 @@ def listen_to(run: Run, trainer: Trainer, recordings: list[Floats]) -> None:
 
 def _random(trainer: Trainer, heard: Events) -> Events:
     draw = np.random.default_rng(trainer.config.seed)
-    rows = random_rows(draw, _RANDOM)
-    rows[:, PLACES["time"]] = np.arange(_RANDOM) * (_RANDOM_SECONDS - 0.5) / _RANDOM
-    samples = round(_RANDOM_SECONDS * RATE)
-    return Events.of("siam", rows, sample_rate=RATE, samples=samples, shared=heard.shared)
+    rows = random_rows(draw, _EVENTS)
+    rows[:, PLACES["time"]] = np.arange(_EVENTS) * heard.seconds / _EVENTS
+    return Events.of("siam", rows, sample_rate=RATE, samples=heard.samples, shared=heard.shared)
 
 
 def _checkpoint(run: Run) -> dict[str, NDArray[Any]] | None:

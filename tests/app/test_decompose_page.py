@@ -341,3 +341,41 @@ def test_an_example_opens_as_a_run_of_ones_own(app: AppTest) -> None:
     app.button(key="example-melody").click().run()
     assert len(history(run).done) == 1
     assert not (PROJECT / "assets" / "examples" / "melody" / "edits.json").exists()
+
+
+def test_one_press_draws_random_events_or_times_and_another_press_draws_others(
+    app: AppTest, run_of_six: runs.Run
+) -> None:
+    opened(app, "decompose", run=run_of_six.id)
+    for name in ("random-events", "random-times"):
+        app.button(key=name).click().run()
+        app.button(key=name).click().run()
+        assert not app.exception, app.exception
+        last = history(run_of_six).done[-1]
+        assert (last.name, last.arguments) == (name, {"seed": 2})
+    assert [one.name for one in history(run_of_six).done] == ["random-events", "random-times"]
+
+
+def test_events_are_placed_and_compared_across_clips(app: AppTest, run_of_six: runs.Run, other_clip: runs.Run) -> None:
+    opened(app, "decompose", run=run_of_six.id)
+    app.session_state[f"across-{run_of_six.id}"] = True
+    app.session_state[f"selected-{run_of_six.id}"] = [1]
+    app.run()
+    assert not app.exception, app.exception
+    points = given(app, "distrack_map")["points"]
+    assert len(points) == 9
+    assert {point["label"] for point in points} == {0, 1}
+    assert "sound most like event 1" in texts(app)
+    assert "Clips whose events sound most like these" in texts(app)
+    app.multiselect(key=f"others-{run_of_six.id}").set_value([]).run()
+    assert len(given(app, "distrack_map")["points"]) == 6
+    assert other_clip.id
+
+
+def test_the_models_that_there_are_can_be_chosen(app: AppTest, clip: Path) -> None:
+    opened(app, "decompose")
+    app.button_group(key="source").set_value("File path").run()
+    app.text_input[0].set_value(str(clip)).run()
+    app.selectbox(key="method").select("siam").run()
+    assert not app.exception, app.exception
+    assert "notes" in app.selectbox(key="siam-model").options

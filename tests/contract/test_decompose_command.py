@@ -50,7 +50,9 @@ def test_a_recording_is_decomposed(recording: Path, typed: Typed, tmp_path: Path
     assert np.array_equal(storage.from_json((run.path / "events.json").read_text()).parameters, events.parameters)
 
 
-@pytest.mark.parametrize("method", ["matching-pursuit", {"name": "splat", "iterations": 8}])
+@pytest.mark.parametrize(
+    "method", ["matching-pursuit", {"name": "splat", "iterations": 8}, {"name": "siam", "refine": 8}]
+)
 def test_a_stopped_decomposition_continues_to_the_same_events(recording: Path, tmp_path: Path, method: Any) -> None:
     job = DecomposeJob.model_validate({"file": recording, "events": 6, "method": method})
     whole = job.create(tmp_path, "whole")
@@ -197,3 +199,17 @@ def test_events_that_cannot_be_rendered_are_refused_in_one_line(
     assert (code, err.count("\n")) == (2, 1), err
     assert message in err
     assert not (tmp_path / "x.flac").exists()
+
+
+def test_clips_and_events_that_sound_alike_are_listed(decomposed: Run, recording: Path, typed: Typed) -> None:
+    other = DecomposeJob(file=recording, events=2).create(decomposed.path.parent, "other")
+    jobs.work(other)
+    code, out, _ = typed("similar", decomposed.id, "--event", "0", "--most", "3", "--runs-path", str(other.path.parent))
+    assert code == 0
+    words = " ".join(out.split())
+    assert "Clips that sound most like decomposed" in words
+    assert "other" in words
+    assert "Events that sound most like event 0" in words
+    code, _, error = typed("similar", decomposed.id, "--event", "7", "--runs-path", str(other.path.parent))
+    assert code == 2
+    assert "decomposed has no event 7" in error

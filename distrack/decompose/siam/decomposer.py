@@ -124,22 +124,19 @@ class Listener(Decomposer):
 
     def _rows(self) -> Floats:
         """The events found, panned to where each of them is in both channels."""
-        rows = np.array(self.finder.found, np.float32).reshape(-1, len(COLUMNS))
-        if len(self.wave) == 1 or not len(rows):
-            return rows[:, : len(self.columns)] if len(self.wave) == 1 else np.zeros((0, len(self.columns)), np.float32)
-        return np.concatenate([rows, self._pans(rows)[:, None]], 1)
-
-    def _pans(self, rows: Floats) -> Floats:
-        pans = np.zeros(len(rows), np.float32)
-        for number, row in enumerate(rows):
+        mono = np.array(self.finder.found, np.float32).reshape(-1, len(COLUMNS))
+        if len(self.wave) == 1:
+            return mono
+        rows = np.concatenate([mono, np.zeros((len(mono), 1), np.float32)], 1)
+        for row, one in zip(rows, mono, strict=True):
             with torch.no_grad():
-                sounds = sounds_of_rows(torch.from_numpy(row[None]), self.model.decoder, sample_rate=self.sample_rate)
+                sounds = sounds_of_rows(torch.from_numpy(one[None]), self.model.decoder, sample_rate=self.sample_rate)
                 alone = mixed(sounds, self.clip)[0].numpy()
             left, right = np.abs(self.wave @ alone)
-            pans[number] = np.arctan2(right, left) * 4 / np.pi - 1 if left + right > 0 else 0.0
+            row[PLACES["pan"]] = np.arctan2(right, left) * 4 / np.pi - 1 if left + right > 0 else 0.0
         # The gains of an event in the middle are the root of a half each.
         rows[:, PLACES["amplitude"]] *= np.sqrt(2)
-        return pans
+        return rows
 
     @property
     def _logarithmic(self) -> NDArray[np.bool_]:
@@ -175,7 +172,7 @@ class Listener(Decomposer):
 
     def progress(self) -> Progress:
         """The signal-to-noise ratio is that of the last rendered sound; none before refinement."""
-        step = min(self.count, self.budget.events) + max(self.done, 0)
+        step = self.count if self.done < 0 else self.budget.events + self.done
         snr = None if self._sound is None else snr_db(self.wave, self._sound)
         return Progress(step, self.budget.events + self.settings.refine, self.count, snr, self.loss)
 

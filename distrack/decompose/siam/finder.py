@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from distrack.arrays import Complex, Doubles, Floats
 from distrack.decompose.siam import detector
-from distrack.decompose.siam.detector import BINS_PER_OCTAVE, HOP, LOWEST, Map
+from distrack.decompose.siam.detector import BINS_PER_OCTAVE, HOP, LOWEST
 from distrack.decompose.siam.fitting import Burst, Tone, fit_burst, fit_tone, without
 from distrack.decompose.siam.model import Model
 from distrack.decompose.siam.rows import COLUMNS, HARMONICS, PLACES, TIMBRES, sounds_of_rows
@@ -59,7 +59,7 @@ class Fit(NamedTuple):
         row: the event as it is stored, ``[17]``.
         left: the residual without it from sample `first` on.
         energy: what it removes from the residual.
-        described: what was measured of it, if it has harmonics.
+        described: what was measured of it.
     """
 
     row: Floats
@@ -89,7 +89,8 @@ class Finder:
         self.described: list[Description] = []
         self.blocked: list[tuple[float, float]] = []
         self.over = self.energy <= 0
-        self._maps: dict[int, Map] = {}
+        # Proposals by the first sample of their window.
+        self._heard: dict[int, list[Proposal]] = {}
 
     def find(self) -> None:
         """Adds a few events: of the best proposals those that remove the most energy."""
@@ -121,12 +122,12 @@ class Finder:
         """Continues from the state of another search of the same clip."""
         self.residual, self.found = state["residual"].copy(), list(state["found"].copy())
         self.blocked, self.over = [tuple(one) for one in state["blocked"].tolist()], bool(state["over"][0])
-        self._maps = {}
+        self._heard = {}
 
     def _take(self, fit: Fit) -> None:
         last = fit.first + len(fit.left)
         self.residual[fit.first : last] = fit.left
-        self._maps = {start: one for start, one in self._maps.items() if not fit.first - WINDOW < start < last}
+        self._heard = {start: one for start, one in self._heard.items() if not fit.first - WINDOW < start < last}
         self.found.append(fit.row)
         self.described.append(fit.described)
         self.blocked.append((float(fit.row[PLACES["time"]]), float(fit.row[PLACES["frequency"]])))
@@ -141,29 +142,13 @@ class Finder:
         for start in range(-CONTEXT, samples - CONTEXT, own):
             yield start, start + CONTEXT, min(start + CONTEXT + own, samples)
 
-    def _map(self, start: int) -> Map:
-        if start not in self._maps:
-            before = max(-start, 0)
-            piece = self.residual[max(start, 0) : start + WINDOW].astype(np.float32)
-            padded = np.pad(piece, (before, WINDOW - before - len(piece)))
-            with torch.no_grad():
-                levels = detector.levels_of(detector.powers(torch.from_numpy(padded)[None]))
-                self._maps[start] = self.model.detector(levels)
-        return self._maps[start]
-
     def _proposals(self) -> list[Proposal]:
         """The likeliest proposals that are not next to an event found before."""
-        found: list[Proposal] = []
+        found = []
         for start, first, last in self._windows():
-            score, late, high, noise = (one[0].numpy() for one in self._map(start))
-            peaks = (score == scipy.ndimage.maximum_filter(score, size=(5, 3))) & (score > UNLIKELY)
-            for pitch, frame in np.argwhere(peaks):
-                at = pitch, frame
-                time = (start + HOP * (frame + float(np.clip(late[at], -1, 1)))) / RATE
-                if first / RATE <= max(time, 0.0) < last / RATE:
-                    place = pitch + float(np.clip(high[at], -0.7, 0.7))
-                    share = float(1 / (1 + np.exp(-noise[at])))
-                    found.append(Proposal(time, LOWEST * 2 ** (place / BINS_PER_OCTAVE), share, float(score[at])))
+            if start not in self._heard:
+                self._heard[start] = self._hear(start)
+            found += [one for one in self._heard[start] if first / RATE <= max(one.time, 0.0) < last / RATE]
         chosen: list[Proposal] = []
         for one in sorted(found, key=lambda one: -one.score):
             taken = (*self.blocked, *((other.time, other.frequency) for other in chosen))
@@ -172,6 +157,24 @@ class Finder:
                 if len(chosen) == PROPOSALS:
                     break
         return chosen
+
+    def _hear(self, start: int) -> list[Proposal]:
+        """What the network proposes in the window that begins at a sample, which may lie before the clip."""
+        before = max(-start, 0)
+        piece = self.residual[max(start, 0) : start + WINDOW].astype(np.float32)
+        padded = np.pad(piece, (before, WINDOW - before - len(piece)))
+        with torch.no_grad():
+            heard = self.model.detector(detector.levels_of(detector.powers(torch.from_numpy(padded)[None])))
+        score, late, high, noise = (one[0].numpy() for one in heard)
+        peaks = (score == scipy.ndimage.maximum_filter(score, size=(5, 3))) & (score > UNLIKELY)
+        proposals = []
+        for pitch, frame in np.argwhere(peaks):
+            at = pitch, frame
+            time = (start + HOP * (frame + float(np.clip(late[at], -1, 1)))) / RATE
+            place = pitch + float(np.clip(high[at], -0.7, 0.7))
+            share = float(1 / (1 + np.exp(-noise[at])))
+            proposals.append(Proposal(time, LOWEST * 2 ** (place / BINS_PER_OCTAVE), share, float(score[at])))
+        return proposals
 
     def fit(self, proposal: Proposal) -> Fit | None:
         """The event nearest to the residual at a proposal; None if there is none."""

@@ -89,12 +89,13 @@ def fit_tone(residual: Doubles, time: float, frequency: float) -> Tone | None:
     near = round(time * POINTS) - start
     onsets = EARLIER + ONSETS if start + near < ONSETS[-1] else ONSETS
     bank = _bank(points, near, onsets)
-    shape, place, shift = _best(base, bank, np.linspace(-OFF, OFF, PLACES) * frequency)
+    shape, place, shift = _best(base, bank, np.linspace(-OFF, OFF, PLACES) * frequency, len(onsets))
     attack, decay = SHAPES[shape]
     onset = near + onsets[place]
     shapes = tuple((attack * a, decay * d) for a in FACTORS for d in FACTORS)
     finer = _normalised(shapes, points, onset + np.array(FINER))
-    shape, place, shift = _best(base, finer, shift + np.linspace(-CLOSER, CLOSER, PLACES) * frequency)
+    shifts = shift + np.linspace(-CLOSER, CLOSER, PLACES) * frequency
+    shape, place, shift = _best(base, finer, shifts, len(FINER))
     attack, decay = shapes[shape]
     late = (onset + FINER[place]) / POINTS
     damping = _damping(base, attack, decay, late, shift)
@@ -126,7 +127,7 @@ def _normalised(shapes: tuple[tuple[float, float], ...], points: int, onsets: Do
     return np.ascontiguousarray(bank.reshape(-1, points).T.astype(np.float32))
 
 
-def _best(base: Complex, bank: Floats, shifts: Doubles) -> tuple[int, int, float]:
+def _best(base: Complex, bank: Floats, shifts: Doubles, onsets: int) -> tuple[int, int, float]:
     """Numbers of the shape and the onset, and the shift of the pitch in Hz, that have the most energy."""
     order = np.arange(1, len(base) + 1)
     grid = (np.arange(base.shape[1]) + 0.5) / POINTS
@@ -139,7 +140,6 @@ def _best(base: Complex, bank: Floats, shifts: Doubles) -> tuple[int, int, float
         moved = power * base[k - 1]
         energy += np.square(moved.real @ bank) + np.square(moved.imag @ bank)
     shift, place = divmod(int(energy.argmax()), energy.shape[1])
-    onsets = len(FINER) if bank.shape[1] == len(FINER) * len(FACTORS) ** 2 else bank.shape[1] // len(SHAPES)
     return *divmod(place, onsets), float(shifts[shift])
 
 

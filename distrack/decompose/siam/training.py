@@ -1,7 +1,7 @@
 """Trains a model of events on timbres, on synthetic scenes with known events, and on recordings."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -51,7 +51,7 @@ class TrainingConfig(Config):
     recording_steps: Annotated[int, Field(ge=0, le=1_000_000)] = 400
     """Steps on recordings, whose events are found, rendered and compared with them."""
     recordings: Annotated[int, Field(ge=0, le=10_000)] = 48
-    """Most recordings that are used, from the training part of the dataset only."""
+    """Most recordings that are used, from the training part of a dataset; 0 trains on synthetic scenes alone."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of all random choices."""
 
@@ -121,21 +121,20 @@ class Trainer:
             phase, step, steps = self.phase
             if step == 0:
                 self.memory = {}
-            loss = getattr(self, f"_{phase}")(step)
+            loss = self._tasks[phase](step)
             value = None if loss is None else self._descend(loss, phase, step / steps, step)
             self.done += 1
             yield Step(phase, step + 1, steps, value)
 
+    @property
+    def _tasks(self) -> dict[Phase, Callable[[int], Tensor | None]]:
+        """What is done in a step of each phase, with the loss that it gives."""
+        return {"timbres": self._timbres, "scenes": self._scenes, "hear": self._hear, "recordings": self._recordings}
+
     def _parameters(self, phase: Phase) -> list[Tensor]:
-        model = self.model
-        return (
-            [*model.detector.parameters()]
-            if phase == "scenes"
-            else [
-                *model.encoder.parameters(),
-                *model.decoder.values(),
-            ]
-        )
+        if phase == "scenes":
+            return list(self.model.detector.parameters())
+        return [*self.model.encoder.parameters(), *self.model.decoder.values()]
 
     def _descend(self, loss: Tensor, phase: Phase, share: float, step: int) -> float:
         parameters = self._parameters(phase)

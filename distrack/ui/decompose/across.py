@@ -13,6 +13,7 @@ from distrack.evaluate.inspection import Method, Point
 from distrack.jobs.contract import titles_of
 from distrack.jobs.decomposition import decompositions_like
 from distrack.ui.decompose.events_in_view import loaded
+from distrack.ui.decompose.plane import select
 from distrack.ui.shared.page import errors_shown
 from distrack.ui.shared.run_in_view import runs_path
 from distrack.ui.sound import Place, SoundSheet, sound_map
@@ -53,6 +54,12 @@ def _draw(run: runs.Run, selection: list[int]) -> None:
         key="plane",
     )
     points, places, sheets = _mapped(clips)
+
+    def pressed(point: tuple[str, int]) -> None:
+        # The events of the clip in view come first, by their numbers.
+        if point[1] < len(clips[run.id]):
+            select(run, [point[1]])
+
     sound_map(
         points,
         places,
@@ -60,10 +67,12 @@ def _draw(run: runs.Run, selection: list[int]) -> None:
         [titles[name] for name in clips],
         method=method,
         selected=("track", selection[0]) if len(selection) == 1 and selection[0] < len(clips[run.id]) else None,
-        on_press=lambda _: None,
+        on_press=pressed,
         key=f"events-{run.id}-{method}",
     )
-    st.caption("Each dot is an event; events that sound alike are near each other. Point at one to hear it.")
+    st.caption(
+        "Each dot is an event. Events that sound alike are near each other; one of this clip is selected by a press."
+    )
     left, right = st.columns(2)
     with left:
         if len(selection) == 1 and selection[0] < len(clips[run.id]):
