@@ -80,7 +80,7 @@ def notes(folder: Path, model: str) -> list[Note]:
     files = sorted(folder.glob("*/*.mp3"))
     for path in files[:: max(1, len(files) // NOTES)]:
         instrument, name = path.stem.split("_")[:2]
-        wave, rate, _ = read_segment(path, sample_rate=HEARD, mono=True)
+        wave, rate = read_segment(path, sample_rate=HEARD, mono=True)[:2]
         loud = np.flatnonzero(np.abs(wave[0]) > 0.01 * np.abs(wave).max())
         piece = wave[:, max(0, loud[0] - rate // 20) :][:, : round(SECONDS * rate)]
         track = librosa.yin(piece[0], fmin=40, fmax=3_000, sr=rate, frame_length=2_048)

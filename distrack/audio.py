@@ -21,6 +21,8 @@ _LONGEST_CLIP = 600.0
 _FRAMES_PER_BYTE = 4_000
 # A wave that varies by less, or stays below this peak, is silent.
 SILENCE = 1e-5
+# Power of the mean of all channels, relative to theirs, below which they cancel each other: -20 dB.
+_CANCELLED = 0.01
 # Seconds around a segment that are read too, so that the edge of the resampler falls outside of the segment.
 _EDGE = 0.02
 
@@ -28,22 +30,65 @@ Wave = NDArray[np.float32]
 
 
 class Decoded(NamedTuple):
-    """A clip of fixed length, ``[samples]``, and the duration of its whole file in seconds."""
+    """A clip of fixed length.
+
+    Attributes:
+        wave: ``[samples]``
+        seconds: duration of the whole file.
+        channel: number of the channel that was taken alone, from 1; None for the mean of all.
+    """
 
     wave: Wave
     seconds: float
+    channel: int | None = None
 
 
 class Segment(NamedTuple):
-    """A part of a file, ``[channels, samples]``, its sample rate in Hz, and the seconds of its whole file."""
+    """A part of a file.
+
+    Attributes:
+        wave: ``[channels, samples]``
+        sample_rate: in Hz.
+        file_seconds: duration of the whole file.
+        channel: number of the channel that was taken alone, from 1; None for the mean of all, or for all of them.
+    """
 
     wave: Wave
     sample_rate: int
     file_seconds: float
+    channel: int | None = None
+
+
+class Mono(NamedTuple):
+    """One channel made of several, ``[samples]``, and the number of the one that was taken alone, or None."""
+
+    wave: Wave
+    channel: int | None
+
+
+def to_mono(channels: Wave) -> Mono:
+    """The mean of all channels, or the loudest one where they cancel: where their mean is 20 dB below them.
+
+    A stereo file whose right channel is the negative of the left one would otherwise be silent.
+
+    Shape:
+        - channels: ``[channels, samples]``
+
+    >>> to_mono(np.array([[0.5, -0.5], [-0.25, 0.25]], np.float32)).channel is None
+    True
+    >>> to_mono(np.array([[0.5, -0.5], [-0.5, 0.5]], np.float32)).channel
+    1
+    """
+    mean: Wave = channels.mean(axis=0)
+    powers = np.square(channels, dtype=np.float64).mean(axis=1)
+    if np.square(mean, dtype=np.float64).mean() < _CANCELLED * powers.mean():
+        loudest = int(powers.argmax())
+        return Mono(np.ascontiguousarray(channels[loudest]), loudest + 1)
+    return Mono(mean, None)
 
 
 def decode_clip(path: Path, *, seconds: float) -> Decoded:
-    """The first `seconds` of a file: mono, at 16 kHz, padded with zeros at the end if the file is shorter.
+    """The first `seconds` of a file: mono (see `to_mono`), at 16 kHz, padded with zeros if the file is shorter.
 
     Only the returned part is decoded, whatever the header claims. A file that exceeds full scale is scaled down.
 
@@ -55,13 +100,13 @@ def decode_clip(path: Path, *, seconds: float) -> Decoded:
     """
     samples, rate, whole = _decode(path, seconds=seconds, longest_file=_LONGEST_CLIP)
     # A float file may hold any numbers. Scaling keeps the shape of its wave, clipping would not.
-    mono = (samples / max(1.0, float(np.abs(samples).max()))).mean(axis=1)
+    mono, channel = to_mono((samples / max(1.0, float(np.abs(samples).max()))).T)
     # Before resampling and padding, which turn a constant into something else.
     if np.ptp(mono[: math.ceil(seconds * rate)]) < SILENCE:
         raise AudioError(f"silent: one constant value in its first {seconds:g} s")
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ")
-    return Decoded(np.clip(fit_length(mono, round(seconds * SAMPLE_RATE)), -1.0, 1.0), whole)
+    return Decoded(np.clip(fit_length(mono, round(seconds * SAMPLE_RATE)), -1.0, 1.0), whole, channel)
 
 
 def read_segment(
@@ -75,15 +120,17 @@ def read_segment(
         start: beginning of the segment, in seconds.
         seconds: length of the segment, which ends with the file at the latest; None is to the end of the file.
         sample_rate: in Hz; None is the file's own.
-        mono: whether to mix the channels to one. More than two channels are always mixed.
+        mono: whether to mix the channels to one, as in `to_mono`. More than two channels are always mixed.
 
     Raises:
         AudioError: as for `decode_clip`, or the segment lies outside of the file.
     """
     samples, rate, whole = _decode(path, start=start, seconds=seconds, sample_rate=sample_rate)
     samples = samples / max(1.0, float(np.abs(samples).max()))
+    channel = None
     if mono or samples.shape[1] > 2:
-        samples = samples.mean(axis=1, keepdims=True)
+        mixed, channel = to_mono(samples.T)
+        samples = mixed[:, None]
     lead = _lead(rate, sample_rate)
     before = min(lead, round(start * rate))
     available = (len(samples) - before) / rate
@@ -101,7 +148,8 @@ def read_segment(
     if wave.shape[1] == 0:
         raise AudioError(f"no audio: {duration:g} s from {start:g} s are less than one sample at {rate} Hz")
     # Resampling can raise a peak a little.
-    return Segment(np.ascontiguousarray(wave / max(1.0, float(np.abs(wave).max())), np.float32), rate, whole)
+    level = max(1.0, float(np.abs(wave).max()))
+    return Segment(np.ascontiguousarray(wave / level, np.float32), rate, whole, channel)
 
 
 def read_impulse_response(path: Path, *, longest: float) -> tuple[NDArray[np.float64], int]:

@@ -22,7 +22,7 @@ from distrack.errors import AudioError, DatasetError
 from distrack.files import fill_once
 from distrack.progress import Progress, unwatched
 
-_VERSION = 2
+_VERSION = 3
 _CHUNK = 256
 _MOST_UNUSABLE = 0.05
 
@@ -34,8 +34,8 @@ class Prepared:
     Attributes:
         index: the clips on disk, usable or not.
         waveforms: memory-mapped samples in [-1, 1], a row for every clip of the index; zeros for unusable clips.
-        facts: for every clip of the index, the duration of its whole file in seconds and the RMS level of the decoded
-            clip in dBFS, ``[clips, 2]``.
+        facts: for every clip of the index, the duration of its whole file in seconds, the RMS level of the decoded
+            clip in dBFS, and the number of the channel that was taken alone (0 for the mean of all), ``[clips, 3]``.
         rows: rows of `waveforms` that hold usable clips, ``[usable clips]``.
         folder: the folder of the cache entry; features of the waveforms are stored below it. Its name is a digest of
             the files and the way they were decoded.
@@ -52,6 +52,15 @@ class Prepared:
     def seconds(self) -> float:
         """Length of every clip."""
         return int(self.waveforms.shape[1]) / SAMPLE_RATE
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for readers of a result: those of the index, and what decoding found."""
+        alone = int((self.facts[self.rows, 2] > 0).sum())
+        if not alone:
+            return self.index.notes
+        files = "1 file" if alone == 1 else f"{alone:,} files"
+        return (*self.index.notes, f"the channels of {files} cancel each other: the loudest channel is used")
 
     def read(self, rows: slice) -> NDArray[np.float32]:
         """A copy of some rows of the waveforms, ``[n, samples]``; memory for rows read before is given back."""
@@ -129,7 +138,7 @@ def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progre
     count, samples = len(index.clips), round(seconds * SAMPLE_RATE)
     waveforms, facts, marks = (unfinished / name for name in ("waveforms.npy", "facts.npy", "done.npy"))
     reserve(waveforms, (count, samples), np.float32)
-    reserve(facts, (count, 2), np.float32)
+    reserve(facts, (count, 3), np.float32)
     reserve(marks, (count,), np.uint8)
     reasons_file = unfinished / "reasons.jsonl"
 
@@ -143,13 +152,13 @@ def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progre
     with ThreadPoolExecutor(os.cpu_count()) as pool, reasons_file.open("a", buffering=1) as reasons:
         for start in range(0, len(waiting), _CHUNK):
             chunk = waiting[start : start + _CHUNK]
-            chunk_samples, chunk_facts = (np.zeros((len(chunk), size), np.float32) for size in (samples, 2))
+            chunk_samples, chunk_facts = (np.zeros((len(chunk), size), np.float32) for size in (samples, 3))
             for position, (row, result) in enumerate(zip(chunk, pool.map(decode, chunk), strict=True)):
                 if isinstance(result, AudioError):
                     reasons.write(json.dumps([str(index.clips[row].path), str(result)]) + "\n")
                 else:
                     chunk_samples[position] = result.wave
-                    chunk_facts[position] = result.seconds, decibels(result.wave)
+                    chunk_facts[position] = result.seconds, decibels(result.wave), result.channel or 0
             # The mark that a clip is decoded is written last, after its samples and its reason.
             write_rows(waveforms, chunk, chunk_samples)
             write_rows(facts, chunk, chunk_facts)

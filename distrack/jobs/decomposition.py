@@ -37,7 +37,7 @@ from distrack.jobs.contract import Job, Table, all_runs, read_report, register
 from distrack.perception import DISTANCES, distance
 from distrack.runs import Run, Session
 from distrack.settings import user_path
-from distrack.validation import Positional, Record
+from distrack.validation import Positional, Record, read_model
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ _SNAPSHOT_SECONDS = 0.5
 _MAX_SNAPSHOTS = 60
 # Numbers of events at which the quality is measured.
 _QUALITY_POINTS = 10
+_SOURCE = "source.json"
 # Share of the time that writing checkpoints may take.
 _CHECKPOINT_SHARE = 0.05
 
@@ -68,6 +69,7 @@ class DecomposeReport(Record):
         stereo: whether both channels were decomposed together.
         floats: numbers stored for all events.
         common_floats: numbers of the model that serves all clips, if the events are those of one.
+        channel: the channel that was decomposed alone, from 1, because all of them together cancel each other.
         seconds: wall time of the decomposition.
         snr_db, spectral_convergence: quality of the reconstruction from all events.
         curve: quality of reconstructions from fewer events.
@@ -88,6 +90,13 @@ class DecomposeReport(Record):
     curve: tuple[Quality, ...]
     perceptual: dict[str, float] = Field(default_factory=dict)
     common_floats: int = 0
+    channel: int | None = None
+
+
+class _Source(Record):
+    """How the part that is decomposed was read from its recording."""
+
+    channel: int
 
 
 @register
@@ -152,6 +161,8 @@ class DecomposeJob(DecomposeConfig, Job):
         file = io.BytesIO()
         soundfile.write(file, segment.wave.T, segment.sample_rate, format="WAV", subtype="FLOAT")
         run.write("original.wav", file.getvalue())
+        if segment.channel is not None:
+            run.write(_SOURCE, _Source(channel=segment.channel).model_dump_json())
         return run
 
     def work(self, run: Run, session: Session) -> DecomposeReport:
@@ -171,6 +182,7 @@ class DecomposeJob(DecomposeConfig, Job):
             events=len(events),
             floats=events.floats,
             common_floats=events.common_floats,
+            channel=None if (source := read_model(run.path / _SOURCE, _Source)) is None else source.channel,
             seconds=round(session.seconds().get("decompose", 0.0), 3),
             snr_db=curve[-1].snr_db,
             spectral_convergence=curve[-1].spectral_convergence,
@@ -200,6 +212,7 @@ class DecomposeJob(DecomposeConfig, Job):
                 f"{run_id}: {part}, {stored}, decomposed in {report.seconds:.1f} s",
                 ("events", "SNR, dB", "spectral convergence"),
                 [(str(row.events), f"{row.snr_db:.1f}", f"{row.spectral_convergence:.3f}") for row in report.curve],
+                [] if report.channel is None else [channel_text(report.channel)],
             )
         ]
         if report.perceptual:
@@ -208,6 +221,11 @@ class DecomposeJob(DecomposeConfig, Job):
                 Table("Perceptual distances of all events, 0 for an equal sound", ("distance", "value"), rows)
             )
         return tables
+
+
+def channel_text(channel: int) -> str:
+    """Why a decomposition is of one channel only."""
+    return f"the channels of the recording cancel each other: channel {channel} alone was decomposed"
 
 
 def decomposition_report(run: Run) -> DecomposeReport | None:

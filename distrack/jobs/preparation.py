@@ -129,7 +129,7 @@ class Preparation(Job):
             seconds=prepared.seconds,
             skipped=tuple((_readable(skip.path), _readable(skip.reason)) for skip in prepared.skipped),
             unlisted=len(prepared.index.unlisted),
-            notes=prepared.index.notes,
+            notes=prepared.notes,
             took=round(time.monotonic() - began, 3),
             root=_readable(prepared.index.root),
         )

@@ -213,3 +213,20 @@ def test_clips_and_events_that_sound_alike_are_listed(decomposed: Run, recording
     code, _, error = typed("similar", decomposed.id, "--event", "7", "--runs-path", str(other.path.parent))
     assert code == 2
     assert "decomposed has no event 7" in error
+
+
+def test_a_recording_whose_channels_cancel_each_other_is_decomposed_and_that_is_said(
+    typed: Typed, tmp_path: Path
+) -> None:
+    wave = struck(at=0.1, seconds=0.5)[0]
+    path = tmp_path / "opposite.wav"
+    soundfile.write(path, np.stack([wave, -wave], axis=1), RATE, subtype="FLOAT")
+    words = ("decompose", str(path), "--events", "2", "--mono", "--runs-path", str(tmp_path), "--quiet")
+    code, out, _ = typed(*words, "--name", "one")
+    assert code == 0
+    assert "channel 1 alone was decomposed" in " ".join(out.split())
+    assert json.loads((tmp_path / "one" / "report.json").read_text())["channel"] == 1
+    code, out, _ = typed(*words[:4], *words[5:], "--method", "siam", "--refine", "0", "--name", "both")
+    assert code == 0
+    assert "alone" not in out
+    assert json.loads((tmp_path / "both" / "report.json").read_text())["stereo"]

@@ -80,6 +80,37 @@ def test_stereo_is_the_mean_of_its_channels(tmp_path: Path) -> None:
     np.testing.assert_allclose(read(path), (tone(440) + tone(880)) / 2, atol=1e-6)
 
 
+@pytest.mark.parametrize("channels", [2, 3, 8])
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+def test_of_channels_that_cancel_each_other_the_loudest_is_taken_and_said(
+    tmp_path: Path, channels: int, noise: float
+) -> None:
+    random = np.random.default_rng(0)
+    wave = tone(440)
+    shares = np.linspace(1, 0.8, channels)
+    shares[1::2] *= -1
+    shares[0] = -(shares[1:].sum())
+    both = wave[:, None] * shares / np.abs(shares).max() + noise * random.standard_normal((len(wave), channels))
+    path = tmp_path / "opposite.wav"
+    path.write_bytes(encoded(both, subtype="FLOAT"))
+    decoded = decode_clip(path, seconds=len(wave) / SAMPLE_RATE)
+    loudest = int(np.square(both).sum(0).argmax())
+    assert decoded.channel == loudest + 1
+    np.testing.assert_allclose(decoded.wave, both[:, loudest], atol=1e-5)
+
+
+def test_one_silent_channel_or_another_sound_in_each_is_no_cancellation(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for number, both in enumerate(
+        (np.stack([tone(440), 0 * tone(440)], 1), 0.1 * random.standard_normal((16_000, 8)), tone(440)[:, None])
+    ):
+        path = tmp_path / f"{number}.wav"
+        path.write_bytes(encoded(both, subtype="FLOAT"))
+        decoded = decode_clip(path, seconds=1.0)
+        assert decoded.channel is None
+        np.testing.assert_allclose(decoded.wave[: len(both)], both.mean(1)[:16_000], atol=1e-5)
+
+
 @pytest.mark.parametrize("scale", [1.5, 32_767.0, 3e38])
 def test_a_float_file_beyond_full_scale_keeps_its_shape(tmp_path: Path, scale: float) -> None:
     path = tmp_path / "loud.wav"

@@ -88,6 +88,18 @@ def test_more_than_two_channels_become_one(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_segment(tmp_path / "six.wav").wave[0], six.mean(axis=1), atol=1e-6)
 
 
+@pytest.mark.parametrize(("channels", "mono", "taken"), [(2, True, 1), (2, False, None), (6, False, 1)])
+def test_channels_that_cancel_each_other_are_not_mixed(
+    tmp_path: Path, channels: int, mono: bool, taken: int | None
+) -> None:
+    one = sweep(16_000)[:, :1]
+    soundfile.write(tmp_path / "opposite.wav", one * (-1.0) ** np.arange(channels), 16_000, subtype="FLOAT")
+    segment = read_segment(tmp_path / "opposite.wav", mono=mono)
+    assert segment.channel == taken
+    assert len(segment.wave) == (2 if taken is None else 1)
+    np.testing.assert_allclose(segment.wave[0], one[:, 0], atol=1e-6)
+
+
 def test_a_segment_of_a_long_file_is_read_without_the_rest(tmp_path: Path) -> None:
     path = tmp_path / "quarter of an hour.flac"
     with soundfile.SoundFile(path, "w", 1_000, 1, "PCM_16", format="FLAC") as file:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from distrack.adam import adam_step
 from distrack.arrays import Doubles, Floats
+from distrack.audio import to_mono
 from distrack.decompose.decomposer import DECOMPOSERS, Budget, Decomposer, Method, Progress
 from distrack.decompose.events import Events
 from distrack.decompose.quality import snr_db
@@ -67,7 +68,7 @@ class Listener(Decomposer):
     """A network proposes events, each is fitted and subtracted; gradient descent then refines all of them.
 
     Attributes:
-        finder: finds the events, in the mean of both channels at 16 kHz.
+        finder: finds the events, in one channel at 16 kHz.
         variables: the numbers that refinement changes, ``[events, columns]``; logarithms of positive numbers.
         done: steps of refinement; -1 while events are being found.
 
@@ -80,8 +81,8 @@ class Listener(Decomposer):
     def __init__(self, wave: Floats, sample_rate: int, budget: Budget, settings: SiamConfig) -> None:
         super().__init__(wave, sample_rate, budget, settings)
         self.model = load(model_file(settings.model))
-        mean = wave.mean(0)
-        heard = mean if sample_rate == RATE else soxr.resample(mean, sample_rate, RATE, quality="HQ")
+        mono = to_mono(wave).wave
+        heard = mono if sample_rate == RATE else soxr.resample(mono, sample_rate, RATE, quality="HQ")
         self.finder = Finder(np.asarray(heard, np.float32), self.model, events=budget.events)
         self.clip = Clip(sample_rate, wave.shape[1], budget.seed, "gamma")
         self.columns = Siam().columns(len(wave))

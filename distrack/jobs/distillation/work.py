@@ -184,7 +184,7 @@ class Work:
                 disjoint_by=prepared.index.disjoint_by,
                 validation=len(prepared.split_rows("validation")),
                 test_fold=fold if prepared.index.has_folds else None,
-                notes=prepared.index.notes,
+                notes=prepared.notes,
             ),
             feature=config.feature.name,
             domain=config.domain.name,

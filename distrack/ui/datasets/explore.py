@@ -71,7 +71,7 @@ def _numbers(prepared: Prepared) -> None:
     split_text = "Random split by clip."
     if index.disjoint_by != "clip":
         split_text = f"No {index.disjoint_by} appears in both training and test."
-    st.caption(" ".join([split_text, *map(sentence, index.notes)]))
+    st.caption(" ".join([split_text, *map(sentence, prepared.notes)]))
 
 
 def _balance(prepared: Prepared) -> None:

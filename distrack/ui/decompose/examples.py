@@ -5,10 +5,11 @@ import shutil
 import streamlit as st
 
 from distrack import runs
+from distrack.decompose import DECOMPOSERS
 from distrack.decompose.plane import plane
 from distrack.errors import RunError
 from distrack.figures.images import data_uri, image_png
-from distrack.jobs.decomposition import original
+from distrack.jobs.decomposition import decomposition_report, original
 from distrack.settings import PROJECT
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import errors_shown
@@ -27,6 +28,11 @@ def draw() -> None:
             if st.button(title, icon=":material/play_arrow:", key=f"example-{name}", width="stretch"):
                 with errors_shown():
                     job_panel.put_in_view(_copied(name), "decomposition")
+            report = decomposition_report(runs.Run(_PLACE / name))
+            if report is not None:
+                method = DECOMPOSERS.short_title(report.method)
+                near = f"spectral convergence {report.spectral_convergence:.2f}"
+                st.caption(f"{method}: {report.events} events, {report.floats:,} floats, {near}")
 
 
 @st.cache_data(show_spinner=False)

@@ -230,3 +230,15 @@ def test_a_class_whose_only_test_clip_is_bad_is_refused_by_name(tmp_path: Path) 
     only.write_text("not audio")
     with pytest.raises(DatasetError, match=f"no usable test clip of class high .*{only.name}"):
         prepared_in(tmp_path / "cache", root)
+
+
+def test_files_whose_channels_cancel_each_other_are_counted_and_said(tmp_path: Path) -> None:
+    root = tones(tmp_path / "tones", COUNT)
+    for name in ("low/0000.wav", "low/0002.wav"):
+        wave, rate = soundfile.read(root / name)
+        soundfile.write(root / name, np.stack([wave, -wave], axis=1), rate)
+    result = prepare(DATASETS["FOLDER"].index(root), seconds=SECONDS, cache_path=tmp_path / "cache")
+    assert len(result.rows) == COUNT
+    assert result.notes[-1] == "the channels of 2 files cancel each other: the loudest channel is used"
+    assert np.flatnonzero(result.facts[:, 2]).size == 2
+    assert result.facts[result.rows, 1].min() > -20
