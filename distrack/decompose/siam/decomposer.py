@@ -39,6 +39,8 @@ SHAPED = ("amplitude", "attack", "decay", "brightness")
 # Share of the noise that a tone starts with, so that refinement can find out whether it needs any.
 BREATH = 0.02
 QUIETEST = 1e-7
+# Weights of the phases and of the bands in the loss of refinement, those of a splatting.
+PHASES, BANDS = 0.1, 0.1
 
 
 class SiamConfig(Method):
@@ -146,7 +148,7 @@ class Listener(Decomposer):
     def _refine(self) -> None:
         if self._distance is None:
             make = LOSSES[self.settings.loss]
-            self._distance = make(torch.from_numpy(self.wave), self.sample_rate, 0.1, 0.1)
+            self._distance = make(torch.from_numpy(self.wave), self.sample_rate, PHASES, BANDS)
         variables = torch.from_numpy(self.variables).requires_grad_()
         rows = torch.where(torch.from_numpy(self._logarithmic), variables.exp(), variables)
         sounds = sounds_of_rows(rows, self.model.decoder, sample_rate=self.sample_rate)
