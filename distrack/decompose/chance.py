@@ -10,7 +10,7 @@ from distrack.decompose.edits import edit
 from distrack.decompose.events import Events
 from distrack.decompose.selecting import Which, mask
 
-Seed = Annotated[int, Field(ge=0, lt=2**32, title="Seed", examples=[1])]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1, title="Seed", examples=[1])]
 
 
 @edit("random-events", "Random events")

@@ -17,15 +17,15 @@ from distrack.arrays import Doubles, Floats
 from distrack.audio import to_mono
 from distrack.decompose.decomposer import DECOMPOSERS, Budget, Decomposer, Method, Progress
 from distrack.decompose.events import Events
+from distrack.decompose.loss import LOSSES
 from distrack.decompose.quality import snr_db
 from distrack.decompose.siam.finder import Finder
 from distrack.decompose.siam.kind import Siam
 from distrack.decompose.siam.model import DEFAULT, KEPT, load, model_file, names
 from distrack.decompose.siam.rows import COLUMNS, PLACES, sounds_of_rows
 from distrack.decompose.siam.scenes import RATE
-from distrack.decompose.splat.burst import Clip
-from distrack.decompose.splat.loss import LOSSES
-from distrack.decompose.splat.parameters import mixed
+from distrack.decompose.synthesis.burst import Clip
+from distrack.decompose.synthesis.sounds import mixed
 from distrack.device import one_thread
 from distrack.perception import Distance
 from distrack.registry import NameIn

@@ -16,9 +16,9 @@ from distrack.decompose.siam.model import Model
 from distrack.decompose.siam.rows import COLUMNS, HARMONICS, PLACES, TIMBRES, sounds_of_rows
 from distrack.decompose.siam.scenes import RATE
 from distrack.decompose.siam.timbre import Description, tilt
-from distrack.decompose.splat.burst import Clip
-from distrack.decompose.splat.parameters import mixed
-from distrack.decompose.splat.resonance import END
+from distrack.decompose.synthesis.burst import Clip
+from distrack.decompose.synthesis.resonance import END
+from distrack.decompose.synthesis.sounds import mixed
 
 # The network hears so many samples at once, of which the outer ones on both sides are context.
 WINDOW, CONTEXT = 64 * HOP, 12 * HOP

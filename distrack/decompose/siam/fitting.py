@@ -9,8 +9,8 @@ import scipy
 from distrack.arrays import Complex, Doubles, Floats
 from distrack.decompose.siam.rows import HARMONICS
 from distrack.decompose.siam.scenes import RATE
-from distrack.decompose.splat.harmonic_pursuit import SHAPES, envelope
-from distrack.decompose.splat.resonance import END
+from distrack.decompose.synthesis.envelope import SHAPES, envelope
+from distrack.decompose.synthesis.resonance import END
 
 # An event is fitted on these seconds from before its proposed onset to after it, at POINTS per second.
 BEFORE, AFTER, POINTS = 0.2, 2.0, 400

@@ -6,9 +6,9 @@ import torch
 from distrack.arrays import Doubles, Floats, Mask
 from distrack.decompose.events import KINDS, Box, Column, Events, Kind
 from distrack.decompose.siam.rows import COLUMNS, PLACES, random_rows, shapes, sounding, sounds_of_rows, weights_of
-from distrack.decompose.splat.burst import Clip
-from distrack.decompose.splat.kind import boxes_of
-from distrack.decompose.splat.parameters import PAN, mixed
+from distrack.decompose.synthesis.boxes import boxes_of
+from distrack.decompose.synthesis.burst import Clip
+from distrack.decompose.synthesis.sounds import PAN, mixed
 from distrack.device import one_thread
 from distrack.errors import EventsError
 

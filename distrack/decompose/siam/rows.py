@@ -11,7 +11,7 @@ from torch import Tensor
 
 from distrack.arrays import Floats
 from distrack.decompose.events import Column
-from distrack.decompose.splat.parameters import PAN, Sounds, assembled, pan_gains
+from distrack.decompose.synthesis.sounds import PAN, Sounds, assembled, pan_gains
 
 # Numbers of a timbre, and harmonics that it is decoded to.
 TIMBRE, HARMONICS = 10, 16

@@ -14,11 +14,10 @@ from distrack.adam import adam_step
 from distrack.arrays import Floats
 from distrack.decompose.decomposer import DECOMPOSERS, Budget, Decomposer, Method, Progress
 from distrack.decompose.events import Events
+from distrack.decompose.loss import LOSSES, least_important
 from distrack.decompose.quality import snr_db
-from distrack.decompose.splat.burst import Clip, Envelope
 from distrack.decompose.splat.initialisation import Initialisation, Initialiser
-from distrack.decompose.splat.loss import LOSSES, least_important
-from distrack.decompose.splat.parameters import COLUMNS, mixed
+from distrack.decompose.splat.parameters import COLUMNS
 from distrack.decompose.splat.variables import (
     PLACES,
     TONES,
@@ -28,6 +27,8 @@ from distrack.decompose.splat.variables import (
     sounds_of_variables,
     stored_rows,
 )
+from distrack.decompose.synthesis.burst import Clip, Envelope
+from distrack.decompose.synthesis.sounds import mixed
 from distrack.device import one_thread
 from distrack.perception import Distance
 from distrack.registry import NameIn

@@ -11,16 +11,13 @@ import numpy as np
 import scipy
 
 from distrack.arrays import Complex, Doubles
-from distrack.decompose.splat.resonance import ORDER
+from distrack.decompose.synthesis.envelope import SHAPES, envelope
 
 HARMONICS = 4
 # Lowest pitch in Hz.
 LOWEST = 25.0
-# In seconds: windows of the three spectrograms; attack and decay of the envelopes that are tried, hits and swells.
+# In seconds: windows of the three spectrograms.
 WINDOWS = (0.023, 0.093, 0.372)
-HITS = tuple((0.003, decay) for decay in (0.01, 0.03, 0.1, 0.3, 1.0))
-SWELLS = tuple((2 * decay, decay) for decay in (0.004, 0.01, 0.025, 0.06, 0.15, 0.4))
-SHAPES = (*HITS, *SWELLS)
 # The onset is searched in these seconds before and after the peak, at so many points per second.
 BEFORE, AFTER = 1.0, 2.0
 POINTS = 400
@@ -45,15 +42,6 @@ class Group(NamedTuple):
     attack: float
     decay: float
     parts: Doubles
-
-
-def envelope(time: Doubles, attack: float, decay: float) -> Doubles:
-    """The envelope of `resonance`, scaled to a peak of 1, at these seconds after the onset."""
-    risen = ORDER * decay / (attack + ORDER * decay)
-    peak = risen**ORDER * (1 - risen) ** (attack / decay)
-    past = np.maximum(time, 0)
-    shape: Doubles = (-np.expm1(-past / attack)) ** ORDER * np.exp(-past / decay) / peak
-    return shape
 
 
 def spectra(wave: Doubles, seconds: float, *, sample_rate: int) -> tuple[int, Complex]:

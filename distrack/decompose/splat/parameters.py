@@ -1,19 +1,15 @@
 """The stored numbers of a splat, and the sound that they stand for."""
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from distrack.arrays import Doubles, Floats
 from distrack.decompose.events import Column
-from distrack.decompose.splat.burst import MOST_NUMBERS, Bursts, Clip, burst
-from distrack.decompose.splat.resonance import ORDER, Resonances, resonate
+from distrack.decompose.synthesis.burst import MOST_NUMBERS
+from distrack.decompose.synthesis.sounds import PAN, Sounds, assembled, pan_gains
 
 HARMONICS = 4
-# Share of half the sample rate over which a harmonic fades out before it would alias.
-FADE = 0.05
 
 COLUMNS = (
     Column("time", "s", "onset of the event", -1e5, 1e5),
@@ -38,19 +34,11 @@ COLUMNS = (
         for part in ("cosine", "sine")
     ),
 )
-PAN = Column("pan", "", "-1 is left, 0 the middle, 1 right", -1, 1)
 PLACES = {column.name: place for place, column in enumerate((*COLUMNS, PAN))}
 # Columns of the relative harmonics.
 FIRST, LAST = PLACES["cosine 2"], PLACES[f"sine {HARMONICS}"] + 1
 # The first harmonic counts as at least this share of all, so that the others can be stored relative to it.
 FAINTEST = 1e-3
-
-
-class Sounds(NamedTuple):
-    """The resonances and the bursts of some events, as they are rendered."""
-
-    resonances: Resonances
-    bursts: Bursts
 
 
 def sounds_of_rows(rows: Tensor, *, sample_rate: int) -> Sounds:
@@ -73,65 +61,6 @@ def sounds_of_rows(rows: Tensor, *, sample_rate: int) -> Sounds:
         gains=pan_gains(column.get("pan"), len(rows)),
         sample_rate=sample_rate,
     )
-
-
-def assembled(
-    column: dict[str, Tensor], *, harmonics: Tensor, level: Tensor, gains: Tensor, sample_rate: int
-) -> Sounds:
-    """Sounds from columns in their stored units, and from the levels, which a fit stores in another form.
-
-    Shape:
-        - harmonics: ``[events, harmonics, 2]``
-        - level: ``[events]``
-        - gains: ``[events, channels]``
-    """
-    attack, decay, bend = column["attack"], column["decay"], column["bend"]
-    settling = attack + decay
-    onset_frequency = frequency_at_onset(frequency=column["frequency"], attack=attack, decay=decay, bend=bend)
-    highest = onset_frequency * torch.clamp(1 + bend, min=1)
-    multiples = highest.detach()[:, None] * torch.arange(1, harmonics.shape[1] + 1)
-    fade = torch.clamp((sample_rate / 2 - multiples) / (FADE * sample_rate / 2), 0, 1)
-    resonances = Resonances(
-        onset=column["time"],
-        attack=attack,
-        decay=decay,
-        damping=column["damping"],
-        frequency=onset_frequency,
-        bend=bend,
-        settling=settling,
-        harmonics=harmonics * fade[..., None],
-        gains=gains,
-    )
-    bursts = Bursts(
-        onset=column["time"],
-        number=column["noise"],
-        time_constant=column["burst"],
-        centre=column["centre"],
-        width=column["width"],
-        level=level,
-        gains=gains,
-    )
-    return Sounds(resonances, bursts)
-
-
-def frequency_at_onset(*, frequency: Tensor, attack: Tensor, decay: Tensor, bend: Tensor) -> Tensor:
-    """Frequency at the onset from the frequency at the envelope's peak; all ``[events]``, in Hz and seconds."""
-    loudest = attack * torch.log1p(ORDER * decay / attack)
-    return frequency / (1 - bend * torch.expm1(-loudest / (attack + decay)))
-
-
-def pan_gains(pan: Tensor | None, count: int) -> Tensor:
-    """Gain of each event into each channel, ``[events, channels]``; without pans there is one channel."""
-    if pan is None:
-        return torch.ones(count, 1, dtype=torch.float64)
-    angle = (pan + 1) * (torch.pi / 4)
-    return torch.stack([angle.cos(), angle.sin()], 1)
-
-
-def mixed(sounds: Sounds, clip: Clip) -> Tensor:
-    """The sum of all events, ``[channels, samples]``; differentiable."""
-    tones = resonate(sounds.resonances, sample_rate=clip.sample_rate, samples=clip.samples)
-    return tones + burst(sounds.bursts, clip)
 
 
 def stored_harmonics(harmonics: Doubles) -> tuple[Doubles, Doubles, Floats]:

@@ -13,13 +13,10 @@ from distrack.decompose.splat.parameters import (
     FIRST,
     HARMONICS,
     LAST,
-    Sounds,
-    assembled,
-    frequency_at_onset,
-    pan_gains,
     stored_harmonics,
 )
 from distrack.decompose.splat.parameters import PLACES as STORED_PLACES
+from distrack.decompose.synthesis.sounds import Sounds, assembled, frequency_at_onset, pan_gains
 
 
 class Variable(NamedTuple):

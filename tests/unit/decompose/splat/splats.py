@@ -6,8 +6,9 @@ import numpy as np
 
 from distrack.arrays import Doubles, Floats
 from distrack.decompose import Events
-from distrack.decompose.splat.burst import white
-from distrack.decompose.splat.parameters import COLUMNS, PAN, PLACES
+from distrack.decompose.splat.parameters import COLUMNS, PLACES
+from distrack.decompose.synthesis.burst import white
+from distrack.decompose.synthesis.sounds import PAN
 
 RATE = 16_000
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from distrack.decompose import KINDS, render
-from distrack.decompose.splat.burst import Clip
-from distrack.decompose.splat.parameters import PLACES, mixed, sounds_of_rows
+from distrack.decompose.splat.parameters import PLACES, sounds_of_rows
+from distrack.decompose.synthesis.burst import Clip
+from distrack.decompose.synthesis.sounds import mixed
 from tests.unit.decompose.splat.splats import (
     RATE,
     energy_between,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from distrack.decompose import render
-from distrack.decompose.splat.burst import white
+from distrack.decompose.synthesis.burst import white
 from tests.unit.decompose.splat.splats import RATE, splats
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from distrack.decompose.splat.loss import LOSSES, SpectralLoss
+from distrack.decompose.loss import LOSSES, SpectralLoss
 from distrack.perception import DISTANCES
 from tests.unit.decompose.splat.fits import notes
 
