@@ -8,6 +8,7 @@ import streamlit as st
 from distrack import jobs, runs
 from distrack.runs.about import delete, restore, tell
 from distrack.ui.runs.table import matching, rows
+from distrack.ui.shared.glossary import GLOSSARY
 from distrack.ui.shared.page import begin, errors_shown, nothing_yet
 from distrack.ui.shared.run_in_view import PANELS, link, link_to_compare, runs_path
 
@@ -18,10 +19,23 @@ _COLUMNS = {
     "accuracy": st.column_config.NumberColumn(format="percent"),
     "vs random": st.column_config.NumberColumn(format="percent"),
     "SNR (dB)": st.column_config.NumberColumn(format="%.1f"),
+    "Scenes F": st.column_config.NumberColumn(format="%.2f", help=GLOSSARY["Events found (F)"]),
     "curve": st.column_config.LineChartColumn(),
     "tags": st.column_config.MultiselectColumn(accept_new_options=True),
 }
-_MEASURED = ("kind", "dataset", "per class", "accuracy", "vs random", "SNR (dB)", "curve", "state", "begun", "id")
+_MEASURED = (
+    "kind",
+    "dataset",
+    "per class",
+    "accuracy",
+    "vs random",
+    "SNR (dB)",
+    "Scenes F",
+    "curve",
+    "state",
+    "begun",
+    "id",
+)
 
 
 def store(shown: list[dict[str, Any]], key: str) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from distrack import runs
 from distrack.arrays import Floats
+from distrack.audio import flac_bytes, loudness
 from distrack.decompose import EDITS, Events, History, apply, known_rooms, render, storage
 from distrack.decompose.plane import plane
 from distrack.figures.images import image_png
@@ -16,6 +17,7 @@ from distrack.jobs.decomposition import events_file
 from distrack.settings import settings
 from distrack.ui.cached import cached_by_file
 from distrack.ui.shared.run_in_view import runs_path
+from distrack.ui.sound import Sound
 
 # Pixels of a picture.
 _HEIGHT = 256
@@ -35,6 +37,13 @@ plane_of = st.cache_data(max_entries=64, show_spinner=False, hash_funcs={np.ndar
 def picture_of(wave: Floats, rate: int) -> bytes:
     """The spectrogram of a sound, a PNG for the plane and the player."""
     return image_png(plane_of(wave, rate).image, low=-70, high=0, height=_HEIGHT, width=4 * _HEIGHT)
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={np.ndarray: digest})
+def played(wave: Floats, rate: int) -> Sound:
+    """A sound as the player takes it, scaled so that no sample clips; the player brings all to the same loudness."""
+    scaled = wave / max(float(np.abs(wave).max(initial=0.0)), 1.0)
+    return Sound(flac_bytes(scaled, sample_rate=rate), loudness(scaled, sample_rate=rate), picture_of(wave, rate))
 
 
 def edited(decomposed: Events, edits: History) -> Events:

@@ -10,17 +10,16 @@ import streamlit as st
 
 from distrack import runs
 from distrack.arrays import Floats
-from distrack.audio import flac_bytes, loudness
 from distrack.decompose import Events, soloed
 from distrack.decompose.rendering import save
 from distrack.errors import DistrackError
 from distrack.jobs.decomposition import edits_file, events_file, history, original, put_aside
 from distrack.ui.decompose import across, editing
-from distrack.ui.decompose.events_in_view import digest, edited, loaded, picture_of, sound_of
+from distrack.ui.decompose.events_in_view import edited, loaded, played, sound_of
 from distrack.ui.decompose.plane import Hand, draw_plane, draw_selection, select_on_plane, selected_events
 from distrack.ui.shared import stage
 from distrack.ui.shared.page import download_button, sentence
-from distrack.ui.sound import PlayerSource, Sound, player
+from distrack.ui.sound import PlayerSource, player
 
 # Title of the player, whose position the plane shows.
 _PLAYER = "Clip and events"
@@ -82,15 +81,8 @@ def _player(run: runs.Run, wave: Floats, rate: int, decomposed: Events, current:
         text = f"Event {selection[0]} alone." if len(selection) == 1 else f"{len(selection)} selected events alone."
         sounds.append(("Selection", text, sound_of(alone)))
     longest = max(samples.shape[1] for _, _, samples in sounds) / rate
-    sources = [PlayerSource(title, text, (_sound(samples, rate),)) for title, text, samples in sounds]
+    sources = [PlayerSource(title, text, (played(samples, rate),)) for title, text, samples in sounds]
     player(sources, title=_PLAYER, seconds=longest, key=f"sounds-{run.id}", front="Edited")
-
-
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={np.ndarray: digest})
-def _sound(wave: Floats, rate: int) -> Sound:
-    # Scaled so that no sample clips; the player brings all sounds to the same loudness.
-    scaled = wave / max(float(np.abs(wave).max(initial=0.0)), 1.0)
-    return Sound(flac_bytes(scaled, sample_rate=rate), loudness(scaled, sample_rate=rate), picture_of(wave, rate))
 
 
 def _table(run: runs.Run, events: Events, selection: list[int]) -> None:

@@ -1,16 +1,14 @@
 """A training of a model of events in view: its loss, what it hears in a recording, and its result."""
 
-import numpy as np
 import soundfile
 import streamlit as st
 
 from distrack import runs
-from distrack.audio import flac_bytes, loudness
 from distrack.decompose import Events
 from distrack.errors import EventsError
 from distrack.figures.loss import loss_curve
 from distrack.jobs.event_model import event_model_report
-from distrack.ui.decompose.events_in_view import loaded, picture_of, sound_of
+from distrack.ui.decompose.events_in_view import loaded, played, sound_of
 from distrack.ui.shared.glossary import GLOSSARY
 from distrack.ui.shared.page import chart, errors_shown
 from distrack.ui.shared.run_in_view import PANELS, Panel
@@ -53,7 +51,7 @@ def _sounds(run: runs.Run) -> None:
     except (OSError, soundfile.SoundFileError) as error:
         raise EventsError(f"run {run.id}: original.wav is missing or damaged ({error})") from None
     sources = [
-        PlayerSource("Original", "A recording, or a synthetic scene.", (_sound(wave.T, int(rate)),)),
+        PlayerSource("Original", "A recording, or a synthetic scene.", (played(wave.T, int(rate)),)),
         PlayerSource("Reconstruction", f"Its {len(heard)} events, found by the model as it is now.", (_of(heard),)),
         PlayerSource("Random events", "Timbres that the model knows, drawn at random.", (_of(drawn),)),
     ]
@@ -62,12 +60,7 @@ def _sounds(run: runs.Run) -> None:
 
 
 def _of(events: Events) -> Sound:
-    return _sound(sound_of(events), events.sample_rate)
-
-
-def _sound(wave: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]", rate: int) -> Sound:
-    scaled = wave / max(float(np.abs(wave).max(initial=0.0)), 1.0)
-    return Sound(flac_bytes(scaled, sample_rate=rate), loudness(scaled, sample_rate=rate), picture_of(wave, rate))
+    return played(sound_of(events), events.sample_rate)
 
 
 def _done(run: runs.Run) -> None:

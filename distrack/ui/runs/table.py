@@ -13,7 +13,7 @@ from distrack.runs.about import about
 from distrack.ui.shared.progress import state_text
 from distrack.ui.shared.run_in_view import job_of
 
-_FIGURES = ("accuracy", "vs random", "SNR (dB)")
+_FIGURES = ("accuracy", "vs random", "SNR (dB)", "Scenes F")
 _SEARCHED = ("title", "id", "kind", "dataset", "state", "tags", "note")
 Row = dict[str, Any]
 
