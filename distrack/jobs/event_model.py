@@ -27,7 +27,7 @@ from distrack.decompose.siam.scenes import RATE
 from distrack.decompose.siam.training import SAMPLES, Trainer, TrainingConfig
 from distrack.errors import AudioError, DatasetError
 from distrack.jobs.contract import Job, Table, read_report, register
-from distrack.randomness import generator
+from distrack.randomness import derived_seed
 from distrack.registry import NameIn
 from distrack.runs import Run, Session
 from distrack.settings import AbsolutePath
@@ -146,9 +146,8 @@ class EventModelJob(TrainingConfig, Job):
             return []
         session.phase("prepare")
         index = datasets.look(self.dataset, self.data_path)
-        clips = [clip for clip in index.clips if clip.split == "train"] or list(index.clips)
-        draw = generator(self.seed, "clips")
-        order = np.random.default_rng(int(draw.initial_seed()) % 2**63).permutation(len(clips))
+        clips = [clip for clip in index.clips if clip.split == "train"]
+        order = np.random.default_rng(derived_seed(self.seed, "clips")).permutation(len(clips))
         pieces: list[Floats] = []
         for number in order:
             if len(pieces) == self.recordings:
@@ -216,7 +215,6 @@ def listen_to(run: Run, trainer: Trainer, recordings: list[Floats]) -> None:
 
     The files are `original.wav`, `heard.safetensors` and `random.safetensors`.
     """
-
     piece = recordings[0] if recordings else held_out_scenes(trainer.config.seed, 1)[0].wave.numpy()
     file = io.BytesIO()
     soundfile.write(file, piece, RATE, format="WAV", subtype="FLOAT")

@@ -1,5 +1,7 @@
 """The kind of event "siam": what is stored of an event of a trained model, how it sounds, and how it changes."""
 
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -8,7 +10,7 @@ from distrack.decompose.events import KINDS, Box, Column, Events, Kind
 from distrack.decompose.siam.rows import COLUMNS, PLACES, random_rows, shapes, sounding, sounds_of_rows, weights_of
 from distrack.decompose.synthesis.boxes import boxes_of
 from distrack.decompose.synthesis.burst import Clip
-from distrack.decompose.synthesis.sounds import PAN, mixed
+from distrack.decompose.synthesis.sounds import PAN, rendered
 from distrack.device import one_thread
 from distrack.errors import EventsError
 
@@ -38,13 +40,9 @@ class Siam(Kind):
         super().check(events)
 
     def synthesise(self, events: Events, gains: Floats) -> Floats:
-        audible = np.flatnonzero((gains != 0) & (events.column("amplitude") > 0))
-        rows = torch.from_numpy(events.parameters[audible]).double()
-        rows[:, PLACES["amplitude"]] *= torch.from_numpy(gains[audible]).double()
-        with torch.no_grad(), one_thread():
-            sounds = sounds_of_rows(rows, weights_of(events.shared), sample_rate=events.sample_rate)
-            wave = mixed(sounds, clip_of(events))
-        return wave.numpy()
+        weights = weights_of(events.shared)
+        sounds_of = partial(sounds_of_rows, weights=weights, sample_rate=events.sample_rate)
+        return rendered(events, gains, clip_of(events), sounds_of)
 
     def boxes(self, events: Events) -> Box:
         """Where each event lies; one that is mostly noise has no pitch."""

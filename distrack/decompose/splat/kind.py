@@ -1,15 +1,16 @@
 """The kind of event "splat": what is stored of it, how it sounds, and how it changes."""
 
+from functools import partial
+
 import numpy as np
 import torch
 
 from distrack.arrays import Doubles, Floats, Mask
 from distrack.decompose.events import KINDS, Box, Column, Events, Kind
-from distrack.decompose.splat.parameters import COLUMNS, FIRST, LAST, PLACES, sounds_of_rows
+from distrack.decompose.splat.parameters import COLUMNS, FIRST, LAST, sounds_of_rows
 from distrack.decompose.synthesis.boxes import boxes_of
 from distrack.decompose.synthesis.burst import ENDS, Clip
-from distrack.decompose.synthesis.sounds import PAN, mixed
-from distrack.device import one_thread
+from distrack.decompose.synthesis.sounds import PAN, rendered
 from distrack.errors import EventsError
 
 
@@ -35,13 +36,8 @@ class Splat(Kind):
         super().check(events)
 
     def synthesise(self, events: Events, gains: Floats) -> Floats:
-        audible = np.flatnonzero((gains != 0) & (events.column("amplitude") > 0))
-        rows = torch.from_numpy(events.parameters[audible]).double()
-        rows[:, PLACES["amplitude"]] *= torch.from_numpy(gains[audible]).double()
-        with torch.no_grad(), one_thread():
-            sounds = sounds_of_rows(rows, sample_rate=events.sample_rate)
-            wave = mixed(sounds, clip_of(events))
-        return wave.numpy()
+        sounds_of = partial(sounds_of_rows, sample_rate=events.sample_rate)
+        return rendered(events, gains, clip_of(events), sounds_of)
 
     def boxes(self, events: Events) -> Box:
         """Where each event lies; one that is mostly noise has no pitch.

@@ -1,13 +1,17 @@
 """Sounds of events: a resonance and a burst of noise each, from numbers in their stored units."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from distrack.decompose.events import Column
+from distrack.arrays import Floats
+from distrack.decompose.events import Column, Events
 from distrack.decompose.synthesis.burst import Bursts, Clip, burst
 from distrack.decompose.synthesis.resonance import ORDER, Resonances, resonate
+from distrack.device import one_thread
 
 # Share of half the sample rate over which a harmonic fades out before it would alias.
 FADE = 0.05
@@ -78,3 +82,21 @@ def mixed(sounds: Sounds, clip: Clip) -> Tensor:
     """The sum of all events, ``[channels, samples]``; differentiable."""
     tones = resonate(sounds.resonances, sample_rate=clip.sample_rate, samples=clip.samples)
     return tones + burst(sounds.bursts, clip)
+
+
+def rendered(events: Events, gains: Floats, clip: Clip, sounds_of: Callable[[Tensor], Sounds]) -> Floats:
+    """The sum of the audible ones of some events, each times its gain, without a gradient and by one thread.
+
+    Args:
+        sounds_of: the sounds that stored rows stand for.
+
+    Shape:
+        - gains: ``[events]``
+        - returns: ``[channels, samples]``
+    """
+    audible = np.flatnonzero((gains != 0) & (events.column("amplitude") > 0))
+    rows = torch.from_numpy(events.parameters[audible]).double()
+    rows[:, events.place("amplitude")] *= torch.from_numpy(gains[audible]).double()
+    with torch.no_grad(), one_thread():
+        wave: Floats = mixed(sounds_of(rows), clip).numpy()
+    return wave

@@ -1,12 +1,11 @@
 """A training of a model of events in view: its loss, what it hears in a recording, and its result."""
 
-import soundfile
 import streamlit as st
 
 from distrack import runs
 from distrack.decompose import Events
-from distrack.errors import EventsError
 from distrack.figures.loss import loss_curve
+from distrack.jobs.decomposition import original
 from distrack.jobs.event_model import event_model_report
 from distrack.ui.decompose.events_in_view import loaded, played, sound_of
 from distrack.ui.shared.glossary import GLOSSARY
@@ -46,16 +45,13 @@ def _live(run: runs.Run, status: runs.Status) -> None:
 
 def _sounds(run: runs.Run) -> None:
     heard, drawn = (loaded(run.path / f"{name}.safetensors") for name in ("heard", "random"))
-    try:
-        wave, rate = soundfile.read(run.path / "original.wav", dtype="float32", always_2d=True)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise EventsError(f"run {run.id}: original.wav is missing or damaged ({error})") from None
+    wave, rate = original(run)
     sources = [
-        PlayerSource("Original", "A recording, or a synthetic scene.", (played(wave.T, int(rate)),)),
+        PlayerSource("Original", "A recording, or a synthetic scene.", (played(wave, rate),)),
         PlayerSource("Reconstruction", f"Its {len(heard)} events, found by the model as it is now.", (_of(heard),)),
         PlayerSource("Random events", "Timbres that the model knows, drawn at random.", (_of(drawn),)),
     ]
-    seconds = max(len(wave) / rate, heard.seconds, drawn.seconds)
+    seconds = max(wave.shape[1] / rate, heard.seconds, drawn.seconds)
     player(sources, title="What the model hears", seconds=seconds, key=f"heard-{run.id}")
 
 
