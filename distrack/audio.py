@@ -11,14 +11,17 @@ import soxr
 from numpy.typing import NDArray
 
 from distrack.errors import AudioError
+from distrack.headers import FRAMES_PER_BYTE
+from distrack.sound_file import DAMAGE, opened
 
 SAMPLE_RATE = 16_000
-EXTENSIONS = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 
 # Seconds. A longer file is a recording session rather than a clip.
 _LONGEST_CLIP = 600.0
-# No codec that is read here stores more frames than this in a byte on average, silence included.
-_FRAMES_PER_BYTE = 4_000
+# Samples of all channels that are read at once: 1 GB.
+_MOST_VALUES = 2**28
+# An MP3 depends on frames before its beginning: its first samples after a jump are silent.
+_MP3_LEAD = 16_384
 # A wave that varies by less, or stays below this peak, is silent.
 SILENCE = 1e-5
 # Power of the mean of all channels, relative to theirs, below which they cancel each other: -20 dB.
@@ -184,8 +187,8 @@ def _decode(
     if seconds is not None and not 0 < seconds <= _LONGEST_CLIP:
         raise AudioError(f"a segment cannot last {seconds:g} s. Choose more than 0 and at most {_LONGEST_CLIP:.0f} s")
     try:
-        with soundfile.SoundFile(path) as file:
-            _refuse_hostile(file, path, longest=longest_file)
+        with opened(path) as file:
+            _refuse_hostile(file, path.stat().st_size, longest=longest_file)
             rate, whole = file.samplerate, file.frames / file.samplerate
             if start > 0 and round(start * rate) >= file.frames:
                 raise AudioError(f"a segment cannot start at {start:g} s. The file ends at {whole:.3f} s")
@@ -197,10 +200,13 @@ def _decode(
             first = max(round(start * rate) - _lead(rate, sample_rate), 0)
             last = file.frames if seconds is None else math.ceil((start + seconds + _EDGE) * rate)
             # Some formats cannot seek, which the beginning of a file does not need.
-            if first:
-                file.seek(first)
-            samples = file.read(min(last, file.frames) - first, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
+            lead = min(first, _MP3_LEAD) if file.format == "MP3" else 0
+            if first > lead:
+                file.seek(first - lead)
+            if (last - first) * file.channels > _MOST_VALUES:
+                raise AudioError(f"too large: {file.channels} channels at {rate} Hz. Choose a shorter duration")
+            samples = file.read(min(last, file.frames) - first + lead, dtype="float32", always_2d=True)[lead:]
+    except DAMAGE as error:
         raise AudioError(f"cannot be read: {_reason(error)}") from None
     if len(samples) <= round(start * rate) - first:
         raise AudioError("no audio" if start == 0 else f"no audio from {start:g} s on")
@@ -215,11 +221,11 @@ def _lead(rate: int, sample_rate: int | None) -> int:
     return math.ceil(_EDGE * rate / unit) * unit
 
 
-def _refuse_hostile(file: soundfile.SoundFile, path: Path, *, longest: float) -> None:
+def _refuse_hostile(file: soundfile.SoundFile, size: int, *, longest: float) -> None:
     if not 1_000 <= file.samplerate <= 768_000:
-        raise AudioError(f"its header claims a sample rate of {file.samplerate} Hz")
-    if file.frames > _FRAMES_PER_BYTE * path.stat().st_size:
-        raise AudioError(f"its header claims {file.frames} frames, more than {path.stat().st_size} bytes can hold")
+        raise AudioError(f"its sample rate is {file.samplerate} Hz, which no recording has")
+    if file.frames > FRAMES_PER_BYTE * size:
+        raise AudioError(f"its length is unknown: {size} bytes cannot hold {file.frames} frames")
     if file.frames > longest * file.samplerate:
         raise AudioError(
             f"too long: {file.frames / file.samplerate:.0f} s. Cut it to at most {longest:.0f} s before use"

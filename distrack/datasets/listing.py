@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from distrack.audio import EXTENSIONS
 from distrack.datasets.clips import Clip, Index, NotThereError, Skipped
 from distrack.datasets.layout import files_below, places
 from distrack.errors import DatasetError
+from distrack.sound_file import EXTENSIONS
 
 _NUMBER = re.compile(r"[0-9]{1,12}")
 

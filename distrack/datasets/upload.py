@@ -11,15 +11,13 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-import soundfile
-
-from distrack.audio import EXTENSIONS
 from distrack.datasets.archive import unpack
 from distrack.datasets.disk import writing_below
 from distrack.datasets.listing import audible
 from distrack.datasets.untrusted import Limits, member_path
 from distrack.errors import DatasetError
 from distrack.files import fill_once, remove_unfinished, write_atomically
+from distrack.sound_file import DAMAGE, EXTENSIONS, opened
 
 log = logging.getLogger(__name__)
 
@@ -103,10 +101,10 @@ def length_and_rate(name: str, file: Path | BinaryIO) -> tuple[float, int]:
     if isinstance(file, Path) and not file.exists():
         raise DatasetError(f"There is no file {file}.")
     try:
-        info = soundfile.info(file)
-    except (soundfile.SoundFileError, OSError, TypeError):
+        with opened(file) as sound:
+            return sound.frames / max(sound.samplerate, 1), int(sound.samplerate)
+    except DAMAGE:
         raise DatasetError(_UNREADABLE.format(name)) from None
-    return info.frames / max(info.samplerate, 1), int(info.samplerate)
 
 
 def _write(files: Iterable[tuple[str, BinaryIO]], raw: Path, limits: Limits) -> int:

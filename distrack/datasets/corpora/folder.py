@@ -5,12 +5,12 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from distrack.audio import EXTENSIONS
 from distrack.datasets.clips import Index, NotThereError, Skipped
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.layout import usable
 from distrack.datasets.splits import TEST_FRACTION, clips_by_class, fifth_of_each
 from distrack.errors import DatasetError
+from distrack.sound_file import EXTENSIONS
 
 # The group in a file name: `speaker-03_take1`, `spk12.wav`, `group=a_3`.
 _GROUP = re.compile(r"(?:^|[_\-. ])(?:speaker|spk|group|singer|artist|player|session)[_\-= ]?([A-Za-z0-9]+)", re.I)
@@ -86,7 +86,7 @@ register(
         citation="",
         url="your own recordings",
         seconds=1.0,
-        layout="one subfolder per class with FLAC, MP3, OGG or WAV files",
+        layout="one subfolder per class with FLAC, MP3, OGG, WAV or other sound files",
         index=index_folder,
         stands_for="any sound",
     )

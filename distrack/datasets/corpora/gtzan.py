@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from distrack.audio import EXTENSIONS
 from distrack.datasets.clips import Index, NotThereError, Split
 from distrack.datasets.contract import Dataset, register
 from distrack.datasets.layout import places
 from distrack.datasets.splits import clips_by_class, fifth_of_each
+from distrack.sound_file import EXTENSIONS
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 _EXTENSIONS = EXTENSIONS | {".au"}

@@ -19,6 +19,7 @@ from distrack.figures.images import image_uris
 from distrack.images import Material, RealImages, class_means
 from distrack.jobs.preparation import place, preparation_report
 from distrack.ui.shared.page import chart, ink, sentence
+from distrack.ui.sound import recording
 
 _TILES = 12
 _SPLITS: dict[Split, str] = {"train": "Training", "validation": "Validation", "test": "Test"}
@@ -174,4 +175,4 @@ def _skipped(prepared: Prepared) -> None:
 def recordings(index: Index) -> None:
     """Draws a menu of recordings without classes, and a player of the selected one."""
     selected = st.selectbox("Recording", [clip.path for clip in index.clips], format_func=lambda path: path.name)
-    st.audio(str(selected))
+    recording(selected)

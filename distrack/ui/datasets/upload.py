@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from distrack.audio import EXTENSIONS
 from distrack.datasets.upload import store_upload
 from distrack.settings import settings
+from distrack.sound_file import EXTENSIONS
 from distrack.ui.shared.page import errors_shown
 
 
 def show() -> None:
     """The form of an upload."""
     with st.expander("Upload recordings", icon=":material/upload:"):
-        formats = ", ".join(sorted(extension.lstrip(".").upper() for extension in EXTENSIONS))
+        formats = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU, CAF, W64 and other formats that libsndfile reads"
         st.markdown(f"Upload a zip or a folder with one subfolder per class. Accepted: {formats}.")
         name = st.text_input("Name", placeholder="my-sounds", help="Letters, digits, dashes and underscores.")
         left, right = st.columns(2)

@@ -11,9 +11,11 @@ from distrack.datasets.upload import length_and_rate, store_recording
 from distrack.decompose import DECOMPOSERS
 from distrack.jobs.decomposition import DecomposeJob
 from distrack.settings import settings, user_path
+from distrack.sound_file import EXTENSIONS
 from distrack.ui.shared.fields import field_input
 from distrack.ui.shared.page import errors_shown
 from distrack.ui.shared.run_in_view import runs_path
+from distrack.ui.sound import recording
 from distrack.validation import from_preset
 
 _SOURCES = ("Upload", "Record", "From dataset", "File path")
@@ -33,7 +35,7 @@ def ask() -> DecomposeJob | None:
 
 def _job(file: Path) -> DecomposeJob:
     length, rate = length_and_rate(file.name, file)
-    st.audio(str(file))
+    recording(file)
     st.caption(f"{file.name}: {length:.1f} s at {rate:,} Hz")
     first, second, third, fourth = st.columns([0.8, 0.8, 2.0, 1.2])
     values: dict[str, Any] = {"file": file}
@@ -81,10 +83,10 @@ def _recording() -> Path | None:
     if source == "From dataset":
         return _clip_of_dataset()
     if source == "File path":
-        text = st.text_input("Path of a recording on this computer", placeholder="wav, flac, ogg or mp3")
+        text = st.text_input("Path of a recording on this computer", placeholder="wav, flac, ogg, mp3, aiff ...")
         return user_path(text) if text else None
     if source == "Upload":
-        upload = st.file_uploader("Audio file", ["wav", "flac", "ogg", "mp3"], key="upload")
+        upload = st.file_uploader("Audio file", sorted(EXTENSIONS), key="upload")
         name = "" if upload is None else upload.name
     else:
         upload = st.audio_input("Record", sample_rate=48_000, key="microphone")

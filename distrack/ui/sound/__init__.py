@@ -4,6 +4,7 @@ from distrack.ui.sound.board import KEYS, TILE_HEIGHT, Sheet, sheets, soundboard
 from distrack.ui.sound.map import Place, SoundSheet, sound_map
 from distrack.ui.sound.pads import pads
 from distrack.ui.sound.player import PlayerSource, Sound, player
+from distrack.ui.sound.recording import recording
 
 __all__ = [
     "KEYS",
@@ -15,6 +16,7 @@ __all__ = [
     "SoundSheet",
     "pads",
     "player",
+    "recording",
     "sheets",
     "sound_map",
     "soundboard",
