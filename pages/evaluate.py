@@ -23,7 +23,7 @@ def summary(report: Report) -> str:
     return (
         f"{data} · {budget}, {report.floats_per_class:,} floats. "
         f"Distilled from {split.train:,} clips, tested on **{split.test:,} unseen clips**. "
-        f"No {split.disjoint_by} appears in both training and test.{notes}"
+        f"{split.sentence}{notes}"
     )
 
 

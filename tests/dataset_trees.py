@@ -2,7 +2,7 @@
 
 import csv
 import io
-import os
+import zlib
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
@@ -16,25 +16,20 @@ from distrack.datasets.corpora.spoken_digits import utterances
 
 
 @cache
-def sound(container: str = "WAV") -> bytes:
-    """A short sound, as a file."""
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, SAMPLE_RATE // 20)
+def sound(container: str = "WAV", number: int = 0) -> bytes:
+    """A short sound, as a file; another number is another sound."""
+    noise = np.random.default_rng(number).uniform(-0.5, 0.5, SAMPLE_RATE // 20)
     buffer = io.BytesIO()
     soundfile.write(buffer, noise, SAMPLE_RATE, format=container)
     return buffer.getvalue()
 
 
 def write(root: Path, *names: str) -> None:
-    """Makes files with a sound in them; those of one format are links to the same file."""
-    first: dict[str, Path] = {}
+    """Makes files with sounds in them, each another one."""
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix in first:
-            os.link(first[path.suffix], path)
-        else:
-            path.write_bytes(sound(path.suffix[1:].upper()))
-            first[path.suffix] = path
+        path.write_bytes(sound(path.suffix[1:].upper(), zlib.crc32(name.encode())))
 
 
 def audio_mnist_tree(root: Path, speakers: int = 10) -> None:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from distrack.audio import SAMPLE_RATE, Decoded, decibels, decode_clip
 from distrack.datasets.clips import Index, Skipped
+from distrack.datasets.copies import DIGEST_SIZE, digest_of, distinct
 from distrack.datasets.disk import reserve, write_rows, writing_below
 from distrack.errors import AudioError, DatasetError
 from distrack.files import fill_once
 from distrack.progress import Progress, unwatched
 
-_VERSION = 3
+_VERSION = 4
 _CHUNK = 256
 _MOST_UNUSABLE = 0.05
 
@@ -32,11 +33,14 @@ class Prepared:
     """A dataset with decoded clips.
 
     Attributes:
-        index: the clips on disk, usable or not.
+        index: the clips on disk, usable or not, with their split.
         waveforms: memory-mapped samples in [-1, 1], a row for every clip of the index; zeros for unusable clips.
         facts: for every clip of the index, the duration of its whole file in seconds, the RMS level of the decoded
             clip in dBFS, and the number of the channel that was taken alone (0 for the mean of all), ``[clips, 3]``.
-        rows: rows of `waveforms` that hold usable clips, ``[usable clips]``.
+        rows: rows of `waveforms` that hold usable clips, no two of the same sound, ``[usable clips]``.
+        skipped: files that are not used, each with the reason; copies of other clips are among them.
+        copies: those that are left out because another clip of their class has the same sound.
+        conflicts: those that are left out because their sound is in several classes.
         folder: the folder of the cache entry; features of the waveforms are stored below it. Its name is a digest of
             the files and the way they were decoded.
     """
@@ -46,6 +50,8 @@ class Prepared:
     facts: NDArray[np.float32]
     rows: NDArray[np.int64]
     skipped: tuple[Skipped, ...]
+    copies: tuple[Skipped, ...]
+    conflicts: tuple[Skipped, ...]
     folder: Path
 
     @property
@@ -56,11 +62,17 @@ class Prepared:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for readers of a result: those of the index, and what decoding found."""
-        alone = int((self.facts[self.rows, 2] > 0).sum())
-        if not alone:
-            return self.index.notes
-        files = "1 file" if alone == 1 else f"{alone:,} files"
-        return (*self.index.notes, f"the channels of {files} cancel each other: the loudest channel is used")
+        notes = list(self.index.notes)
+        for clips, reason in (
+            (self.copies, "the class has the same sound in another file"),
+            (self.conflicts, "their sound is in several classes"),
+        ):
+            if clips:
+                example = f"{clips[0].path.name} is {clips[0].reason}"
+                notes.append(f"{_files(len(clips))} left out, because {reason}: {example}")
+        if alone := int((self.facts[self.rows, 2] > 0).sum()):
+            notes.append(f"the channels of {_files(alone)} cancel each other: the loudest channel is used")
+        return tuple(notes)
 
     def read(self, rows: slice) -> NDArray[np.float32]:
         """A copy of some rows of the waveforms, ``[n, samples]``; memory for rows read before is given back."""
@@ -116,10 +128,18 @@ def _read(index: Index, folder: Path) -> Prepared:
     skipped = (*index.skipped, *undecodable)
     _check_usable(index, skipped)
     unusable = {skip.path for skip in undecodable}
-    rows = np.array([row for row, clip in enumerate(index.clips) if clip.path not in unusable], dtype=np.int64)
+    usable = [row for row, clip in enumerate(index.clips) if clip.path not in unusable]
+    index, rows, copies, conflicts = distinct(index, usable, np.load(folder / "digests.npy"))
+    skipped = (*skipped, *copies, *conflicts)
+    if copies or conflicts:
+        _check_classes(index, skipped)
     waveforms = np.load(folder / "waveforms.npy", mmap_mode="r")
     facts = np.load(folder / "facts.npy", mmap_mode="r")
-    return Prepared(index, waveforms, facts, rows, skipped, folder)
+    return Prepared(index, waveforms, facts, rows, skipped, copies, conflicts, folder)
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"
 
 
 def fill_cache(folder: Path, fill: Callable[[Path], None]) -> None:
@@ -136,9 +156,11 @@ def fill_cache(folder: Path, fill: Callable[[Path], None]) -> None:
 
 def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progress) -> None:
     count, samples = len(index.clips), round(seconds * SAMPLE_RATE)
-    waveforms, facts, marks = (unfinished / name for name in ("waveforms.npy", "facts.npy", "done.npy"))
+    names = ("waveforms.npy", "facts.npy", "digests.npy", "done.npy")
+    waveforms, facts, digests, marks = (unfinished / name for name in names)
     reserve(waveforms, (count, samples), np.float32)
     reserve(facts, (count, 3), np.float32)
+    reserve(digests, (count, DIGEST_SIZE), np.uint8)
     reserve(marks, (count,), np.uint8)
     reasons_file = unfinished / "reasons.jsonl"
 
@@ -153,15 +175,18 @@ def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progre
         for start in range(0, len(waiting), _CHUNK):
             chunk = waiting[start : start + _CHUNK]
             chunk_samples, chunk_facts = (np.zeros((len(chunk), size), np.float32) for size in (samples, 3))
+            chunk_digests = np.zeros((len(chunk), DIGEST_SIZE), np.uint8)
             for position, (row, result) in enumerate(zip(chunk, pool.map(decode, chunk), strict=True)):
                 if isinstance(result, AudioError):
                     reasons.write(json.dumps([str(index.clips[row].path), str(result)]) + "\n")
                 else:
                     chunk_samples[position] = result.wave
+                    chunk_digests[position] = digest_of(result.wave)
                     chunk_facts[position] = result.seconds, decibels(result.wave), result.channel or 0
             # The mark that a clip is decoded is written last, after its samples and its reason.
             write_rows(waveforms, chunk, chunk_samples)
             write_rows(facts, chunk, chunk_facts)
+            write_rows(digests, chunk, chunk_digests)
             write_rows(marks, chunk, np.ones(len(chunk), np.uint8))
             progress(count - len(waiting) + start + len(chunk), count)
     skipped = dict(json.loads(line) for line in reasons_file.read_text().splitlines())
@@ -172,19 +197,27 @@ def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progre
 
 
 def _check_usable(index: Index, skipped: Sequence[Skipped]) -> None:
-    if not skipped:
-        return
-    listed = "; ".join(f"{skip.path.name}: {skip.reason}" for skip in skipped[:3])
-    more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
     count = len(index.clips) + len(index.skipped)
     if len(skipped) > _MOST_UNUSABLE * count:
         raise DatasetError(
             f"{len(skipped)} of {count} files in {index.root} cannot be used, more than {_MOST_UNUSABLE:.0%}. "
-            f"Fix or remove them ({listed}{more})"
+            f"Fix or remove them ({_listed(skipped)})"
         )
+    if skipped:
+        _check_classes(index, skipped)
+
+
+def _check_classes(index: Index, skipped: Sequence[Skipped]) -> None:
     unusable = {skip.path for skip in skipped}
     usable = {(clip.label, clip.split) for clip in index.clips if clip.path not in unusable}
     for label, name in enumerate(index.classes):
         for split in ("train", "test"):
             if (label, split) not in usable:
-                raise DatasetError(f"no usable {split} clip of class {name} in {index.root} ({listed}{more})")
+                of_class = {clip.path for clip in index.clips if clip.label == label}
+                reasons = [skip for skip in skipped if skip.path in of_class] or skipped
+                raise DatasetError(f"no usable {split} clip of class {name} in {index.root} ({_listed(reasons)})")
+
+
+def _listed(skipped: Sequence[Skipped]) -> str:
+    listed = "; ".join(f"{skip.path.name}: {skip.reason}" for skip in skipped[:3])
+    return listed + (f"; and {len(skipped) - 3} more" if len(skipped) > 3 else "")

@@ -48,6 +48,7 @@ class Index:
         skipped: files that belong to the dataset but are missing or must not be read; they count as unusable.
         unlisted: audio files that the dataset's own list does not name; they are ignored.
         notes: sentences for readers of a result: that this is a subset, what was left out, how it was split.
+        random: whether the split is a random fifth of each class, drawn here because nothing better is known.
     """
 
     root: Path
@@ -57,6 +58,7 @@ class Index:
     skipped: tuple[Skipped, ...] = ()
     unlisted: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    random: bool = False
 
     @property
     def has_folds(self) -> bool:

@@ -16,6 +16,12 @@ from distrack.progress import Progress
 from distrack.randomness import derived_seed, generator
 from distrack.validation import Record
 
+# What a reader of a result is told where `can_judge` is false.
+CANNOT_JUDGE = (
+    "This check cannot judge: real training and test clips are nearly copies of each other, so their distances do not "
+    "say what is too near. Remove repeated recordings from the dataset."
+)
+
 Space = Literal["feature", "embedding"]
 Side = Literal["train", "test"]
 
@@ -23,6 +29,10 @@ Side = Literal["train", "test"]
 _REFERENCE = 1000
 # Share of the reference below which a track's distance is flagged.
 _RARE = 0.01
+# The check cannot judge where that distance is below this share of the median: real clips then copy each other.
+_ALIKE = 0.1
+# Distance, relative to the size of the vectors, below which a track is a copy, whatever the threshold.
+_EQUAL = 1e-4
 _BATCH = 256
 # Seed of the weights of the random network and of the selection of reference clips.
 _SEED = 0
@@ -38,7 +48,7 @@ class NearestClips(Record):
         clips: position of that clip on its side.
         reference: the same distances for real clips of the other side, from which nothing was copied.
         threshold: first percentile of the reference.
-        flagged: tracks whose distance is below the threshold.
+        flagged: tracks whose distance is below the threshold, and tracks that equal a clip.
     """
 
     space: Space
@@ -48,6 +58,15 @@ class NearestClips(Record):
     reference: tuple[float, ...]
     threshold: float
     flagged: tuple[int, ...]
+
+    @property
+    def can_judge(self) -> bool:
+        """Whether the reference says what is too near.
+
+        It does not where real clips of the two sides are nearly copies of each other: the threshold is then so low
+        that a copy of a clip need not be below it.
+        """
+        return self.threshold > _ALIKE * float(np.median(self.reference))
 
     @property
     def expected(self) -> float:
@@ -116,6 +135,7 @@ def memorisation(
             progress(done, total)
             of_tracks, reference = distances[: len(tracks)], distances[len(tracks) :]
             threshold = float(np.quantile(reference, _RARE))
+            flagged = of_tracks < max(threshold, _EQUAL * float(queries.norm(dim=1).mean()))
             nearest.append(
                 NearestClips(
                     space=space,
@@ -124,7 +144,7 @@ def memorisation(
                     clips=tuple(clips[: len(tracks)].tolist()),
                     reference=tuple(reference.tolist()),
                     threshold=threshold,
-                    flagged=tuple(np.flatnonzero(of_tracks < threshold).tolist()),
+                    flagged=tuple(np.flatnonzero(flagged).tolist()),
                 )
             )
     return Memorisation(nearest=tuple(nearest))

@@ -207,6 +207,8 @@ class SplitReport(Record):
         disjoint_by: what no two sides share, for example the speaker.
         test_fold: official fold that is tested on; None for a dataset without folds.
         notes: further facts, for example that the dataset is a subset.
+        copies: number of clips that are left out because another clip has the same sound; None in a report of an
+            earlier version, which did not look for copies.
     """
 
     train: int
@@ -215,6 +217,14 @@ class SplitReport(Record):
     validation: int = 0
     test_fold: int | None = None
     notes: tuple[str, ...] = ()
+    copies: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What the two sides do not share, as far as it was checked."""
+        if self.disjoint_by == "clip" and self.copies is None:
+            return "Split by clip; an earlier version did not look for copies of clips."
+        return f"No {self.disjoint_by} appears in both training and test."
 
 
 class Report(Record):

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from distrack.distill import SyntheticSet
 from distrack.evaluate import Inspection, inspect
+from distrack.evaluate.memorisation import CANNOT_JUDGE
 from distrack.images import Material
 from distrack.jobs.contract import Table, register
 from distrack.jobs.distillation import distillation_job
@@ -40,12 +41,15 @@ class InspectionJob(FollowUp):
             rows.append((near.space, near.side, *medians, f"{near.threshold:.3f}", flagged))
         flagged_tracks = sorted({track for near in report.memorisation.nearest for track in near.flagged})
         names = ", ".join(report.names[track] for track in flagged_tracks)
+        notes = [f"nearer to a real clip than real clips are to each other: {names}"] if names else []
+        if not all(near.can_judge for near in report.memorisation.nearest):
+            notes.append(CANNOT_JUDGE)
         return [
             Table(
                 f"{run_id}: {len(report.names)} tracks, distance to the nearest real clip",
                 ("compared by", "clips", "tracks, median", "real clips, median", "first percentile", "flagged"),
                 rows,
-                [f"nearer to a real clip than real clips are to each other: {names}"] if names else [],
+                notes,
             )
         ]
 

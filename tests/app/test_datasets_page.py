@@ -72,7 +72,7 @@ def test_a_prepared_dataset_is_explored(app: AppTest, tones: Path) -> None:
     opened(app, "datasets", dataset="FOLDER", path=str(tones))
     numbers = {metric.label: metric.value for metric in app.metric}
     assert (numbers["Classes"], numbers["Training clips"], numbers["Test clips"]) == ("3", "30", "6")
-    assert "Random split by clip." in texts(app)
+    assert "Random split. No clip appears in both training and test." in texts(app)
     assert len(app.get("plotly_chart")) == 4
     # A page of ten clips, and the one that is looked at closely.
     assert len(app.get("audio")) == 11

@@ -180,7 +180,7 @@ def test_every_track_can_be_heard(finished: Finished) -> None:
 def test_the_report_has_the_contract_s_fields(finished: Finished) -> None:
     report = json.loads((finished.run.path / "report.json").read_text())
     assert report["dataset"] == "FOLDER"
-    sides = {"train": 96, "test": 24, "disjoint_by": "clip", "validation": 0, "test_fold": None, "notes": []}
+    sides = {"train": 96, "test": 24, "disjoint_by": "clip", "validation": 0, "test_fold": None, "notes": [], "copies": 0}
     assert report["split"] == sides
     assert (report["feature"], report["domain"], report["device"]) == ("melspectrogram", "spectral", "cpu")
     assert (report["tracks_per_class"], report["seconds_per_track"], report["skipped"]) == (2, 0.5, 0)

@@ -44,7 +44,7 @@ def index_folder(root: Path) -> Index:
         test = fifth_of_each(by_class)
     clips = clips_by_class(by_class, test=test, groups=groups if grouped else {})
     disjoint_by = "group in the file name" if grouped else "clip"
-    return Index(root, tuple(by_class), clips, disjoint_by, skipped=tuple(skipped))
+    return Index(root, tuple(by_class), clips, disjoint_by, skipped=tuple(skipped), random=not grouped)
 
 
 def _leaves(path: Path, root: Path) -> bool:

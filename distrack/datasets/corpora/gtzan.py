@@ -33,7 +33,7 @@ def index_gtzan(root: Path) -> Index:
     splits = _artist_filtered()
     listed = tuple(clip._replace(split=splits[clip.path.stem]) for clip in clips if clip.path.stem in splits)
     if len({(clip.label, clip.split) for clip in listed if clip.split != "validation"}) < 2 * len(genres):
-        return Index(root, genres, clips, disjoint_by="clip", notes=(_BY_CLIP,))
+        return Index(root, genres, clips, disjoint_by="clip", notes=(_BY_CLIP,), random=True)
     unlisted = tuple(clip.path for clip in clips if clip.path.stem not in splits)
     return Index(root, genres, listed, disjoint_by="artist", unlisted=unlisted)
 

@@ -53,7 +53,7 @@ def _without_folds(index: Index) -> Index:
     clips = sorted(clips_by_class(usable, test=fifth_of_each(usable)), key=lambda clip: clip.path.as_posix())
     notes = ["Too few notes for the official folds: a fifth of each class is the test split"]
     notes += [f"Classes left out because they have only one note: {', '.join(single)}"] if single else []
-    return replace(index, classes=tuple(usable), clips=tuple(clips), notes=tuple(notes))
+    return replace(index, classes=tuple(usable), clips=tuple(clips), notes=tuple(notes), random=True)
 
 
 TINYSOL = register(

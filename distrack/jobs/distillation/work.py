@@ -185,6 +185,7 @@ class Work:
                 validation=len(prepared.split_rows("validation")),
                 test_fold=fold if prepared.index.has_folds else None,
                 notes=prepared.notes,
+                copies=len(prepared.copies) + len(prepared.conflicts),
             ),
             feature=config.feature.name,
             domain=config.domain.name,

@@ -69,9 +69,9 @@ def _numbers(prepared: Prepared) -> None:
                 st.metric(f"{label} clips", f"{count:,}")
         st.metric("Clip length", f"{prepared.seconds:g} s")
         st.metric("Skipped files", len(prepared.skipped))
-    split_text = "Random split by clip."
-    if index.disjoint_by != "clip":
-        split_text = f"No {index.disjoint_by} appears in both training and test."
+    split_text = f"No {index.disjoint_by} appears in both training and test."
+    if index.random:
+        split_text = f"Random split. {split_text}"
     st.caption(" ".join([split_text, *map(sentence, prepared.notes)]))
 
 

@@ -16,7 +16,7 @@ from distrack.datasets.clips import Split
 from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError
 from distrack.evaluate import Inspection, Report
-from distrack.evaluate.memorisation import Side, Space
+from distrack.evaluate.memorisation import CANNOT_JUDGE, Side, Space
 from distrack.features import FEATURES
 from distrack.figures.images import image_uris
 from distrack.figures.nearness import nearness
@@ -71,6 +71,8 @@ def _copies(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real
     verdict = f"**{len(near.flagged)} of {len(near.distances)}** tracks are suspiciously close to a {clip} "
     verdict += f"({near.expected:.2g} expected by chance)."
     first.markdown(verdict + (" More than chance: inspect them." if near.suspicious else ""))
+    if not near.can_judge:
+        first.warning(CANNOT_JUDGE)
     chart(nearness(near.distances, near.reference, threshold=near.threshold, ink=ink()), key=f"near-{space}-{side}")
     st.caption(
         "Flagged (left of the dotted line): closer than 99 % of real clips are to another split's clips. "

@@ -176,7 +176,7 @@ def test_a_report_has_the_agreed_fields_and_is_read_back_as_it_was_written() -> 
         *("dataset", "split", "feature", "domain", "parameterisation", "tracks_per_class", "rendered_per_class"),
         *("seconds_per_track", "floats_per_class", "seconds", "device", "evaluations", "skipped", "pace"),
     }
-    assert set(fields["split"]) == {"train", "test", "disjoint_by", "validation", "test_fold", "notes"}
+    assert set(fields["split"]) == {"train", "test", "disjoint_by", "validation", "test_fold", "notes", "copies"}
     (evaluation,) = fields["evaluations"]
     agreed = {"evaluator", "trained_on", "network", "accuracy", "macro_f1", "confusion"}
     assert set(evaluation) == agreed | {"recall", "recipe", "learning_rate", "seeds"}

@@ -1,5 +1,6 @@
 """The memorisation check flags copies and nothing else; the map keeps neighbours together."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -127,3 +128,22 @@ def test_the_nearest_neighbour_of_a_clip_on_the_map_is_of_its_class(points: tupl
     distances = np.linalg.norm(places[:, None] - places[None], axis=2)
     np.fill_diagonal(distances, np.inf)
     assert (labels[distances.argmin(1)] == labels).mean() > 0.9
+
+
+def test_the_check_says_that_it_cannot_judge_where_real_clips_copy_each_other(tiny_images: Images) -> None:
+    """Every test clip is also a training clip: real clips of the two sides are as near to each other as copies."""
+    everything = on_both_sides(tiny_images)
+    checked = nearest_clips(clips(everything, "train", [3, 11]), everything)
+    for space in SPACES:
+        near = checked.of(space, "train")
+        assert not near.can_judge
+        assert near.flagged == (0, 1)
+    honest = nearest_clips(clips(tiny_images, "train", [3, 11]), tiny_images)
+    assert all(honest.of(space, side).can_judge for space in SPACES for side in SIDES)
+
+
+def on_both_sides(images: Images) -> Images:
+    """The clips of both sides, on both sides."""
+    rows = np.concatenate([images[side].rows for side in SIDES])
+    labels = np.concatenate([images[side].labels for side in SIDES])
+    return {side: dataclasses.replace(images[side], rows=rows, labels=labels) for side in SIDES}
