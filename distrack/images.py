@@ -17,7 +17,7 @@ from torch.nn.functional import one_hot
 
 from distrack import datasets
 from distrack.arrays import Floats, Integers, Mask
-from distrack.datasets import Prepared
+from distrack.datasets import Layout, Prepared
 from distrack.datasets.cache import fill_cache
 from distrack.datasets.clips import Split
 from distrack.datasets.disk import reserve, write_rows, writing_below
@@ -137,6 +137,8 @@ def load(
     data_path: Path | None = None,
     *,
     test_fold: int | None = None,
+    layout: Layout = "auto",
+    subset: bool = False,
     seconds: float,
     feature: FeatureConfig,
     cache_path: Path | None = None,
@@ -146,7 +148,7 @@ def load(
 
     Args:
         data_path: the folder of the dataset, if it is not in its usual place.
-        test_fold: official fold to test on, where the dataset has folds.
+        test_fold, layout, subset: see `distrack.datasets.look`.
         seconds: fixed length of a clip.
         cache_path: folder of the cache; that of the settings if None.
 
@@ -158,6 +160,8 @@ def load(
         dataset,
         data_path,
         test_fold=test_fold,
+        layout=layout,
+        subset=subset,
         progress=lambda done, total: progress(done, total, "making the dataset"),
     )
     prepared = datasets.prepare(
@@ -176,11 +180,13 @@ def load_cached(
     data_path: Path | None = None,
     *,
     test_fold: int | None = None,
+    layout: Layout = "auto",
+    subset: bool = False,
     seconds: float,
     feature: FeatureConfig,
 ) -> Material | None:
     """As `load`, but None where the clips were not decoded before: a page must not wait for that."""
-    index = datasets.index(dataset, data_path, test_fold=test_fold)
+    index = datasets.index(dataset, data_path, test_fold=test_fold, layout=layout, subset=subset)
     prepared = datasets.prepared(index, seconds=seconds, cache_path=settings().cache_path)
     return None if prepared is None else _with_images(prepared, dataset, feature)
 

@@ -90,7 +90,9 @@ def _digest(run: Path) -> str | None:
         data_path = None if config["data_path"] is None else Path(config["data_path"])
         if not datasets.home(datasets.DATASETS[config["dataset"]], data_path).is_dir():
             return None
-        index = datasets.index(config["dataset"], data_path, test_fold=config["test_fold"])
+        # Configs of earlier versions have neither layout nor subset.
+        reading = {name: config[name] for name in ("test_fold", "layout", "subset") if name in config}
+        index = datasets.index(config["dataset"], data_path, **reading)
         clips = datasets.fingerprint(index, seconds=float(config["duration"]))
     except (OSError, ValueError, KeyError, TypeError, DistrackError):
         return None

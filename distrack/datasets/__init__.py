@@ -2,9 +2,11 @@
 
 from distrack.datasets import corpora
 from distrack.datasets.cache import Prepared, fingerprint, prepare, prepared
+from distrack.datasets.class_folders import DoubtfulLayoutError, Layout
 from distrack.datasets.clips import Clip, Index
 from distrack.datasets.contract import DATASETS, Dataset
-from distrack.datasets.library import fetch, home, index, look, title
+from distrack.datasets.layout import left_out
+from distrack.datasets.library import IncompleteError, fetch, folds, home, index, look, title
 from distrack.registry import discover
 
 discover(corpora.__name__, corpora.__path__)
@@ -13,12 +15,17 @@ __all__ = [
     "DATASETS",
     "Clip",
     "Dataset",
+    "DoubtfulLayoutError",
+    "IncompleteError",
     "Index",
+    "Layout",
     "Prepared",
     "fetch",
     "fingerprint",
+    "folds",
     "home",
     "index",
+    "left_out",
     "look",
     "prepare",
     "prepared",

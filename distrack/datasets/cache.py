@@ -25,7 +25,8 @@ from distrack.progress import Progress, unwatched
 
 _VERSION = 4
 _CHUNK = 256
-_MOST_UNUSABLE = 0.05
+# Share of the files that may be unusable.
+MOST_UNUSABLE = 0.05
 
 
 @dataclass(frozen=True)
@@ -198,9 +199,9 @@ def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progre
 
 def _check_usable(index: Index, skipped: Sequence[Skipped]) -> None:
     count = len(index.clips) + len(index.skipped)
-    if len(skipped) > _MOST_UNUSABLE * count:
+    if len(skipped) > MOST_UNUSABLE * count:
         raise DatasetError(
-            f"{len(skipped)} of {count} files in {index.root} cannot be used, more than {_MOST_UNUSABLE:.0%}. "
+            f"{len(skipped)} of {count} files in {index.root} cannot be used, more than {MOST_UNUSABLE:.0%}. "
             f"Fix or remove them ({_listed(skipped)})"
         )
     if skipped:

@@ -45,7 +45,8 @@ class Index:
     Attributes:
         classes: names of the classes; the label of a clip is a position here.
         disjoint_by: what no two splits have in common, such as a speaker.
-        skipped: files that belong to the dataset but are missing or must not be read; they count as unusable.
+        skipped: files that belong to the dataset but must not be read; they count as unusable.
+        missing: files that the dataset's list names and that are not there.
         unlisted: audio files that the dataset's own list does not name; they are ignored.
         notes: sentences for readers of a result: that this is a subset, what was left out, how it was split.
         random: whether the split is a random fifth of each class, drawn here because nothing better is known.
@@ -56,14 +57,20 @@ class Index:
     clips: tuple[Clip, ...]
     disjoint_by: str
     skipped: tuple[Skipped, ...] = ()
+    missing: tuple[Skipped, ...] = ()
     unlisted: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     random: bool = False
 
     @property
-    def has_folds(self) -> bool:
-        """Whether the clips belong to official folds."""
-        return any(clip.fold is not None for clip in self.clips)
+    def folds(self) -> tuple[int, ...]:
+        """Numbers of the folds that the clips belong to."""
+        return tuple(sorted({clip.fold for clip in self.clips if clip.fold is not None}))
+
+    @property
+    def test_fold(self) -> int | None:
+        """Number of the fold that is tested on; None without folds."""
+        return next((clip.fold for clip in self.clips if clip.split == "test"), None)
 
     def with_test_fold(self, fold: int) -> "Index":
         """The same clips, those of one official fold for tests and all others for training."""

@@ -22,8 +22,8 @@ class Dataset:
         citation: BibTeX or a sentence.
         seconds: default length of a clip: longer files are cut, shorter ones padded.
         layout: where its files are expected, in words.
-        index: makes the index of a folder; raises `NotThereError` where the layout is not there, and a DatasetError
-            where the files cannot be used.
+        index: makes the index of a folder, with an `own_layout` from the folder and the layout; raises `NotThereError`
+            where the layout is not there, and a DatasetError where the files cannot be used.
         stands_for: the property of sound that it represents, in a few words.
         clips: number of clips in the whole dataset; 0 where that depends on the user.
         size: bytes on disk, unpacked; 0 where that depends on the user.
@@ -35,6 +35,7 @@ class Dataset:
         folders: names below the data path where it may lie; by default its own name.
         setting: the setting that names its folder, where it has one.
         labelled: whether it has classes. Without classes its recordings can only be decomposed.
+        own_layout: whether its folders are a person's own, who may say by `layout` what they are.
         pitch_is_class: whether the pitch decides the class, so that no augmentation may shift it.
     """
 
@@ -46,7 +47,7 @@ class Dataset:
     url: str
     seconds: float
     layout: str
-    index: Callable[[Path], Index]
+    index: Callable[..., Index]
     stands_for: str = ""
     clips: int = 0
     size: int = 0
@@ -58,6 +59,7 @@ class Dataset:
     folders: tuple[str, ...] = ()
     setting: str = ""
     labelled: bool = True
+    own_layout: bool = False
     pitch_is_class: bool = False
 
     def places(self, data_path: Path) -> list[Path]:
@@ -74,12 +76,12 @@ class Dataset:
         return f"pass --data-path with the folder that holds it ({self.form or self.url})"
 
     def check_fold(self, fold: int | None) -> None:
-        """Checks that the dataset has an official fold of this number.
+        """Checks that the dataset has an official fold of this number, as far as it is known without its files.
 
         Raises:
             ConfigError: it has not; the message lists the folds.
         """
-        if fold is not None and fold not in self.folds:
+        if fold is not None and fold not in self.folds and not self.own_layout:
             folds = f"Choose one of {', '.join(map(str, self.folds))}" if self.folds else "It has no official folds"
             raise ConfigError(f"{self.name} has no test fold {fold}. {folds}")
 

@@ -2,10 +2,12 @@
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from distrack.datasets.clips import NotThereError, Skipped
+from distrack.datasets.clips import Index, NotThereError, Skipped
+from distrack.sound_file import EXTENSIONS, UNREADABLE
 
 
 def places(root: Path) -> tuple[Path, ...]:
@@ -61,6 +63,27 @@ def _list(root: Path, folder: str) -> tuple[set[str], list[str]]:
     except OSError:
         pass
     return files, folders
+
+
+def left_out(index: Index) -> dict[str, list[Path]]:
+    """Every file below the root of an index that is neither a clip nor skipped, by the reason."""
+    known = {clip.path for clip in index.clips} | {skip.path for skip in index.skipped}
+    reasons = defaultdict[str, list[Path]](list)
+    for name in sorted(files_below(index.root)):
+        path = index.root / name
+        if path not in known:
+            reasons[_reason(PurePosixPath(name))].append(path)
+    return dict(reasons)
+
+
+def _reason(name: PurePosixPath) -> str:
+    if any(part.startswith(".") or part == "__MACOSX" for part in name.parts):
+        return "hidden"
+    if name.suffix.lower() in EXTENSIONS:
+        return "sound that belongs to no class"
+    if name.suffix.lower() in UNREADABLE:
+        return "sound in a format that is not read"
+    return "no sound"
 
 
 def usable(paths: Iterable[Path]) -> tuple[list[Path], tuple[Skipped, ...]]:

@@ -1,10 +1,12 @@
 """The library of datasets: where each lies on this disk, its index, and its download."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from distrack.datasets.cache import fill_cache
+from distrack.datasets.cache import MOST_UNUSABLE, fill_cache
+from distrack.datasets.class_folders import Layout
 from distrack.datasets.clips import Index, NotThereError
 from distrack.datasets.contract import DATASETS, Dataset
 from distrack.datasets.download import Remote, download
@@ -23,49 +25,70 @@ def home(dataset: Dataset, data_path: Path | None) -> Path:
     return next((place for place in places if place.is_dir()), places[0])
 
 
-def title(name: str, data_path: Path | None = None) -> str:
-    """The title of a dataset; of a folder of one's own, its name.
+class IncompleteError(DatasetError):
+    """Clips of a dataset's list are missing; those that are there can be used as a subset."""
+
+
+def title(name: str, data_path: Path | None = None, *, subset: bool = False) -> str:
+    """The title of a dataset; of a folder of one's own, its name. A subset is called one.
 
     Raises:
         ConfigError: the name is unknown.
     """
     own = data_path if DATASETS.name(name) == "FOLDER" else None
-    return own.name if own else DATASETS.short_title(name)
+    return (own.name if own else DATASETS.short_title(name)) + " (subset)" * subset
 
 
 def index(
-    name: str, data_path: Path | None = None, *, test_fold: int | None = None, progress: Progress = unwatched
+    name: str,
+    data_path: Path | None = None,
+    *,
+    test_fold: int | None = None,
+    layout: Layout = "auto",
+    subset: bool = False,
+    progress: Progress = unwatched,
 ) -> Index:
     """The index of a dataset that can be distilled; arguments as for `look`.
 
     Raises:
-        ConfigError: the name or the fold is unknown.
+        ConfigError: the name, the fold or the layout is unknown.
         DatasetError: the folder is absent, does not hold the dataset, or cannot be used.
     """
     dataset = DATASETS[name]
     if not dataset.labelled:
         raise DatasetError(f"{dataset.name} has no classes. It can be decomposed, but not distilled")
-    clips = look(name, data_path, test_fold=test_fold, progress=progress)
+    clips = look(name, data_path, test_fold=test_fold, layout=layout, subset=subset, progress=progress)
     clips.validate()
     return clips
 
 
 def look(
-    name: str, data_path: Path | None = None, *, test_fold: int | None = None, progress: Progress = unwatched
+    name: str,
+    data_path: Path | None = None,
+    *,
+    test_fold: int | None = None,
+    layout: Layout = "auto",
+    subset: bool = False,
+    progress: Progress = unwatched,
 ) -> Index:
     """The index of a dataset as it is on this disk, valid or not; a generated dataset is generated where it is absent.
 
     Args:
         name: as registered, in any spelling.
         data_path: its folder, if it is not in its usual place.
-        test_fold: the official fold to test on; by default that of the dataset, where it has folds.
+        test_fold: the fold to test on; by default that of the dataset, where it has folds.
+        layout: what the folders of a person's own recordings are; "auto" finds it out.
+        subset: whether clips of the dataset's list may be missing. The index then says that it is a subset.
 
     Raises:
-        ConfigError: the name or the fold is unknown.
+        ConfigError: the name, the fold or the layout is unknown.
+        IncompleteError: clips of the dataset's list are missing, more than a few.
         DatasetError: the folder is absent or does not hold the dataset.
     """
     dataset = DATASETS[name]
     dataset.check_fold(test_fold)
+    if layout != "auto" and not dataset.own_layout:
+        raise ConfigError(f"{dataset.name} has a layout of its own: remove --layout {layout}")
     root = home(dataset, data_path)
     if not root.is_dir():
         if dataset.make is None or data_path is not None:
@@ -73,20 +96,60 @@ def look(
         make = dataset.make
         fill_cache(root, lambda unfinished: make(unfinished, progress))
     try:
-        clips = dataset.index(root).within(root)
+        clips = dataset.index(root, layout) if dataset.own_layout else dataset.index(root)
     except NotThereError:
         raise dataset.not_found(root) from None
-    fold = dataset.test_fold if test_fold is None else test_fold
-    if fold is not None and clips.has_folds:
-        clips = clips.with_test_fold(fold)
-    elif test_fold not in (None, dataset.test_fold):
-        raise ConfigError(
-            f"test fold {test_fold} cannot be used. {clips.root} is not split by folds, but by {clips.disjoint_by}"
+    return _with_notes(dataset, _with_fold(dataset, clips.within(root), test_fold, subset=subset), subset=subset)
+
+
+def folds(
+    name: str, data_path: Path | None = None, *, layout: Layout = "auto", subset: bool = False
+) -> tuple[int, ...]:
+    """The folds that can be tested on; arguments and errors as for `look`."""
+    dataset = DATASETS[name]
+    if dataset.own_layout or subset:
+        return look(name, data_path, layout=layout, subset=subset).folds
+    return dataset.folds
+
+
+def _with_fold(dataset: Dataset, clips: Index, wanted: int | None, *, subset: bool) -> Index:
+    """The clips with their test fold: the wanted one, else the dataset's, else the last."""
+    folds = clips.folds
+    if not folds:
+        if wanted not in (None, dataset.test_fold):
+            raise ConfigError(
+                f"test fold {wanted} cannot be used. {clips.root} is not split by folds, but by {clips.disjoint_by}"
+            )
+        return clips
+    if wanted is not None and wanted not in folds and (subset or dataset.own_layout):
+        raise ConfigError(f"there is no clip of test fold {wanted} in {clips.root}. Choose one of {_numbers(folds)}")
+    usual = dataset.test_fold
+    if usual is None or (subset and usual not in folds):
+        usual = folds[-1]
+    return clips.with_test_fold(usual if wanted is None else wanted)
+
+
+def _with_notes(dataset: Dataset, clips: Index, *, subset: bool) -> Index:
+    """The clips of a list without those that are missing, which a note then tells; a few may be missing anyway."""
+    listed = len(clips.clips) + len(clips.skipped) + len(clips.missing)
+    of_folds = f" of folds {_numbers(clips.folds)}" * bool(clips.folds)
+    if subset and clips.missing:
+        note = f"Subset: {listed - len(clips.missing):,} of the {listed:,} clips that its list names{of_folds}"
+        return replace(clips, missing=(), notes=(note, *clips.notes))
+    if len(clips.missing) > MOST_UNUSABLE * listed:
+        raise IncompleteError(
+            f"{len(clips.missing):,} of {listed:,} clips of {dataset.name} are missing in {clips.root}, such as "
+            f"{clips.missing[0].path.name}. {listed - len(clips.missing):,} are there{of_folds}",
+            remedy="pass --subset to use those, or --data-path with a complete copy",
         )
-    count = len(clips.clips) + len(clips.skipped) + len(clips.unlisted)
-    if count < dataset.clips:
+    clips = replace(clips, missing=(), skipped=(*clips.skipped, *clips.missing))
+    if (count := listed + len(clips.unlisted)) < dataset.clips:
         clips = replace(clips, notes=(f"Subset: {count:,} of {dataset.clips:,} clips", *clips.notes))
     return clips
+
+
+def _numbers(folds: Iterable[int]) -> str:
+    return ", ".join(map(str, folds))
 
 
 def fetch(name: str, data_path: Path | None = None, *, progress: DetailedProgress = unwatched) -> Path:

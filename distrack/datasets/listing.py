@@ -116,8 +116,8 @@ def listed_index(
 ) -> Index:
     """The index of a list: its clips whose files exist.
 
-    A missing file is skipped, an audio file that the list does not name is unlisted, and a file that is named twice is
-    in the index once. No file is opened.
+    A listed file that is not there is missing, an audio file that the list does not name is unlisted, and a file that
+    is named twice is in the index once. No file is opened.
 
     Args:
         source: the list, in a folder beside the folder `audio`, in which an archive may have made one of its own.
@@ -138,15 +138,15 @@ def listed_index(
         elif listed.setdefault(name, clip) != clip:
             raise DatasetError(f"{source} lists {name} twice with different values")
     audio, on_disk = _audio_below(source.parent.parent / "audio", listed.keys())
-    skipped = dict.fromkeys(listed.keys() - on_disk, f"missing, but listed in {source.name}")
-    skipped |= dict.fromkeys(outside, f"listed in {source.name} outside of the dataset's folder")
+    missing, away = f"missing, but listed in {source.name}", f"listed in {source.name} outside of the dataset's folder"
     unlisted = sorted(name for name in on_disk - listed.keys() - set(others) if audible(name))
     return Index(
         root,
         classes,
         tuple(listed[name]._replace(path=audio / name) for name in sorted(listed.keys() & on_disk)),
         disjoint_by,
-        skipped=tuple(Skipped(audio / name, skipped[name]) for name in sorted(skipped)),
+        skipped=tuple(Skipped(audio / name, away) for name in sorted(outside)),
+        missing=tuple(Skipped(audio / name, missing) for name in sorted(listed.keys() - on_disk)),
         unlisted=tuple(audio / name for name in unlisted),
     )
 

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from distrack import images
 from distrack.audio import SAMPLE_RATE
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
-from distrack.datasets import DATASETS
+from distrack.datasets import DATASETS, Layout
 from distrack.distill.domains import DOMAINS, Domain
 from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
@@ -60,7 +60,12 @@ class DistillConfig(Config):
     data_path: Annotated[AbsolutePath | None, Field(title="Dataset folder")] = None
     """Folder that holds the dataset; needed where the dataset is not below the data path."""
     test_fold: int | None = None
-    """Official fold to test on, where the dataset has folds."""
+    """Fold to test on, where the dataset has folds."""
+    layout: Layout = "auto"
+    """What the folders of your own recordings are: classes, or the sides of a split (train, test, fold1 ...) that hold
+    the classes."""
+    subset: bool = False
+    """Use the clips that are there, although the dataset's list names more."""
     duration: Annotated[
         Annotated[float, Field(ge=SHORTEST, le=LONGEST)] | None,
         Field(title="Track length (s)", validate_default=True, json_schema_extra={"step": 0.1}),
@@ -199,7 +204,8 @@ class DistillConfig(Config):
 
     @property
     def _source(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("dataset", "data_path", "test_fold", "seconds", "feature")}
+        fields = ("dataset", "data_path", "test_fold", "layout", "subset", "seconds", "feature")
+        return {name: getattr(self, name) for name in fields}
 
     @property
     def samples(self) -> int:

@@ -1,13 +1,17 @@
 """A bundle: the tracks of a run as a zip or a folder of files that need no DisTrack.
 
 The folder `audio` is what Hugging Face calls an audiofolder; with the dataset card (`README.md`) beside it, the
-`datasets` library loads a bundle as it is. The same run gives the same bytes, and none of them identifies the machine.
+`datasets` library loads a bundle as it is. It takes a file for one of another split where its name holds a word such as
+`train`, so no name does; and it reads the texts of a CSV with pandas 3 as of a type that its version 3 refuses, so the
+metadata are lines of JSON. The same run gives the same bytes, and none of them identifies the machine.
 """
 
 import io
+import json
+import re
 import unicodedata
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -156,7 +160,7 @@ class _Bundle:
             raise unknown("class", config.of_class, classes)
         if config.track is not None and config.track not in names:
             raise unknown("track", config.track, names)
-        stems = class_stems([_ascii(name) for name in classes])
+        stems = class_stems([_without_split_words(_ascii(name), label) for label, name in enumerate(classes)])
         tracks = []
         for position, (name, label) in enumerate(zip(names, self._synthetic.labels.tolist(), strict=True)):
             if config.of_class in (None, classes[label]) and config.track in (None, name):
@@ -182,7 +186,8 @@ class _Bundle:
             "LICENCE.txt": f"{dataset.title}\n{dataset.url}\n\n{dataset.licence}\n".encode,
             "CITATION.txt": f"{dataset.citation}\n".encode,
             "config.json": as_json(self._job.without_path(None)).encode,
-            "audio/metadata.csv": self._metadata,
+            "audio/metadata.jsonl": self._metadata,
+            "tracks.csv": self._table,
             "arrays.npz": self._arrays,
         }
         if report is not None:
@@ -204,12 +209,20 @@ class _Bundle:
         )
         return text.encode()
 
+    def _rows(self) -> list[dict[str, Any]]:
+        columns = ("file_name", *COLUMNS)
+        facts = (
+            (f"{track.stem}.{self._format}", track.label, track.of_class, track.name, track.seconds, track.silent)
+            for track in self.tracks
+        )
+        return [dict(zip(columns, values, strict=True)) for values in facts]
+
     def _metadata(self) -> bytes:
-        rows: list[Sequence[object]] = [("file_name", *COLUMNS)]
-        for track in self.tracks:
-            file, silent = f"{track.stem}.{self._format}", str(track.silent).lower()
-            rows.append((file, track.label, track.of_class, track.name, track.seconds, silent))
-        return csv_text(rows).encode()
+        return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in self._rows()).encode()
+
+    def _table(self) -> bytes:
+        rows = [{**row, "silent": str(row["silent"]).lower()}.values() for row in self._rows()]
+        return csv_text([("file_name", *COLUMNS), *map(tuple, rows)]).encode()
 
     def _arrays(self) -> bytes:
         positions = [track.position for track in self.tracks]
@@ -222,6 +235,21 @@ class _Bundle:
         if self._job.domain.name == "waveform":
             arrays["waveforms"] = self._synthetic.render()[positions].numpy()
         return _zip({f"{name}.npy": partial(_npy, array) for name, array in arrays.items()})
+
+
+# What the `datasets` library takes for the name of a split, between other signs than letters.
+_SPLIT_WORDS = re.compile(
+    r"(?<![a-z])(?:train(?:ing)?|test(?:ing)?|valid(?:ation)?|val|dev|eval(?:uation)?)(?![a-z])", re.IGNORECASE
+)
+
+
+def _without_split_words(name: str, label: int) -> str:
+    """The name of a class, or its number where the name holds a word for a split.
+
+    >>> _without_split_words("train", 7), _without_split_words("trainer", 8)
+    ('class 7', 'trainer')
+    """
+    return f"class {label}" if _SPLIT_WORDS.search(name) else name
 
 
 def _ascii(name: str) -> str:

@@ -19,7 +19,8 @@ from distrack.features import FEATURES
 from distrack.inversion import INVERSIONS
 from distrack.jobs.distillation.job import DistillJob
 
-# Columns of `audio/metadata.csv` beside `file_name`, and their types in the `datasets` library (label: a class label).
+# Columns of `audio/metadata.jsonl` and `tracks.csv` beside `file_name`, and their
+# types in the `datasets` library (label: a class label).
 COLUMNS: dict[str, str] = {"label": "", "class": "string", "track": "string", "seconds": "float64", "silent": "bool"}
 
 _LICENCES = re.compile(r"(?P<mit>MIT)|CC (?P<kind>BY(?:-[A-Z]+)*) (?P<version>\d\.\d)")

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from distrack import datasets
 from distrack.arrays import Floats
 from distrack.audio import decode_clip
-from distrack.datasets import DATASETS
+from distrack.datasets import DATASETS, Layout
 from distrack.decompose import DecomposeConfig, storage
 from distrack.decompose.decomposer import DECOMPOSERS
 from distrack.decompose.events import Events
@@ -88,6 +88,11 @@ class EventModelJob(TrainingConfig, Job):
     """Dataset of the recordings; FOLDER if only a folder is given."""
     data_path: Annotated[AbsolutePath | None, Field(title="Folder")] = None
     """Folder that holds the dataset; its usual place if not given."""
+    layout: Layout = "auto"
+    """What the folders of your own recordings are: classes, or the sides of a split (train, test, fold1 ...) that hold
+    the classes."""
+    subset: bool = False
+    """Use the clips that are there, although the dataset's list names more."""
 
     @model_validator(mode="before")
     @classmethod
@@ -103,12 +108,12 @@ class EventModelJob(TrainingConfig, Job):
     def title(self) -> str:
         if not self.recordings:
             return "Event model · synthetic scenes"
-        return f"Event model · {datasets.title(self.dataset, self.data_path)}"
+        return f"Event model · {datasets.title(self.dataset, self.data_path, subset=self.subset)}"
 
     def check(self) -> None:
         """Refuses a dataset that is absent."""
         if self.recordings and self.recording_steps:
-            datasets.look(self.dataset, self.data_path)
+            datasets.look(self.dataset, self.data_path, layout=self.layout, subset=self.subset)
 
     def work(self, run: Run, session: Session) -> EventModelReport:
         costs: dict[str, float] = {name: steps * _COSTS[name] for name, steps in self.plan(self.recordings).items()}
@@ -145,7 +150,7 @@ class EventModelJob(TrainingConfig, Job):
         if not (self.recordings and self.recording_steps):
             return []
         session.phase("prepare")
-        index = datasets.look(self.dataset, self.data_path)
+        index = datasets.look(self.dataset, self.data_path, layout=self.layout, subset=self.subset)
         clips = [clip for clip in index.clips if clip.split == "train"]
         order = np.random.default_rng(derived_seed(self.seed, "clips")).permutation(len(clips))
         pieces: list[Floats] = []

@@ -12,10 +12,10 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from distrack import datasets
-from distrack.datasets import DATASETS
+from distrack.datasets import DATASETS, Layout
 from distrack.distill import DistillConfig
 from distrack.distill.config import LONGEST, SHORTEST
-from distrack.errors import RunError
+from distrack.errors import DistrackError, RunError
 from distrack.files import size_text
 from distrack.jobs.contract import Job, Table, as_json, job_of, register
 from distrack.progress import DetailedProgress
@@ -36,6 +36,7 @@ class PreparationReport(Record):
         seconds: fixed length of a clip.
         skipped: files that could not be used, each with the reason.
         unlisted: number of audio files that the dataset's own list does not name.
+        left_out: number of all files below the folder that are neither used nor skipped, by the reason.
         notes: sentences that a reader of a result should know.
         took: seconds of work.
         pieces: number of pieces, of a dataset whose pieces have no class and are only decomposed.
@@ -49,6 +50,7 @@ class PreparationReport(Record):
     seconds: float = 0.0
     skipped: tuple[tuple[str, str], ...] = ()
     unlisted: int = 0
+    left_out: dict[str, int] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     took: float = 0.0
     pieces: int | None = None
@@ -77,6 +79,11 @@ class Preparation(Job):
         float | None, Field(ge=SHORTEST, le=LONGEST, title="Clip length (s)", validate_default=True)
     ] = None
     """Length of a clip in seconds; the dataset's own if not given."""
+    layout: Layout = "auto"
+    """What the folders of your own recordings are: classes, or the sides of a split (train, test, fold1 ...) that hold
+    the classes."""
+    subset: bool = False
+    """Use the clips that are there, although the dataset's list names more."""
     download: bool = False
     """Download the dataset first if it is absent."""
 
@@ -117,7 +124,8 @@ class Preparation(Job):
         return report
 
     def _clips(self, session: Session, began: float) -> PreparationReport:
-        config = DistillConfig(dataset=self.dataset, data_path=self.data_path, duration=self.duration)
+        fields = ("dataset", "data_path", "duration", "layout", "subset")
+        config = DistillConfig(**{name: getattr(self, name) for name in fields})
         material = config.material(progress=session.progress)
         prepared = material.prepared
         return PreparationReport(
@@ -129,6 +137,7 @@ class Preparation(Job):
             seconds=prepared.seconds,
             skipped=tuple((_readable(skip.path), _readable(skip.reason)) for skip in prepared.skipped),
             unlisted=len(prepared.index.unlisted),
+            left_out={reason: len(paths) for reason, paths in datasets.left_out(prepared.index).items()},
             notes=prepared.notes,
             took=round(time.monotonic() - began, 3),
             root=_readable(prepared.index.root),
@@ -142,13 +151,20 @@ class Preparation(Job):
         validation = f", {report.validation} validation" if report.validation else ""
         notes = [f"note: {note}" for note in report.notes]
         notes += [f"skipped {path}: {reason}" for path, reason in report.skipped]
-        if report.unlisted:
-            notes.append(f"ignored {report.unlisted} audio files that the dataset's list does not name")
+        if report.left_out:
+            notes.append(f"left out {left_out_text(report)}")
         title = (
             f"{name}: {len(report.classes)} classes, {report.train} training{validation} and {report.test} test "
             f"clips of {report.seconds:g} s, disjoint by {report.disjoint_by}"
         )
         return [Table(title, (), (), notes)]
+
+
+def left_out_text(report: PreparationReport) -> str:
+    """The files that are neither used nor skipped: "3 files: 2 hidden, 1 no sound"."""
+    count = sum(report.left_out.values())
+    reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(report.left_out.items()))
+    return f"{count:,} {'file' if count == 1 else 'files'}: {reasons}"
 
 
 def place(dataset: str, data_path: Path | None = None) -> Run:
@@ -158,6 +174,20 @@ def place(dataset: str, data_path: Path | None = None) -> Run:
         whole = os.fsencode(user_path(data_path))
         name += f"-{re.sub(r'[^A-Za-z0-9]+', '-', data_path.name)[:40]}-{hashlib.sha256(whole).hexdigest()[:8]}"
     return Run(settings().data_path / "preparations" / name)
+
+
+def reading(dataset: str, data_path: Path | None) -> dict[str, Any]:
+    """What a person said of a folder when it was prepared: `layout` and `subset` of the config; empty if it was not."""
+    with suppress(DistrackError):  # a path that cannot be
+        run = place(dataset, data_path)
+        if preparation_report(run) is not None and (said := read_model(run.path / "config.json", _Said)) is not None:
+            return said.model_dump()
+    return {}
+
+
+class _Said(Record):
+    layout: Layout = "auto"
+    subset: bool = False
 
 
 def used_folders(dataset: str) -> list[Path]:

@@ -180,7 +180,15 @@ def test_every_track_can_be_heard(finished: Finished) -> None:
 def test_the_report_has_the_contract_s_fields(finished: Finished) -> None:
     report = json.loads((finished.run.path / "report.json").read_text())
     assert report["dataset"] == "FOLDER"
-    sides = {"train": 96, "test": 24, "disjoint_by": "clip", "validation": 0, "test_fold": None, "notes": [], "copies": 0}
+    sides = {
+        "train": 96,
+        "test": 24,
+        "disjoint_by": "clip",
+        "validation": 0,
+        "test_fold": None,
+        "notes": [],
+        "copies": 0,
+    }
     assert report["split"] == sides
     assert (report["feature"], report["domain"], report["device"]) == ("melspectrogram", "spectral", "cpu")
     assert (report["tracks_per_class"], report["seconds_per_track"], report["skipped"]) == (2, 0.5, 0)
@@ -451,7 +459,7 @@ def test_folds_are_typed_and_every_one_in_turn_is_one_command(typed: Typed, tmp_
     assert "Choose one of 1, 2, 3, 4, 5" in err
     code, _, err = typed("distill", "--dataset", "FSDD", "--cross-validate")
     assert code == 2
-    assert "has no official folds" in err
+    assert "has no folds" in err
 
 
 def test_a_folder_with_spaces_and_quotes_survives_the_command(tiny_job: MakeJob, sounds: Path, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_the_part_of_tinysol_is_split_without_its_folds_and_says_so(real_data: P
     pitches = index("TINYSOL", real_data / "tinysol")
     assert pitches.classes == ("C", "A#")
     assert len(pitches.clips) == 11
-    assert not pitches.has_folds
+    assert not pitches.folds
     assert any("because they have only one note: A" in note for note in pitches.notes)
     assert any("Too few notes for the official folds" in note for note in pitches.notes)
     assert (pitches.skipped, pitches.unlisted) == ((), ())
@@ -171,9 +171,8 @@ def test_a_whole_list_beside_a_part_of_its_files_is_refused_with_the_count(real_
         tmp_path / "tree/annotation/Medley-solos-DB_metadata.csv",
     )
     shutil.copytree(source / "audio", tmp_path / "tree/audio")
-    found = index("MEDLEY_SOLOS_DB", tmp_path / "tree")
-    assert len(found.skipped) == 21_571 - 245
-    with pytest.raises(
-        DatasetError, match=r"21326 of 21571 files .* more than 5%.*missing, but listed in .*; and 21323 more"
-    ):
-        prepare(found, seconds=2.972, cache_path=tmp_path / "cache")
+    with pytest.raises(DatasetError, match=r"21,326 of 21,571 clips .* are missing .* 245 are there: pass --subset"):
+        index("MEDLEY_SOLOS_DB", tmp_path / "tree")
+    found = index("MEDLEY_SOLOS_DB", tmp_path / "tree", subset=True)
+    assert found.notes == ("Subset: 245 of the 21,571 clips that its list names",)
+    assert len(prepare(found, seconds=2.972, cache_path=tmp_path / "cache").rows) == 245

@@ -57,7 +57,7 @@ class DistillJob(DistillConfig, Measured):
     @property
     def source(self) -> str:
         """The title of the dataset; the name of a folder of one's own."""
-        return datasets.title(self.dataset, self.data_path)
+        return datasets.title(self.dataset, self.data_path, subset=self.subset)
 
     @property
     def title(self) -> str:
@@ -98,7 +98,9 @@ class DistillJob(DistillConfig, Measured):
         root = datasets.home(datasets.DATASETS[self.dataset], self.data_path)
         if not root.is_dir() and datasets.DATASETS[self.dataset].make is not None and self.data_path is None:
             return  # the job will make the dataset
-        index = datasets.index(self.dataset, self.data_path, test_fold=self.test_fold)
+        index = datasets.index(
+            self.dataset, self.data_path, test_fold=self.test_fold, layout=self.layout, subset=self.subset
+        )
         counts = Counter(clip.label for clip in index.clips if clip.split == "train")
         label, fewest = min(counts.items(), key=lambda item: item[1])
         if self.ipc > fewest:

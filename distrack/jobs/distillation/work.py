@@ -17,7 +17,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from distrack.audio import flac_bytes, level
-from distrack.datasets import DATASETS
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.errors import RunError
 from distrack.evaluate import (
@@ -175,7 +174,6 @@ class Work:
         self, synthetic: SyntheticSet, evaluations: Iterable[Evaluation] = (), pace: float | None = None
     ) -> Report:
         config, material, prepared = self.config, self.material, self.material.prepared
-        fold = DATASETS[config.dataset].test_fold if config.test_fold is None else config.test_fold
         report = Report(
             dataset=config.dataset,
             split=SplitReport(
@@ -183,7 +181,7 @@ class Work:
                 test=len(material.test),
                 disjoint_by=prepared.index.disjoint_by,
                 validation=len(prepared.split_rows("validation")),
-                test_fold=fold if prepared.index.has_folds else None,
+                test_fold=prepared.index.test_fold,
                 notes=prepared.notes,
                 copies=len(prepared.copies) + len(prepared.conflicts),
             ),

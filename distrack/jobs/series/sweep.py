@@ -207,16 +207,18 @@ def sweep_of(
 
     Args:
         distillations: one for each number of tracks per class.
-        cross_validate: test on each official fold in turn.
+        cross_validate: test on each fold in turn.
         seeds: distillations of each, each with a seed of its own; one if None.
 
     Raises:
-        ConfigError: the dataset has no official folds, or the distillations name one fold.
+        ConfigError: the dataset has no folds, or the distillations name one fold.
     """
-    dataset, chosen = distillations[0].dataset, distillations[0].test_fold
-    folds = datasets.DATASETS[dataset].folds if cross_validate else ()
+    first = distillations[0]
+    chosen, folds = first.test_fold, tuple[int, ...]()
+    if cross_validate:
+        folds = datasets.folds(first.dataset, first.data_path, layout=first.layout, subset=first.subset)
     if cross_validate and not folds:
-        raise ConfigError(f"--cross-validate: {dataset} has no official folds")
+        raise ConfigError(f"--cross-validate: {first.dataset} has no folds")
     if cross_validate and chosen is not None:
         raise ConfigError(f"--cross-validate tests on every fold in turn: remove --test-fold {chosen}")
     return from_preset(SweepJob, {"distillations": tuple(distillations), "folds": tuple(folds), "seeds": seeds})

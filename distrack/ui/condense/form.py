@@ -11,6 +11,7 @@ from distrack.ui.distill.estimate import time_text
 from distrack.ui.distill.form import fold, folder, from_the_url, labelled_datasets
 from distrack.ui.shared.fields import Fields, field_input
 from distrack.ui.shared.page import errors_shown
+from distrack.validation import Overrides
 
 _AS_PRESET = "Preset default"
 # Tracks that a strip shows one by one.
@@ -26,9 +27,10 @@ def ask(before: CondenseJob | None) -> CondenseJob | None:
     dataset: str = fields.draw("dataset", first, choices=labelled_datasets())
     grid.draw("budget_seconds", second)
     preset: str = fields.draw("preset", fourth)
-    values: dict[str, Any] = {**fields.values, **grid.values, **folder(dataset, plain)}
+    values: dict[str, Any] = {**fields.values, **grid.values}
+    values |= (place := folder(dataset, plain))
     with st.expander("Advanced"):
-        values |= _advanced(before, plain, dataset, preset)
+        values |= _advanced(before, plain, dataset, preset, place)
     with errors_shown():
         with third:
             durations = _durations(before, values)
@@ -62,7 +64,9 @@ def _durations(before: CondenseJob | None, values: dict[str, Any]) -> tuple[floa
     return selected
 
 
-def _advanced(before: CondenseJob | None, plain: DistillJob, dataset: str, preset: str) -> dict[str, Any]:
+def _advanced(
+    before: CondenseJob | None, plain: DistillJob, dataset: str, preset: str, place: Overrides
+) -> dict[str, Any]:
     first, second, third = st.columns(3)
     usually = condense_job({"preset": preset, "dataset": dataset})
     start = before if before is not None and plain.preset == preset else usually
@@ -78,7 +82,7 @@ def _advanced(before: CondenseJob | None, plain: DistillJob, dataset: str, prese
     fields.draw("evaluation.seeds", second)
     fields.draw("seed", third)
     fields.draw("steps", first, none=_AS_PRESET)
-    return {**image.values, **fields.values, **series.values, **fold(plain, dataset)}
+    return {**image.values, **fields.values, **series.values, **fold(plain, dataset, place)}
 
 
 def strips(job: CondenseJob) -> None:

@@ -1,16 +1,22 @@
 """One dataset: its licence and citation, its folder, its preparation with the download, and its clips."""
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from distrack import runs
-from distrack.datasets import Dataset, home, look
+from distrack.datasets import Dataset, IncompleteError, Layout, home, look
+from distrack.datasets.class_folders import side_of
+from distrack.errors import DatasetError, DistrackError
 from distrack.files import size_text
-from distrack.jobs.preparation import Preparation, place, preparation_report, used_folders
+from distrack.jobs.preparation import Preparation, place, preparation_report, reading, used_folders
 from distrack.settings import settings, user_path
 from distrack.ui.datasets import explore, upload
 from distrack.ui.shared import job_panel
+from distrack.ui.shared.page import sentence
+
+_LAYOUTS: dict[Layout, str] = {"auto": "Recognised", "classes": "Classes", "splits": "Sides of a split"}
 
 
 def show(dataset: Dataset) -> None:
@@ -77,6 +83,16 @@ def _preparation(dataset: Dataset, data_path: Path | None, run: runs.Run) -> Non
         with st.expander("Log"):
             job_panel.log(run)
     usable = home(dataset, data_path).is_dir() or dataset.make is not None
+    said = reading(dataset.name, data_path)
+    if dataset.own_layout and usable:
+        said |= _layout(home(dataset, data_path), said)
+    elif (
+        status.state == "failed"
+        and usable
+        and _incomplete(dataset, data_path)
+        and st.button("Use this subset", icon=":material/play_arrow:", type="primary", key="subset")
+    ):
+        job_panel.start(Preparation(dataset=dataset.name, data_path=data_path, subset=True))
     ready = preparation_report(run) is not None
     downloadable = bool(dataset.downloads) and data_path is None
     pressed = False
@@ -94,7 +110,40 @@ def _preparation(dataset: Dataset, data_path: Path | None, run: runs.Run) -> Non
         ways = "Download it, or choose its folder above" if downloadable else "Choose its folder above"
         st.info(f"Not on this computer. {ways}. Expected contents: {dataset.layout}. {dataset.form}")
     if pressed:
-        job_panel.start(Preparation(dataset=dataset.name, data_path=data_path, download=not usable))
+        job_panel.start(Preparation(dataset=dataset.name, data_path=data_path, download=not usable, **said))
+
+
+def _layout(root: Path, said: dict[str, Any]) -> dict[str, Any]:
+    """What the folders are, which is asked where some are named like the sides of a split."""
+    named = [path.name for path in sorted(root.iterdir()) if path.is_dir() and side_of(path.name)]
+    if not named:
+        return {}
+    help_text = f"Folders named like the sides of a split: {', '.join(named[:5])}."
+    before = said.get("layout", "auto")
+    layout = st.segmented_control(
+        "The folders are",
+        list(_LAYOUTS),
+        default=before,
+        required=True,
+        format_func=_LAYOUTS.__getitem__,
+        help=help_text,
+    )
+    assert layout is not None
+    try:
+        look("FOLDER", root, layout=layout)
+    except DatasetError as error:
+        st.warning(f"{sentence(error.problem)} Choose what they are.")
+    return {"layout": layout}
+
+
+def _incomplete(dataset: Dataset, data_path: Path | None) -> bool:
+    try:
+        look(dataset.name, data_path)
+    except IncompleteError:
+        return True
+    except DistrackError:
+        pass
+    return False
 
 
 def task_text(dataset: Dataset) -> str:

@@ -17,7 +17,7 @@ from distrack.features import FEATURES, build_feature
 from distrack.figures.clips import class_balance, clip_views, distribution
 from distrack.figures.images import image_uris
 from distrack.images import Material, RealImages, class_means
-from distrack.jobs.preparation import place, preparation_report
+from distrack.jobs.preparation import PreparationReport, left_out_text, place, preparation_report, reading
 from distrack.ui.shared.page import chart, ink, sentence
 from distrack.ui.sound import recording
 
@@ -33,18 +33,20 @@ def _material(
     fold: int | None,
     changed: float,  # noqa: ARG001
 ) -> Material | None:
-    return DistillConfig(dataset=name, data_path=data_path, test_fold=fold).cached_material()
+    config = DistillConfig(dataset=name, data_path=data_path, test_fold=fold, **reading(name, data_path))
+    return config.cached_material()
 
 
 def show(dataset: Dataset, data_path: Path | None) -> None:
     """Draws what is known of a prepared dataset; nothing if it is not prepared."""
     run = place(dataset.name, data_path)
-    prepared = preparation_report(run) is not None and datasets.home(dataset, data_path).is_dir()
-    if not prepared or run.status().state in runs.ALIVE:
+    report = preparation_report(run)
+    if report is None or not datasets.home(dataset, data_path).is_dir() or run.status().state in runs.ALIVE:
         return
-    fold = None
-    if dataset.folds:
-        fold = st.segmented_control("Test fold", dataset.folds, default=dataset.test_fold, required=True, key="fold")
+    folds, fold = datasets.folds(dataset.name, data_path, **reading(dataset.name, data_path)), None
+    if folds:
+        usual = dataset.test_fold if dataset.test_fold in folds else folds[-1]
+        fold = st.segmented_control("Test fold", folds, default=usual, required=True, key="fold")
     material = _material(dataset.name, data_path, fold, (run.path / "report.json").stat().st_mtime)
     if material is None:
         _material.clear()
@@ -57,7 +59,7 @@ def show(dataset: Dataset, data_path: Path | None) -> None:
     _balance(clips)
     _class_means(clips, splits["train"])
     _clips(clips, splits)
-    _skipped(clips)
+    _skipped(clips, report)
 
 
 def _numbers(prepared: Prepared) -> None:
@@ -163,10 +165,12 @@ def _views(wave: Wave) -> dict[str, tuple[NDArray[np.float32], float]]:
     return views
 
 
-def _skipped(prepared: Prepared) -> None:
+def _skipped(prepared: Prepared, report: PreparationReport) -> None:
     if prepared.skipped:
         st.subheader("Skipped files")
         st.dataframe([{"file": str(skip.path), "reason": skip.reason} for skip in prepared.skipped], hide_index=True)
+    if report.left_out:
+        st.caption(f"Left out {left_out_text(report)}.")
     if prepared.index.unlisted:
         with st.expander(f"{len(prepared.index.unlisted)} audio files not in the dataset's index"):
             st.code("\n".join(str(path) for path in prepared.index.unlisted[:200]), language=None)

@@ -5,9 +5,10 @@ from typing import Any
 
 import streamlit as st
 
+from distrack import datasets
 from distrack.audio import SAMPLE_RATE
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
-from distrack.datasets import DATASETS, home
+from distrack.datasets import DATASETS, Layout, home
 from distrack.distill.domains import DOMAINS
 from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
 from distrack.errors import DistrackError
@@ -15,7 +16,7 @@ from distrack.evaluate import EvaluationConfig
 from distrack.features import FeatureConfig
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.event_model import EventModelJob
-from distrack.jobs.preparation import used_folders
+from distrack.jobs.preparation import reading, used_folders
 from distrack.jobs.series import SweepJob, sweep_of
 from distrack.networks import NETWORKS, NetworkConfig, check_shape
 from distrack.options import given_overrides
@@ -48,7 +49,7 @@ def ask(before: DistillJob | None) -> DistillJob | None:
         if start.feature.name != feature:
             start = from_preset(DistillJob, {**chosen.values, **image.values})
         values = overlaid(
-            {**chosen.values, **image.values, **place}, _advanced(start, f"{chosen.values}-{feature}", plain)
+            {**chosen.values, **image.values, **place}, _advanced(start, f"{chosen.values}-{feature}", plain, place)
         )
     with errors_shown():
         # Settings without a widget stay as they were in an earlier job.
@@ -85,28 +86,41 @@ def _name(job: DistillJob, field: str) -> Any:
 
 
 def folder(dataset: str, plain: DistillJob | EventModelJob) -> dict[str, Any]:
-    """The folder of the dataset, if it is not in its usual place and cannot be made."""
+    """The folder of the dataset, if it is not in its usual place and cannot be made, and how it was prepared."""
     here = home(DATASETS[dataset], None).is_dir() or DATASETS[dataset].make is not None
     if here and (plain.dataset != dataset or plain.data_path is None):
-        return {}
+        return reading(dataset, None)
     path = st.text_input(
         str(DistillJob.model_fields["data_path"].title),
         value=str(plain.data_path or next(iter(used_folders(dataset)), "")),
         help=f"Expected contents: {DATASETS[dataset].layout}. Home page: {DATASETS[dataset].url}",
         placeholder=f"a folder with {DATASETS[dataset].layout}",
     )
-    return {"data_path": Path(path) if path.strip() else None}
+    place = Path(path) if path.strip() else None
+    return {"data_path": place, **reading(dataset, place)}
 
 
-def fold(plain: DistillJob, dataset: str) -> dict[str, Any]:
-    """The official fold to test on, if the dataset has folds."""
-    folds = DATASETS[dataset].folds
+def fold(plain: DistillJob, dataset: str, place: Overrides) -> dict[str, Any]:
+    """The fold to test on, if the dataset has folds."""
+    folds = folds_of(dataset, **place)
     if not folds:
         return {}
     usual = plain.test_fold if plain.test_fold in folds else DATASETS[dataset].test_fold
-    fields = Fields(plain, f"fold-{dataset}")
-    fields.draw("test_fold", choices=folds, value=folds[-1] if usual is None else usual)
+    fields = Fields(plain, f"fold-{dataset}-{place}")
+    fields.draw("test_fold", choices=folds, value=usual if usual in folds else folds[-1])
     return fields.values
+
+
+# For seconds only: files may change meanwhile.
+@st.cache_data(max_entries=8, ttl=30, show_spinner=False)
+def folds_of(
+    dataset: str, data_path: Path | None = None, layout: Layout = "auto", subset: bool = False
+) -> tuple[int, ...]:
+    """The folds that can be tested on; none of a folder that cannot be read, which the job then says."""
+    try:
+        return datasets.folds(dataset, data_path, layout=layout, subset=subset)
+    except DistrackError:
+        return ()
 
 
 def several(job: DistillJob) -> DistillJob | SweepJob | None:
@@ -114,7 +128,7 @@ def several(job: DistillJob) -> DistillJob | SweepJob | None:
 
     None if these cannot be combined, which is shown.
     """
-    folds = DATASETS[job.dataset].folds
+    folds = folds_of(job.dataset, job.data_path, job.layout, job.subset)
     with stage.aside("several"), st.expander("Several runs"):
         left, right = st.columns(2)
         budgets = sorted({*_BUDGETS, job.ipc})
@@ -137,7 +151,7 @@ def several(job: DistillJob) -> DistillJob | SweepJob | None:
     return None
 
 
-def _advanced(start: DistillJob, key: str, plain: DistillJob) -> dict[str, Any]:
+def _advanced(start: DistillJob, key: str, plain: DistillJob, place: Overrides) -> dict[str, Any]:
     """The other settings, in three tabs; what cannot be combined is not offered."""
     fields = Fields(start, key)
     # These do not depend on the preset: they keep their values when it changes.
@@ -151,7 +165,7 @@ def _advanced(start: DistillJob, key: str, plain: DistillJob) -> dict[str, Any]:
     with matching:
         _matching(fields, start, duration)
     with training:
-        folds = fold(plain, start.dataset)
+        folds = fold(plain, start.dataset, place)
         first, second, third = st.columns(3)
         fields.draw("steps", first)
         steady.draw("seed", second)

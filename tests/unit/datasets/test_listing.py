@@ -2,13 +2,14 @@
 
 import csv
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from distrack.datasets import index, look, prepare
-from distrack.errors import DatasetError
+from distrack.datasets import IncompleteError, Layout, folds, index, look, prepare
+from distrack.errors import ConfigError, DatasetError
 from tests.dataset_trees import TREES, esc50_tree, tinysol_tree, urbansound8k_tree, write
 
 LISTS = {
@@ -183,8 +184,28 @@ def test_a_listed_file_that_cannot_be_used_is_skipped_by_name(
 def test_too_many_missing_files_are_refused_with_the_count(urban: Path) -> None:
     for path in sorted((urban / "audio/fold3").iterdir())[:11]:
         path.unlink()
-    with pytest.raises(DatasetError, match=r"^11 of 200 files .* more than 5%.*missing, but listed"):
-        prepare(index("URBANSOUND8K", urban), seconds=0.05, cache_path=urban / "cache")
+    with pytest.raises(
+        IncompleteError, match=r"^11 of 200 clips .* are missing .* 189 are there of folds .*: pass --subset"
+    ):
+        index("URBANSOUND8K", urban)
+
+
+def test_a_subset_says_what_it_is_and_which_folds_are_there(urban: Path) -> None:
+    for fold in (1, 2, 4, 5, 6, 8, 9, 10):
+        shutil.rmtree(urban / f"audio/fold{fold}")
+    clips = index("URBANSOUND8K", urban, subset=True)
+    assert (len(clips.clips), clips.folds, clips.test_fold) == (40, (3, 7), 7)
+    assert clips.notes[0] == "Subset: 40 of the 200 clips that its list names of folds 3, 7"
+    assert (clips.skipped, clips.missing) == ((), ())
+    assert index("URBANSOUND8K", urban, subset=True, test_fold=3).test_fold == 3
+    with pytest.raises(ConfigError, match=r"no clip of test fold 10 in .* Choose one of 3, 7"):
+        index("URBANSOUND8K", urban, subset=True, test_fold=10)
+    assert folds("URBANSOUND8K", urban, subset=True) == (3, 7)
+    assert prepare(clips, seconds=0.05, cache_path=urban / "cache").notes[0] == clips.notes[0]
+
+
+def test_a_subset_that_lacks_nothing_is_the_dataset(urban: Path) -> None:
+    assert index("URBANSOUND8K", urban, subset=True) == index("URBANSOUND8K", urban)
 
 
 @pytest.mark.parametrize("below", ["audio", "audio/fold3"])
@@ -208,9 +229,9 @@ def test_links_to_other_folders_are_not_followed(urban: Path) -> None:
     assert (len(clips.clips), clips.skipped, clips.unlisted) == (200, (), ())
 
 
-@pytest.mark.parametrize("name", ["URBANSOUND8K", "FOLDER"])
+@pytest.mark.parametrize(("name", "layout"), [("URBANSOUND8K", "auto"), ("FOLDER", "classes")])
 def test_an_index_lists_and_resolves_each_folder_once_and_reads_no_audio(
-    name: str, urban: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, layout: Layout, urban: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Datasets have tens of thousands of files, so an index must not do more than look at each name once."""
     calls: dict[str, int] = {"scandir": 0, "realpath": 0}
@@ -229,6 +250,6 @@ def test_an_index_lists_and_resolves_each_folder_once_and_reads_no_audio(
     counted(os, "scandir")
     counted(os.path, "realpath")
     root = urban if name == "URBANSOUND8K" else urban / "audio"
-    assert len(index(name, root).clips) == 200
+    assert len(index(name, root, layout=layout).clips) == 200
     assert calls["scandir"] < 40
     assert calls["realpath"] < 40

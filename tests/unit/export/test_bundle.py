@@ -39,7 +39,23 @@ Typed = Callable[..., tuple[int | str | None, str, str]]
 Make = Callable[..., Run]
 
 DEMO = Run(PROJECT / "assets" / "demo")
-ODD = ("a/b", 'it\'s "quoted"', "..", "été", "日本", "007", "=SUM(A1)", "two\nlines | <b>", "A-B", "a b", "caf\udce9")
+ODD = (
+    "a/b",
+    'it\'s "quoted"',
+    "..",
+    "été",
+    "日本",
+    "007",
+    "=SUM(A1)",
+    "two\nlines | <b>",
+    "A-B",
+    "a b",
+    "train",
+    "val. set",
+    "Test1",
+    "dev",
+    "caf\udce9",
+)
 
 
 def zipped(run: Run, **selection: Any) -> bytes:
@@ -118,7 +134,7 @@ def test_a_bundle_holds_everything_of_the_run() -> None:
     assert list(content) == sorted(content)
     assert content.keys() == {
         *("README.md", "LICENCE.txt", "CITATION.txt", "config.json", "report.json", "synthetic.safetensors"),
-        *("arrays.npz", "audio/metadata.csv"),
+        *("arrays.npz", "tracks.csv", "audio/metadata.jsonl"),
         *(f"audio/{name}.flac" for name in names),
         *(f"images/{name}.png" for name in names),
     }
@@ -144,7 +160,9 @@ def test_a_bundle_of_a_class_or_a_track_holds_nothing_else(made: Make) -> None:
     assert arrays(of_class)["tracks"].tolist() == ["two_0", "two_1", "two_2"]
     assert arrays(of_class)["labels"].tolist() == [1, 1, 1]
     one = files(zipped(run, track="two_1"))
-    assert one["audio/metadata.csv"].decode().splitlines()[1:] == ["two_1.flac,1,two,two_1,0.5,false"]
+    assert one["tracks.csv"].decode().splitlines()[1:] == ["two_1.flac,1,two,two_1,0.5,false"]
+    facts = {"label": 1, "class": "two", "track": "two_1", "seconds": 0.5, "silent": False}
+    assert json.loads(one["audio/metadata.jsonl"]) == {"file_name": "two_1.flac", **facts}
     np.testing.assert_array_equal(arrays(one)["images"], arrays(of_class)["images"][1:2])
     assert "part of a synthetic set of 6 tracks" in one["README.md"].decode()
     # That file holds all tracks of the run.
@@ -209,6 +227,11 @@ def loaded(make_run: Make, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
         "from huggingface_hub import DatasetCard\n"
         "for folder in sys.argv[1:]:\n"
         "    tracks = load_dataset(folder, split='train')\n"
+        "    audio = folder + '/audio'\n"
+        "    for place in ({'data_dir': folder}, {'data_dir': audio}, {'data_files': audio + '/*'}):\n"
+        "        (split, found), = load_dataset('audiofolder', **place).items()\n"
+        "        assert (split, found.num_rows) == ('train', tracks.num_rows), (place, split, found.num_rows)\n"
+        "        assert found['label'] == tracks['label'], place\n"
         "    names = tracks.features['label'].names\n"
         "    kinds = {name: str(kind) for name, kind in tracks.features.items()}\n"
         "    tracks = tracks.cast_column('audio', Audio(decode=False))\n"  # decoding needs FFmpeg
@@ -306,7 +329,7 @@ def test_the_card_has_the_command_the_config_and_the_accuracies(made: Make) -> N
 def test_a_silent_track_is_included_and_named(made: Make) -> None:
     content = files(zipped(made(silent=2)))
     assert "\nSilent: two\\_0.\n" in content["README.md"].decode()
-    silent = [line.split(",")[-1] for line in content["audio/metadata.csv"].decode().splitlines()[1:]]
+    silent = [line.split(",")[-1] for line in content["tracks.csv"].decode().splitlines()[1:]]
     assert silent == ["false", "false", "true", "false"]
 
 

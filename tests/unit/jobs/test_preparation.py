@@ -85,13 +85,11 @@ def test_the_error_of_a_preparation_that_failed_stays_to_be_read(tmp_path: Path)
 
 
 def many(root: Path, count: int) -> Path:
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 48_000)
-    buffer = io.BytesIO()
-    soundfile.write(buffer, noise, 48_000, format="WAV")
+    draw = np.random.default_rng(0)
     for number in range(count):
         path = root / f"class{number % 2}" / f"{number}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(buffer.getvalue())
+        soundfile.write(path, draw.uniform(-0.5, 0.5, 48_000), 48_000)
     return root
 
 

@@ -45,7 +45,7 @@ def test_too_few_notes_for_the_official_folds_are_split_otherwise_with_a_note(tm
     first = [line for line in lines if line.split(",")[1] == "0"]
     file.write_text("\n".join([lines[0], *(line for line in first if not ("-C4-" in line and "Vc" in line))]) + "\n")
     clips = index("TINYSOL", tmp_path)
-    assert not clips.has_folds
+    assert not clips.folds
     assert clips.classes == NOTES[1:]
     assert Counter(clip.split for clip in clips.clips) == {"train": 11, "test": 11}
     assert any("a fifth of each class is the test split" in note for note in clips.notes)

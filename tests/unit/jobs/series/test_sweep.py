@@ -51,7 +51,7 @@ def test_every_official_fold_is_tested_on_once() -> None:
         ((1, 1), "FSDD", None, None, "ipc 1,1: name each number of tracks once"),
         ((1,), "FSDD", None, 0, "seeds"),
         ((1,), "ESC10", 2, None, "remove --test-fold 2"),
-        ((1,), "SPOKEN_DIGITS", None, None, "has no official folds"),
+        ((1,), "SPOKEN_DIGITS", None, None, "has no folds"),
     ],
 )
 def test_what_cannot_be_is_said(counts: Sequence[int], dataset: str, fold: int | None, seeds: int, says: str) -> None:
