@@ -22,6 +22,7 @@ from typing import IO, Any, NamedTuple
 
 from distrack.datasets.disk import writing_below
 from distrack.datasets.untrusted import Limits, member_path, unsafe
+from distrack.datasets.zip_names import best_encoding
 from distrack.errors import DatasetError
 from distrack.files import size_text
 from distrack.progress import Progress, unwatched
@@ -41,8 +42,39 @@ _DAMAGE = (
 )
 
 
+class Listing(NamedTuple):
+    """The files in a zip, and the encoding of their names (see `zip_names`); None where the zip tells it."""
+
+    files: list[PurePosixPath]
+    encoding: str | None
+
+
+def listing(
+    file: IO[bytes], what: str, *, most_bytes: int, most_files: int = 500_000, encoding: str | None = None
+) -> Listing:
+    """What a zip holds; nothing is inflated. Arguments and errors as for `unpack`."""
+    limits = Limits(what, most_bytes=most_bytes, most_files=most_files)
+    reader = _Reader(file, most=most_files * _ZIP_OVERHEAD)
+    try:
+        with _explaining_damage(what):
+            raw = _unmarked_names(reader)
+        if all(name.isascii() for name in raw):
+            encoding = None
+        elif encoding is None:
+            encoding = best_encoding(raw)
+        return Listing([path for path, _ in _files(reader, limits, encoding)], encoding)
+    finally:
+        reader.detach()
+
+
 def unpack(
-    archive: Path, into: Path, *, most_bytes: int, most_files: int = 500_000, progress: Progress = unwatched
+    archive: Path,
+    into: Path,
+    *,
+    most_bytes: int,
+    most_files: int = 500_000,
+    encoding: str | None = None,
+    progress: Progress = unwatched,
 ) -> None:
     """Unpacks a zip or tar archive (plain, gz, bz2 or xz, recognised by its content) into an existing folder.
 
@@ -52,6 +84,7 @@ def unpack(
     Args:
         most_bytes: largest size of the content, counted as it is written, whatever the headers claim.
         most_files: largest number of members.
+        encoding: of names in a zip that does not tell it, a key of `zip_names.ENCODINGS`; found out if None.
         progress: gets the bytes of the archive that were read, and its size. What it raises ends the unpacking.
 
     Raises:
@@ -71,7 +104,7 @@ def unpack(
         _Reader(raw, most=most_files * _ZIP_OVERHEAD) as file,
         writing_below(into),
     ):
-        for path, chunks in _files(file, limits):
+        for path, chunks in _files(file, limits, encoding):
             limits.write(into / path, reported(chunks))
     if not limits.files:
         raise DatasetError(f"{archive.name} holds no files. Download it again")
@@ -87,12 +120,12 @@ class _Member(NamedTuple):
     open: Callable[[], IO[bytes] | None]
 
 
-def _files(file: "_Reader", limits: Limits) -> Iterator[tuple[PurePosixPath, Iterator[bytes]]]:
+def _files(file: IO[bytes], limits: Limits, encoding: str | None) -> Iterator[tuple[PurePosixPath, Iterator[bytes]]]:
     """Path and content of every file in an archive. Only errors of the archive itself are explained as damage."""
     head = file.read(6)
     file.seek(0)
     with _explaining_damage(limits.what):
-        for member in _zip_members(file) if head.startswith(b"PK") else _tar_members(file, head, limits):
+        for member in _zip_members(file, encoding) if head.startswith(b"PK") else _tar_members(file, head, limits):
             limits.count_member()
             if member.is_folder and not PurePosixPath(member.name).parts:
                 continue  # "./", the folder that everything goes into
@@ -126,7 +159,7 @@ def _explaining_damage(what: str) -> Iterator[None]:
 class _Reader(io.BufferedReader):
     """A file that refuses to be read whole at once: zipfile holds the whole list of members in memory."""
 
-    def __init__(self, raw: io.RawIOBase, *, most: int) -> None:
+    def __init__(self, raw: Any, *, most: int) -> None:
         super().__init__(raw)
         self._most = max(most, _CHUNK)
 
@@ -136,10 +169,12 @@ class _Reader(io.BufferedReader):
         return super().read(size)
 
 
-def _zip_members(file: IO[bytes]) -> Iterator[_Member]:
+def _zip_members(file: IO[bytes], encoding: str | None) -> Iterator[_Member]:
     with zipfile.ZipFile(file) as archive:
+        encoding = encoding or best_encoding(_raw_name(info) for info in archive.infolist() if not _told(info))
         for info in archive.infolist():
-            name = _zip_name(info)
+            # Programs on Windows separate folders by the other slash.
+            name = _zip_name(info, encoding).replace("\\", "/")
             kind = stat.S_IFMT(info.external_attr >> 16)
             refusal = ""
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -152,22 +187,44 @@ def _zip_members(file: IO[bytes]) -> Iterator[_Member]:
             yield _Member(name, name.endswith("/"), refusal, partial(archive.open, info))
 
 
-def _zip_name(info: zipfile.ZipInfo) -> str:
-    """The name in Unicode. zipfile reads every name that is not marked as UTF-8 in the code page of old PCs."""
-    name = info.orig_filename
+def _unmarked_names(file: IO[bytes]) -> list[bytes]:
+    """The names in a zip that are not marked as Unicode."""
+    with zipfile.ZipFile(file) as archive:
+        return [_raw_name(info) for info in archive.infolist() if not _told(info)]
+
+
+def _told(info: zipfile.ZipInfo) -> bool:
+    return bool(info.flag_bits & _UTF8_NAME) or _unicode_path(info) is not None
+
+
+def _raw_name(info: zipfile.ZipInfo) -> bytes:
+    """zipfile reads every name that is not marked as UTF-8 in the code page of old PCs."""
+    return info.orig_filename.encode("cp437")
+
+
+def _zip_name(info: zipfile.ZipInfo, encoding: str) -> str:
     if info.flag_bits & _UTF8_NAME:
-        return name
-    raw = name.encode("cp437")
+        return info.orig_filename
+    told = _unicode_path(info)
+    if told is not None:
+        return told
+    try:
+        return _raw_name(info).decode(encoding)
+    except UnicodeDecodeError:
+        return info.orig_filename
+
+
+def _unicode_path(info: zipfile.ZipInfo) -> str | None:
+    """The name in the extra field of Info-ZIP, WinZip and WinRAR, if it belongs to this name."""
+    if info.flag_bits & _UTF8_NAME:
+        return None
     extra = info.extra
     while len(extra) >= 4:
         kind, length = struct.unpack_from("<HH", extra)
         field, extra = extra[4 : 4 + length], extra[4 + length :]
-        if kind == _UNICODE_PATH and field[:5] == struct.pack("<BI", 1, zlib.crc32(raw)):
+        if kind == _UNICODE_PATH and field[:5] == struct.pack("<BI", 1, zlib.crc32(_raw_name(info))):
             return field[5:].decode()
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return name
+    return None
 
 
 def _tar_members(file: IO[bytes], head: bytes, limits: Limits) -> Iterator[_Member]:

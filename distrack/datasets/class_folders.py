@@ -133,10 +133,6 @@ def _sides(placed: Mapping[Path, tuple[str, Side]]) -> ClassFolders:
     if not {"test", "eval"} & names:
         roles["validation"] = "test"
     split = {path: roles[side.name] for path, (_, side) in placed.items()}
-    used = sorted(
-        {
-            f"{side.name} for {'training' if roles[side.name] == 'train' else roles[side.name]}"
-            for _, side in placed.values()
-        }
-    )
-    return ClassFolders(classes, split, {}, f"Split by folders: {', '.join(used)}")
+    used = ", ".join(sorted(names))
+    others = "".join(f"; {side} is the {roles[side]} split" for side in sorted(names) if roles[side] != side)
+    return ClassFolders(classes, split, {}, f"Split by folders: {used}{others}")

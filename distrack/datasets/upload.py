@@ -6,25 +6,60 @@ import itertools
 import logging
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from distrack.datasets.archive import unpack
+from distrack.datasets.archive import listing, unpack
 from distrack.datasets.disk import writing_below
-from distrack.datasets.listing import audible
+from distrack.datasets.look_alikes import look_alikes
 from distrack.datasets.untrusted import Limits, member_path
 from distrack.errors import DatasetError
 from distrack.files import fill_once, remove_unfinished, write_atomically
-from distrack.sound_file import DAMAGE, EXTENSIONS, opened
+from distrack.sound_file import DAMAGE, EXTENSIONS, UNREADABLE, opened
 
 log = logging.getLogger(__name__)
 
 _CHUNK = 256 * 1024
+# Largest size of an upload, and most files in it.
+_MOST_BYTES, _MOST_FILES = 2_000_000_000, 50_000
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _UNREADABLE = "{} is not an audio file we can read. Use WAV, FLAC, OGG or MP3."
 _LAYOUT = "Upload a folder or a zip with one subfolder per class (dogs/1.wav, cats/1.wav), as FLAC, MP3, OGG or WAV"
+
+
+class Preview(NamedTuple):
+    """What an upload would become.
+
+    Attributes:
+        classes: number of recordings in each folder at the top.
+        left_out: number of files that are not recordings.
+        encoding: of the names of a zip that does not tell it, as it was found out or given; None where it is told.
+        notes: sentences about names that look alike.
+    """
+
+    classes: dict[str, int]
+    left_out: int
+    encoding: str | None
+    notes: tuple[str, ...]
+
+
+def preview(files: Sequence[tuple[str, BinaryIO]], *, encoding: str | None = None) -> Preview:
+    """What `store_upload` would make of these files; nothing is inflated or written. Errors as there."""
+    if len(files) == 1 and _is_zip(files[0][1]):
+        content = files[0][1]
+        names, encoding = listing(
+            content, "the upload", most_bytes=_MOST_BYTES, most_files=_MOST_FILES, encoding=encoding
+        )
+        content.seek(0)
+    else:
+        names = [member_path("the upload", name) for name, _ in files]
+    targets = _targets(names)
+    counts = Counter(target.parts[0] for target in targets.values())
+    classes = {name: counts[name] for name in sorted(counts)}
+    return Preview(classes, len(names) - len(targets), encoding, tuple(look_alikes(classes)))
 
 
 def store_upload(
@@ -32,17 +67,19 @@ def store_upload(
     files: Iterable[tuple[str, BinaryIO]],
     *,
     data_path: Path,
-    most_bytes: int = 2_000_000_000,
-    most_files: int = 50_000,
+    encoding: str | None = None,
+    most_bytes: int = _MOST_BYTES,
+    most_files: int = _MOST_FILES,
 ) -> Path:
     """Stores uploaded files as the folder ``<data_path>/uploads/<name>``, which the dataset FOLDER can read.
 
-    A folder around the class folders is removed. Hidden files and files that are not audio are left out. The folder
-    appears when it is whole.
+    A folder around the class folders is removed. Hidden files and files that are not recordings are left out. The
+    folder appears when it is whole.
 
     Args:
         name: letters, digits, dashes and underscores.
         files: one zip, or several files named with their folder, such as ``dogs/1.wav``.
+        encoding: of the names of a zip that does not tell it; found out if None.
         most_bytes: largest size of all files, counted as they are written.
         most_files: largest number of files, including those that are left out.
 
@@ -61,7 +98,7 @@ def store_upload(
     def fill(unfinished: Path) -> None:
         raw = unfinished / ".raw"
         raw.mkdir()
-        left_out = _write(files, raw, limits)
+        left_out = _write(files, raw, limits, encoding)
         left_out += _sort_by_class(raw, unfinished, left_out)
         shutil.rmtree(raw)
         log.info("%s: %d files are not audio and left out", target, left_out)
@@ -107,20 +144,20 @@ def length_and_rate(name: str, file: Path | BinaryIO) -> tuple[float, int]:
         raise DatasetError(_UNREADABLE.format(name)) from None
 
 
-def _write(files: Iterable[tuple[str, BinaryIO]], raw: Path, limits: Limits) -> int:
-    """Writes the audio files, or all files of a zip, and returns how many were left out."""
+def _write(files: Iterable[tuple[str, BinaryIO]], raw: Path, limits: Limits, encoding: str | None) -> int:
+    """Writes the recordings, or all files of a zip, and returns how many were left out."""
     files = iter(files)
     first = list(itertools.islice(files, 2))
     if len(first) == 1 and _is_zip(first[0][1]):
         zipped = raw.with_name("the upload.zip")
         limits.write(zipped, _chunks(first[0][1]))
-        unpack(zipped, raw, most_bytes=limits.most_bytes, most_files=limits.most_files)
+        unpack(zipped, raw, most_bytes=limits.most_bytes, most_files=limits.most_files, encoding=encoding)
         zipped.unlink()
         return 0
     for name, file in itertools.chain(first, files):
         limits.count_member()
         path = member_path(limits.what, name)
-        if _is_audio(path):
+        if _is_recording(path):
             limits.write(raw / path, _chunks(file))
     return limits.members - limits.files
 
@@ -135,16 +172,31 @@ def _is_zip(file: BinaryIO) -> bool:
     return head in (b"PK\3\4", b"PK\5\6", b"PK\7\10")
 
 
-def _is_audio(path: PurePosixPath) -> bool:
-    return audible(path.name) and not any(part.startswith(".") for part in path.parts)
+def _is_recording(path: PurePosixPath) -> bool:
+    """By its name; a recording in a format that is not read is one too, so that the dataset can tell of it."""
+    hidden = any(part.startswith(".") for part in path.parts)
+    return path.suffix.lower() in EXTENSIONS | UNREADABLE and not hidden
 
 
 def _sort_by_class(raw: Path, ready: Path, left_out: int) -> int:
-    """Moves the audio files of `raw` to subfolders of `ready`, one per class, and returns how many were left out."""
+    """Moves the recordings of `raw` to subfolders of `ready`, one per class, and returns how many were left out."""
     all_files = [PurePosixPath(path.relative_to(raw).as_posix()) for path in raw.rglob("*") if path.is_file()]
-    targets = {path: path for path in all_files if _is_audio(path)}
+    targets = _targets(all_files, left_out)
+    for path, target in targets.items():
+        (ready / target).parent.mkdir(parents=True, exist_ok=True)
+        (raw / path).rename(ready / target)
+    return len(all_files) - len(targets)
+
+
+def _targets(names: Sequence[PurePosixPath], left_out: int = 0) -> dict[PurePosixPath, PurePosixPath]:
+    """Where each recording of an upload belongs, without a folder around the class folders.
+
+    Raises:
+        DatasetError: there is no recording, one is in no class folder, or there is one class only.
+    """
+    targets = {path: path for path in names if _is_recording(path)}
     if not targets:
-        raise DatasetError(f"no audio in the upload ({left_out + len(all_files)} other files). {_LAYOUT}")
+        raise DatasetError(f"no audio in the upload ({left_out + len(names)} other files). {_LAYOUT}")
     while len({path.parts[0] for path in targets.values()}) == 1 and all(
         len(path.parts) > 2 for path in targets.values()
     ):
@@ -155,7 +207,4 @@ def _sort_by_class(raw: Path, ready: Path, left_out: int) -> int:
     classes = sorted({target.parts[0] for target in targets.values()})
     if len(classes) < 2:
         raise DatasetError(f"the upload has only one class, {classes[0]!r}, but at least two are needed. {_LAYOUT}")
-    for path, target in targets.items():
-        (ready / target).parent.mkdir(parents=True, exist_ok=True)
-        (raw / path).rename(ready / target)
-    return len(all_files) - len(targets)
+    return targets

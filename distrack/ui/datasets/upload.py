@@ -1,11 +1,18 @@
 """Upload: a person's own recordings become a dataset."""
 
+from collections.abc import Sequence
+from typing import BinaryIO
+
 import streamlit as st
 
-from distrack.datasets.upload import store_upload
+from distrack.datasets.upload import preview, store_upload
+from distrack.datasets.zip_names import ENCODINGS
 from distrack.settings import settings
-from distrack.sound_file import EXTENSIONS
-from distrack.ui.shared.page import errors_shown
+from distrack.sound_file import EXTENSIONS, UNREADABLE
+from distrack.ui.shared.page import errors_shown, sentence
+
+# Most folders that are listed before an upload is stored.
+_LISTED = 30
 
 
 def show() -> None:
@@ -16,12 +23,34 @@ def show() -> None:
         name = st.text_input("Name", placeholder="my-sounds", help="Letters, digits, dashes and underscores.")
         left, right = st.columns(2)
         archive = left.file_uploader("Zip file", type=["zip"])
-        folder = right.file_uploader("Folder", accept_multiple_files="directory", type=sorted(EXTENSIONS))
+        folder = right.file_uploader("Folder", accept_multiple_files="directory", type=sorted(EXTENSIONS | UNREADABLE))
         files = [archive] if archive is not None else list(folder or [])
-        if st.button("Create dataset", type="primary", disabled=not (name and files), key="upload"):
-            uploads = ((file.name, file) for file in files)
-            with errors_shown():
+        uploads = [(file.name, file) for file in files]
+        with errors_shown():
+            encoding = _shown(uploads) if files else None
+            if st.button("Create dataset", type="primary", disabled=not (name and files), key="upload"):
                 with st.spinner("Saving"):
-                    stored = store_upload(name, uploads, data_path=settings().data_path)
+                    stored = store_upload(name, uploads, data_path=settings().data_path, encoding=encoding)
                 st.query_params.from_dict({"dataset": "FOLDER", "path": str(stored)})
                 st.rerun()
+
+
+def _shown(uploads: Sequence[tuple[str, BinaryIO]]) -> str | None:
+    """Shows the classes before anything is stored, and asks for the encoding where a zip does not tell it."""
+    found = preview(uploads)
+    if (encoding := found.encoding) is not None:
+        encodings, about = (
+            list(ENCODINGS),
+            "This zip does not tell the encoding of its names. Choose another if they are wrong.",
+        )
+        encoding = st.selectbox(
+            "Language of the names", encodings, encodings.index(encoding), format_func=ENCODINGS.__getitem__, help=about
+        )
+        found = preview(uploads, encoding=encoding)
+    listed = ", ".join(f"{name} ({count:,})" for name, count in list(found.classes.items())[:_LISTED])
+    more = f" and {len(found.classes) - _LISTED} more" if len(found.classes) > _LISTED else ""
+    left_out = f" {found.left_out:,} other files are left out." if found.left_out else ""
+    st.caption(f"{len(found.classes)} folders: {listed}{more}.{left_out}")
+    for note in found.notes:
+        st.warning(sentence(note))
+    return encoding

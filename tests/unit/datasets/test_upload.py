@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ Pack = Callable[[dict[str, bytes]], list[tuple[str, BinaryIO]]]
 def refused(tmp_path: Path, refusal: Callable[[Callable[[], object]], str]) -> Callable[..., str]:
     """An upload is refused and leaves nothing but locks."""
 
-    def call(files: list[tuple[str, BinaryIO]], name: str = "pets", **limits: int) -> str:
+    def call(files: list[tuple[str, BinaryIO]], name: str = "pets", **limits: Any) -> str:
         message = refusal(lambda: store_upload(name, files, data_path=tmp_path / "data", **limits))
         assert {path.name for path in tmp_path.rglob("*") if path.suffix != ".lock"} <= {"data", "uploads"}
         return message
@@ -147,7 +147,8 @@ def test_an_upload_is_not_overwritten(tmp_path: Path, content: Content) -> None:
 @BOTH
 @pytest.mark.parametrize("evil", ["../evil.wav", "cats/../../../evil.wav", "/tmp/evil.wav", "..\\evil.wav", "C:/1.wav"])
 def test_a_file_that_leads_out_is_refused(pack: Pack, evil: str, refused: Callable[..., str]) -> None:
-    assert repr(evil) in refused(pack(SOUNDS | {evil: b"x"}))
+    # In a zip, both slashes separate folders.
+    assert repr(evil.replace("\\", "/") if pack is zip_of else evil) in refused(pack(SOUNDS | {evil: b"x"}))
 
 
 @BOTH
