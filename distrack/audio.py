@@ -26,6 +26,8 @@ _MP3_LEAD = 16_384
 SILENCE = 1e-5
 # Power of the mean of all channels, relative to theirs, below which they cancel each other: -20 dB.
 _CANCELLED = 0.01
+# Peak of a float file from which its whole numbers are samples that were never divided by full scale.
+_UNSCALED = 8.0
 # Seconds around a segment that are read too, so that the edge of the resampler falls outside of the segment.
 _EDGE = 0.02
 
@@ -39,11 +41,13 @@ class Decoded(NamedTuple):
         wave: ``[samples]``
         seconds: duration of the whole file.
         channel: number of the channel that was taken alone, from 1; None for the mean of all.
+        bits: of a float file that holds whole numbers, the bits that they need; None for any other file.
     """
 
     wave: Wave
     seconds: float
     channel: int | None = None
+    bits: int | None = None
 
 
 class Segment(NamedTuple):
@@ -54,12 +58,23 @@ class Segment(NamedTuple):
         sample_rate: in Hz.
         file_seconds: duration of the whole file.
         channel: number of the channel that was taken alone, from 1; None for the mean of all, or for all of them.
+        bits: of a float file that holds whole numbers, the bits that they need; None for any other file.
     """
 
     wave: Wave
     sample_rate: int
     file_seconds: float
     channel: int | None = None
+    bits: int | None = None
+
+
+class _Read(NamedTuple):
+    """Samples ``[samples, channels]``, the rate in Hz, the length of the whole file in seconds, and `bits`."""
+
+    samples: Wave
+    rate: int
+    whole: float
+    bits: int | None
 
 
 class Mono(NamedTuple):
@@ -101,7 +116,7 @@ def decode_clip(path: Path, *, seconds: float) -> Decoded:
     Raises:
         AudioError: the file cannot be read, is empty, silent or longer than 10 minutes, or holds NaN or infinity.
     """
-    samples, rate, whole = _decode(path, seconds=seconds, longest_file=_LONGEST_CLIP)
+    samples, rate, whole, bits = _decode(path, seconds=seconds, longest_file=_LONGEST_CLIP)
     # A float file may hold any numbers. Scaling keeps the shape of its wave, clipping would not.
     mono, channel = to_mono((samples / max(1.0, float(np.abs(samples).max()))).T)
     # Before resampling and padding, which turn a constant into something else.
@@ -109,7 +124,7 @@ def decode_clip(path: Path, *, seconds: float) -> Decoded:
         raise AudioError(f"silent: one constant value in its first {seconds:g} s")
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ")
-    return Decoded(np.clip(fit_length(mono, round(seconds * SAMPLE_RATE)), -1.0, 1.0), whole, channel)
+    return Decoded(np.clip(fit_length(mono, round(seconds * SAMPLE_RATE)), -1.0, 1.0), whole, channel, bits)
 
 
 def read_segment(
@@ -128,7 +143,7 @@ def read_segment(
     Raises:
         AudioError: as for `decode_clip`, or the segment lies outside of the file.
     """
-    samples, rate, whole = _decode(path, start=start, seconds=seconds, sample_rate=sample_rate)
+    samples, rate, whole, bits = _decode(path, start=start, seconds=seconds, sample_rate=sample_rate)
     samples = samples / max(1.0, float(np.abs(samples).max()))
     channel = None
     if mono or samples.shape[1] > 2:
@@ -152,11 +167,11 @@ def read_segment(
         raise AudioError(f"no audio: {duration:g} s from {start:g} s are less than one sample at {rate} Hz")
     # Resampling can raise a peak a little.
     level = max(1.0, float(np.abs(wave).max()))
-    return Segment(np.ascontiguousarray(wave / level, np.float32), rate, whole, channel)
+    return Segment(np.ascontiguousarray(wave / level, np.float32), rate, whole, channel, bits)
 
 
-def read_impulse_response(path: Path, *, longest: float) -> tuple[NDArray[np.float64], int]:
-    """All samples of a file at their stored level, even beyond full scale, and the sample rate in Hz.
+def read_impulse_response(path: Path, *, longest: float) -> tuple[NDArray[np.float64], int, int | None]:
+    """All samples of a file at their stored level, even beyond full scale, the sample rate in Hz, and `Decoded.bits`.
 
     Args:
         longest: longest duration that is accepted, in seconds.
@@ -167,10 +182,10 @@ def read_impulse_response(path: Path, *, longest: float) -> tuple[NDArray[np.flo
     Raises:
         AudioError: the file cannot be read, is empty, silent or too long, or holds NaN or infinity.
     """
-    samples, rate, _ = _decode(path, longest_file=longest)
+    samples, rate, _, bits = _decode(path, longest_file=longest)
     if np.abs(samples).max() < SILENCE:
         raise AudioError("silent: no sample is above -100 dB")
-    return samples.T.astype(np.float64), rate
+    return samples.T.astype(np.float64), rate, bits
 
 
 def _decode(
@@ -180,8 +195,8 @@ def _decode(
     seconds: float | None = None,
     longest_file: float = math.inf,
     sample_rate: int | None = None,
-) -> tuple[Wave, int, float]:
-    """Samples ``[samples, channels]`` from `_lead` before the start to `_EDGE` after the end, rate, file's length."""
+) -> _Read:
+    """The samples from `_lead` before the start to `_EDGE` after the end."""
     if not (math.isfinite(start) and start >= 0):
         raise AudioError(f"a segment cannot start at {start:g} s. The file begins at 0")
     if seconds is not None and not 0 < seconds <= _LONGEST_CLIP:
@@ -212,7 +227,29 @@ def _decode(
         raise AudioError("no audio" if start == 0 else f"no audio from {start:g} s on")
     if not np.isfinite(samples).all():
         raise AudioError("some values are not numbers (NaN or infinite)")
-    return samples, rate, whole
+    bits = whole_numbers(samples)
+    return _Read(samples if bits is None else samples / np.float32(2 ** (bits - 1)), rate, whole, bits)
+
+
+def whole_numbers(samples: Wave) -> int | None:
+    """The bits of samples that are whole numbers beyond full scale: 16, 24 or 32; None for any other samples.
+
+    Programs write float files without dividing by full scale, which would be taken for a level of +90 dBFS.
+
+    >>> whole_numbers(np.array([0.0, 32767.0, -3.0], np.float32))
+    16
+    >>> whole_numbers(np.array([0.5, 1.5], np.float32)) is None
+    True
+    """
+    peak = float(np.abs(samples).max(initial=0.0))
+    if peak < _UNSCALED or not np.array_equal(samples, np.round(samples)):
+        return None
+    return next((bits for bits in (16, 24, 32) if peak <= 2 ** (bits - 1)), None)
+
+
+def bits_text(bits: int) -> str:
+    """What was done with such samples."""
+    return f"its float samples are whole numbers of {bits} bits: divided by {2 ** (bits - 1):,}"
 
 
 def _lead(rate: int, sample_rate: int | None) -> int:

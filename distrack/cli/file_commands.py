@@ -13,6 +13,7 @@ from distrack.cli import terminal
 from distrack.cli.options import CONFIG, RUNS_PATH, check_required, parameters_of, read_config
 from distrack.decompose import known_rooms, room_named, storage
 from distrack.decompose.rendering import save
+from distrack.decompose.rooms import RoomLevel, room_note
 from distrack.decompose.similar import clip_distances, nearest
 from distrack.decompose.transforms import room as with_room
 from distrack.decompose.transforms import wet as with_wet
@@ -56,6 +57,8 @@ class RenderConfig(Config):
     """An impulse response: a file, or a name below IMPULSE_RESPONSE_PATH."""
     wet: Annotated[float | None, Field(title="Reverb mix")] = None
     """Reverb mix, 0-1."""
+    room_level: Annotated[RoomLevel, Field(title="Level of the room")] = "energy"
+    """Level of the room: of energy 1, so that noise stays as loud, or as the file has it."""
     tail: bool = False
     """Render until the room has died away."""
 
@@ -157,7 +160,9 @@ def render(config: RenderConfig) -> None:
     if room is not None:
         file = Path(room)
         place = file if file.is_file() else room_named(room, known_rooms(settings().impulse_response_path))
-        events = with_room(events, place, wet=_USUAL_WET if config.wet is None else config.wet)
+        events = with_room(events, place, wet=_USUAL_WET if config.wet is None else config.wet, level=config.room_level)
+        if note := room_note(place):
+            click.echo(note, err=True)
     elif config.wet is not None:
         if events.room is None:
             raise ConfigError(f"wet {config.wet:g}: name a room that the sound goes through: --room")

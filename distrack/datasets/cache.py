@@ -37,7 +37,8 @@ class Prepared:
         index: the clips on disk, usable or not, with their split.
         waveforms: memory-mapped samples in [-1, 1], a row for every clip of the index; zeros for unusable clips.
         facts: for every clip of the index, the duration of its whole file in seconds, the RMS level of the decoded
-            clip in dBFS, and the number of the channel that was taken alone (0 for the mean of all), ``[clips, 3]``.
+            clip in dBFS, the number of the channel that was taken alone (0 for the mean of all), and the bits of float
+            samples that are whole numbers (0 for other samples), ``[clips, 4]``.
         rows: rows of `waveforms` that hold usable clips, no two of the same sound, ``[usable clips]``.
         skipped: files that are not used, each with the reason; copies of other clips are among them.
         copies: those that are left out because another clip of their class has the same sound.
@@ -73,6 +74,8 @@ class Prepared:
                 notes.append(f"{_files(len(clips))} left out, because {reason}: {example}")
         if alone := int((self.facts[self.rows, 2] > 0).sum()):
             notes.append(f"the channels of {_files(alone)} cancel each other: the loudest channel is used")
+        if scaled := int((self.facts[self.rows, 3] > 0).sum()):
+            notes.append(f"the float samples of {_files(scaled)} are whole numbers: they are divided by full scale")
         return tuple(notes)
 
     def read(self, rows: slice) -> NDArray[np.float32]:
@@ -160,7 +163,7 @@ def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progre
     names = ("waveforms.npy", "facts.npy", "digests.npy", "done.npy")
     waveforms, facts, digests, marks = (unfinished / name for name in names)
     reserve(waveforms, (count, samples), np.float32)
-    reserve(facts, (count, 3), np.float32)
+    reserve(facts, (count, 4), np.float32)
     reserve(digests, (count, DIGEST_SIZE), np.uint8)
     reserve(marks, (count,), np.uint8)
     reasons_file = unfinished / "reasons.jsonl"
@@ -175,7 +178,7 @@ def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progre
     with ThreadPoolExecutor(os.cpu_count()) as pool, reasons_file.open("a", buffering=1) as reasons:
         for start in range(0, len(waiting), _CHUNK):
             chunk = waiting[start : start + _CHUNK]
-            chunk_samples, chunk_facts = (np.zeros((len(chunk), size), np.float32) for size in (samples, 3))
+            chunk_samples, chunk_facts = (np.zeros((len(chunk), size), np.float32) for size in (samples, 4))
             chunk_digests = np.zeros((len(chunk), DIGEST_SIZE), np.uint8)
             for position, (row, result) in enumerate(zip(chunk, pool.map(decode, chunk), strict=True)):
                 if isinstance(result, AudioError):
@@ -183,7 +186,12 @@ def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progre
                 else:
                     chunk_samples[position] = result.wave
                     chunk_digests[position] = digest_of(result.wave)
-                    chunk_facts[position] = result.seconds, decibels(result.wave), result.channel or 0
+                    chunk_facts[position] = (
+                        result.seconds,
+                        decibels(result.wave),
+                        result.channel or 0,
+                        result.bits or 0,
+                    )
             # The mark that a clip is decoded is written last, after its samples and its reason.
             write_rows(waveforms, chunk, chunk_samples)
             write_rows(facts, chunk, chunk_facts)

@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import soxr
 
 from distrack.arrays import Doubles, Floats
-from distrack.audio import read_impulse_response
+from distrack.audio import bits_text, read_impulse_response, to_mono
 from distrack.decompose.events import LONGEST_ROOM
 from distrack.errors import AudioError, EventsError, unknown
 from distrack.settings import PROJECT
+from distrack.sound_file import EXTENSIONS
 
-EXTENSIONS = (".wav", ".flac")
+RoomLevel = Literal["energy", "as-is"]
 INCLUDED = PROJECT / "assets" / "rooms"
 
 
@@ -53,8 +55,8 @@ def room_named(name: str, known: Mapping[str, Path]) -> Path:
     return known[name]
 
 
-def read_room(path: Path, *, sample_rate: int, channels: int) -> Floats:
-    """Reads an impulse response and resamples it to the rate of the events; it is neither normalised nor trimmed.
+def read_room(path: Path, *, sample_rate: int, channels: int, level: RoomLevel = "as-is") -> Floats:
+    """Reads an impulse response and resamples it to the rate of the events; it is not trimmed.
 
     A sound convolved with the result is as loud as at the file's own rate, so samples are multiplied by the ratio of
     the rates. The first sample, where a trimmed impulse response has its direct sound, stays an impulse: the low-pass
@@ -62,8 +64,10 @@ def read_room(path: Path, *, sample_rate: int, channels: int) -> Floats:
 
     Args:
         sample_rate: of the events, in Hz.
-        channels: of the events. For mono events, the channels of a stereo response are averaged; a mono response serves
-            both channels of stereo events.
+        channels: of the events. For mono events, the channels of a stereo response are averaged, or the loudest is
+            taken where they cancel each other; a mono response serves both channels of stereo events.
+        level: "as-is" leaves the level of the file. "energy" divides by the root of the response's energy, the mean of
+            its channels, so that noise is as loud in the room as outside: measured responses amplify by 15 to 32 dB.
 
     Shape:
         - returns: ``[1 or channels, length]``
@@ -75,21 +79,40 @@ def read_room(path: Path, *, sample_rate: int, channels: int) -> Floats:
         stamp = path.stat()
     except (OSError, ValueError) as error:
         raise EventsError(f"room {path}: unreadable: {error}") from None
-    return _read_room(path, (stamp.st_mtime_ns, stamp.st_size), sample_rate, channels)
+    return _read_room(path, (stamp.st_mtime_ns, stamp.st_size), sample_rate, channels, level)
+
+
+def room_note(path: Path) -> str:
+    """What was done with the samples of an impulse response that are no fractions; empty for any other."""
+    try:
+        bits = read_impulse_response(path, longest=LONGEST_ROOM)[2]
+    except AudioError:
+        return ""  # reading it as a room says why
+    return "" if bits is None else f"room {path.name}: {bits_text(bits)}"
 
 
 # The Decompose page replays all edits after each new one, with the same file.
 @lru_cache(maxsize=4)
-def _read_room(path: Path, stamp: tuple[int, int], sample_rate: int, channels: int) -> Floats:  # noqa: ARG001
+def _read_room(
+    path: Path,
+    stamp: tuple[int, int],  # noqa: ARG001
+    sample_rate: int,
+    channels: int,
+    level: RoomLevel,
+) -> Floats:
     try:
-        response, rate = read_impulse_response(path, longest=LONGEST_ROOM)
+        response, rate, _ = read_impulse_response(path, longest=LONGEST_ROOM)
     except AudioError as error:
         raise EventsError(f"room {path}: {error}") from None
     if len(response) > 2:
         raise EventsError(f"room {path}: {len(response)} channels: an impulse response has one, or two for stereo")
     if channels == 1:
-        response = response.mean(axis=0, keepdims=True)
-    room = resampled(response, rate, sample_rate).astype(np.float32)
+        alone = to_mono(response.astype(np.float32)).channel
+        response = response.mean(axis=0, keepdims=True) if alone is None else response[alone - 1 : alone]
+    converted = resampled(response, rate, sample_rate)
+    if level == "energy":
+        converted /= np.sqrt(np.square(converted).sum(axis=1).mean())
+    room = converted.astype(np.float32)
     room.flags.writeable = False
     return room
 

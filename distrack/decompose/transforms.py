@@ -10,7 +10,7 @@ from pydantic import Field
 from distrack.arrays import Doubles
 from distrack.decompose.edits import edit
 from distrack.decompose.events import Events
-from distrack.decompose.rooms import read_room
+from distrack.decompose.rooms import RoomLevel, read_room
 from distrack.decompose.selecting import Which, mask
 from distrack.errors import EventsError
 
@@ -76,7 +76,12 @@ def wet(events: Events, which: Which = None, *, share: Share) -> Events:
 
 @edit("room", "Reverb", takes="room")
 def room(
-    events: Events, path: Path | None, which: Which = None, *, wet: Annotated[Share, Field(title="Reverb mix")] = 1.0
+    events: Events,
+    path: Path | None,
+    which: Which = None,
+    *,
+    wet: Annotated[Share, Field(title="Reverb mix")] = 1.0,
+    level: Annotated[RoomLevel, Field(title="Level of the room", examples=["energy"])] = "as-is",
 ) -> Events:
     """Add reverb, or remove it.
 
@@ -84,6 +89,7 @@ def room(
         path: file of the impulse response; None removes the reverb of all events.
         wet: share of the selected events that passes through the room. The other events keep their share, which is 0 if
             there was no room before.
+        level: see `read_room`; edits that were stored without it sound as they did.
 
     Raises:
         EventsError: the room cannot be read.
@@ -92,7 +98,7 @@ def room(
     if path is None:
         return replace(events, room=None, wet=np.zeros(len(events), np.float32))
     before = events.wet if events.room is not None else np.zeros(len(events), np.float32)
-    response = read_room(path, sample_rate=events.sample_rate, channels=events.channels)
+    response = read_room(path, sample_rate=events.sample_rate, channels=events.channels, level=level)
     return replace(events, room=response, wet=np.where(selected, np.float32(wet), before))
 
 

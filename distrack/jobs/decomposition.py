@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 from safetensors import SafetensorError
 
-from distrack.audio import read_segment
+from distrack.audio import bits_text, read_segment
 from distrack.decompose import (
     DECOMPOSERS,
     DecomposeConfig,
@@ -70,6 +70,7 @@ class DecomposeReport(Record):
         floats: numbers stored for all events.
         common_floats: numbers of the model that serves all clips, if the events are those of one.
         channel: the channel that was decomposed alone, from 1, because all of them together cancel each other.
+        bits: of float samples that were whole numbers and were divided by full scale.
         seconds: wall time of the decomposition.
         snr_db, spectral_convergence: quality of the reconstruction from all events.
         curve: quality of reconstructions from fewer events.
@@ -91,12 +92,21 @@ class DecomposeReport(Record):
     perceptual: dict[str, float] = Field(default_factory=dict)
     common_floats: int = 0
     channel: int | None = None
+    bits: int | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """What a listener should know of the recording."""
+        cancelled = "the channels of the recording cancel each other: channel {} alone was decomposed"
+        notes = [] if self.channel is None else [cancelled.format(self.channel)]
+        return notes if self.bits is None else [*notes, f"the recording: {bits_text(self.bits)}"]
 
 
 class _Source(Record):
     """How the part that is decomposed was read from its recording."""
 
-    channel: int
+    channel: int | None = None
+    bits: int | None = None
 
 
 @register
@@ -161,8 +171,9 @@ class DecomposeJob(DecomposeConfig, Job):
         file = io.BytesIO()
         soundfile.write(file, segment.wave.T, segment.sample_rate, format="WAV", subtype="FLOAT")
         run.write("original.wav", file.getvalue())
-        if segment.channel is not None:
-            run.write(_SOURCE, _Source(channel=segment.channel).model_dump_json())
+        source = _Source(channel=segment.channel, bits=segment.bits)
+        if source != _Source():
+            run.write(_SOURCE, source.model_dump_json())
         return run
 
     def work(self, run: Run, session: Session) -> DecomposeReport:
@@ -182,7 +193,7 @@ class DecomposeJob(DecomposeConfig, Job):
             events=len(events),
             floats=events.floats,
             common_floats=events.common_floats,
-            channel=None if (source := read_model(run.path / _SOURCE, _Source)) is None else source.channel,
+            **(read_model(run.path / _SOURCE, _Source) or _Source()).model_dump(),
             seconds=round(session.seconds().get("decompose", 0.0), 3),
             snr_db=curve[-1].snr_db,
             spectral_convergence=curve[-1].spectral_convergence,
@@ -212,7 +223,7 @@ class DecomposeJob(DecomposeConfig, Job):
                 f"{run_id}: {part}, {stored}, decomposed in {report.seconds:.1f} s",
                 ("events", "SNR, dB", "spectral convergence"),
                 [(str(row.events), f"{row.snr_db:.1f}", f"{row.spectral_convergence:.3f}") for row in report.curve],
-                [] if report.channel is None else [channel_text(report.channel)],
+                report.notes,
             )
         ]
         if report.perceptual:
@@ -221,11 +232,6 @@ class DecomposeJob(DecomposeConfig, Job):
                 Table("Perceptual distances of all events, 0 for an equal sound", ("distance", "value"), rows)
             )
         return tables
-
-
-def channel_text(channel: int) -> str:
-    """Why a decomposition is of one channel only."""
-    return f"the channels of the recording cancel each other: channel {channel} alone was decomposed"
 
 
 def decomposition_report(run: Run) -> DecomposeReport | None:

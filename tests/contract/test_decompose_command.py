@@ -130,16 +130,20 @@ def test_events_are_rendered_to_every_format(decomposed: Run, typed: Typed, tmp_
         assert np.abs(wave.T - render(storage.load(events_file(decomposed)))).max() < 1e-6
 
 
-def test_events_are_rendered_in_a_room(decomposed: Run, typed: Typed, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("words_of_level", "gain"), [(("--room-level", "as-is"), 1.0), ((), (1.0 + 0.25) ** -0.5)])
+def test_events_are_rendered_in_a_room(
+    decomposed: Run, typed: Typed, tmp_path: Path, words_of_level: tuple[str, ...], gain: float
+) -> None:
+    """At the level of the file, or with energy 1, which is usual."""
     room = np.zeros(RATE // 2, np.float32)
     room[[0, 2000]] = 1.0, 0.5
     soundfile.write(tmp_path / "two.wav", room, RATE, subtype="FLOAT")
     target = tmp_path / "x.wav"
-    words = ("--to", str(target), "--room", str(tmp_path / "two.wav"), "--wet", "1", "--tail")
+    words = ("--to", str(target), "--room", str(tmp_path / "two.wav"), "--wet", "1", "--tail", *words_of_level)
     code, out, _ = typed("render", str(events_file(decomposed)), *words)
     assert code == 0
     wave, _ = soundfile.read(target)
-    expected = np.convolve(render(storage.load(events_file(decomposed)))[0], room)
+    expected = gain * np.convolve(render(storage.load(events_file(decomposed)))[0], room)
     scale = 1.0 if "scaled" not in out else np.abs(wave).max() / np.abs(expected).max()
     assert np.abs(wave - scale * expected).max() < 1e-4
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from distrack import jobs, runs
 from distrack.decompose import EDITS, Edit, Events, History, apply
 from distrack.decompose.combining import refuse_different
+from distrack.decompose.rooms import room_note
 from distrack.errors import DistrackError, EventsError
 from distrack.jobs.decomposition import events_file, history, keep_history
 from distrack.ui.decompose.events_in_view import available_rooms, edited, events_of, loaded
@@ -69,7 +70,9 @@ def _draw_source(name: str, run: runs.Run, events: Events) -> bool:
     takes = EDITS[name].takes
     if takes == "room":
         rooms = [*available_rooms(), None]
-        st.selectbox("Impulse response", rooms, format_func=lambda room: room or "None", key="room")
+        chosen = st.selectbox("Impulse response", rooms, format_func=lambda room: room or "None", key="room")
+        if chosen is not None and (note := room_note(available_rooms()[chosen])):
+            st.caption(sentence(note))
     elif takes == "events":
         decomposed = jobs.all_runs(runs_path(), "decomposition")
         others = [other for other in decomposed if other.id != run.id and events_file(other).is_file()]

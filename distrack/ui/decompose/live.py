@@ -5,7 +5,7 @@ import streamlit as st
 from distrack import runs
 from distrack.decompose import storage
 from distrack.figures.quality import quality_curve
-from distrack.jobs.decomposition import channel_text, decomposition_report, events_file, original
+from distrack.jobs.decomposition import decomposition_report, events_file, original
 from distrack.perception import DISTANCES
 from distrack.ui.decompose import studio
 from distrack.ui.decompose.plane import draw_plane
@@ -65,8 +65,8 @@ def _done(run: runs.Run) -> None:
                 term = f"{DISTANCES.short_title(name)} distance"
                 st.metric(term, f"{value:.3f}", help=GLOSSARY[term])
             st.metric("Computed in", f"{report.seconds:.1f} s")
-        if report.channel is not None:
-            st.caption(sentence(channel_text(report.channel)))
+        if report.notes:
+            st.caption(" ".join(map(sentence, report.notes)))
         chart(quality_curve([(one.events, one.snr_db, one.spectral_convergence) for one in report.curve]))
 
 

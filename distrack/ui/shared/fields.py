@@ -36,8 +36,8 @@ def field_input(field: FieldInfo, *, key: str, place: DeltaGenerator | None = No
     """Draws a widget for one field and returns its value.
 
     A truth value is a toggle; entries of a registry and values of a `Literal` are a menu, or a menu of several for a
-    tuple of them; anything else but a number is text. A widget begins with the field's default, or with its first
-    example if the field is required. A number that may be None is None while its widget is empty. The steps of a number
+    tuple of them; anything else but a number is text. A widget begins with the field's first example, or with its
+    default if it has none. A number that may be None is None while its widget is empty. The steps of a number
     are `json_schema_extra={"step": ...}`. Its bounds are left to the model, which says what is wrong with a number: a
     widget with bounds would keep the number before, and the page would go on with that.
 
@@ -76,7 +76,7 @@ def field_input(field: FieldInfo, *, key: str, place: DeltaGenerator | None = No
 
 
 def _first(field: FieldInfo) -> Any:
-    if field.is_required():
+    if field.is_required() or field.examples:
         return (field.examples or [None])[0]
     return field.get_default(call_default_factory=True, validated_data={})
 

@@ -242,3 +242,16 @@ def test_files_whose_channels_cancel_each_other_are_counted_and_said(tmp_path: P
     assert result.notes[-1] == "the channels of 2 files cancel each other: the loudest channel is used"
     assert np.flatnonzero(result.facts[:, 2]).size == 2
     assert result.facts[result.rows, 1].min() > -20
+
+
+def test_float_samples_that_are_whole_numbers_keep_their_level_and_are_said(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "tree" / name).mkdir(parents=True)
+        for number in range(5):
+            wave = np.random.default_rng(number + 5 * (name == "a")).uniform(-0.01, 0.01, 8_000)
+            soundfile.write(
+                tmp_path / "tree" / name / f"{number}.wav", np.round(32_767 * wave), 16_000, subtype="FLOAT"
+            )
+    made = prepare(DATASETS["FOLDER"].index(tmp_path / "tree"), seconds=0.5, cache_path=tmp_path / "cache")
+    assert made.facts[:, 1] == pytest.approx(-44.8, abs=0.3)
+    assert made.notes == ("the float samples of 10 files are whole numbers: they are divided by full scale",)

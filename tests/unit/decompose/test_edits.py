@@ -119,6 +119,8 @@ def test_an_edit_has_a_label_a_sentence_and_bounds_for_every_argument(name: str)
     assert schema["additionalProperties"] is False
     for argument in schema.get("properties", {}).values():
         assert argument["title"][0].isupper()
+        if "enum" in argument:
+            continue
         numbers = [part for part in argument.get("anyOf", [argument]) if part.get("type") in {"number", "integer"}]
         assert numbers
         assert all(("minimum" in n or "exclusiveMinimum" in n) and "maximum" in n for n in numbers)

@@ -11,8 +11,8 @@ import scipy.signal
 import soundfile
 
 from distrack.arrays import Doubles
-from distrack.decompose import Events, known_rooms, render, room_named, storage
-from distrack.decompose.rooms import read_room
+from distrack.decompose import Edit, Events, apply, known_rooms, render, room_named, storage
+from distrack.decompose.rooms import read_room, room_note
 from distrack.decompose.transforms import room as with_room
 from distrack.errors import ConfigError, EventsError
 from tests.tones import RATE, many, tones
@@ -269,3 +269,48 @@ def test_measured_rooms_keep_their_level(real_data: Path) -> None:
         power = np.square(render(with_room(events, path), tail=True)).mean(axis=1)
         slower = np.square(expected).mean(axis=1)
         np.testing.assert_allclose(power, slower, rtol=0.1, err_msg=name)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("gain", [0.01, 1.0, 40.0])
+def test_a_room_of_energy_1_leaves_noise_as_loud_as_it_was(channels: int, gain: float, tmp_path: Path) -> None:
+    """Measured responses amplify by 15 to 32 dB, so that a little reverb is nearly all that is heard."""
+    soundfile.write(tmp_path / "room.wav", gain * decaying(44_100, channels=channels), 44_100, subtype="FLOAT")
+    room = read_room(tmp_path / "room.wav", sample_rate=RATE, channels=channels, level="energy")
+    noise = np.random.default_rng(0).normal(size=(1, 4 * RATE))
+    wet = scipy.signal.fftconvolve(noise, room, axes=1)
+    assert 10 * np.log10(np.square(wet).sum() / len(room) / np.square(noise).sum()) == pytest.approx(0, abs=0.5)
+
+
+def test_an_edit_that_was_stored_without_a_level_sounds_as_it_did(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "room.wav", 9 * decaying(RATE), RATE, subtype="FLOAT")
+    events, rooms = audible(), {"room": tmp_path / "room.wav"}
+    before = apply(events, [Edit(name="room", source="room", arguments={"wet": 0.3})], rooms=rooms)
+    as_is = apply(events, [Edit(name="room", source="room", arguments={"wet": 0.3, "level": "as-is"})], rooms=rooms)
+    energy = apply(events, [Edit(name="room", source="room", arguments={"wet": 0.3, "level": "energy"})], rooms=rooms)
+    np.testing.assert_array_equal(render(before), render(as_is))
+    assert np.abs(render(energy)).max() < 0.5 * np.abs(render(before)).max()
+
+
+@pytest.mark.parametrize(("bits", "full"), [(16, 32_767), (24, 2**23 - 1), (32, 2**31)])
+def test_float_samples_that_are_whole_numbers_are_divided_by_full_scale(bits: int, full: int, tmp_path: Path) -> None:
+    fractions = decaying(RATE)
+    fractions = np.round(fractions / np.abs(fractions).max() * full)
+    soundfile.write(tmp_path / "room.wav", fractions, RATE, subtype="FLOAT")
+    room = read_room(tmp_path / "room.wav", sample_rate=RATE, channels=1)
+    assert np.abs(room).max() == pytest.approx(1.0, abs=1e-3)
+    assert room_note(tmp_path / "room.wav").startswith(f"room room.wav: its float samples are whole numbers of {bits}")
+
+
+def test_a_loud_room_of_fractions_stays_as_it_is(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "room.wav", 20 * decaying(RATE), RATE, subtype="FLOAT")
+    assert room_note(tmp_path / "room.wav") == ""
+    room = read_room(tmp_path / "room.wav", sample_rate=RATE, channels=1)
+    np.testing.assert_allclose(room[0], 20 * decaying(RATE)[:, 0].astype(np.float32), rtol=1e-5)
+
+
+def test_channels_of_a_room_that_cancel_each_other_are_not_mixed(tmp_path: Path) -> None:
+    one = decaying(RATE)
+    soundfile.write(tmp_path / "room.wav", np.hstack([one, -one]), RATE, subtype="FLOAT")
+    room = read_room(tmp_path / "room.wav", sample_rate=RATE, channels=1)
+    np.testing.assert_allclose(room[0], one[:, 0].astype(np.float32), rtol=1e-5)
