@@ -24,10 +24,14 @@ _MOST_VALUES = 2**28
 _MP3_LEAD = 16_384
 # A wave that varies by less, or stays below this peak, is silent.
 SILENCE = 1e-5
+# Loudness in LUFS below which a sound has none.
+_INAUDIBLE = -100.0
 # Power of the mean of all channels, relative to theirs, below which they cancel each other: -20 dB.
 _CANCELLED = 0.01
 # Peak of a float file from which its whole numbers are samples that were never divided by full scale.
 _UNSCALED = 8.0
+# Peak below which 16 bits leave fewer than 8.
+_COARSE = 2**-8
 # Seconds around a segment that are read too, so that the edge of the resampler falls outside of the segment.
 _EDGE = 0.02
 
@@ -295,9 +299,10 @@ def decibels(wave: Wave) -> float:
 
 
 def loudness(wave: Wave, *, sample_rate: int = SAMPLE_RATE) -> float | None:
-    """Integrated loudness in LUFS, or None below the gate of -70 LUFS.
+    """Integrated loudness in LUFS, or None below -100 LUFS.
 
-    A wave that is shorter than a gating block of 400 ms is one block of its own length.
+    The gate of -70 LUFS is relative to a peak at full scale, so that quiet recordings have a loudness. A wave that is
+    shorter than a gating block of 400 ms is one block of its own length.
 
     Shape:
         - wave: ``[samples]`` or ``[channels, samples]``
@@ -310,8 +315,10 @@ def loudness(wave: Wave, *, sample_rate: int = SAMPLE_RATE) -> float | None:
 
     # The next smaller number, so that rounding does not make a block longer than the wave.
     block = min(0.4, math.nextafter(wave.shape[-1] / sample_rate, 0.0))
-    value = float(pyloudnorm.Meter(sample_rate, block_size=block).integrated_loudness(wave.T.astype(np.float64)))
-    return value if math.isfinite(value) else None
+    peak = max(float(np.abs(wave).max(initial=0.0)), 1e-10)
+    scaled = wave.T.astype(np.float64) / peak
+    value = float(pyloudnorm.Meter(sample_rate, block_size=block).integrated_loudness(scaled)) + 20 * math.log10(peak)
+    return value if value >= _INAUDIBLE else None
 
 
 def level(wave: Wave, *, rms_db: float = -20.0, peak_db: float = -1.0) -> Wave:
@@ -328,7 +335,7 @@ def level(wave: Wave, *, rms_db: float = -20.0, peak_db: float = -1.0) -> Wave:
 
 
 def flac_bytes(wave: Wave, *, sample_rate: int = SAMPLE_RATE) -> bytes:
-    """A wave as 16-bit FLAC.
+    """A wave as FLAC of 16 bits, or of 24 where it is so quiet that 16 are too coarse.
 
     Shape:
         - wave: ``[samples]`` or ``[channels, samples]``
@@ -339,5 +346,6 @@ def flac_bytes(wave: Wave, *, sample_rate: int = SAMPLE_RATE) -> bytes:
     if not np.isfinite(wave).all() or np.abs(wave).max(initial=0.0) > 1.0:
         raise ValueError("a wave must stay within [-1, 1] to be written: call level() first")
     buffer = io.BytesIO()
-    soundfile.write(buffer, wave.T, sample_rate, format="FLAC", subtype="PCM_16")
+    quiet = np.abs(wave).max(initial=0.0) < _COARSE
+    soundfile.write(buffer, wave.T, sample_rate, format="FLAC", subtype="PCM_24" if quiet else "PCM_16")
     return buffer.getvalue()

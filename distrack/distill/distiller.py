@@ -106,7 +106,8 @@ class Distiller:
 
     def _start(self, train: RealImages) -> Stored:
         """All stored numbers before the first step."""
-        config, fewest = self.config, min(len(train.of_class(label)) for label in range(len(self.classes)))
+        config = self.config
+        fewest, smallest = min((len(train.of_class(label)), name) for label, name in enumerate(self.classes))
         count = self._form.tracks(fewest)
         initialisation = INITIALISATIONS[config.initialisation.name]
         positions = initialisation(train, count, config.seed, **config.initialisation.settings)
@@ -114,8 +115,8 @@ class Distiller:
         if positions is None:
             tracks = noise
         elif fewest < config.ipc:
-            problem = f"ipc {config.ipc}: the smallest class has only {fewest} training clips"
-            raise ConfigError(f"{problem}. Use at most that many tracks, or initialise from noise")
+            problem = f"ipc {config.ipc}: class {smallest} has only {fewest} training clips"
+            raise ConfigError(f"{problem}. Use at most {fewest} tracks per class, or initialise from noise")
         else:
             tracks = self._domain.clips(train, positions)
             first = np.unique(positions, return_index=True)[1]

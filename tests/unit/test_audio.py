@@ -292,3 +292,15 @@ def test_flac_refuses_a_wave_that_would_clip_or_crackle(wrong: float) -> None:
     wave[7] = wrong
     with pytest.raises(ValueError, match="level"):
         flac_bytes(wave)
+
+
+def test_a_quiet_sound_has_the_level_the_loudness_and_the_samples_of_a_loud_one() -> None:
+    loud = tone(440) * np.linspace(1, 0.1, 16_000, dtype=np.float32)
+    quiet = loud * np.float32(1e-4)
+    assert decibels(quiet) == pytest.approx(decibels(loud) - 80, abs=0.01)
+    of_loud, of_quiet = loudness(loud), loudness(quiet)
+    assert of_loud is not None
+    assert of_quiet == pytest.approx(of_loud - 80, abs=0.01)
+    assert loudness(loud * np.float32(1e-6)) is None
+    decoded, _ = soundfile.read(io.BytesIO(flac_bytes(quiet)), dtype="float32")
+    assert np.abs(decoded - quiet).max() < 0.01 * np.abs(quiet).max()

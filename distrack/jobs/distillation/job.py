@@ -105,7 +105,7 @@ class DistillJob(DistillConfig, Measured):
         label, fewest = min(counts.items(), key=lambda item: item[1])
         if self.ipc > fewest:
             problem = f"ipc {self.ipc}: class {index.classes[label]} has only {fewest} training clips"
-            raise ConfigError(f"{problem}. Use at most {fewest} tracks per class")
+            raise ConfigError(f"{problem}. Use at most {fewest} tracks per class, or leave that class out")
 
     def work(self, run: Run, session: Session) -> Report:
         """Prepares the dataset, distills, inverts, evaluates, and makes sounds to compare with; skips what is done."""

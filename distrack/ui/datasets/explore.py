@@ -22,6 +22,8 @@ from distrack.ui.shared.page import chart, ink, sentence
 from distrack.ui.sound import recording
 
 _TILES = 12
+# Of a picture, below its brightest point: a quiet clip looks like a loud one.
+_RANGE_DB = 80.0
 _SPLITS: dict[Split, str] = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
@@ -160,9 +162,16 @@ def _views(wave: Wave) -> dict[str, tuple[NDArray[np.float32], float]]:
             image = build_feature(config)(torch.from_numpy(wave)[None])[0, 0].numpy()
         title = FEATURES[name].title
         if name == "melspectrogram":
-            title, image = f"{title} (dB)", 10 * np.log10(np.maximum(image, 1e-10))
+            title, image = f"{title} (dB)", decibels_below_peak(image)
         views[title] = (image, config.hop_length / SAMPLE_RATE)
     return views
+
+
+def decibels_below_peak(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Power in decibels, down to 80 below the greatest."""
+    floor = power.max() * 10 ** (-_RANGE_DB / 10)
+    decibels: NDArray[np.float32] = 10 * np.log10(np.maximum(power, floor))
+    return decibels
 
 
 def _skipped(prepared: Prepared, report: PreparationReport) -> None:
