@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import re
 import secrets
 import socket
@@ -19,8 +20,12 @@ from distrack.validation import Record, read_model
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed", "stale", "unreadable"]
 ALIVE: frozenset[State] = frozenset({"queued", "running", "stopping"})
-# Seconds without a heartbeat after which a process on another machine counts as gone.
+# Seconds without another heartbeat after which a process on another machine counts as gone.
 SILENCE = 8.0
+# Seconds in which a process that works writes its status anew.
+_NEXT_BEAT = 1.2
+# Heartbeats of runs on other machines as they were last seen, with the time at which they changed.
+_heard: dict[Path, tuple[float, float]] = {}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -43,6 +48,8 @@ class Status(Record):
         device: the queue that the run waits in: a device, or a kind of work.
         command: words after `python -m distrack` of the process that works, or worked, on the run.
         pid, process_started, host: that process.
+        process_after_boot: seconds from the start of the machine to that of the process, which no change of the clock
+            changes.
         error: message of the error that ended the run.
     """
 
@@ -61,6 +68,7 @@ class Status(Record):
     command: tuple[str, ...] = ()
     pid: int = 0
     process_started: float = 0.0
+    process_after_boot: float = 0.0
     host: str = ""
     error: str = ""
 
@@ -86,16 +94,23 @@ class Status(Record):
             command=command or before.command,
             pid=process.pid,
             process_started=process.create_time(),
+            process_after_boot=process.create_time() - psutil.boot_time(),
             host=socket.gethostname(),
         )
 
+    @property
+    def is_of_this_machine(self) -> bool:
+        """Whether the process that wrote this status runs, or ran, on this machine."""
+        return self.host == socket.gethostname()
+
     def process_is_alive(self) -> bool:
-        """Whether the process that wrote this status still lives; a later process with the same number is another."""
-        if self.host != socket.gethostname():
-            return time.time() - self.heartbeat < SILENCE
+        """Whether the process on this machine still lives; a later process with the same number is another."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.process_started) < 2.0
+            began = process.create_time()
+            after_boot = began - psutil.boot_time() - self.process_after_boot
+            # Where the clock was set meanwhile, one of the two differs.
+            same = min(abs(began - self.process_started), abs(after_boot)) < 2.0
             return same and process.status() != psutil.STATUS_ZOMBIE
         except (psutil.Error, ValueError):
             return False
@@ -115,9 +130,30 @@ class Run:
         status = read_model(self.path / "status.json", Status)
         if status is None:
             return Status(state="unreadable", error="status.json is missing or damaged")
-        if status.state in ALIVE and not status.process_is_alive():
-            return status.model_copy(update={"state": "stale"})
-        return status
+        if status.state not in ALIVE:
+            return status
+        alive = status.process_is_alive() if status.is_of_this_machine else self._is_heard(status.heartbeat)
+        return status if alive else status.model_copy(update={"state": "stale"})
+
+    def _is_heard(self, heartbeat: float) -> bool:
+        """Whether the heartbeat of a process on another machine changes.
+
+        The clocks of two machines are not compared: what counts is how long, by the clock of this one, a heartbeat has
+        been the same. Only the first look asks whether it can be of this minute, and waits for the next beat if not.
+        """
+        before = _heard.get(self.path)
+        if before is None or heartbeat < before[0]:
+            recent = abs(time.time() - heartbeat) < SILENCE
+            if not recent:
+                time.sleep(_NEXT_BEAT)
+                again = read_model(self.path / "status.json", Status)
+                recent = again is not None and again.heartbeat != heartbeat
+            _heard[self.path] = (heartbeat, time.monotonic() if recent else -math.inf)
+            return recent
+        if heartbeat > before[0]:
+            _heard[self.path] = (heartbeat, time.monotonic())
+            return True
+        return time.monotonic() - before[1] < SILENCE
 
     def config(self) -> dict[str, Any]:
         """The content of `config.json`.

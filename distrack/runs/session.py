@@ -55,6 +55,8 @@ class Session:
         self.device = device
         self._watch = watch
         # `seconds` in memory leaves out the current phase; the published status counts it, up to the heartbeat.
+        # Wall time at the start, then a clock that nobody sets: durations stay right when the computer's clock is set.
+        self._clock_begins = time.time() - time.monotonic()
         self._status = Status.queued(run.status(), psutil.Process(), device=device, command=command)
         self._plan: Mapping[str, float] = {}
         self._lock = threading.Lock()
@@ -110,10 +112,13 @@ class Session:
         if self._stop_requested:
             raise Stopped
 
+    def _now(self) -> float:
+        return self._clock_begins + time.monotonic()
+
     def plan(self, seconds: Mapping[str, float]) -> None:
         """Says how long each phase is expected to take, in their order: progress is then the share of all of them."""
         self._plan = seconds
-        self._change(counted_from=(time.time(), self._status.share))
+        self._change(counted_from=(self._now(), self._status.share))
 
     def _share(self, phase: str, step: int, steps: int) -> float:
         if not self._plan:
@@ -129,7 +134,7 @@ class Session:
         self._check_stop()
         log.info("phase %s", name)
         self.run.append_metrics(t=round(self.elapsed(), 3), phase=name)
-        now, spent = time.time(), self.seconds()
+        now, spent = self._now(), self.seconds()
         begun = {"phase": name, "step": 0, "steps": steps, "detail": "", "phase_started": now, "seconds": spent}
         self._change(state="running", share=self._share(name, 0, steps), **begun)
         self._publish()
@@ -143,7 +148,7 @@ class Session:
         before = self._status
         counted, share = before.counted_from, self._share(before.phase, step, steps)
         if not self._plan and (steps != before.steps or step < before.step or not before.step):
-            counted = (time.time(), share)
+            counted = (self._now(), share)
         self._change(step=step, steps=steps, detail=detail, share=share, counted_from=counted)
         self._watch(before.phase, step, steps, detail, loss)
         if self._hold is not None and before.phase == self._hold[0] and step >= self._hold[1]:
@@ -162,7 +167,7 @@ class Session:
         status = self._status
         if not status.phase:
             return dict(status.seconds)
-        running = time.time() - status.phase_started
+        running = self._now() - status.phase_started
         return {**status.seconds, status.phase: status.seconds.get(status.phase, 0.0) + running}
 
     def _change(self, **fields: Any) -> None:
@@ -174,7 +179,7 @@ class Session:
             self.run.write("status.json", self._as_json())
 
     def _as_json(self) -> str:
-        now = {"heartbeat": time.time(), "seconds": self.seconds()}
+        now = {"heartbeat": self._now(), "seconds": self.seconds()}
         return self._status.model_copy(update=now).model_dump_json(indent=2)
 
     def _end(self, state: str, error: str = "") -> None:

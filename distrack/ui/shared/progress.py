@@ -1,7 +1,5 @@
 """The state and the progress of a run: a badge, a bar, and the time that is left."""
 
-import time
-
 import streamlit as st
 
 from distrack.runs import Run, Status
@@ -75,7 +73,8 @@ def bar(run: Run, status: Status) -> None:
 def time_left(status: Status) -> float | None:
     """Seconds until the counted work is done, at its pace so far; None before there is a pace."""
     began, first = status.counted_from
-    spent, done = time.time() - began, status.share - first
+    # Both times are of the worker's clock, which need not be that of this computer.
+    spent, done = status.heartbeat - began, status.share - first
     if status.state != "running" or done < 0.02 or spent < 1:
         return None
     return spent / done * (1 - status.share)

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from distrack import runs
 from distrack.errors import RunError
-from distrack.runs import Run, Session, Status
+from distrack.runs import Run, Session, Status, folder
 from distrack.runs.folder import make_folder
 
 STEPS = (1, 2, 3, 4)
@@ -137,6 +138,65 @@ def test_on_another_machine_the_heartbeat_tells(run: Run) -> None:
     there = said_by(os.getpid(), 0.0, host="another-machine")
     assert seen(run, there) == "running"
     assert seen(run, there.model_copy(update={"heartbeat": time.time() - 60})) == "stale"
+
+
+@pytest.mark.parametrize("hours", [-30, -1, 1, 30])
+def test_the_clock_of_another_machine_may_be_wrong(run: Run, hours: float) -> None:
+    """A heartbeat that goes on is one, whatever its time; one that does not is none."""
+    there = said_by(os.getpid(), 0.0, host="another-machine", heartbeat=time.time() + 3600 * hours)
+    assert seen(run, there) == "stale"
+    for beat in (1, 2):
+        later = there.model_copy(update={"heartbeat": there.heartbeat + beat})
+        assert seen(run, later) == "running"
+    beats = iter(range(3, 100))
+    ended = threading.Event()
+
+    def write() -> None:
+        while not ended.wait(0.3):
+            run.write(
+                "status.json", there.model_copy(update={"heartbeat": there.heartbeat + next(beats)}).model_dump_json()
+            )
+
+    folder._heard.clear()  # as in a new process, which has heard nothing
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert run.status().state == "running"
+    finally:
+        ended.set()
+        writer.join()
+
+
+def test_a_folder_that_was_copied_from_another_machine_while_its_run_worked_is_stale(run: Run, tmp_path: Path) -> None:
+    run.write("status.json", said_by(os.getpid(), 0.0, host="another-machine", heartbeat=1e9).model_dump_json())
+    copy = Run(Path(shutil.copytree(run.path, tmp_path / "copies" / run.id)))
+    assert copy.status().state == "stale"
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_set_while_a_run_works_changes_no_state(
+    run: Run, hours: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Setting the clock changes the time of the machine's start, and with it when every process began."""
+    status = Status.queued(Status(state="queued"), psutil.Process(), device="cpu").model_copy(
+        update={"state": "running"}
+    )
+    began, boot = psutil.Process().create_time(), psutil.boot_time()
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot + 3600 * hours)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: began + 3600 * hours)
+    now = time.time() + 3600 * hours
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert seen(run, status) == "running"
+
+
+def test_a_time_zone_that_changes_changes_no_state(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    status = Status.queued(Status(state="queued"), psutil.Process(), device="cpu")
+    for zone in ("UTC", "Asia/Kolkata", "America/St_Johns"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        assert seen(run, status.model_copy(update={"state": "running"})) == "running"
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.parametrize("state", ["done", "stopped", "failed"])
