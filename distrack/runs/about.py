@@ -38,9 +38,10 @@ def tell(run: Run, **changes: Any) -> About:
         ConfigError: a value is impossible; one line names it and what is allowed.
         RunError: the folder cannot be written.
     """
-    said = {**about(run).model_dump(), **changes}
-    changed = About.validated({name: value for name, value in said.items() if value is not None})
-    run.write("notes.json", changed.model_dump_json(indent=2))
+    with run.changing("notes.json"):
+        said = {**about(run).model_dump(), **changes}
+        changed = About.validated({name: value for name, value in said.items() if value is not None})
+        run.write("notes.json", changed.model_dump_json(indent=2))
     return changed
 
 

@@ -15,7 +15,7 @@ import psutil
 from pydantic import Field
 
 from distrack.errors import RunError
-from distrack.files import write_atomically
+from distrack.files import locked, write_atomically
 from distrack.validation import Record, read_model
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed", "stale", "unreadable"]
@@ -210,6 +210,15 @@ class Run:
             write_atomically(target, content)
         except OSError as error:
             raise self._cannot_write(target, error) from None
+
+    @contextlib.contextmanager
+    def changing(self, name: str) -> Iterator[None]:
+        """Holds the lock of a file that is read, changed and written: another process that changes it waits."""
+        try:
+            with locked(self.path / f".{name}.lock"):
+                yield
+        except OSError as error:
+            raise self._cannot_write(self.path / name, error) from None
 
     def append_metrics(self, name: str = "metrics.jsonl", /, **record: Any) -> None:
         """Adds one record to a file that holds one a line."""

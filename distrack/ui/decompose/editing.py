@@ -175,7 +175,8 @@ def _step(run: runs.Run, change: Callable[[History], History]) -> None:
 def _store(run: runs.Run, changed: Callable[[], History]) -> bool:
     """Stores a changed history; returns whether that succeeded, and otherwise keeps the error for the page."""
     try:
-        keep_history(run, changed())
+        with run.changing("edits.json"):
+            keep_history(run, changed())
     except (DistrackError, ValidationError) as error:
         st.session_state[_ERROR] = getattr(error, "problem", str(error))
         return False

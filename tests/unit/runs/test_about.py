@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,3 +96,23 @@ def test_the_command_names_notes_tags_deletes_and_restores(
     assert typed("note", "one", "--tags", "two words", *place)[0] == 2
     assert typed("note", "one", "--tags", "", "--star", *place)[0] == 0
     assert about(runs.Run(tmp_path / "one")) == About(title="The first", note="Ran on the train.", star=True)
+
+
+def test_what_two_processes_say_at_once_is_all_kept(run: runs.Run) -> None:
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from distrack.runs import Run\n"
+        "from distrack.runs.about import about, tell\n"
+        "run = Run(Path(sys.argv[1]))\n"
+        "for number in range(100):\n"
+        "    if sys.argv[2] == 'title':\n"
+        "        tell(run, title=f'title {number}')\n"
+        "        assert about(run).title == f'title {number}'\n"
+        "    else:\n"
+        "        tell(run, note=f'note {number}')\n"
+        "        assert about(run).note == f'note {number}'\n"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", script, str(run.path), what]) for what in ("title", "note")]
+    assert [process.wait(120) for process in processes] == [0, 0]
+    assert (about(run).title, about(run).note) == ("title 99", "note 99")
