@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import os
@@ -15,6 +16,8 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+# Numbers of the errors of a disk without room.
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _ENDING = ".part"
 _UNFINISHED = ".partial"
 _LOCK_POLL = 0.2

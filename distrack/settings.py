@@ -22,9 +22,12 @@ def user_path(text: str | Path) -> Path:
         ConfigError: the path cannot be resolved.
     """
     try:
-        return Path(text).expanduser().resolve()
+        path = Path(text).expanduser().resolve()
+        path.exists()  # a name may be too long for the disk
     except (OSError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"path {str(text)[:200]!r} cannot be resolved: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"path {str(text)[:200]!r} cannot be resolved: {reason}") from None
+    return path
 
 
 # A path in a config, as a person typed it.

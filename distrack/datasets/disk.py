@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distrack.errors import DatasetError
-from distrack.files import size_text
+from distrack.files import FULL, size_text
 
 # Left free for other programs.
 _RESERVE = 50_000_000
 _ELSEWHERE = "free some space there, or set DISTRACK_DATA_PATH to another folder that you may write to"
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def require_room(folder: Path, size: int) -> None:
@@ -44,7 +43,7 @@ def writing_below(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise DatasetError(f"the disk is full at {folder}", remedy=_ELSEWHERE) from None
         raise DatasetError(f"cannot write in {folder}: {error.strerror or error}", remedy=_ELSEWHERE) from None
 

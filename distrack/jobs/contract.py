@@ -4,6 +4,7 @@ A kind is a subclass of `Job`, registered in `JOBS`. Its fields are its config. 
 listing and the command line exist once, here and in `distrack.cli`, for all kinds.
 """
 
+import contextlib
 import json
 import shlex
 from collections import Counter
@@ -296,8 +297,10 @@ def find(runs_path: Path, run_id: str) -> Run:
         RunError: there is none.
     """
     for folder in dict.fromkeys(JOBS[kind].folder for kind in JOBS):
-        if (runs_path / folder / run_id / "config.json").is_file():
-            return runs.find(runs_path / folder, run_id)
+        with contextlib.suppress(RunError):
+            run = runs.find(runs_path / folder, run_id)
+            if (run.path / "config.json").is_file():
+                return run
     return runs.find(runs_path, run_id)
 
 

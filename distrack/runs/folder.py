@@ -15,7 +15,7 @@ import psutil
 from pydantic import Field
 
 from distrack.errors import RunError
-from distrack.files import locked, write_atomically
+from distrack.files import FULL, locked, write_atomically
 from distrack.validation import Record, read_model
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed", "stale", "unreadable"]
@@ -230,7 +230,10 @@ class Run:
             raise self._cannot_write(target, error) from None
 
     def _cannot_write(self, target: Path, error: OSError) -> RunError:
-        problem = f"cannot write {target}: {error.strerror or error}. Free some space, then resume the run"
+        if not self.path.is_dir():
+            return RunError(f"cannot write {target}: the folder of run {self.id} was removed while it was used")
+        way = "Free some space" if error.errno in FULL else "Make its folder writable"
+        problem = f"cannot write {target}: {error.strerror or error}. {way}, then resume the run"
         return RunError(problem, remedy=f"python -m distrack resume {self.id}")
 
 

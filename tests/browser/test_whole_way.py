@@ -249,19 +249,3 @@ def test_the_first_network_is_shown_before_the_mean_of_all_and_the_forming_can_b
     page.get_by_role("combobox", name="Preset").click()
     page.get_by_role("option", name=re.compile("tracks form out of noise")).click()
     expect(page.get_by_role("button", name="Distill", exact=True)).to_be_visible()
-
-
-def test_a_forged_host_does_not_open_the_websocket(server: Server) -> None:
-    import socket
-
-    def asked(host: str) -> bytes:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-            connection.sendall(
-                f"GET /_stcore/stream HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nUpgrade: websocket\r\n"
-                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                "\r\n".encode()
-            )
-            return connection.recv(64)
-
-    assert b" 101 " in asked(f"localhost:{server.port}")
-    assert b" 101 " not in asked(f"evil.example:{server.port}")
