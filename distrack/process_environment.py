@@ -23,6 +23,13 @@ def worker_environment() -> dict[str, str]:
     return {**FAST_ON_CPU, "PYTHONUNBUFFERED": "1", **os.environ}
 
 
+def server_environment() -> dict[str, str]:
+    """The environment for the app's server: it computes little, and gives the memory of uploads back to the system."""
+    return {
+        name: value for name, value in worker_environment().items() if FAST_ON_CPU.get(name) != value or "OMP" in name
+    }
+
+
 def compute_fast(module: str) -> None:
     """Replaces this process by `python -m <module>` in the fast environment, unless it has that already.
 

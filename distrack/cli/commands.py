@@ -211,8 +211,8 @@ def list_runs(runs_path: Path, as_json: bool) -> None:
 @app.command("app")
 def start_app() -> None:
     """Opens the app on PORT."""
-    from distrack.process_environment import worker_environment
+    from distrack.process_environment import server_environment
 
     os.chdir(PROJECT)
     command = ["-m", "streamlit", "run", str(PROJECT / "app.py"), "--server.port", str(settings().port)]
-    os.execve(sys.executable, [sys.executable, *command], worker_environment())
+    os.execve(sys.executable, [sys.executable, *command], server_environment())
