@@ -1,5 +1,6 @@
 """What the folders of a person's recordings are: classes, or the sides of a split with the classes below them."""
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -78,18 +79,18 @@ def class_folders(root: Path, files: Mapping[str, Collection[Path]], layout: Lay
         DatasetError: they are no sides although a person says so, or no side is for training.
     """
     sides = {top: side for top in files if (side := side_of(top))}
-    below = {
-        top: {path.relative_to(root / top).parts[0] for path in paths if len(path.relative_to(root / top).parts) > 1}
-        for top, paths in files.items()
-    }
-    loose = {top for top, paths in files.items() if any(path.parent == root / top for path in paths)}
-    within = {top: {side_of(name) for name in below[top]} for top in files}
+    # The folder below the one at the top; None for a recording that lies in that one itself.
+    inner = {top: {path: _first_folder(path, root / top) for path in paths} for top, paths in files.items()}
+    below = {top: {name for name in names.values() if name} for top, names in inner.items()}
+    loose = {top for top, names in inner.items() if None in names.values()}
+    within = {top: {side_of(name) for name in names} for top, names in below.items()}
     nested = bool(files) and not loose and all(None not in found for found in within.values())
     if layout == "classes":
         return ClassFolders({top: list(paths) for top, paths in files.items()}, {}, {})
     if nested and not sides and len(set().union(*within.values())) > 1:
-        by_side = {(top, path): side_of(path.relative_to(root / top).parts[0]) for top in files for path in files[top]}
-        return _sides({path: (top, side) for (top, path), side in by_side.items() if side})
+        return _sides(
+            {path: (top, side) for top in files for path, name in inner[top].items() if (side := side_of(name or ""))}
+        )
     if not sides or (layout == "auto" and len(sides) == 1 < len(files) and not below[next(iter(sides))]):
         if layout == "splits":
             raise DatasetError(f"no folder in {root} is named like a side of a split (train, test, fold1 ...)")
@@ -104,8 +105,12 @@ def class_folders(root: Path, files: Mapping[str, Collection[Path]], layout: Lay
         )
     if loose & set(sides):
         raise DatasetError(f"recordings in {root / sorted(loose & set(sides))[0]} are in no class folder")
-    placed = {path: (path.relative_to(root / top).parts[0], side) for top, side in sides.items() for path in files[top]}
-    return _sides(placed)
+    return _sides({path: (name, side) for top, side in sides.items() for path, name in inner[top].items() if name})
+
+
+def _first_folder(path: Path, folder: Path) -> str | None:
+    first, separator, _ = str(path)[len(str(folder)) + 1 :].partition(os.sep)
+    return first if separator else None
 
 
 def _sides(placed: Mapping[Path, tuple[str, Side]]) -> ClassFolders:

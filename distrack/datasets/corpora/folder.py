@@ -1,5 +1,6 @@
 """FOLDER: any folder with one subfolder per class."""
 
+import os
 import random
 import re
 from collections import defaultdict
@@ -70,7 +71,7 @@ def index_folder(root: Path, layout: Layout = "auto") -> Index:
 
 
 def _hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return f"{os.sep}." in str(path)[len(str(folder)) :]
 
 
 def _readable(by_class: dict[str, list[Path]]) -> tuple[dict[str, list[Path]], list[Skipped]]:
