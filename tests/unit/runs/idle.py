@@ -5,7 +5,8 @@ A plugin: `DISTRACK_PLUGINS=tests.unit.runs.idle` adds `python -m distrack idle 
 
 import hashlib
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -19,6 +20,17 @@ STEPS = 3
 
 def _sleep() -> None:
     time.sleep(1_000)
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Fails where another run is at work, if a test asks for that by making this folder."""
+    if not place.is_dir():
+        yield
+        return
+    (place / "at work").touch(exist_ok=False)
+    yield
+    (place / "at work").unlink()
 
 
 def _in_one_call() -> None:
@@ -41,5 +53,6 @@ def idle(run_id: str, without_progress: str | None, runs_path: Path, quiet: bool
         session.phase("idle", STEPS)
         if without_progress is not None:
             {"sleep": _sleep, "one-call": _in_one_call}[without_progress]()
-        for step in range(1, STEPS + 1):
-            session.progress(step, STEPS)
+        with _alone(runs_path / ".alone"):
+            for step in range(1, STEPS + 1):
+                session.progress(step, STEPS)
