@@ -29,6 +29,7 @@ def _alone(place: Path) -> Iterator[None]:
         yield
         return
     (place / "at work").touch(exist_ok=False)
+    time.sleep(0.5)  # work that is over at once meets no other
     yield
     (place / "at work").unlink()
 
