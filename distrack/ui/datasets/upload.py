@@ -22,9 +22,18 @@ def show() -> None:
         st.markdown(f"Upload a zip or a folder with one subfolder per class. Accepted: {formats}.")
         name = st.text_input("Name", placeholder="my-sounds", help="Letters, digits, dashes and underscores.")
         left, right = st.columns(2)
-        archive = left.file_uploader("Zip file", type=["zip"])
-        folder = right.file_uploader("Folder", accept_multiple_files="directory", type=sorted(EXTENSIONS | UNREADABLE))
+        # Streamlit keeps the last file of an uploader in memory after it is removed; another key is another uploader.
+        state = st.session_state
+        number = state.setdefault("uploaders", 0)
+        archive = left.file_uploader("Zip file", type=["zip"], key=f"zip-{number}")
+        folder = right.file_uploader(
+            "Folder", accept_multiple_files="directory", type=sorted(EXTENSIONS | UNREADABLE), key=f"folder-{number}"
+        )
         files = [archive] if archive is not None else list(folder or [])
+        had, state["uploaded"] = state.get("uploaded", False), bool(files)
+        if had and not files:
+            state["uploaders"] += 1
+            st.rerun()
         uploads = [(file.name, file) for file in files]
         with errors_shown():
             encoding = _shown(uploads) if files else None
