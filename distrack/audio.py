@@ -222,9 +222,10 @@ def _decode(
             lead = min(first, _MP3_LEAD) if file.format == "MP3" else 0
             if first > lead:
                 file.seek(first - lead)
+            last = min(last, file.frames)
             if (last - first) * file.channels > _MOST_VALUES:
                 raise AudioError(f"too large: {file.channels} channels at {rate} Hz. Choose a shorter duration")
-            samples = file.read(min(last, file.frames) - first + lead, dtype="float32", always_2d=True)[lead:]
+            samples = file.read(last - first + lead, dtype="float32", always_2d=True)[lead:]
     except DAMAGE as error:
         raise AudioError(f"cannot be read: {_reason(error)}") from None
     if len(samples) <= round(start * rate) - first:

@@ -60,7 +60,10 @@ def _after_tags(file: BinaryIO) -> int:
 
 
 def _riff(file: BinaryIO, start: int, size: int, order: str) -> Head | None:
-    """The data chunk ends with the file unless other chunks follow it, whatever its size says."""
+    """The data chunk ends with the file where its size is zero, or less than half of what is there.
+
+    Less than that behind it is a trailer, of whatever form, or a byte of padding.
+    """
     pack = ">I" if order == "big" else "<I"
     place, ds64 = start + 12, 0
     while True:
@@ -78,7 +81,8 @@ def _riff(file: BinaryIO, start: int, size: int, order: str) -> Head | None:
     if ds64 and length == _UNKNOWN:
         file.seek(ds64 + 8)
         length = int.from_bytes(file.read(8), "little")
-    if data + length >= size or _chunks_follow(file, data + length + length % 2, size, pack):
+    behind = size - data - length
+    if behind <= length or _chunks_follow(file, data + length + length % 2, size, pack):
         return None
     file.seek(start)
     head = bytearray(file.read(data - start))
@@ -237,6 +241,10 @@ def _mpeg(file: BinaryIO, start: int, size: int) -> Head | None:
         claimed = struct.unpack_from(">I", content, first.table + 8)[0]
         if claimed == count:
             return None
+        # Its own table also tells how much silence the encoder put around the sound.
+        own = bytearray(content)
+        struct.pack_into(">I", own, first.table + 8, count)
+        return Head(bytes(own), first.start + first.length)
     # The highest bit rate, no checksum, no padding: a frame with room for the table.
     header = bytes([0xFF, first.header[1] | 1, 0xE0 | first.header[2] & 0x0C, first.header[3]])
     table = _frame(header, 0)

@@ -24,6 +24,8 @@ ALIVE: frozenset[State] = frozenset({"queued", "running", "stopping"})
 SILENCE = 8.0
 # Seconds in which a process that works writes its status anew.
 _NEXT_BEAT = 1.2
+# Seconds after which a heartbeat is of the past by any clock.
+_LONG_AGO = 30 * 24 * 3600.0
 # Heartbeats of runs on other machines as they were last seen, with the time at which they changed.
 _heard: dict[Path, tuple[float, float]] = {}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -144,7 +146,8 @@ class Run:
         before = _heard.get(self.path)
         if before is None or heartbeat < before[0]:
             recent = abs(time.time() - heartbeat) < SILENCE
-            if not recent:
+            # Nobody's clock is wrong by months: a folder that was copied long ago is not waited for.
+            if not recent and abs(time.time() - heartbeat) < _LONG_AGO:
                 time.sleep(_NEXT_BEAT)
                 again = read_model(self.path / "status.json", Status)
                 recent = again is not None and again.heartbeat != heartbeat

@@ -138,6 +138,33 @@ def test_a_wav_with_another_chunk_behind_its_sound_ends_where_it_says(tmp_path: 
     assert length_and_rate(path.name, path) == (1.0, RATE)
 
 
+TRAILERS = {
+    "a byte of padding": b"\0",
+    "an ID3v1 tag": b"TAG" + bytes(125),
+    "bytes of no form": b"\x93\x01\xfe" * 700,
+    "a chunk that is cut off": b"LIST" + struct.pack("<I", 500) + b"INFO",
+}
+
+
+@pytest.mark.parametrize("trailer", TRAILERS)
+@pytest.mark.parametrize("subtype", ["PCM_U8", "ULAW", "PCM_16"])
+def test_what_is_behind_the_sound_of_a_wav_is_not_heard(trailer: str, subtype: str, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, sweep()[:15_001], RATE, format="WAV", subtype=subtype)
+    path = tmp_path / "x.wav"
+    path.write_bytes(buffer.getvalue() + TRAILERS[trailer])
+    with opened(path) as sound:
+        wave = sound.read(dtype="float32")
+    assert len(wave) == 15_001
+    assert np.abs(wave - sweep()[:15_001]).max() < 0.03
+
+
+def test_an_mp3_that_is_cut_off_begins_where_it_began() -> None:
+    whole = encoded("MP3", bitrate_mode="CONSTANT")
+    with opened(io.BytesIO(whole)) as one, opened(io.BytesIO(whole[:-1])) as other:
+        np.testing.assert_allclose(other.read(20_000), one.read(20_000), atol=1e-5)
+
+
 def test_a_file_that_claims_more_than_it_can_hold_has_no_length(tmp_path: Path) -> None:
     """The last page of an Ogg file tells the number of its samples."""
     ogg = encoded("OGG", "OPUS")

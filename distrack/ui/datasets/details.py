@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from distrack import runs
-from distrack.datasets import Dataset, IncompleteError, Layout, home, look
+from distrack.datasets import Dataset, DoubtfulLayoutError, IncompleteError, Layout, home, look
 from distrack.datasets.class_folders import side_of
 from distrack.errors import DatasetError, DistrackError
 from distrack.files import size_text
@@ -131,8 +131,10 @@ def _layout(root: Path, said: dict[str, Any]) -> dict[str, Any]:
     assert layout is not None
     try:
         look("FOLDER", root, layout=layout)
-    except DatasetError as error:
+    except DoubtfulLayoutError as error:
         st.warning(f"{sentence(error.problem)} Choose what they are.")
+    except DatasetError as error:
+        st.warning(sentence(error.problem))
     return {"layout": layout}
 
 

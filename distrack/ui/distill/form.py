@@ -21,6 +21,7 @@ from distrack.jobs.series import SweepJob, sweep_of
 from distrack.networks import NETWORKS, NetworkConfig, check_shape
 from distrack.options import given_overrides
 from distrack.registry import Choice, filled_choices
+from distrack.settings import user_path
 from distrack.ui.shared import stage
 from distrack.ui.shared.fields import Fields
 from distrack.ui.shared.page import errors_shown
@@ -118,7 +119,8 @@ def folds_of(
 ) -> tuple[int, ...]:
     """The folds that can be tested on; none of a folder that cannot be read, which the job then says."""
     try:
-        return datasets.folds(dataset, data_path, layout=layout, subset=subset)
+        place = None if data_path is None else user_path(data_path)
+        return datasets.folds(dataset, place, layout=layout, subset=subset)
     except DistrackError:
         return ()
 
