@@ -177,6 +177,15 @@ def ordered_tensors(content: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + content[8 + size :]
 
 
+def files_text(count: int) -> str:
+    """A number of files in words.
+
+    >>> files_text(1), files_text(1_200)
+    ('1 file', '1,200 files')
+    """
+    return "1 file" if count == 1 else f"{count:,} files"
+
+
 def size_text(count: float) -> str:
     """A number of bytes in the largest unit that fits.
 

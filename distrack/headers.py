@@ -207,6 +207,11 @@ class _Frame(NamedTuple):
     length: int
     table: int
 
+    @property
+    def stream(self) -> tuple[int, int]:
+        """Version, layer and sample rate, which all frames of one stream have in common."""
+        return self.header[1] & 0xFE, self.header[2] & 0x0C
+
 
 def _frame(header: bytes, start: int) -> _Frame | None:
     """The frame that begins with these four bytes, of layer III and a bit rate of the table; else None."""
@@ -262,16 +267,14 @@ def _frames(file: BinaryIO, start: int, size: int) -> Iterator[_Frame]:
             file.seek(place)
             base, buffer = place, file.read(_CHUNK)
         frame = _frame(buffer[place - base : place - base + 4], place)
-        # Of one stream: the same version, layer and sample rate.
-        same = frame is not None and (known is None or (frame.header[1] & 0xFE, frame.header[2] & 0x0C) == known)
-        if frame is not None and same and frame.start + frame.length <= size:
+        if frame is not None and known in (None, frame.stream) and frame.start + frame.length <= size:
             if known is None:
                 after = frame.start + frame.length
                 file.seek(after)
                 if after < size and _frame(file.read(4), after) is None:
                     place += 1
                     continue
-                known = (frame.header[1] & 0xFE, frame.header[2] & 0x0C)
+                known = frame.stream
             yield frame
             place += frame.length
             continue

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch.nn.functional import one_hot
 
 from distrack import datasets
 from distrack.arrays import Floats, Integers, Mask
-from distrack.datasets import Layout, Prepared
+from distrack.datasets import Prepared, Reading
 from distrack.datasets.cache import fill_cache
 from distrack.datasets.clips import Split
 from distrack.datasets.disk import reserve, write_rows, writing_below
@@ -136,21 +136,19 @@ def load(
     dataset: str,
     data_path: Path | None = None,
     *,
-    test_fold: int | None = None,
-    layout: Layout = "auto",
-    subset: bool = False,
     seconds: float,
     feature: FeatureConfig,
     cache_path: Path | None = None,
     progress: DetailedProgress = unwatched,
+    **reading: Unpack[Reading],
 ) -> Material:
     """A dataset as waveforms and images; what was decoded or computed before is read from the cache.
 
     Args:
         data_path: the folder of the dataset, if it is not in its usual place.
-        test_fold, layout, subset: see `distrack.datasets.look`.
         seconds: fixed length of a clip.
         cache_path: folder of the cache; that of the settings if None.
+        reading: see `distrack.datasets.Reading`.
 
     Raises:
         ConfigError: the name or the fold is unknown.
@@ -159,10 +157,8 @@ def load(
     index = datasets.index(
         dataset,
         data_path,
-        test_fold=test_fold,
-        layout=layout,
-        subset=subset,
         progress=lambda done, total: progress(done, total, "making the dataset"),
+        **reading,
     )
     prepared = datasets.prepare(
         index,
@@ -179,14 +175,12 @@ def load_cached(
     dataset: str,
     data_path: Path | None = None,
     *,
-    test_fold: int | None = None,
-    layout: Layout = "auto",
-    subset: bool = False,
     seconds: float,
     feature: FeatureConfig,
+    **reading: Unpack[Reading],
 ) -> Material | None:
     """As `load`, but None where the clips were not decoded before: a page must not wait for that."""
-    index = datasets.index(dataset, data_path, test_fold=test_fold, layout=layout, subset=subset)
+    index = datasets.index(dataset, data_path, **reading)
     prepared = datasets.prepared(index, seconds=seconds, cache_path=settings().cache_path)
     return None if prepared is None else _with_images(prepared, dataset, feature)
 

@@ -91,7 +91,7 @@ def _digest(run: Path) -> str | None:
         if not datasets.home(datasets.DATASETS[config["dataset"]], data_path).is_dir():
             return None
         # Configs of earlier versions have neither layout nor subset.
-        reading = {name: config[name] for name in ("test_fold", "layout", "subset") if name in config}
+        reading: Any = {name: config[name] for name in ("test_fold", "layout", "subset") if name in config}
         index = datasets.index(config["dataset"], data_path, **reading)
         clips = datasets.fingerprint(index, seconds=float(config["duration"]))
     except (OSError, ValueError, KeyError, TypeError, DistrackError):

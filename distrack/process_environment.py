@@ -8,11 +8,14 @@ import sys
 # OpenMP's threads wait for each other by spinning. That is harmless for a single process, but two at once were measured
 # 25 times slower than with sleeping threads. Threads that sleep at once are four times slower on a virtual machine, as
 # every small operation waits for the system. So threads spin for a short time and then sleep.
-FAST_ON_CPU = {
+_KEEPS_MEMORY = {
     "MALLOC_TOP_PAD_": str(256 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(4 * 2**30),
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_ARENA_MAX": "1",
+}
+FAST_ON_CPU = {
+    **_KEEPS_MEMORY,
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "2000",
 }
@@ -25,9 +28,7 @@ def worker_environment() -> dict[str, str]:
 
 def server_environment() -> dict[str, str]:
     """The environment for the app's server: it computes little, and gives the memory of uploads back to the system."""
-    return {
-        name: value for name, value in worker_environment().items() if FAST_ON_CPU.get(name) != value or "OMP" in name
-    }
+    return {name: value for name, value in worker_environment().items() if _KEEPS_MEMORY.get(name) != value}
 
 
 def compute_fast(module: str) -> None:

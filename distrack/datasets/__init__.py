@@ -7,6 +7,7 @@ from distrack.datasets.clips import Clip, Index
 from distrack.datasets.contract import DATASETS, Dataset
 from distrack.datasets.layout import left_out
 from distrack.datasets.library import IncompleteError, fetch, folds, home, index, look, title
+from distrack.datasets.reading import FolderReading, LayoutField, Reading, SubsetField
 from distrack.registry import discover
 
 discover(corpora.__name__, corpora.__path__)
@@ -16,10 +17,14 @@ __all__ = [
     "Clip",
     "Dataset",
     "DoubtfulLayoutError",
+    "FolderReading",
     "IncompleteError",
     "Index",
     "Layout",
+    "LayoutField",
     "Prepared",
+    "Reading",
+    "SubsetField",
     "fetch",
     "fingerprint",
     "folds",

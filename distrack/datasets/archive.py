@@ -56,12 +56,9 @@ def listing(
     limits = Limits(what, most_bytes=most_bytes, most_files=most_files)
     reader = _Reader(file, most=most_files * _ZIP_OVERHEAD)
     try:
-        with _explaining_damage(what):
-            raw = _unmarked_names(reader)
-        if all(name.isascii() for name in raw):
-            encoding = None
-        elif encoding is None:
-            encoding = best_encoding(raw)
+        with _explaining_damage(what), zipfile.ZipFile(reader) as archive:
+            found = _found_encoding(archive.infolist())
+        encoding = found and (encoding or found)
         return Listing([path for path, _ in _files(reader, limits, encoding)], encoding)
     finally:
         reader.detach()
@@ -171,7 +168,7 @@ class _Reader(io.BufferedReader):
 
 def _zip_members(file: IO[bytes], encoding: str | None) -> Iterator[_Member]:
     with zipfile.ZipFile(file) as archive:
-        encoding = encoding or best_encoding(_raw_name(info) for info in archive.infolist() if not _told(info))
+        encoding = encoding or _found_encoding(archive.infolist()) or "utf-8"
         for info in archive.infolist():
             # Programs on Windows separate folders by the other slash.
             name = _zip_name(info, encoding).replace("\\", "/")
@@ -187,14 +184,10 @@ def _zip_members(file: IO[bytes], encoding: str | None) -> Iterator[_Member]:
             yield _Member(name, name.endswith("/"), refusal, partial(archive.open, info))
 
 
-def _unmarked_names(file: IO[bytes]) -> list[bytes]:
-    """The names in a zip that are not marked as Unicode."""
-    with zipfile.ZipFile(file) as archive:
-        return [_raw_name(info) for info in archive.infolist() if not _told(info)]
-
-
-def _told(info: zipfile.ZipInfo) -> bool:
-    return bool(info.flag_bits & _UTF8_NAME) or _unicode_path(info) is not None
+def _found_encoding(infos: Iterable[zipfile.ZipInfo]) -> str | None:
+    """The encoding of the names that the zip tells nothing of; None where there is none beyond ASCII."""
+    names = [_raw_name(info) for info in infos if _told_name(info) is None]
+    return None if all(map(bytes.isascii, names)) else best_encoding(names)
 
 
 def _raw_name(info: zipfile.ZipInfo) -> bytes:
@@ -203,10 +196,7 @@ def _raw_name(info: zipfile.ZipInfo) -> bytes:
 
 
 def _zip_name(info: zipfile.ZipInfo, encoding: str) -> str:
-    if info.flag_bits & _UTF8_NAME:
-        return info.orig_filename
-    told = _unicode_path(info)
-    if told is not None:
+    if (told := _told_name(info)) is not None:
         return told
     try:
         return _raw_name(info).decode(encoding)
@@ -214,10 +204,10 @@ def _zip_name(info: zipfile.ZipInfo, encoding: str) -> str:
         return info.orig_filename
 
 
-def _unicode_path(info: zipfile.ZipInfo) -> str | None:
-    """The name in the extra field of Info-ZIP, WinZip and WinRAR, if it belongs to this name."""
+def _told_name(info: zipfile.ZipInfo) -> str | None:
+    """The name in Unicode: marked as UTF-8, or in the extra field of Info-ZIP, WinZip and WinRAR for this name."""
     if info.flag_bits & _UTF8_NAME:
-        return None
+        return info.orig_filename
     extra = info.extra
     while len(extra) >= 4:
         kind, length = struct.unpack_from("<HH", extra)

@@ -20,7 +20,7 @@ from distrack.datasets.clips import Index, Skipped
 from distrack.datasets.copies import DIGEST_SIZE, digest_of, distinct
 from distrack.datasets.disk import reserve, write_rows, writing_below
 from distrack.errors import AudioError, DatasetError
-from distrack.files import fill_once
+from distrack.files import files_text, fill_once
 from distrack.progress import Progress, unwatched
 
 _VERSION = 4
@@ -71,11 +71,11 @@ class Prepared:
         ):
             if clips:
                 example = f"{clips[0].path.name} is {clips[0].reason}"
-                notes.append(f"{_files(len(clips))} left out, because {reason}: {example}")
+                notes.append(f"{files_text(len(clips))} left out, because {reason}: {example}")
         if alone := int((self.facts[self.rows, 2] > 0).sum()):
-            notes.append(f"the channels of {_files(alone)} cancel each other: the loudest channel is used")
+            notes.append(f"the channels of {files_text(alone)} cancel each other: the loudest channel is used")
         if scaled := int((self.facts[self.rows, 3] > 0).sum()):
-            notes.append(f"the float samples of {_files(scaled)} are whole numbers: they are divided by full scale")
+            notes.append(f"the float samples of {files_text(scaled)} are whole numbers: they are divided by full scale")
         return tuple(notes)
 
     def read(self, rows: slice) -> NDArray[np.float32]:
@@ -140,10 +140,6 @@ def _read(index: Index, folder: Path) -> Prepared:
     waveforms = np.load(folder / "waveforms.npy", mmap_mode="r")
     facts = np.load(folder / "facts.npy", mmap_mode="r")
     return Prepared(index, waveforms, facts, rows, skipped, copies, conflicts, folder)
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count:,} files"
 
 
 def fill_cache(folder: Path, fill: Callable[[Path], None]) -> None:

@@ -38,6 +38,11 @@ class Skipped(NamedTuple):
     reason: str
 
 
+def disjoint_text(by: str) -> str:
+    """The sentence that two sides of a split have nothing of one kind, such as a speaker, in common."""
+    return f"No {by} appears in both training and test."
+
+
 @dataclass(frozen=True)
 class Index:
     """The clips of a dataset on this disk, before any is decoded.

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 from urllib.parse import urlsplit
 
 from distrack.datasets.cache import MOST_UNUSABLE, fill_cache
-from distrack.datasets.class_folders import Layout
 from distrack.datasets.clips import Index, NotThereError
 from distrack.datasets.contract import DATASETS, Dataset
 from distrack.datasets.download import Remote, download
+from distrack.datasets.reading import FolderReading, Reading
 from distrack.errors import ConfigError, DatasetError
 from distrack.progress import DetailedProgress, Progress, unwatched
 from distrack.settings import settings
@@ -40,13 +41,7 @@ def title(name: str, data_path: Path | None = None, *, subset: bool = False) -> 
 
 
 def index(
-    name: str,
-    data_path: Path | None = None,
-    *,
-    test_fold: int | None = None,
-    layout: Layout = "auto",
-    subset: bool = False,
-    progress: Progress = unwatched,
+    name: str, data_path: Path | None = None, *, progress: Progress = unwatched, **reading: Unpack[Reading]
 ) -> Index:
     """The index of a dataset that can be distilled; arguments as for `look`.
 
@@ -57,35 +52,28 @@ def index(
     dataset = DATASETS[name]
     if not dataset.labelled:
         raise DatasetError(f"{dataset.name} has no classes. It can be decomposed, but not distilled")
-    clips = look(name, data_path, test_fold=test_fold, layout=layout, subset=subset, progress=progress)
+    clips = look(name, data_path, progress=progress, **reading)
     clips.validate()
     return clips
 
 
 def look(
-    name: str,
-    data_path: Path | None = None,
-    *,
-    test_fold: int | None = None,
-    layout: Layout = "auto",
-    subset: bool = False,
-    progress: Progress = unwatched,
+    name: str, data_path: Path | None = None, *, progress: Progress = unwatched, **reading: Unpack[Reading]
 ) -> Index:
     """The index of a dataset as it is on this disk, valid or not; a generated dataset is generated where it is absent.
 
     Args:
         name: as registered, in any spelling.
         data_path: its folder, if it is not in its usual place.
-        test_fold: the fold to test on; by default that of the dataset, where it has folds.
-        layout: what the folders of a person's own recordings are; "auto" finds it out.
-        subset: whether clips of the dataset's list may be missing. The index then says that it is a subset.
+        reading: the fold, the layout, and whether it may be a subset; see `Reading`.
 
     Raises:
         ConfigError: the name, the fold or the layout is unknown.
         IncompleteError: clips of the dataset's list are missing, more than a few.
         DatasetError: the folder is absent or does not hold the dataset.
     """
-    dataset = DATASETS[name]
+    dataset, layout = DATASETS[name], reading.get("layout", "auto")
+    test_fold, subset = reading.get("test_fold"), reading.get("subset", False)
     dataset.check_fold(test_fold)
     if layout != "auto" and not dataset.own_layout:
         raise ConfigError(f"{dataset.name} has a layout of its own: remove --layout {layout}")
@@ -102,13 +90,11 @@ def look(
     return _with_notes(dataset, _with_fold(dataset, clips.within(root), test_fold, subset=subset), subset=subset)
 
 
-def folds(
-    name: str, data_path: Path | None = None, *, layout: Layout = "auto", subset: bool = False
-) -> tuple[int, ...]:
+def folds(name: str, data_path: Path | None = None, **reading: Unpack[FolderReading]) -> tuple[int, ...]:
     """The folds that can be tested on; arguments and errors as for `look`."""
     dataset = DATASETS[name]
-    if dataset.own_layout or subset:
-        return look(name, data_path, layout=layout, subset=subset).folds
+    if dataset.own_layout or reading.get("subset"):
+        return look(name, data_path, **reading).folds
     return dataset.folds
 
 

@@ -55,6 +55,8 @@ def best_encoding(names: Iterable[bytes]) -> str:
     'cp437'
     """
     raw = sorted(set(names))
+    if _score(raw, "utf-8") > 0:
+        return "utf-8"
     scores = {encoding: _score(raw, encoding) for encoding in ENCODINGS}
     return max(scores, key=scores.__getitem__)
 

@@ -75,35 +75,41 @@ def read_room(path: Path, *, sample_rate: int, channels: int, level: RoomLevel =
     Raises:
         EventsError: unreadable, silent, NaN, longer than `LONGEST_ROOM`, or more than two channels.
     """
-    try:
-        stamp = path.stat()
-    except (OSError, ValueError) as error:
-        raise EventsError(f"room {path}: unreadable: {error}") from None
-    return _read_room(path, (stamp.st_mtime_ns, stamp.st_size), sample_rate, channels, level)
+    return _read_room(path, _stamp(path), sample_rate, channels, level)
 
 
 def room_note(path: Path) -> str:
     """What was done with the samples of an impulse response that are no fractions; empty for any other."""
     try:
-        bits = read_impulse_response(path, longest=LONGEST_ROOM)[2]
-    except AudioError:
+        bits = _read_file(path, _stamp(path))[2]
+    except EventsError:
         return ""  # reading it as a room says why
     return "" if bits is None else f"room {path.name}: {bits_text(bits)}"
 
 
-# The Decompose page replays all edits after each new one, with the same file.
-@lru_cache(maxsize=4)
-def _read_room(
-    path: Path,
-    stamp: tuple[int, int],  # noqa: ARG001
-    sample_rate: int,
-    channels: int,
-    level: RoomLevel,
-) -> Floats:
+def _stamp(path: Path) -> tuple[int, int]:
     try:
-        response, rate, _ = read_impulse_response(path, longest=LONGEST_ROOM)
+        stamp = path.stat()
+    except (OSError, ValueError) as error:
+        raise EventsError(f"room {path}: unreadable: {error}") from None
+    return stamp.st_mtime_ns, stamp.st_size
+
+
+# The Decompose page asks for the file that is chosen each time it is drawn.
+@lru_cache(maxsize=2)
+def _read_file(path: Path, stamp: tuple[int, int]) -> tuple[Doubles, int, int | None]:  # noqa: ARG001
+    try:
+        response, rate, bits = read_impulse_response(path, longest=LONGEST_ROOM)
     except AudioError as error:
         raise EventsError(f"room {path}: {error}") from None
+    response.flags.writeable = False
+    return response, rate, bits
+
+
+# The Decompose page replays all edits after each new one, with the same file.
+@lru_cache(maxsize=4)
+def _read_room(path: Path, stamp: tuple[int, int], sample_rate: int, channels: int, level: RoomLevel) -> Floats:
+    response, rate, _ = _read_file(path, stamp)
     if len(response) > 2:
         raise EventsError(f"room {path}: {len(response)} channels: an impulse response has one, or two for stereo")
     if channels == 1:
@@ -111,7 +117,7 @@ def _read_room(
         response = response.mean(axis=0, keepdims=True) if alone is None else response[alone - 1 : alone]
     converted = resampled(response, rate, sample_rate)
     if level == "energy":
-        converted /= np.sqrt(np.square(converted).sum(axis=1).mean())
+        converted = converted / np.sqrt(np.square(converted).sum(axis=1).mean())
     room = converted.astype(np.float32)
     room.flags.writeable = False
     return room

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from distrack import images
 from distrack.audio import SAMPLE_RATE
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
-from distrack.datasets import DATASETS, Layout
+from distrack.datasets import DATASETS, LayoutField, Reading, SubsetField
 from distrack.distill.domains import DOMAINS, Domain
 from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
@@ -61,11 +61,8 @@ class DistillConfig(Config):
     """Folder that holds the dataset; needed where the dataset is not below the data path."""
     test_fold: int | None = None
     """Fold to test on, where the dataset has folds."""
-    layout: Layout = "auto"
-    """What the folders of your own recordings are: classes, or the sides of a split (train, test, fold1 ...) that hold
-    the classes."""
-    subset: bool = False
-    """Use the clips that are there, although the dataset's list names more."""
+    layout: LayoutField = "auto"
+    subset: SubsetField = False
     duration: Annotated[
         Annotated[float, Field(ge=SHORTEST, le=LONGEST)] | None,
         Field(title="Track length (s)", validate_default=True, json_schema_extra={"step": 0.1}),
@@ -196,16 +193,20 @@ class DistillConfig(Config):
 
     def material(self, *, cache_path: Path | None = None, progress: DetailedProgress = unwatched) -> Material:
         """The dataset's clips and images; see `distrack.images.load` for arguments and errors."""
-        return images.load(**self._source, cache_path=cache_path, progress=progress)
+        return images.load(**self._source, **self.reading, cache_path=cache_path, progress=progress)
 
     def cached_material(self) -> Material | None:
         """The dataset's clips and images, or None where the clips were not decoded before."""
-        return images.load_cached(**self._source)
+        return images.load_cached(**self._source, **self.reading)
 
     @property
     def _source(self) -> dict[str, Any]:
-        fields = ("dataset", "data_path", "test_fold", "layout", "subset", "seconds", "feature")
-        return {name: getattr(self, name) for name in fields}
+        return {name: getattr(self, name) for name in ("dataset", "data_path", "seconds", "feature")}
+
+    @property
+    def reading(self) -> Reading:
+        """How the dataset is read."""
+        return {"test_fold": self.test_fold, "layout": self.layout, "subset": self.subset}
 
     @property
     def samples(self) -> int:

@@ -9,6 +9,7 @@ import scipy
 from pydantic import Field, computed_field
 
 from distrack.arrays import Integers
+from distrack.datasets.clips import disjoint_text
 from distrack.validation import Record
 
 _CONFIDENCE = 0.95
@@ -224,7 +225,7 @@ class SplitReport(Record):
         """What the two sides do not share, as far as it was checked."""
         if self.disjoint_by == "clip" and self.copies is None:
             return "Split by clip; an earlier version did not look for copies of clips."
-        return f"No {self.disjoint_by} appears in both training and test."
+        return disjoint_text(self.disjoint_by)
 
 
 class Report(Record):

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from distrack import datasets
 from distrack.arrays import Floats
 from distrack.audio import decode_clip
-from distrack.datasets import DATASETS, Layout
+from distrack.datasets import DATASETS, LayoutField, SubsetField
 from distrack.decompose import DecomposeConfig, storage
 from distrack.decompose.decomposer import DECOMPOSERS
 from distrack.decompose.events import Events
@@ -88,11 +88,8 @@ class EventModelJob(TrainingConfig, Job):
     """Dataset of the recordings; FOLDER if only a folder is given."""
     data_path: Annotated[AbsolutePath | None, Field(title="Folder")] = None
     """Folder that holds the dataset; its usual place if not given."""
-    layout: Layout = "auto"
-    """What the folders of your own recordings are: classes, or the sides of a split (train, test, fold1 ...) that hold
-    the classes."""
-    subset: bool = False
-    """Use the clips that are there, although the dataset's list names more."""
+    layout: LayoutField = "auto"
+    subset: SubsetField = False
 
     @model_validator(mode="before")
     @classmethod

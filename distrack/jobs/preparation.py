@@ -12,11 +12,11 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from distrack import datasets
-from distrack.datasets import DATASETS, Layout
+from distrack.datasets import DATASETS, FolderReading, Layout, LayoutField, SubsetField
 from distrack.distill import DistillConfig
 from distrack.distill.config import LONGEST, SHORTEST
 from distrack.errors import DistrackError, RunError
-from distrack.files import size_text
+from distrack.files import files_text, size_text
 from distrack.jobs.contract import Job, Table, as_json, job_of, register
 from distrack.progress import DetailedProgress
 from distrack.registry import NameIn
@@ -79,11 +79,8 @@ class Preparation(Job):
         float | None, Field(ge=SHORTEST, le=LONGEST, title="Clip length (s)", validate_default=True)
     ] = None
     """Length of a clip in seconds; the dataset's own if not given."""
-    layout: Layout = "auto"
-    """What the folders of your own recordings are: classes, or the sides of a split (train, test, fold1 ...) that hold
-    the classes."""
-    subset: bool = False
-    """Use the clips that are there, although the dataset's list names more."""
+    layout: LayoutField = "auto"
+    subset: SubsetField = False
     download: bool = False
     """Download the dataset first if it is absent."""
 
@@ -162,9 +159,8 @@ class Preparation(Job):
 
 def left_out_text(report: PreparationReport) -> str:
     """The files that are neither used nor skipped: "3 files: 2 hidden, 1 no sound"."""
-    count = sum(report.left_out.values())
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(report.left_out.items()))
-    return f"{count:,} {'file' if count == 1 else 'files'}: {reasons}"
+    return f"{files_text(sum(report.left_out.values()))}: {reasons}"
 
 
 def place(dataset: str, data_path: Path | None = None) -> Run:
@@ -176,12 +172,12 @@ def place(dataset: str, data_path: Path | None = None) -> Run:
     return Run(settings().data_path / "preparations" / name)
 
 
-def reading(dataset: str, data_path: Path | None) -> dict[str, Any]:
-    """What a person said of a folder when it was prepared: `layout` and `subset` of the config; empty if it was not."""
+def reading(dataset: str, data_path: Path | None) -> FolderReading:
+    """What a person said of a folder when it was prepared: layout and subset; nothing if it was not prepared."""
     with suppress(DistrackError):  # a path that cannot be
         run = place(dataset, data_path)
         if preparation_report(run) is not None and (said := read_model(run.path / "config.json", _Said)) is not None:
-            return said.model_dump()
+            return {"layout": said.layout, "subset": said.subset}
     return {}
 
 

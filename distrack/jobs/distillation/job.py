@@ -98,9 +98,7 @@ class DistillJob(DistillConfig, Measured):
         root = datasets.home(datasets.DATASETS[self.dataset], self.data_path)
         if not root.is_dir() and datasets.DATASETS[self.dataset].make is not None and self.data_path is None:
             return  # the job will make the dataset
-        index = datasets.index(
-            self.dataset, self.data_path, test_fold=self.test_fold, layout=self.layout, subset=self.subset
-        )
+        index = datasets.index(self.dataset, self.data_path, **self.reading)
         counts = Counter(clip.label for clip in index.clips if clip.split == "train")
         label, fewest = min(counts.items(), key=lambda item: item[1])
         if self.ipc > fewest:

@@ -1,12 +1,11 @@
 """One dataset: its licence and citation, its folder, its preparation with the download, and its clips."""
 
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from distrack import runs
-from distrack.datasets import Dataset, DoubtfulLayoutError, IncompleteError, Layout, home, look
+from distrack.datasets import Dataset, DoubtfulLayoutError, FolderReading, IncompleteError, Layout, home, look
 from distrack.datasets.class_folders import side_of
 from distrack.errors import DatasetError, DistrackError
 from distrack.files import size_text
@@ -85,7 +84,7 @@ def _preparation(dataset: Dataset, data_path: Path | None, run: runs.Run) -> Non
     usable = home(dataset, data_path).is_dir() or dataset.make is not None
     said = reading(dataset.name, data_path)
     if dataset.own_layout and usable:
-        said |= _layout(home(dataset, data_path), said)
+        said |= _layout(dataset, home(dataset, data_path), said)
     elif (
         status.state == "failed"
         and usable
@@ -113,7 +112,7 @@ def _preparation(dataset: Dataset, data_path: Path | None, run: runs.Run) -> Non
         job_panel.start(Preparation(dataset=dataset.name, data_path=data_path, download=not usable, **said))
 
 
-def _layout(root: Path, said: dict[str, Any]) -> dict[str, Any]:
+def _layout(dataset: Dataset, root: Path, said: FolderReading) -> FolderReading:
     """What the folders are, which is asked where some are named like the sides of a split."""
     named = [path.name for path in sorted(root.iterdir()) if path.is_dir() and side_of(path.name)]
     if not named:
@@ -130,7 +129,7 @@ def _layout(root: Path, said: dict[str, Any]) -> dict[str, Any]:
     )
     assert layout is not None
     try:
-        look("FOLDER", root, layout=layout)
+        look(dataset.name, root, layout=layout)
     except DoubtfulLayoutError as error:
         st.warning(f"{sentence(error.problem)} Choose what they are.")
     except DatasetError as error:

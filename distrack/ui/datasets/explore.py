@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from distrack import datasets, runs
 from distrack.audio import SAMPLE_RATE, Wave, flac_bytes, level
 from distrack.datasets import Dataset, Index, Prepared
-from distrack.datasets.clips import Split
+from distrack.datasets.clips import Split, disjoint_text
 from distrack.distill.config import DistillConfig
 from distrack.features import FEATURES, build_feature
 from distrack.figures.clips import class_balance, clip_views, distribution
 from distrack.figures.images import image_uris
 from distrack.images import Material, RealImages, class_means
 from distrack.jobs.preparation import PreparationReport, left_out_text, place, preparation_report, reading
+from distrack.ui.shared.folds import folds_of
 from distrack.ui.shared.page import chart, ink, sentence
 from distrack.ui.sound import recording
 
@@ -45,7 +46,7 @@ def show(dataset: Dataset, data_path: Path | None) -> None:
     report = preparation_report(run)
     if report is None or not datasets.home(dataset, data_path).is_dir() or run.status().state in runs.ALIVE:
         return
-    folds, fold = datasets.folds(dataset.name, data_path, **reading(dataset.name, data_path)), None
+    folds, fold = folds_of(dataset.name, data_path, **reading(dataset.name, data_path)), None
     if folds:
         usual = dataset.test_fold if dataset.test_fold in folds else folds[-1]
         fold = st.segmented_control("Test fold", folds, default=usual, required=True, key="fold")
@@ -73,7 +74,7 @@ def _numbers(prepared: Prepared) -> None:
                 st.metric(f"{label} clips", f"{count:,}")
         st.metric("Clip length", f"{prepared.seconds:g} s")
         st.metric("Skipped files", len(prepared.skipped))
-    split_text = f"No {index.disjoint_by} appears in both training and test."
+    split_text = disjoint_text(index.disjoint_by)
     if index.random:
         split_text = f"Random split. {split_text}"
     st.caption(" ".join([split_text, *map(sentence, prepared.notes)]))

@@ -55,7 +55,8 @@ def _shown(uploads: Sequence[tuple[str, BinaryIO]]) -> str | None:
         encoding = st.selectbox(
             "Language of the names", encodings, encodings.index(encoding), format_func=ENCODINGS.__getitem__, help=about
         )
-        found = preview(uploads, encoding=encoding)
+        if encoding != found.encoding:
+            found = preview(uploads, encoding=encoding)
     listed = ", ".join(f"{name} ({count:,})" for name, count in list(found.classes.items())[:_LISTED])
     more = f" and {len(found.classes) - _LISTED} more" if len(found.classes) > _LISTED else ""
     left_out = f" {found.left_out:,} other files are left out." if found.left_out else ""

@@ -15,8 +15,7 @@ _EACH = 1
 
 def wall(job: DistillJob) -> None:
     """The first clip of each class, and how many clips become how many tracks; nothing if they are not prepared."""
-    same = ("dataset", "data_path", "test_fold", "layout", "subset")
-    shown = _sheets(DistillConfig(**{name: getattr(job, name) for name in same}))
+    shown = _sheets(DistillConfig(dataset=job.dataset, data_path=job.data_path, **job.reading))
     if shown is None:
         return
     sheets, clips, seconds = shown

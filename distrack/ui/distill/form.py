@@ -5,10 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from distrack import datasets
 from distrack.audio import SAMPLE_RATE
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
-from distrack.datasets import DATASETS, Layout, home
+from distrack.datasets import DATASETS, home
 from distrack.distill.domains import DOMAINS
 from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
 from distrack.errors import DistrackError
@@ -21,9 +20,9 @@ from distrack.jobs.series import SweepJob, sweep_of
 from distrack.networks import NETWORKS, NetworkConfig, check_shape
 from distrack.options import given_overrides
 from distrack.registry import Choice, filled_choices
-from distrack.settings import user_path
 from distrack.ui.shared import stage
 from distrack.ui.shared.fields import Fields
+from distrack.ui.shared.folds import folds_of
 from distrack.ui.shared.page import errors_shown
 from distrack.validation import Overrides, from_preset, overlaid
 
@@ -90,7 +89,7 @@ def folder(dataset: str, plain: DistillJob | EventModelJob) -> dict[str, Any]:
     """The folder of the dataset, if it is not in its usual place and cannot be made, and how it was prepared."""
     here = home(DATASETS[dataset], None).is_dir() or DATASETS[dataset].make is not None
     if here and (plain.dataset != dataset or plain.data_path is None):
-        return reading(dataset, None)
+        return dict(reading(dataset, None))
     path = st.text_input(
         str(DistillJob.model_fields["data_path"].title),
         value=str(plain.data_path or next(iter(used_folders(dataset)), "")),
@@ -112,25 +111,12 @@ def fold(plain: DistillJob, dataset: str, place: Overrides) -> dict[str, Any]:
     return fields.values
 
 
-# For seconds only: files may change meanwhile.
-@st.cache_data(max_entries=8, ttl=30, show_spinner=False)
-def folds_of(
-    dataset: str, data_path: Path | None = None, layout: Layout = "auto", subset: bool = False
-) -> tuple[int, ...]:
-    """The folds that can be tested on; none of a folder that cannot be read, which the job then says."""
-    try:
-        place = None if data_path is None else user_path(data_path)
-        return datasets.folds(dataset, place, layout=layout, subset=subset)
-    except DistrackError:
-        return ()
-
-
 def several(job: DistillJob) -> DistillJob | SweepJob | None:
     """The same job over several budgets, seeds or official folds, if a person wants that; else the job itself.
 
     None if these cannot be combined, which is shown.
     """
-    folds = folds_of(job.dataset, job.data_path, job.layout, job.subset)
+    folds = folds_of(job.dataset, job.data_path, layout=job.layout, subset=job.subset)
     with stage.aside("several"), st.expander("Several runs"):
         left, right = st.columns(2)
         budgets = sorted({*_BUDGETS, job.ipc})

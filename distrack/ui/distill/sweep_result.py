@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from distrack import jobs, runs
+from distrack.datasets.clips import disjoint_text
 from distrack.evaluate import EVALUATORS, name_of
 from distrack.figures.accuracy import run_bars
 from distrack.jobs.series import SweepJob, SweepReport, SweepRow, finished_report
@@ -29,8 +30,8 @@ def _result(run: runs.Run) -> None:
     over = "the folds, of each fold's mean" if report.folds else "all seeds, of distillation and of evaluation"
     st.caption(f"Error bars: 95% CI over {over}. Dotted: chance.")
     st.dataframe([_row(row) for row in report.rows], hide_index=True, key=f"table-{run.id}")
-    split = f"no {report.disjoint_by} appears in both training and test"
-    st.caption("  \n".join(map(sentence, [split, *report.notes])))
+    split = disjoint_text(str(report.disjoint_by))
+    st.caption("  \n".join([split, *map(sentence, report.notes)]))
 
 
 def _evaluator(row: SweepRow) -> str:
