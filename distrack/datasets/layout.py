@@ -69,7 +69,7 @@ def left_out(index: Index) -> dict[str, list[Path]]:
     """Every file below the root of an index that is neither a clip nor skipped, by the reason."""
     known = {clip.path for clip in index.clips} | {skip.path for skip in index.skipped}
     reasons = defaultdict[str, list[Path]](list)
-    for name in sorted(files_below(index.root)):
+    for name in sorted(files_below(index.root.resolve())):
         path = index.root / name
         if path not in known:
             reasons[_reason(PurePosixPath(name))].append(path)

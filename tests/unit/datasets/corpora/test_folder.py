@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from distrack.datasets import DoubtfulLayoutError, Index, folds, index, look
+from distrack.datasets import DoubtfulLayoutError, Index, folds, index, left_out, look
 from distrack.errors import ConfigError, DatasetError
 from tests.dataset_trees import write
 
@@ -174,3 +174,15 @@ def test_classes_whose_names_look_alike_are_named(tmp_path: Path) -> None:
         "The classes Dog and dog differ in upper and lower case alone",
         f"The classes {decomposed} and {composed} {stored}",
     )
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_every_file_that_is_not_used_is_counted_by_its_reason(linked: bool, tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    write(root, *(f"{c}/{n}.wav" for c in BOTH for n in range(5)), "loose.wav", "dog/._1.wav")
+    (root / "notes.txt").write_text("recorded in May")
+    if linked:
+        (tmp_path / "link").symlink_to(root, target_is_directory=True)
+        root = tmp_path / "link"
+    found = {reason: [path.name for path in paths] for reason, paths in left_out(index("FOLDER", root)).items()}
+    assert found == {"hidden": ["._1.wav"], "sound that belongs to no class": ["loose.wav"], "no sound": ["notes.txt"]}
