@@ -1,6 +1,7 @@
 """The real app, served by its own command, and a real Chromium."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PatienceError
 
 from distrack import runs
 from distrack.runs.session import HOLD_AT
@@ -108,3 +110,16 @@ def page(visitor: BrowserContext) -> Iterator[Page]:
     tab = visitor.new_page()
     yield tab
     tab.close()
+
+
+def choose(menu: Locator, option: str | re.Pattern[str]) -> None:
+    """Chooses from a menu; one that closed as the page was drawn anew is opened again, as a person would."""
+    choice = menu.page.get_by_role("option", name=option, exact=isinstance(option, str))
+    for _ in range(5):
+        if menu.get_attribute("aria-expanded") != "true":
+            menu.click()
+        try:
+            return choice.click(timeout=PATIENCE / 5)
+        except PatienceError as error:
+            missed = error
+    raise missed

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from distrack.settings import PROJECT, settings
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, choose
 
 pytestmark = pytest.mark.browser
 
@@ -55,8 +55,7 @@ def test_thirty_runs_are_compared_filtered_linked_and_exported(
     chips = page.get_by_role("group", name="Selected values").first.locator("[data-tag]")
     expect(chips).to_have_count(2)
 
-    page.get_by_role("combobox", name="Tracks per class", exact=True).click()
-    page.get_by_role("option", name="10", exact=True).click()
+    choose(page.get_by_role("combobox", name="Tracks per class", exact=True), "10")
     page.wait_for_url(re.compile(r"ipc=10"))
     expect(chips).to_have_count(2)
     expect(chips.first).to_contain_text(re.compile("copy-0[01]"))

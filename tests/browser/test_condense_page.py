@@ -14,7 +14,7 @@ from distrack import jobs
 from distrack.jobs.contract import title_of
 from distrack.jobs.series import CondenseJob
 from distrack.settings import settings
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, choose
 
 pytestmark = pytest.mark.browser
 
@@ -28,8 +28,7 @@ def test_a_grid_is_launched_fills_is_heard_and_is_still_there(server: Server, pa
     expect(page.get_by_test_id("strips")).to_contain_text("2 tracks x 0.25 s")
     page.get_by_text("Advanced").click()
     # Its small images are quickly learnt.
-    page.get_by_role("combobox", name="Representation").click()
-    page.get_by_role("option", name="MFCC", exact=True).click()
+    choose(page.get_by_role("combobox", name="Representation"), "MFCC")
     for label, value in (("Steps", "3"), ("Evaluation seeds", "1")):
         field = page.get_by_label(label, exact=True)
         field.fill(value)

@@ -19,7 +19,7 @@ from distrack.jobs.decomposition import DecomposeJob, decomposition_report, even
 from distrack.settings import settings
 from distrack.ui.sound.media import source
 from distrack.validation import from_preset
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, choose
 
 pytestmark = pytest.mark.browser
 
@@ -69,8 +69,7 @@ def test_a_note_is_decomposed_transposed_played_and_saved(server: Server, page: 
     expect(page.get_by_text(f"4 of {report.events} selected")).to_be_visible()
     page.keyboard.press("Escape")
     expect(player.get_by_role("radio")).to_have_count(4)
-    page.get_by_role("combobox", name="Edit").click()
-    page.get_by_role("option", name="Transpose", exact=True).click()
+    choose(page.get_by_role("combobox", name="Edit"), "Transpose")
     expect(page.get_by_label("Semitones")).to_have_value("12")
     page.get_by_role("button", name="Apply to 4 selected").click()
     expect(page.get_by_text("1 edit: Transpose")).to_be_visible()
@@ -254,8 +253,7 @@ def test_an_edit_applies_as_it_is_offered_and_its_sound_is_in_front(server: Serv
     run, _ = _decomposed(note, "offered", events=4, method={"name": "matching-pursuit", "atoms": "damped"})
     page.goto(f"{server.url}/decompose?run={run.id}")
     expect(page.locator(".player")).to_have_attribute("data-ready", "true")
-    page.get_by_role("combobox", name="Edit", exact=True).click()
-    page.get_by_role("option", name="Quantise", exact=True).click()
+    choose(page.get_by_role("combobox", name="Edit", exact=True), "Quantise")
     page.get_by_role("button", name="All", exact=True).click()
     page.get_by_role("button", name="Apply to 4 selected").click()
     assert _done(run, 1).name == "quantise"

@@ -22,7 +22,7 @@ from distrack.jobs.distillation import distillation_job
 from distrack.jobs.results import evaluation_report, track_file
 from distrack.settings import settings
 from distrack.ui.shared.run_in_view import DEMO
-from tests.browser.conftest import HELD_AT_STEP, Server
+from tests.browser.conftest import HELD_AT_STEP, Server, choose
 
 pytestmark = pytest.mark.browser
 
@@ -246,6 +246,5 @@ def test_the_first_network_is_shown_before_the_mean_of_all_and_the_forming_can_b
     expect(page.locator(".tile").first).to_be_visible()
     # Tracks form visibly from noise; a preset has that.
     page.goto(f"{server.url}/distill")
-    page.get_by_role("combobox", name="Preset").click()
-    page.get_by_role("option", name=re.compile("tracks form out of noise")).click()
+    choose(page.get_by_role("combobox", name="Preset"), re.compile("tracks form out of noise"))
     expect(page.get_by_role("button", name="Distill", exact=True)).to_be_visible()

@@ -229,10 +229,10 @@ def _in_processes(
     except BrokenProcessPool:
         raise RunError("a process that measured ended by itself: evaluate in fewer processes at once") from None
     finally:
-        pool.shutdown(wait=not waiting, cancel_futures=True)
-        for process in active_children():
-            process.terminate()
-            process.join()
+        if waiting:
+            for process in active_children():
+                process.terminate()
+        pool.shutdown(cancel_futures=True)  # waits until its processes have ended
     progress(len(tasks), len(tasks))
 
 
