@@ -19,7 +19,7 @@ from distrack import jobs, runs
 from distrack.audio import SAMPLE_RATE, Wave
 from distrack.datasets import Prepared
 from distrack.datasets.clips import Split
-from distrack.distill import DistillConfig, Distiller
+from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.features import FeatureConfig
 from distrack.images import Material, RealImages, load
 from distrack.jobs.distillation import DistillJob
@@ -178,6 +178,15 @@ def cpu() -> torch.device:
 
 
 @pytest.fixture(scope="session")
+def synthetic(tiny_config: DistillConfig, tiny_images: Mapping[Split, RealImages], cpu: torch.device) -> SyntheticSet:
+    """Two tracks a class of the tiny dataset: real clips, a few steps on."""
+    config = tiny_config.model_copy(update={"ipc": 2})
+    distiller = Distiller(config, tiny_images["train"], classes=("chirp", "noise", "tone"), device=cpu)
+    list(distiller)
+    return distiller.synthetic_set()
+
+
+@pytest.fixture(scope="session")
 def tiny(tiny_config: DistillConfig) -> Callable[..., DistillConfig]:
     """The tiny config, with what is asked for in place of its values."""
     plain = tiny_config.model_dump(exclude={"factor"})
@@ -215,7 +224,7 @@ def tiny_job(sounds: Path) -> Callable[..., DistillJob]:
     plain = {
         **TINY,
         "data_path": sounds,
-        "evaluation": {"evaluators": ("prototype",), "baselines": (), "seeds": 1},
+        "evaluation": {"evaluators": ("prototype",), "baselines": (), "forms": ("image",), "seeds": 1},
         "steps": 4,
         "snapshots": 3,
     }

@@ -126,7 +126,19 @@ def compare(config: CompareConfig, selected: list[runs.Run]) -> None:
 
 def _show_group(group: list[Entry]) -> None:
     """A table of runs with the same test clips: a row for each run, evaluator and network."""
-    columns = ("run", "evaluator", "network", "floats", "accuracy", "95 %", "gain", "lost", "recovered")
+    columns = (
+        "run",
+        "evaluator",
+        "network",
+        "floats",
+        "accuracy",
+        "95 %",
+        "as sound",
+        "gain",
+        "added",
+        "lost",
+        "recovered",
+    )
     rows = [
         (
             entry.run.id,
@@ -135,7 +147,9 @@ def _show_group(group: list[Entry]) -> None:
             f"{entry.report.floats_per_class:,}",
             compared.tracks.text,
             compared.tracks.interval_text,
+            "" if compared.sound is None else f"{compared.sound.mean:.3f}",
             "" if compared.gain is None else f"{compared.gain:+.3f}",
+            "" if compared.added is None else f"{compared.added:+.3f}",
             "" if compared.lost is None else f"{compared.lost:.3f}",
             "" if compared.recovered is None else f"{compared.recovered:.1%}",
         )

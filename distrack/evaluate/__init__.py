@@ -1,8 +1,8 @@
 """Evaluation: how well networks that are trained on the tracks classify real clips, compared with baselines."""
 
 from distrack.evaluate import baselines, evaluators  # noqa: F401
-from distrack.evaluate.config import EvaluationConfig, Measurement, measurements
-from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial, name_of
+from distrack.evaluate.config import TRAINING_SETS, EvaluationConfig, Measurement, measurements
+from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial, formed, name_of
 from distrack.evaluate.evaluation import Bench, PredictionCache
 from distrack.evaluate.inspection import Inspection, Point, inspect
 from distrack.evaluate.recipe import Recipe
@@ -13,6 +13,7 @@ from distrack.evaluate.training_set import TrainingSet
 __all__ = [
     "BASELINES",
     "EVALUATORS",
+    "TRAINING_SETS",
     "Accuracy",
     "Bench",
     "Comparison",
@@ -28,6 +29,7 @@ __all__ = [
     "TrainingSet",
     "Trial",
     "comparisons",
+    "formed",
     "inspect",
     "measurements",
     "name_of",

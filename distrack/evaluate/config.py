@@ -1,15 +1,17 @@
 """The configuration of an evaluation, and its plan: the measurements that it asks for, all by one recipe."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
-from distrack.evaluate.contract import BASELINES, EVALUATORS
+from distrack.evaluate.contract import BASELINES, EVALUATORS, formed
 from distrack.evaluate.recipe import Recipe
 from distrack.networks import NETWORKS
 from distrack.registry import NameIn
 from distrack.validation import Option
 
+Form = Literal["image", "sound"]
+"""What a network is shown of a stored track: the stored image itself, or the image of the sound that is exported."""
 Seeds = Annotated[
     int,
     Field(
@@ -26,14 +28,21 @@ class EvaluationConfig(Recipe):
 
     evaluators: Annotated[tuple[Annotated[str, NameIn(EVALUATORS)], ...], Option("evaluators")] = (
         "random-cnn",
+        "random-cnn-plain",
         "prototype",
     )
     """Ways to measure how much a training set teaches."""
     baselines: Annotated[tuple[Annotated[str, NameIn(BASELINES)], ...], Option("baselines")] = (
         "random-selection",
-        "class-mean",
+        "same-storage",
     )
-    """Comparisons. "Full dataset" trains on all clips and is slowest."""
+    """Comparisons. "Full dataset" trains on all clips and is slowest; it is measured once for a dataset."""
+    forms: Annotated[tuple[Form, ...], Field(min_length=1, title="Evaluate tracks as"), Option("as")] = (
+        "image",
+        "sound",
+    )
+    """What is learnt from: the stored images of the tracks, their exported sounds, or each of them. The same-storage
+    control is measured in the first of these forms."""
     seeds: Seeds = 3
     architectures: Annotated[tuple[Annotated[str, NameIn(NETWORKS)], ...], Field(title="Other networks")] = ()
     """Other architectures, of the same width and depth, with which the CNN's accuracy is repeated."""
@@ -50,12 +59,14 @@ class Measurement(NamedTuple):
     Attributes:
         trained_on: `synthetic` for the tracks, or the name of a baseline.
         seeds: number of runs, with the seeds 0 to `seeds - 1`.
+        form: how tracks, and baselines that are stored as tracks are, are presented to the evaluator.
     """
 
     evaluator: str
     trained_on: str
     recipe: Recipe = Recipe()
     seeds: int = 3
+    form: Form = "image"
 
     @property
     def network(self) -> str:
@@ -63,17 +74,33 @@ class Measurement(NamedTuple):
         return EVALUATORS[self.evaluator].network_name(self.recipe)
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> tuple[str, str, str, str]:
         """The key of its line in a report; see `Evaluation.key`."""
-        return self.evaluator, self.trained_on, self.network
+        return self.evaluator, self.trained_on, self.network, self.form
+
+    @property
+    def depends_on(self) -> tuple[str, ...] | None:
+        """The fields of a distillation's config that its training set and its test set follow from; None for all."""
+        if self.trained_on == "synthetic" or EVALUATORS[self.evaluator].tests_tracks:
+            return None
+        return BASELINES[self.trained_on].depends_on
 
     def cost(self, *, classes: int, ipc: int, tracks: int, clips: int) -> int:
         """About how many images its network sees in training, with so many tracks and real training clips in all."""
         evaluator, recipe = EVALUATORS[self.evaluator], self.recipe
         if not (evaluator.any_network or evaluator.tests_tracks):
             return 0
-        examples = {"synthetic": tracks, "full": clips}.get(self.trained_on, classes * ipc)
+        stored = self.trained_on == "synthetic" or BASELINES[self.trained_on].is_stored
+        examples = tracks if stored else clips if self.trained_on == "full" else classes * ipc
         return recipe.steps_for(examples) * min(recipe.batch_size, max(examples, recipe.smallest_batch))
+
+
+TRAINING_SETS = tuple(
+    formed(name, form)
+    for name in ("synthetic", *BASELINES)
+    for form in (get_args(Form) if name == "synthetic" or BASELINES[name].is_stored else ("image",))
+)
+"""The tracks and the baselines in each of their forms, in the order in which they are shown."""
 
 
 def measurements(config: EvaluationConfig) -> list[Measurement]:
@@ -84,10 +111,19 @@ def measurements(config: EvaluationConfig) -> list[Measurement]:
         networks = [config.network]
         if evaluator.any_network:
             networks += [config.network.model_copy(update={"name": other}) for other in config.architectures]
-        baselines = [baseline for baseline in config.baselines if BASELINES[baseline].suits(evaluator)]
+        baselines = [
+            baseline
+            for baseline in config.baselines
+            if BASELINES[baseline].suits(evaluator) and (not evaluator.measures or baseline in evaluator.measures)
+        ]
         for network in networks:
             recipe = config.recipe.model_copy(update={"network": network})
             for trained_on in ["full"] if evaluator.tests_tracks else ["synthetic", *baselines]:
-                measurement = Measurement(name, trained_on, recipe, config.seeds)
-                plan[measurement.key] = measurement
+                if evaluator.tests_tracks or trained_on == "synthetic":
+                    forms = config.forms
+                else:
+                    forms = config.forms[:1] if BASELINES[trained_on].is_stored else ("image",)
+                for form in forms:
+                    measurement = Measurement(name, trained_on, recipe, config.seeds, form)
+                    plan[measurement.key] = measurement
     return list(plan.values())

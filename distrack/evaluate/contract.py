@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from distrack.distill import SyntheticSet
 from distrack.evaluate.recipe import Recipe
 from distrack.evaluate.training_set import TrainingSet
 from distrack.images import RealImages
@@ -40,6 +41,8 @@ class Evaluator(NamedTuple):
             learning rate can be tuned.
         has_latent_space: it compares embeddings with prototypes, which may be centres of many embeddings.
         tests_tracks: it learns from all real training clips and classifies the tracks, not the other way round.
+        measures: names of the training sets that it measures; empty for all.
+        without_augmentation: name of the evaluator that does the same without augmentation, if there is one.
     """
 
     predict: Callable[[Trial], Tensor]
@@ -48,29 +51,47 @@ class Evaluator(NamedTuple):
     any_network: bool = False
     has_latent_space: bool = False
     tests_tracks: bool = False
+    measures: tuple[str, ...] = ()
+    without_augmentation: str = ""
 
 
 class Baseline(NamedTuple):
     """A training set of real clips that a synthetic set is compared with.
 
     Attributes:
-        choose: makes it from the real training clips, the number of tracks per class and a seed.
+        choose: makes it from the real training clips, the synthetic set and a seed. It is a synthetic set itself where
+            clips are stored as the tracks are.
         suits: whether an evaluator can measure it.
-        depends_on_ipc: whether another number of tracks per class gives another training set.
+        depends_on: the fields of the distillation's config that another training set follows from.
+        is_stored: whether `choose` makes a synthetic set, which can be evaluated as images or as sounds.
     """
 
-    choose: Callable[[RealImages, int, int], TrainingSet]
+    choose: Callable[[RealImages, SyntheticSet, int], TrainingSet | SyntheticSet]
     summary: str
     suits: Callable[[Evaluator], bool] = lambda _evaluator: True
-    depends_on_ipc: bool = True
+    depends_on: tuple[str, ...] = ("ipc",)
+    is_stored: bool = False
 
 
 EVALUATORS: Registry[Evaluator] = Registry("evaluator")
 BASELINES: Registry[Baseline] = Registry("baseline")
 
 
-def name_of(name: str) -> str:
-    """The synthetic tracks or a baseline as the screen names it; a name that is not registered stays as it is."""
-    if name == "synthetic":
-        return "Synthetic tracks"
-    return BASELINES.title(name) if name in BASELINES else name
+def name_of(training_set: str) -> str:
+    """The tracks or a baseline as the screen names it, with its form; an unknown name stays as it is.
+
+    >>> name_of("synthetic"), name_of("synthetic (sound)"), name_of("a plugin's")
+    ('Synthetic tracks', 'Synthetic tracks (sound)', "a plugin's")
+    """
+    name, space, form = training_set.partition(" (")
+    title = "Synthetic tracks" if name == "synthetic" else BASELINES.title(name) if name in BASELINES else name
+    return f"{title}{space}{form}"
+
+
+def formed(name: str, form: str) -> str:
+    """A training set by its name or title, and its form unless that is the usual one.
+
+    >>> formed("synthetic", "image"), formed("synthetic", "sound")
+    ('synthetic', 'synthetic (sound)')
+    """
+    return name if form == "image" else f"{name} ({form})"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ from torch import Tensor
 from distrack.arrays import Integers
 from distrack.device import one_thread_each
 from distrack.distill import SyntheticSet
-from distrack.evaluate.config import Measurement
+from distrack.distill.sounds import exported
+from distrack.evaluate.config import Form, Measurement
 from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial
 from distrack.evaluate.report import Evaluation, score
 from distrack.evaluate.training_set import TrainingSet
@@ -32,6 +33,8 @@ from distrack.randomness import derived_seed
 ShareProgress = Callable[[str, float], None]
 # The share of each class's training clips on which learning rates are compared.
 _HELD_OUT = 0.2
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Bench:
         train: real training clips, from which baselines are chosen.
         test: real test clips, which neither distillation nor training has seen.
         cache: predictions of earlier measurements are read from it, new ones are stored in it.
+        sounds: reads the exported FLAC files of the tracks, in their order; by default they are made anew.
     """
 
     def __init__(
@@ -90,13 +94,13 @@ class Bench:
         test: RealImages,
         device: torch.device,
         cache: PredictionCache | None = None,
+        sounds: Callable[[], Sequence[bytes]] | None = None,
     ) -> None:
         self._train, self._test, self._device, self._cache = train, test, device, cache
-        self._ipc, self._fingerprint = synthetic.config.ipc, synthetic.fingerprint
-        self._tracks = TrainingSet.of_images(
-            synthetic.tracks(), synthetic.labels, classes=train.classes, shift_bands=train.shift_bands
-        )
+        self._synthetic, self._sounds = synthetic, sounds or (lambda: list(exported(synthetic)))
         self._clips = TrainingSet.of_clips(train)
+        self._made: dict[Any, Any] = {}
+        self._locks: dict[Any, Lock] = {}
 
     def evaluate(self, plan: Sequence[Measurement], progress: ShareProgress = unwatched) -> Iterator[Evaluation]:
         """Yields the scores of every measurement of a plan, in its order: after its first run, after two, and so on.
@@ -129,6 +133,7 @@ class Bench:
                             evaluator=measurement.evaluator,
                             trained_on=measurement.trained_on,
                             network=measurement.network,
+                            form=measurement.form,
                             recipe=measurement.recipe.model_dump(mode="json"),
                             learning_rate=rate.result(),
                             seeds=measurement.seeds,
@@ -139,17 +144,17 @@ class Bench:
     def costs(self, plan: Sequence[Measurement]) -> dict[Any, int]:
         """Images that the network of each run is still to see in training; 0 for a run that is in the cache."""
         costs = {}
-        counts = {"tracks": len(self._tracks), "clips": len(self._train), "classes": self._train.classes}
+        counts = {"tracks": len(self._synthetic.labels), "clips": len(self._train), "classes": self._train.classes}
         for each in plan:
             for seed in range(each.seeds):
-                key = self._key(each, seed, self._train, self._test_of(each))
+                key = self._key(each, seed, self._train, self._test)
                 cached = self._cache is not None and self._cache.get(key) is not None
-                costs[each.key, seed] = 0 if cached else each.cost(ipc=self._ipc, **counts)
+                costs[each.key, seed] = 0 if cached else each.cost(ipc=self._synthetic.config.ipc, **counts)
         return costs
 
     def truth(self, measurement: Measurement) -> Integers:
         """The true classes of the images that a measurement classifies, `[n]`."""
-        return self._tracks.labels.numpy() if EVALUATORS[measurement.evaluator].tests_tracks else self._test.labels
+        return self._synthetic.labels.numpy() if EVALUATORS[measurement.evaluator].tests_tracks else self._test.labels
 
     def learning_rate(self, measurement: Measurement) -> float | None:
         """The rate of `learning_rates` with the highest accuracy on held-out training clips, the first of equal ones.
@@ -183,48 +188,77 @@ class Bench:
         """
         rate = self.learning_rate(measurement) if tuned is None else tuned()
         at_rate = measurement if rate is None else _with_rate(measurement, rate)
-        predictions = self._predict(at_rate, seed, self._train, self._test_of(measurement), progress)
+        predictions = self._predict(at_rate, seed, self._train, self._test, progress)
         progress(1, 1)
         return predictions
 
     def _predict(
-        self, measurement: Measurement, seed: int, train: RealImages, test: RealImages | TrainingSet, progress: Progress
+        self, measurement: Measurement, seed: int, train: RealImages, test: RealImages, progress: Progress
     ) -> Tensor:
         key = self._key(measurement, seed, train, test)
         cached = None if self._cache is None else self._cache.get(key)
         if cached is not None:
             return cached
-        on_tracks = measurement.trained_on == "synthetic"
+        evaluator = EVALUATORS[measurement.evaluator]
         trial = Trial(
-            self._tracks if on_tracks else BASELINES[measurement.trained_on].choose(train, self._ipc, seed),
-            test,
+            self._training_set(measurement, seed, train),
+            self._tracks(measurement.form) if evaluator.tests_tracks else test,
             measurement.recipe,
             clips=self._clips if train is self._train else TrainingSet.of_clips(train),
             seed=seed,
             device=self._device,
             progress=progress,
         )
-        predictions = EVALUATORS[measurement.evaluator].predict(trial)
+        predictions = evaluator.predict(trial)
         if self._cache is not None:
             self._cache.put(key, predictions)
         return predictions
 
-    def _test_of(self, measurement: Measurement) -> RealImages | TrainingSet:
-        return self._tracks if EVALUATORS[measurement.evaluator].tests_tracks else self._test
+    def _training_set(self, measurement: Measurement, seed: int, train: RealImages) -> TrainingSet:
+        name, form = measurement.trained_on, measurement.form
+        if name == "synthetic":
+            return self._tracks(form)
+        # The same for all evaluators; held-out clips are left out of fewer.
+        place = (name, seed, len(train))
+        chosen = self._once(place, lambda: BASELINES[name].choose(train, self._synthetic, seed))
+        if isinstance(chosen, TrainingSet):
+            return chosen
+        return self._once((*place, form), lambda: self._presented(chosen, form, lambda: list(exported(chosen))))
 
-    def _key(
-        self, measurement: Measurement, seed: int, train: RealImages, test: RealImages | TrainingSet
-    ) -> Mapping[str, Any]:
+    def _tracks(self, form: Form) -> TrainingSet:
+        return self._once(form, lambda: self._presented(self._synthetic, form, self._files))
+
+    def _presented(self, synthetic: SyntheticSet, form: Form, sounds: Callable[[], Sequence[bytes]]) -> TrainingSet:
+        return TrainingSet.of_tracks(synthetic, self._train, sounds=None if form == "image" else sounds())
+
+    def _files(self) -> Sequence[bytes]:
+        return self._once("files", self._sounds)
+
+    def _fingerprint(self, form: Form) -> str:
+        if form == "image":
+            return self._synthetic.fingerprint
+        return self._once("digest", lambda: hashlib.sha256(b"".join(self._files())).hexdigest()[:24])
+
+    def _once(self, key: Any, make: Callable[[], T]) -> T:
+        """What `make` returns, made by the first thread that asks for this key."""
+        with self._locks.setdefault(key, Lock()):
+            if key not in self._made:
+                self._made[key] = make()
+            made: T = self._made[key]
+            return made
+
+    def _key(self, measurement: Measurement, seed: int, train: RealImages, test: RealImages) -> Mapping[str, Any]:
         """Everything that the predictions of one run depend on."""
-        on_tracks = measurement.trained_on == "synthetic"
-        depends_on_ipc = not on_tracks and BASELINES[measurement.trained_on].depends_on_ipc
+        on_tracks, tests_tracks = measurement.trained_on == "synthetic", EVALUATORS[measurement.evaluator].tests_tracks
+        fields = set() if on_tracks else set(BASELINES[measurement.trained_on].depends_on)
         return {
             "evaluator": measurement.evaluator,
             "trained_on": measurement.trained_on,
-            "tracks": self._fingerprint if on_tracks else "",
-            "ipc": self._ipc if depends_on_ipc else 0,
+            "form": measurement.form,
+            "tracks": self._fingerprint(measurement.form) if on_tracks or tests_tracks else "",
+            "config": self._synthetic.config.model_dump(mode="json", include=fields),
             "clips": train.fingerprint,
-            "test": test.fingerprint if isinstance(test, RealImages) else self._fingerprint,
+            "test": "" if tests_tracks else test.fingerprint,
             "recipe": measurement.recipe.model_dump(mode="json"),
             "seed": seed,
             "device": self._device.type,

@@ -10,6 +10,7 @@ from pydantic import Field, computed_field
 
 from distrack.arrays import Integers
 from distrack.datasets.clips import disjoint_text
+from distrack.evaluate.contract import EVALUATORS, formed
 from distrack.validation import Record
 
 _CONFIDENCE = 0.95
@@ -65,6 +66,8 @@ class Evaluation(Record):
     Attributes:
         trained_on: `synthetic` for the tracks, or the name of a baseline.
         network: the network or the statistics that the evaluator represents images with.
+        form: `sound` if the tracks were exported as sounds and analysed again; `image` for stored images, and for real
+            clips.
         macro_f1: F1 score averaged over the classes, then over the runs.
         confusion: counts over all runs; a row is the true class, a column the predicted one.
         recipe: the training recipe; a report of an earlier version may have other fields.
@@ -75,6 +78,7 @@ class Evaluation(Record):
     evaluator: str
     trained_on: str
     network: str
+    form: str = "image"
     accuracy: Accuracy
     macro_f1: float
     confusion: tuple[tuple[int, ...], ...]
@@ -83,14 +87,19 @@ class Evaluation(Record):
     seeds: int | None = None
 
     @property
+    def training_set(self) -> str:
+        """What the evaluator learnt from: `trained_on`, and the form unless that is the usual one."""
+        return formed(self.trained_on, self.form)
+
+    @property
     def finished(self) -> bool:
         """Whether all runs are there. An unfinished line is shown while it grows, and is no result."""
         return self.seeds is None or len(self.accuracy.runs) >= self.seeds
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """Evaluator, training set and network: a report has one evaluation for each."""
-        return self.evaluator, self.trained_on, self.network
+    def key(self) -> tuple[str, str, str, str]:
+        """Evaluator, training set, network and form: a report has one evaluation for each."""
+        return self.evaluator, self.trained_on, self.network, self.form
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -145,36 +154,74 @@ def score(
 
 
 class Comparison(NamedTuple):
-    """Accuracies of the tracks, of random clips and of the full dataset, by one evaluator with one network.
+    """Accuracies of the tracks and of what they are compared with, by one evaluator with one network.
 
     Attributes:
-        random, full: None if they were not measured.
+        tracks: of the tracks as they are stored.
+        sound: of the tracks as exported sounds.
+        random: of as many random clips as the budget holds.
+        control, control_sound: of real clips in the same storage as the tracks; see the baseline `same-storage`.
+        full: of the full dataset.
+        plain, random_plain: of the tracks and of random clips, learnt without augmentation.
+
+    All but `tracks` are None if they were not measured.
 
     Source:
-        Li et al., "DD-Ranking: Rethinking the Evaluation of Dataset Distillation", 2025. Here both sets have hard
-        labels and the same augmentation.
+        Li et al., "DD-Ranking: Rethinking the Evaluation of Dataset Distillation", arXiv 2505.13300, 2025, for the hard
+        label recovery, the improvement over random and the augmentation-robust score. All sets here have hard labels.
     """
 
     evaluator: str
     network: str
     tracks: Accuracy
-    random: Accuracy | None
-    full: Accuracy | None
+    sound: Accuracy | None = None
+    random: Accuracy | None = None
+    control: Accuracy | None = None
+    control_sound: Accuracy | None = None
+    full: Accuracy | None = None
+    plain: Accuracy | None = None
+    random_plain: Accuracy | None = None
 
     @property
     def gain(self) -> float | None:
-        """Accuracy minus that of random clips of the same size: the improvement over random of DD-Ranking."""
-        return None if self.random is None else self.tracks.mean - self.random.mean
+        """Accuracy minus that of random clips of the same size: DD-Ranking's improvement over random (IOR)."""
+        return _difference(self.tracks, self.random)
+
+    @property
+    def added(self) -> float | None:
+        """Accuracy minus that of real clips in the same storage: what distillation adds to compression."""
+        return _difference(self.tracks, self.control)
+
+    @property
+    def added_as_sound(self) -> float | None:
+        """What distillation adds when both are exported as sounds."""
+        return _difference(self.sound, self.control_sound)
 
     @property
     def lost(self) -> float | None:
-        """Accuracy of the full dataset minus that of the tracks: the hard label recovery of DD-Ranking."""
-        return None if self.full is None else self.full.mean - self.tracks.mean
+        """Accuracy of the full dataset minus that of the tracks: DD-Ranking's hard label recovery (HLR)."""
+        return _difference(self.full, self.tracks)
 
     @property
     def recovered(self) -> float | None:
         """Accuracy as a share of that of the full dataset."""
         return None if self.full is None or not self.full.mean else self.tracks.mean / self.full.mean
+
+    @property
+    def augmentation_robust_score(self) -> float | None:
+        """DD-Ranking's augmentation-robust score (ARS), from 0 to 1.
+
+        The improvement over random clips, half of it measured with augmentation and half without, on an exponential
+        scale: an improvement of -1 is 0, none is 0.269 and an improvement of 1 is 1.
+        """
+        plain = _difference(self.plain, self.random_plain)
+        if self.gain is None or plain is None:
+            return None
+        return (math.exp((self.gain + plain) / 2) - math.exp(-1)) / (math.exp(1) - math.exp(-1))
+
+
+def _difference(one: Accuracy | None, other: Accuracy | None) -> float | None:
+    return None if one is None or other is None else one.mean - other.mean
 
 
 def comparisons(evaluations: Iterable[Evaluation]) -> list[Comparison]:
@@ -188,16 +235,30 @@ def comparisons(evaluations: Iterable[Evaluation]) -> list[Comparison]:
     (0.5, 0.25, 0.75)
     """
     by_key = {evaluation.key: evaluation.accuracy for evaluation in evaluations}
-    return [
-        Comparison(
+
+    def compared(evaluator: str, network: str, tracks: Accuracy) -> Comparison:
+        plain = EVALUATORS[evaluator].without_augmentation if evaluator in EVALUATORS else ""
+
+        def of(trained_on: str, form: str = "image", by: str = evaluator) -> Accuracy | None:
+            return by_key.get((by, trained_on, network, form))
+
+        return Comparison(
             evaluator,
             network,
-            accuracy,
-            by_key.get((evaluator, "random-selection", network)),
-            by_key.get((evaluator, "full", network)),
+            tracks,
+            sound=of("synthetic", "sound"),
+            random=of("random-selection"),
+            control=of("same-storage"),
+            control_sound=of("same-storage", "sound"),
+            full=of("full"),
+            plain=of("synthetic", by=plain),
+            random_plain=of("random-selection", by=plain),
         )
-        for (evaluator, trained_on, network), accuracy in by_key.items()
-        if trained_on == "synthetic"
+
+    return [
+        compared(evaluator, network, accuracy)
+        for (evaluator, trained_on, network, form), accuracy in by_key.items()
+        if (trained_on, form) == ("synthetic", "image")
     ]
 
 
@@ -256,7 +317,8 @@ class Report(Record):
     evaluations: tuple[Evaluation, ...]
     pace: float | None = None
 
-    def accuracy(self, evaluator: str, trained_on: str) -> float | None:
+    def accuracy(self, evaluator: str, trained_on: str, form: str = "image") -> float | None:
         """Mean accuracy of an evaluator on a training set, or None if it was not measured."""
-        measured = (each for each in self.evaluations if (each.evaluator, each.trained_on) == (evaluator, trained_on))
+        wanted = (evaluator, trained_on, form)
+        measured = (each for each in self.evaluations if (each.evaluator, each.trained_on, each.form) == wanted)
         return next((each.accuracy.mean for each in measured), None)

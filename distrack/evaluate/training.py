@@ -12,6 +12,9 @@ from distrack.evaluate.training_set import TrainingSet
 from distrack.networks import Network
 from distrack.progress import Progress
 
+# A network has converged when the mean loss of so many steps is below this.
+_STEPS, _CONVERGED = 20, 0.01
+
 
 def train(
     network: Network,
@@ -23,7 +26,10 @@ def train(
     device: torch.device,
     progress: Progress,
 ) -> None:
-    """Trains a network in place.
+    """Trains a network in place, for so many steps or until it has converged.
+
+    It has converged when the mean loss of 20 steps is below 0.01: nothing is left to learn then. With mixup the targets
+    are blends, so that the loss stays above that and all steps are taken.
 
     Args:
         random: draws examples, augmentation and mixup.
@@ -34,6 +40,7 @@ def train(
     """
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, total_steps=steps)
+    recent = torch.zeros((), device=device)
     for step in range(steps):
         positions = _positions(len(training), recipe, random)
         images = training.images(positions.numpy(), device)
@@ -42,10 +49,17 @@ def train(
         if recipe.mixup:
             images, targets = mixup(images, targets, recipe.mixup, random)
         optimiser.zero_grad()
-        cross_entropy(network(images), targets).backward()
+        loss = cross_entropy(network(images), targets)
+        loss.backward()
         optimiser.step()
         schedule.step()
         progress(step + 1, steps)
+        recent += loss.detach()
+        if (step + 1) % _STEPS == 0:
+            if float(recent) < _STEPS * _CONVERGED:
+                break
+            recent.zero_()
+    progress(steps, steps)
 
 
 def _positions(count: int, recipe: Recipe, random: torch.Generator) -> Tensor:

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from distrack.errors import ConfigError
-from distrack.evaluate import BASELINES, EVALUATORS, Comparison, Evaluation
+from distrack.evaluate import EVALUATORS, TRAINING_SETS, Comparison, Evaluation
 from distrack.export.comparison import Entry, evaluations, measured_by
 
 # Storage budgets within this ratio count as equal: parameterisations cannot all hit the same number of floats.
 _EQUAL = 1.05
-_TRAINING_SETS = ("synthetic", *BASELINES)
 
 
 class Row(NamedTuple):
@@ -38,8 +37,8 @@ class Scores(NamedTuple):
     def training_sets(self) -> list[str]:
         """The names of the training sets: the tracks first, then the baselines, the full dataset last."""
         names = dict.fromkeys(name for row in self.rows for name in row.evaluations)
-        last = len(_TRAINING_SETS)
-        return sorted(names, key=lambda name: _TRAINING_SETS.index(name) if name in _TRAINING_SETS else last)
+        last = len(TRAINING_SETS)
+        return sorted(names, key=lambda name: TRAINING_SETS.index(name) if name in TRAINING_SETS else last)
 
     @property
     def by_run(self) -> dict[str, list[Evaluation]]:
@@ -101,7 +100,7 @@ class Scores(NamedTuple):
 def scores(group: Sequence[Entry], evaluator: str, network: str) -> Scores:
     """The scores by an evaluator with a network of runs that have the same test clips."""
     rows = [
-        Row(entry, {each.trained_on: each for each in measured}, entry.comparisons.get((evaluator, network)))
+        Row(entry, {each.training_set: each for each in measured}, entry.comparisons.get((evaluator, network)))
         for entry in group
         if (measured := evaluations(entry, evaluator, network))
     ]

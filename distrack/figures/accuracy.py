@@ -28,14 +28,16 @@ def run_bars(measured: "Mapping[str, Sequence[Evaluation | SweepRow]]", *, chanc
     bars, titles, lines, guesses = [], [], [], []
     for run, evaluations in measured.items():
         titles.append((f"{run}|", run))
-        in_order = sorted(evaluations, key=lambda e: known.index(e.trained_on) if e.trained_on in known else len(known))
-        rows = {f"{run}|{name_of(e.trained_on)}": e for e in in_order}
+        in_order = sorted(
+            evaluations, key=lambda e: known.index(e.training_set) if e.training_set in known else len(known)
+        )
+        rows = {f"{run}|{name_of(e.training_set)}": e for e in in_order}
         order += [f"{run}|", *rows]
         guesses.append((f"{run}|", order[-1], chance))
         for row, e in rows.items():
             low, high = e.accuracy.interval or (None, None)
-            bars.append((row, e.trained_on, e.accuracy.mean, low, high, high or e.accuracy.mean))
-            if e.trained_on == "full":
+            bars.append((row, e.training_set, e.accuracy.mean, low, high, high or e.accuracy.mean))
+            if e.training_set == "full":
                 lines.append((f"{run}|", row, e.accuracy.mean))
     points = pd.DataFrame(bars, columns=["row", "kind", "accuracy", "low", "high", "end"])
     axis = alt.Axis(

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from distrack.evaluate import BASELINES, name_of
+from distrack.evaluate import TRAINING_SETS, name_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -22,6 +22,9 @@ class LiveChart(NamedTuple):
 # By training set; a set without an entry has the colour of random clips.
 COLOURS = {
     "synthetic": "#c2407f",
+    "synthetic (sound)": "#d683ac",
+    "same-storage": "#4b8fae",
+    "same-storage (sound)": "#8ab6cb",
     "random-selection": "#8d8299",
     "herding": "#b0884f",
     "k-means": "#5f86c4",
@@ -30,7 +33,7 @@ COLOURS = {
     "full": "#e2793f",
 }
 # By training set, as a legend or an axis shows it; in the order in which training sets are shown.
-NAMES = {name: name_of(name) for name in ("synthetic", *BASELINES)}
+NAMES = {name: name_of(name) for name in TRAINING_SETS}
 # Pixels: readable from the back row of a lecture room.
 FONT_SIZE = 17
 # Arguments of an axis.

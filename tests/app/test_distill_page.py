@@ -1,5 +1,6 @@
 """The Distill page without a browser: the form, what cannot be launched, and a run that is done or cut off."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -112,10 +113,13 @@ def test_more_tracks_than_clips_are_refused(app: AppTest, tones: Path) -> None:
 
 def test_a_finished_run_shows_its_curve_tracks_and_accuracy(app: AppTest, finished: runs.Run) -> None:
     opened(app, "distill", run=finished.id)
-    assert [metric.label for metric in app.metric] == ["Synthetic tracks", "Random clips"]
+    (bars,) = (html.proto.body for html in app.get("html") if 'class="accuracies"' in html.proto.body)
+    names = re.findall(r"<span>(.*?)</span>", bars)
+    assert names == ["Random clips", "Same-storage control", "Synthetic tracks", "Synthetic tracks (sound)"]
     assert app.get("arrow_vega_lite_chart") or app.get("vega_lite_chart")
     assert app.select_slider[0].options == ["0", "3", "6"]
-    assert "± " in app.metric[0].delta
+    assert bars.count("± ") == len(names)
+    assert any("Distillation adds" in text.value for text in app.markdown)
     # The tiles of the last step sound; those of an earlier one are pictures.
     assert app.get("bidi_component")
     app.select_slider[0].set_value("0")
@@ -147,11 +151,12 @@ def test_the_first_network_is_shown_before_the_mean_of_all(
     run.write("report.json", report.model_copy(update={"evaluations": (first,)}).model_dump_json())
     run.write("status.json", runs.Status(state="stopped").model_dump_json())
     opened(app, "distill", run=run.id)
-    assert [(metric.label, metric.value, metric.delta) for metric in app.metric] == [
+    (bars,) = (html.proto.body for html in app.get("html") if 'class="accuracies"' in html.proto.body)
+    assert re.findall(r"<span>(.*?)</span>.*?<b>(.*?)</b><small>(.*?)</small>", bars) == [
         ("Synthetic tracks", "97.9%", "1 of 3 networks")
     ]
     opened(app, "evaluate", run=run.id)
-    assert not app.metric, "an unfinished measurement is no result"
+    assert not app.header, "an unfinished measurement is no result"
 
 
 def test_the_estimate_leaves_out_networks_in_the_cache(

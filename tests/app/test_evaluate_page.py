@@ -5,6 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from distrack import runs
 from distrack.errors import RunError
+from distrack.evaluate import comparisons
 from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.networks import NETWORKS
 from tests.app.page import again, given, labelled, opened, texts
@@ -14,15 +15,28 @@ def test_it_states_the_split_and_shows_baselines(app: AppTest, finished: runs.Ru
     opened(app, "evaluate", run=finished.id)
     assert "appears in both training and test" in texts(app)
     table = app.dataframe[0].value
-    assert set(table["trained on"]) == {"Synthetic tracks", "Random clips", "Class mean"}
+    assert set(table["trained on"]) == {
+        "Synthetic tracks",
+        "Synthetic tracks (sound)",
+        "Random clips",
+        "Same-storage control",
+    }
     tracks = table[table["trained on"] == "Synthetic tracks"].iloc[0]
     report = evaluation_report(finished)
     assert report is not None
     random = report.accuracy("random-cnn", "random-selection") or 0.0
     assert tracks["vs random"] == pytest.approx((report.accuracy("random-cnn", "synthetic") or 0.0) - random)
     assert len(app.get("vega_lite_chart")) == 1
-    ours, theirs = (report.accuracy("random-cnn", name) for name in ("synthetic", "random-selection"))
-    assert app.header[0].value == f"CNN trained on the tracks: {ours:.1%} (random clips: {theirs:.1%})"
+    sets = ("synthetic", "same-storage", "random-selection")
+    ours, stored, theirs = (report.accuracy("random-cnn", name) for name in sets)
+    beside = f"same storage: {stored:.1%}, random clips: {theirs:.1%}"
+    assert app.header[0].value == f"CNN trained on the tracks: {ours:.1%} ({beside})"
+    (line,) = (line for line in comparisons(report.evaluations) if line.evaluator == "random-cnn")
+    assert line.added == pytest.approx((ours or 0.0) - (stored or 0.0))
+    assert f"Distillation adds **{100 * (line.added or 0.0):+.1f}** points" in texts(app)
+    assert tracks["distillation adds"] == pytest.approx(line.added)
+    assert tracks["as sound"] == pytest.approx(report.accuracy("random-cnn", "synthetic", "sound"))
+    assert tracks["ARS"] == pytest.approx(line.augmentation_robust_score)
     opened(app, "evaluate", run=finished.id, tab="Confusion")
     recall = app.dataframe[0].value
     assert list(recall["class"]) == ["high", "low", "middle"]
@@ -36,7 +50,10 @@ def test_further_measurements_are_launched_as_they_would_be_typed(
     evaluators = labelled(app, "multiselect", "Evaluators")
     baselines = labelled(app, "multiselect", "Baselines")
     networks = labelled(app, "multiselect", "Other networks")
-    assert (evaluators.value, baselines.value) == (["random-cnn", "prototype"], ["random-selection", "class-mean"])
+    assert (evaluators.value, baselines.value) == (
+        ["random-cnn", "random-cnn-plain", "prototype"],
+        ["random-selection", "same-storage"],
+    )
     assert {NETWORKS.title(name) for name in ("mlp", "resnet18")} <= set(networks.options)
     evaluators.set_value(["random-cnn", "linear-probe"])
     baselines.set_value(["herding"])
@@ -100,7 +117,12 @@ def test_a_run_whose_synthetic_set_is_gone_keeps_its_scores(app: AppTest, finish
     synthetic_file(finished).unlink()
     try:
         opened(app, "evaluate", run=finished.id)
-        assert set(app.dataframe[0].value["trained on"]) == {"Synthetic tracks", "Random clips", "Class mean"}
+        assert set(app.dataframe[0].value["trained on"]) == {
+            "Synthetic tracks",
+            "Synthetic tracks (sound)",
+            "Random clips",
+            "Same-storage control",
+        }
         opened(app, "evaluate", run=finished.id, tab="Confusion")
         assert list(app.dataframe[0].value["class"]) == ["0", "1", "2"]
     finally:

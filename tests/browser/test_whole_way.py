@@ -54,8 +54,6 @@ def launched(server: Server, visitor: BrowserContext) -> runs.Run:
             expect(page.get_by_role("button", name="Distill", exact=True)).to_have_count(0)
         field.fill(value)
         field.press("Enter")
-    # Two comparisons are enough: `class-mean` is left out.
-    page.get_by_role("combobox", name="Baselines").press("Backspace")
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("Save these settings as").fill("short")
     page.get_by_label("Save these settings as").press("Enter")
@@ -127,7 +125,8 @@ def fits(parts: Locator) -> bool:
 
 
 STOP = "[aria-current=page].action"
-BAR, LOSS, ACCURACY = (f"[data-testid={part}]" for part in ("stProgress", "stVegaLiteChart", "stMetric"))
+BAR, LOSS = (f"[data-testid={part}]" for part in ("stProgress", "stVegaLiteChart"))
+ACCURACY = ".accuracies li"
 
 
 def test_bar_loss_and_tracks_of_a_running_run_are_in_one_frame(server: Server, page: Page, launched: runs.Run) -> None:
@@ -186,7 +185,7 @@ def test_the_finished_run_can_be_heard_and_its_accuracy_is_shown(
     assert shares == sorted(shares), "one bar for the whole run, which never goes back"
     assert launched.status().state == "done", launched.status().error
     expect(page.get_by_text("Synthetic tracks", exact=True)).to_be_visible()
-    expect(page.get_by_test_id("stMetric").filter(has_text="Random clips")).to_be_visible()
+    expect(page.locator(ACCURACY).filter(has_text="Random clips")).to_be_visible()
     report = evaluation_report(launched)
     assert report is not None
     learnt, chosen = report.accuracy("random-cnn", "synthetic"), report.accuracy("random-cnn", "random-selection")
@@ -221,10 +220,13 @@ def test_two_and_three_accuracies_of_a_finished_run_are_in_one_frame_with_the_lo
     server: Server, page: Page, launched: runs.Run
 ) -> None:
     three = shutil.copytree(DEMO, settings().runs_path / "three").name
-    for run, accuracies in ((launched.id, 2), (three, 3)):
+    measured = evaluation_report(launched)
+    assert measured is not None
+    bars = sum(line.evaluator == "random-cnn" for line in measured.evaluations)
+    for run, accuracies in ((launched.id, bars), (three, 3)):
         check_one_frame(page, f"{server.url}/distill?run={run}", LOSS, ACCURACY, ".board")
         expect(page.locator(ACCURACY)).to_have_count(accuracies)
-    for text in page.locator(f"{ACCURACY} [data-testid=stMetricValue] > *").all():
+    for text in page.locator(f"{ACCURACY} > *").all():
         assert text.evaluate("one => one.scrollWidth <= one.clientWidth"), "no number is cut"
 
 

@@ -195,9 +195,10 @@ def test_the_report_has_the_contract_s_fields(finished: Finished) -> None:
     assert (report["parameterisation"], report["rendered_per_class"]) == ("identity", 2)
     assert report["floats_per_class"] == 2 * (16 * 32 + 1)
     assert report["seconds"].keys() >= {"prepare", "distill", "evaluate"}
-    assert [(line["evaluator"], line["trained_on"]) for line in report["evaluations"]] == [
-        ("prototype", "synthetic"),
-        ("prototype", "random-selection"),
+    assert [(line["evaluator"], line["trained_on"], line["form"]) for line in report["evaluations"]] == [
+        ("prototype", "synthetic", "image"),
+        ("prototype", "synthetic", "sound"),
+        ("prototype", "random-selection", "image"),
     ]
     for line in report["evaluations"]:
         assert line["network"]
@@ -247,7 +248,7 @@ def two_runs(finished: Finished, tmp_path: Path) -> Path:
 
 def test_several_runs_are_evaluated_in_processes_and_nothing_is_measured_twice(two_runs: Path, typed: Typed) -> None:
     words = ["evaluate", "one", "two", "--evaluators", "random-cnn,linear-probe", "--seeds", "2"]
-    words += ["--baselines", "herding", "--architectures", "mlp", "--learning-rates", "0.001,0.01"]
+    words += ["--baselines", "herding", "--architectures", "mlp", "--learning-rates", "0.001,0.01", "--as", "image"]
     one = [word for word in words if word != "two"]
     code, _, err = typed(*one, "--jobs", "2", "--runs-path", str(two_runs), "--json")
     assert code == 0, err
@@ -379,14 +380,14 @@ def test_evaluating_again_adds_to_the_report_and_keeps_what_was_there(
     Run(tmp_path / "copy").write("config.json", job.model_copy(update={"evaluation": quick}).model_dump_json())
     code, out, _ = typed(
         *("evaluate", "copy", "--baselines", "full", "--evaluators", "random-cnn", "--seeds", "1"),
-        *("--runs-path", str(tmp_path), "--json"),
+        *("--as", "image", "--runs-path", str(tmp_path), "--json"),
     )
     assert code == 0
     before = json.loads((finished.run.path / "report.json").read_text())
     after = json.loads(out)
     assert after == json.loads((tmp_path / "copy" / "report.json").read_text())
-    assert after["evaluations"][:2] == before["evaluations"]
-    assert [(line["evaluator"], line["trained_on"]) for line in after["evaluations"][2:]] == [
+    assert after["evaluations"][:3] == before["evaluations"]
+    assert [(line["evaluator"], line["trained_on"]) for line in after["evaluations"][3:]] == [
         ("random-cnn", "synthetic"),
         ("random-cnn", "full"),
     ]

@@ -11,7 +11,8 @@ import soundfile
 import torch
 from torch import Tensor, nn
 
-from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig, Trial
+from distrack.distill.initialisations.real import random_selection
+from distrack.evaluate import EVALUATORS, EvaluationConfig, TrainingSet, Trial
 from distrack.features import FEATURES
 from distrack.jobs.distillation import DistillJob
 from distrack.networks import NetworkConfig
@@ -98,7 +99,7 @@ def test_random_clips_teach_what_an_independent_computation_says(real_data: Path
     device = torch.device("cpu")
 
     def ours(seed: int) -> float:
-        training = BASELINES["random-selection"].choose(images["train"], _A_CLASS, seed)
+        training = TrainingSet.of_clips(images["train"], random_selection(images["train"], _A_CLASS, seed))
         found = EVALUATORS["random-cnn"].predict(
             Trial(
                 training,

@@ -15,7 +15,15 @@ from distrack import datasets, jobs
 from distrack.audio import SAMPLE_RATE
 from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
-from distrack.evaluate import BASELINES, EVALUATORS, Bench, Evaluation, EvaluationConfig, measurements
+from distrack.evaluate import (
+    BASELINES,
+    EVALUATORS,
+    Bench,
+    Evaluation,
+    EvaluationConfig,
+    TrainingSet,
+    measurements,
+)
 from distrack.evaluate import inspect as inspected
 from distrack.images import RealImages
 from distrack.jobs.distillation import DistillJob
@@ -123,11 +131,14 @@ def test_a_run_distills_the_same_from_other_test_clips(
 
 
 @pytest.mark.parametrize("name", list(BASELINES))
-def test_a_baseline_looks_at_no_test_clip(tiny_images: Images, cpu: torch.device, name: str) -> None:
+def test_a_baseline_looks_at_no_test_clip(
+    tiny_images: Images, synthetic: SyntheticSet, cpu: torch.device, name: str
+) -> None:
     train = tiny_images["train"]
     spoilt = np.array(train.images)
     spoilt[tiny_images["test"].rows] = np.nan
-    sets = [BASELINES[name].choose(clips, 2, 0) for clips in (train, replace(train, images=spoilt))]
+    chosen = [BASELINES[name].choose(clips, synthetic, 0) for clips in (train, replace(train, images=spoilt))]
+    sets = [each if isinstance(each, TrainingSet) else TrainingSet.of_tracks(each, train) for each in chosen]
     first, second = (chosen.images(np.arange(len(chosen)), cpu) for chosen in sets)
     assert torch.equal(first, second)
     assert torch.equal(sets[0].labels, sets[1].labels)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from distrack.datasets.clips import Split
-from distrack.distill import PRESETS, DistillConfig, Distiller
+from distrack.distill import PRESETS, DistillConfig, Distiller, SyntheticSet
 from distrack.distill.domains import DOMAINS
 from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
@@ -331,12 +331,14 @@ def test_an_evaluator_names_a_class_for_every_test_clip_and_says_when_it_is_thro
 
 @every_baseline
 def test_a_baseline_has_clips_of_every_class_and_runs_in_each_of_its_evaluators(
-    tiny_images: Images, cpu: torch.device, name: str
+    tiny_images: Images, synthetic: SyntheticSet, cpu: torch.device, name: str
 ) -> None:
     baseline = BASELINES[name]
     suitable = [each for each in EVALUATORS if baseline.suits(EVALUATORS[each]) and not EVALUATORS[each].tests_tracks]
     assert suitable
-    training = baseline.choose(tiny_images["train"], 2, 0)
+    chosen = baseline.choose(tiny_images["train"], synthetic, 0)
+    assert isinstance(chosen, SyntheticSet) == baseline.is_stored
+    training = chosen if isinstance(chosen, TrainingSet) else TrainingSet.of_tracks(chosen, tiny_images["train"])
     assert set(training.labels.tolist()) == {0, 1, 2}
     images = training.images(np.arange(len(training)), cpu)
     assert images.shape == (len(training), 1, 16, 32)

@@ -64,7 +64,10 @@ def guess(trial: Trial) -> torch.Tensor:
 EVALUATORS.add("guess", Evaluator(guess, lambda recipe: "none", "Always the first class"))
 BASELINES.add(
     "last",
-    Baseline(lambda train, ipc, seed: TrainingSet.of_clips(train, np.arange(len(train))[-ipc:]), "The last clips"),
+    Baseline(
+        lambda train, like, seed: TrainingSet.of_clips(train, np.arange(len(train))[-like.config.ipc :]),
+        "The last clips",
+    ),
 )
 
 

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from distrack.distill import SyntheticSet
 from distrack.distill.initialisations import Initialisation
 from distrack.distill.initialisations.herding import herd
 from distrack.distill.initialisations.k_means import central
@@ -12,8 +13,8 @@ from distrack.images import RealImages
 from distrack.randomness import derived_seed
 
 
-def _selected_by(select: Initialisation, train: RealImages, ipc: int, seed: int) -> TrainingSet:
-    return TrainingSet.of_clips(train, select(train, ipc, derived_seed(seed, "baseline")))
+def _selected_by(select: Initialisation, train: RealImages, like: SyntheticSet, seed: int) -> TrainingSet:
+    return TrainingSet.of_clips(train, select(train, like.config.ipc, derived_seed(seed, "baseline")))
 
 
 BASELINES.add("random-selection", Baseline(partial(_selected_by, random_selection), "Random clips"))

@@ -6,7 +6,7 @@ from distrack.evaluate.training_set import TrainingSet
 BASELINES.add(
     "k-means-centres",
     Baseline(
-        lambda train, ipc, _seed: TrainingSet.of_clips(train, centres=ipc),
+        lambda train, like, _seed: TrainingSet.of_clips(train, centres=like.config.ipc),
         "k-means centres in the latent space of a prototype evaluator",
         suits=lambda evaluator: evaluator.has_latent_space,
     ),

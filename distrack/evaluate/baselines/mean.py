@@ -6,9 +6,9 @@ from distrack.evaluate.training_set import TrainingSet
 BASELINES.add(
     "class-mean",
     Baseline(
-        lambda train, _ipc, _seed: TrainingSet.of_clips(train, centres=1),
+        lambda train, _like, _seed: TrainingSet.of_clips(train, centres=1),
         "Mean of all clips of each class",
-        depends_on_ipc=False,
+        depends_on=(),
     ),
     title="Class mean",
 )

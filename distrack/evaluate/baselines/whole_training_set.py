@@ -6,10 +6,10 @@ from distrack.evaluate.training_set import TrainingSet
 BASELINES.add(
     "full",
     Baseline(
-        lambda train, _ipc, _seed: TrainingSet.of_clips(train),
+        lambda train, _like, _seed: TrainingSet.of_clips(train),
         "All training clips; takes longest",
         suits=lambda evaluator: not evaluator.has_latent_space,
-        depends_on_ipc=False,
+        depends_on=(),
     ),
     title="Full dataset",
 )

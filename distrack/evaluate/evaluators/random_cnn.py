@@ -1,8 +1,9 @@
-"""The random-CNN evaluator: a randomly initialised CNN is trained on the training set and classifies test clips."""
+"""The random-CNN evaluators: a randomly initialised CNN is trained on the training set and classifies test clips."""
 
 import torch
 from torch import Tensor
 
+from distrack.augmentation import NO_AUGMENTATION
 from distrack.evaluate.contract import EVALUATORS, Evaluator, Trial
 from distrack.evaluate.training import train
 from distrack.networks import build_network
@@ -27,8 +28,31 @@ def random_cnn(trial: Trial) -> Tensor:
         return torch.cat([network(batch).argmax(1).cpu() for batch, _ in trial.test.batches(trial.device)])
 
 
+def plain_cnn(trial: Trial) -> Tensor:
+    """The same without augmentation and mixup."""
+    plain = trial.recipe.model_copy(update={"augmentation": NO_AUGMENTATION, "mixup": 0.0})
+    return random_cnn(trial._replace(recipe=plain))
+
+
 EVALUATORS.add(
     "random-cnn",
-    Evaluator(random_cnn, lambda recipe: recipe.network_name, "CNN trained on the tracks", any_network=True),
+    Evaluator(
+        random_cnn,
+        lambda recipe: recipe.network_name,
+        "CNN trained on the tracks",
+        any_network=True,
+        without_augmentation="random-cnn-plain",
+    ),
     title="CNN",
+)
+EVALUATORS.add(
+    "random-cnn-plain",
+    Evaluator(
+        plain_cnn,
+        lambda recipe: recipe.network_name,
+        "CNN trained on the tracks without augmentation",
+        any_network=True,
+        measures=("synthetic", "random-selection"),
+    ),
+    title="CNN without augmentation",
 )

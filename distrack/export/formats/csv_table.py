@@ -11,16 +11,26 @@ from distrack.files import csv_text
 _COLUMNS = (
     *("run", "dataset", "test_fold", "disjoint_by", "train", "test", "feature", "domain", "parameterisation", "preset"),
     *("seed", "tracks_per_class", "rendered_per_class", "seconds_per_track", "floats_per_class", "seconds_per_class"),
-    *("compression", "evaluator", "network", "trained_on", "seeds", "accuracy_mean", "accuracy_std", "interval_low"),
-    *("interval_high", "macro_f1", "gain", "lost", "recovered", "lowest_recall"),
+    *(
+        "compression",
+        "evaluator",
+        "network",
+        "trained_on",
+        "form",
+        "seeds",
+        "accuracy_mean",
+        "accuracy_std",
+        "interval_low",
+    ),
+    *("interval_high", "macro_f1", "gain", "added", "lost", "recovered", "lowest_recall"),
 )
 
 
 def table_text(entries: Iterable[Entry]) -> str:
     """One row for each evaluation of each run, below a row of names; a cell is empty where it does not apply.
 
-    A standard deviation and an interval need two seeds. The columns gain, lost and recovered have values for the tracks
-    alone (see `distrack.evaluate.Comparison`).
+    A standard deviation and an interval need two seeds. The columns gain, added, lost and recovered have values for
+    the tracks alone (see `distrack.evaluate.Comparison`).
     """
     cells = [_cells(entry, evaluation) for entry in entries for evaluation in entry.report.evaluations]
     return csv_text([_COLUMNS, *([each[column] for column in _COLUMNS] for each in cells)])
@@ -29,7 +39,7 @@ def table_text(entries: Iterable[Entry]) -> str:
 def _cells(entry: Entry, evaluation: Evaluation) -> dict[str, Any]:
     """All that a run and its evaluation know, of which the columns are a part."""
     accuracy, comparison = evaluation.accuracy, None
-    if evaluation.trained_on == "synthetic":
+    if evaluation.training_set == "synthetic":
         comparison = entry.comparisons.get((evaluation.evaluator, evaluation.network))
     low, high = accuracy.interval or (None, None)
     return {
@@ -48,6 +58,7 @@ def _cells(entry: Entry, evaluation: Evaluation) -> dict[str, Any]:
         "interval_high": high,
         "macro_f1": evaluation.macro_f1,
         "gain": comparison and comparison.gain,
+        "added": comparison and comparison.added,
         "lost": comparison and comparison.lost,
         "recovered": comparison and comparison.recovered,
         "lowest_recall": evaluation.lowest_recall,

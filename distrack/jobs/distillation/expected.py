@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from distrack.distill import DistillConfig
 from distrack.errors import RunError
-from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig, Measurement, Report, measurements
+from distrack.evaluate import EvaluationConfig, Measurement, Report, measurements
 from distrack.jobs.contract import all_runs, job_of
 from distrack.jobs.results import evaluation_report
 from distrack.runs import Run
@@ -36,9 +36,8 @@ class Earlier(NamedTuple):
 
     def measured(self, wanted: Measurement, config: DistillConfig) -> int:
         """Number of networks of a measurement that were trained here: their predictions are in the cache."""
-        fields: Iterable[str] = DistillConfig.model_fields
-        if wanted.trained_on != "synthetic" and not EVALUATORS[wanted.evaluator].tests_tracks:
-            fields = (*_MEASURED_BY, *["ipc"] * BASELINES[wanted.trained_on].depends_on_ipc)
+        depends_on = wanted.depends_on
+        fields = DistillConfig.model_fields if depends_on is None else (*_MEASURED_BY, *depends_on)
         line = next((line for line in self.report.evaluations if line.key == wanted.key), None)
         same = line is not None and line.recipe == wanted.recipe.model_dump(mode="json")
         return len(line.accuracy.runs) if line and same and self.is_like(config, fields) else 0

@@ -31,7 +31,7 @@ class Measured(Job):
         if not report.evaluations:
             again = shell_text(["evaluate", run_id])
             return [Table(f"{run_id} is done, not evaluated. Evaluate it with: {again}", (), ())]
-        rows = [(e.evaluator, e.trained_on, e.accuracy.text, f"{e.macro_f1:.3f}") for e in report.evaluations]
+        rows = [(e.evaluator, e.training_set, e.accuracy.text, f"{e.macro_f1:.3f}") for e in report.evaluations]
         columns = ("evaluator", "trained on", "accuracy", "macro F1")
         return [Table(f"{run_id}: {report.split.test} test clips", columns, rows)]
 

@@ -10,14 +10,13 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache, partial
 from multiprocessing import active_children, get_context
-from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from distrack.audio import flac_bytes, level
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
+from distrack.distill.sounds import exported
 from distrack.errors import RunError
 from distrack.evaluate import (
     Bench,
@@ -31,7 +30,6 @@ from distrack.evaluate import (
     snapshot_score,
 )
 from distrack.images import Material
-from distrack.inversion import invert
 from distrack.jobs.distillation.phases import device_of, prepared_material
 from distrack.jobs.results import SCORES, evaluation_report, synthetic_file, track_file
 from distrack.progress import Progress
@@ -43,8 +41,6 @@ log = logging.getLogger(__name__)
 _CHECKPOINT_SECONDS = 2.0
 # A loss curve has at most this many points; a longer run writes every n-th.
 _MAX_METRICS = 5000
-# Tracks that are inverted together.
-_INVERSION_BATCH = 32
 # The progress of an evaluation is a share of one; `status.json` counts in whole steps.
 _PARTS = 1000
 _POLL = 0.3
@@ -120,19 +116,11 @@ class Work:
 
     def invert(self, synthetic: SyntheticSet) -> None:
         """Writes every track as `audio/<class>_<k>.flac`: images inverted and levelled, waveforms as they are."""
-        names, tracks = synthetic.track_names(), synthetic.render()
+        names = synthetic.track_names()
         self.session.phase("invert", len(names))
-        for start in range(0, len(names), _INVERSION_BATCH):
-            batch = slice(start, start + _INVERSION_BATCH)
-            if self.config.domain.name == "waveform":
-                waves = list(tracks[batch].clamp(-1, 1).numpy())
-            else:
-                images = synthetic.normalisation.undo(tracks[batch])
-                sounds = invert(images, self.config.feature, samples=self.config.samples)
-                waves = [level(wave) for wave in sounds.numpy()]
-            for name, wave in zip(names[batch], waves, strict=True):
-                self.run.write(f"audio/{name}.flac", flac_bytes(wave))
-            self.session.progress(start + len(waves), len(names))
+        for number, (name, sound) in enumerate(zip(names, exported(synthetic), strict=True), start=1):
+            self.run.write(f"audio/{name}.flac", sound)
+            self.session.progress(number, len(names))
 
     def evaluate(self, evaluation: EvaluationConfig, *, again: bool, processes: int = 1) -> Report:
         """Makes the measurements of an evaluation of the run's synthetic set, and writes the report after each network.
@@ -151,10 +139,10 @@ class Work:
         plan = [measurement for measurement in measurements(evaluation) if again or measurement.key not in done]
         session.phase("evaluate", _PARTS)
         cache = PredictionCache(settings().cache_path / "evaluations")
-        bench = Bench(synthetic, self.material.train, self.material.test, device, cache)
+        bench = _bench(self.run, self.material, device, cache)
         began, images = time.monotonic(), sum(bench.costs(plan).values())
         if processes > 1:
-            measure = partial(_measure, synthetic_file(self.run), self.config, device, cache)
+            measure = partial(_measure, self.run, self.config, device, cache)
             _in_processes(measure, plan, processes, lambda made, total: session.progress(made, total, "measurements"))
 
         def progress(part: str, share: float) -> None:
@@ -242,11 +230,19 @@ def _begin(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+def _bench(run: Run, material: Material, device: torch.device, cache: PredictionCache) -> Bench:
+    synthetic = SyntheticSet.load(synthetic_file(run))
+
+    def sounds() -> list[bytes]:
+        return [track_file(run, name).read_bytes() for name in synthetic.track_names()]
+
+    return Bench(synthetic, material.train, material.test, device, cache, sounds)
+
+
 def _measure(
-    synthetic: Path, config: DistillConfig, device: torch.device, cache: PredictionCache, task: tuple[Measurement, int]
+    run: Run, config: DistillConfig, device: torch.device, cache: PredictionCache, task: tuple[Measurement, int]
 ) -> None:
-    material = _material(config)
-    Bench(SyntheticSet.load(synthetic), material.train, material.test, device, cache).predict(*task)
+    _bench(run, _material(config), device, cache).predict(*task)
 
 
 @lru_cache(maxsize=1)

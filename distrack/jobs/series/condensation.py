@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from distrack.audio import SAMPLE_RATE
 from distrack.distill.config import LONGEST, MOST_TRACKS, SHORTEST
 from distrack.errors import ConfigError, DistrackError
-from distrack.evaluate import Accuracy, EvaluationConfig, Report, measurements
+from distrack.evaluate import Accuracy, EvaluationConfig, Report, formed, measurements
 from distrack.jobs.contract import Job, Table, register
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.series.series import Cell, Series, Tabulated, pooled
@@ -260,7 +260,7 @@ def possible(overrides: Overrides) -> tuple[float, ...]:
 def _check_measured(job: DistillJob, evaluation: EvaluationConfig | None) -> None:
     evaluator, sets = MEASURED
     plan = () if evaluation is None else measurements(evaluation)
-    measured = {(measurement.evaluator, measurement.trained_on) for measurement in plan}
+    measured = {(each.evaluator, formed(each.trained_on, each.form)) for each in plan}
     lacking = [trained_on for trained_on in sets if (evaluator, trained_on) not in measured]
     if evaluation is None or lacking:
         raise ValueError(f"evaluation: a condensation needs {evaluator} on {' and '.join(lacking)}")
@@ -313,4 +313,4 @@ def _row(job: DistillJob, reports: Mapping[Cell, Report]) -> Row:
 
 def _figures(report: Report, trained_on: str) -> tuple[float, ...]:
     wanted = (MEASURED[0], trained_on)
-    return next(e.accuracy.runs for e in report.evaluations if (e.evaluator, e.trained_on) == wanted)
+    return next(e.accuracy.runs for e in report.evaluations if (e.evaluator, e.training_set) == wanted)

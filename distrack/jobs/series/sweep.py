@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from distrack import datasets
 from distrack.errors import ConfigError
-from distrack.evaluate import Accuracy, Evaluation, Report
+from distrack.evaluate import Accuracy, Evaluation, Report, formed
 from distrack.jobs.contract import Job, Table, register
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.series.series import Cell, Group, Series, Tabulated, pooled
@@ -25,7 +25,9 @@ class SweepRow(Record):
         tracks_per_class, floats_per_class: the budget.
         accuracy: over the folds, each with the mean of its seeds; over all seeds if there are no folds.
         macro_f1: mean over the cells.
+        form: `sound` if the tracks were exported as sounds and analysed again, else `image`.
         gain: accuracy of the synthetic tracks minus that of random clips.
+        added: accuracy of the synthetic tracks minus that of real clips in the same storage.
         runs: ids of the cells that measured it.
     """
 
@@ -34,10 +36,17 @@ class SweepRow(Record):
     evaluator: str
     trained_on: str
     network: str
+    form: str = "image"
     accuracy: Accuracy
     macro_f1: float
     gain: float | None = None
+    added: float | None = None
     runs: tuple[str, ...]
+
+    @property
+    def training_set(self) -> str:
+        """What the evaluator learnt from: `trained_on`, and the form unless that is the usual one."""
+        return formed(self.trained_on, self.form)
 
 
 class SweepReport(Tabulated):
@@ -186,16 +195,28 @@ class SweepJob(Series):
                 str(row.tracks_per_class),
                 f"{row.floats_per_class:,}",
                 row.evaluator,
-                row.trained_on,
+                row.training_set,
                 row.network,
                 row.accuracy.text,
                 row.accuracy.interval_text,
                 "" if row.gain is None else f"{row.gain:+.3f}",
+                "" if row.added is None else f"{row.added:+.3f}",
                 f"{row.macro_f1:.3f}",
             )
             for row in report.rows
         ]
-        columns = ("tracks", "floats", "evaluator", "trained on", "network", "accuracy", "95 %", "gain", "macro F1")
+        columns = (
+            "tracks",
+            "floats",
+            "evaluator",
+            "trained on",
+            "network",
+            "accuracy",
+            "95 %",
+            "gain",
+            "added",
+            "macro F1",
+        )
         title = f"{run_id}: {report.dataset}, {tested}; deviations over {report.spread}"
         return [Table(title, columns, rows, [f"note: {note}" for note in report.notes])]
 
@@ -225,15 +246,18 @@ def sweep_of(
 
 
 def _rows(tracks: int, reports: Mapping[Cell, Report], over_folds: bool) -> list[SweepRow]:
-    measured_by: dict[tuple[str, str, str], dict[Cell, Evaluation]] = {}
+    measured_by: dict[tuple[str, str, str, str], dict[Cell, Evaluation]] = {}
     for cell, report in reports.items():
         for evaluation in report.evaluations if cell.job.ipc == tracks else ():
             measured_by.setdefault(evaluation.key, {})[cell] = evaluation
     accuracies = {key: _accuracy(measured, over_folds=over_folds) for key, measured in measured_by.items()}
     rows = []
-    for (evaluator, trained_on, network), measured in measured_by.items():
-        accuracy = accuracies[evaluator, trained_on, network]
-        chosen = accuracies.get((evaluator, "random-selection", network)) if trained_on == "synthetic" else None
+    for key, measured in measured_by.items():
+        evaluator, trained_on, network, form = key
+        accuracy, on_tracks = accuracies[key], trained_on == "synthetic"
+        # Random clips are the same as sounds.
+        random = accuracies.get((evaluator, "random-selection", network, "image")) if on_tracks else None
+        control = accuracies.get((evaluator, "same-storage", network, form)) if on_tracks else None
         rows.append(
             SweepRow(
                 tracks_per_class=tracks,
@@ -241,9 +265,11 @@ def _rows(tracks: int, reports: Mapping[Cell, Report], over_folds: bool) -> list
                 evaluator=evaluator,
                 trained_on=trained_on,
                 network=network,
+                form=form,
                 accuracy=accuracy,
                 macro_f1=sum(each.macro_f1 for each in measured.values()) / len(measured),
-                gain=None if chosen is None else accuracy.mean - chosen.mean,
+                gain=None if random is None else accuracy.mean - random.mean,
+                added=None if control is None else accuracy.mean - control.mean,
                 runs=tuple(cell.run_id for cell in measured),
             )
         )

@@ -117,7 +117,7 @@ def _scores(group: Sequence[Entry], selection: Selection, place: str) -> None:
 def _row(entry: Entry, selection: Selection) -> dict[str, Any]:
     key = selection.evaluator, selection.network
     comparison = entry.comparisons[key]
-    tracks = next(each for each in evaluations(entry, *key) if each.trained_on == "synthetic")
+    tracks = next(each for each in evaluations(entry, *key) if each.training_set == "synthetic")
     worst = tracks.worst_class
     return {
         "run": entry.title,
@@ -160,14 +160,14 @@ def _confusion(group: Sequence[Entry], selection: Selection, place: str) -> None
     if not measured:
         return
     options = {
-        f"{entry.run.id}: {evaluation.trained_on}": (entry, evaluation)
+        f"{entry.run.id}: {evaluation.training_set}": (entry, evaluation)
         for entry in group
         for evaluation in measured.get(entry.title, ())
     }
-    text = {option: f"{entry.title}: {name_of(each.trained_on)}" for option, (entry, each) in options.items()}
+    text = {option: f"{entry.title}: {name_of(each.training_set)}" for option, (entry, each) in options.items()}
     name = f"matrix-{place}"
     in_url = requested(name)
-    of_tracks = [option for option, (_, evaluation) in options.items() if evaluation.trained_on == "synthetic"]
+    of_tracks = [option for option, (_, evaluation) in options.items() if evaluation.training_set == "synthetic"]
     valid = [option for option in in_url or () if option in options]
     first = valid or ([] if in_url == [] else of_tracks)
     selected = linked(
@@ -183,7 +183,7 @@ def _confusion(group: Sequence[Entry], selection: Selection, place: str) -> None
         entry, evaluation = options[option]
         classes = class_names(entry.run, len(evaluation.confusion))
         with column:
-            trained_on = name_of(evaluation.trained_on).lower()
+            trained_on = name_of(evaluation.training_set).lower()
             st.markdown(f"**{entry.title}**  \nTrained on {trained_on}: {evaluation.accuracy.mean:.1%}")
             chart(confusion_matrix(evaluation.confusion, classes, ink=ink()), key=f"matrix-{place}-{option}")
 

@@ -159,6 +159,7 @@ def _advanced(start: DistillJob, key: str, plain: DistillJob, place: Overrides) 
         steady.draw("seed", second)
         counted.draw("evaluation.seeds", third)
         steady.draw("evaluation.baselines")
+        steady.draw("evaluation.forms")
     return overlaid({**fields.values, **steady.values, **folds}, counted.values)
 
 

@@ -7,18 +7,19 @@ import streamlit as st
 from distrack import runs
 from distrack.distill import SyntheticSet
 from distrack.distill.objectives import OBJECTIVES
+from distrack.evaluate import comparisons
 from distrack.figures.loss import loss_curve
-from distrack.figures.style import COLOURS, NAMES
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.results import SCORES, report_so_far, synthetic_file
 from distrack.ui.shared import pictures
 from distrack.ui.shared.glossary import GLOSSARY
 from distrack.ui.shared.page import chart, errors_shown
 from distrack.ui.shared.run_in_view import PANELS, Panel, job_of, link_to_results
+from distrack.ui.shared.scores import accuracy_bars, added_text
 from distrack.ui.sound import sheets, soundboard
 
 # Training sets whose accuracy is shown; the other pages show the rest.
-_COMPARED = ("synthetic", "random-selection", "full")
+_COMPARED = ("random-selection", "same-storage", "synthetic", "synthetic (sound)", "full")
 # Seconds in which all snapshots are played.
 _PLAYED = 4.0
 
@@ -43,23 +44,20 @@ PANELS.add("distillation", Panel("pages/distill.py", "run", _show, links=_links)
 
 
 def _accuracy(run: runs.Run) -> None:
-    """Accuracies in one line; before any network is trained, the score of the last snapshot."""
+    """The accuracy of the tracks beside what they are compared with; before any network, the last snapshot's score."""
     report, scores = report_so_far(run), run.metrics(SCORES)
     if report is None and scores:
         about = "Share of test clips whose nearest track, in the latent space of one random CNN, has their class."
         st.metric("Accuracy by the nearest track", f"{scores[-1]['prototype']:.0%}", help=about)
     measured = report.evaluations if report else ()
-    lines = {each.trained_on: each for each in measured if each.evaluator == "random-cnn"}
-    if lines:
-        st.markdown("**Accuracy** of a CNN, trained on")
-    with st.container(horizontal=True, key="accuracies"):
-        for line in (lines[name] for name in _COMPARED if name in lines):
-            accuracy, part = line.accuracy, f"{len(line.accuracy.runs)} of {line.seeds} networks"
-            spread = f"± {accuracy.std:.1%}" if line.finished else part
-            with st.container(gap="xsmall"):
-                st.metric(NAMES[line.trained_on], f"{accuracy.mean:.1%}", spread, "off", delta_arrow="off")
-                share, colour = f"{accuracy.mean:.1%}", COLOURS[line.trained_on]
-                st.html(f'<div class="share"><div style="width:{share};background:{colour}"></div></div>')
+    lines = {each.training_set: each for each in measured if each.evaluator == "random-cnn"}
+    if not lines:
+        return
+    st.markdown("**Accuracy** of a CNN, trained on")
+    accuracy_bars([lines[name] for name in _COMPARED if name in lines])
+    finished = comparisons(line for line in lines.values() if line.finished)
+    for text in filter(None, map(added_text, finished)):
+        st.markdown(text, help=GLOSSARY["Same-storage control"])
 
 
 def _loss(run: runs.Run, status: runs.Status) -> None:

@@ -43,10 +43,11 @@ def _row(row: SweepRow) -> dict[str, Any]:
         "tracks per class": row.tracks_per_class,
         "floats per class": f"{row.floats_per_class:,}",
         "evaluator": EVALUATORS.title(row.evaluator),
-        "trained on": name_of(row.trained_on),
+        "trained on": name_of(row.training_set),
         "accuracy": row.accuracy.text,
         "95% CI": row.accuracy.interval_text,
-        "gain": "" if row.gain is None else f"{row.gain:+.3f}",
+        "vs random": "" if row.gain is None else f"{row.gain:+.3f}",
+        "distillation adds": "" if row.added is None else f"{row.added:+.3f}",
         "macro F1": f"{row.macro_f1:.3f}",
         "network": row.network,
     }

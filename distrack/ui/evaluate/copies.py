@@ -16,7 +16,7 @@ from distrack.datasets.clips import Split
 from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError
 from distrack.evaluate import Inspection, Report
-from distrack.evaluate.memorisation import CANNOT_JUDGE, Side, Space
+from distrack.evaluate.memorisation import CANNOT_JUDGE, NearestClips, Side, Space
 from distrack.features import FEATURES
 from distrack.figures.images import image_uris
 from distrack.figures.nearness import nearness
@@ -68,11 +68,12 @@ def _copies(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real
         side = one_of("Against", _SIDES)
     near = inspection.memorisation.of(space, side)
     clip = "training clip" if side == "train" else "test clip"
-    verdict = f"**{len(near.flagged)} of {len(near.distances)}** tracks are suspiciously close to a {clip} "
-    verdict += f"({near.expected:.2g} expected by chance)."
-    first.markdown(verdict + (" More than chance: inspect them." if near.suspicious else ""))
-    if not near.can_judge:
+    if near.can_judge:
+        first.subheader(_verdict(near, clip))
+    else:
         first.warning(CANNOT_JUDGE)
+    flagged = f"**{len(near.flagged)} of {len(near.distances)}** tracks are suspiciously close to a {clip}"
+    first.markdown(f"{flagged} ({near.expected:.2g} expected by chance).")
     chart(nearness(near.distances, near.reference, threshold=near.threshold, ink=ink()), key=f"near-{space}-{side}")
     st.caption(
         "Flagged (left of the dotted line): closer than 99 % of real clips are to another split's clips. "
@@ -90,6 +91,13 @@ def _copies(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet, real
         show_track(run, inspection, track)
     with right:
         show_clip(run, synthetic.classes, real, side, near.clips[track])
+
+
+def _verdict(near: NearestClips, clip: str) -> str:
+    """The result of the check in a sentence."""
+    if near.suspicious:
+        return f"{len(near.flagged)} tracks nearly copy a {clip}"
+    return f"No more tracks are near a {clip} than by chance" if near.flagged else f"No track copies a {clip}"
 
 
 def one_of(label: str, texts: Mapping[T, str]) -> T:

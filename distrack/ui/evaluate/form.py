@@ -27,6 +27,7 @@ def show(run: runs.Run) -> None:
         fields = Fields(earlier, f"evaluate-{run.id}")
         evaluators = fields.draw("evaluators", left)
         fields.draw("baselines", right)
+        fields.draw("forms", left)
         networks = fitting_networks(earlier.network, config.feature, config.samples)
         others = [name for name in networks if name != earlier.network.name]
         fields.draw("architectures", left, choices=others)

@@ -6,8 +6,9 @@ from distrack import runs
 from distrack.evaluate import EVALUATORS, Evaluation, Report, comparisons, name_of
 from distrack.figures.accuracy import run_bars
 from distrack.figures.confusion import confusion_matrix
+from distrack.ui.shared.glossary import GLOSSARY
 from distrack.ui.shared.page import chart, ink
-from distrack.ui.shared.scores import class_names, relative_scores, score_table
+from distrack.ui.shared.scores import added_text, class_names, relative_scores, score_table
 
 
 def overview(run: runs.Run, report: Report) -> None:
@@ -18,17 +19,21 @@ def overview(run: runs.Run, report: Report) -> None:
         by_evaluator.setdefault(_with_network(evaluation, report), []).append(evaluation)
     chance = 1 / len(report.evaluations[0].confusion)
     chart(run_bars(by_evaluator, chance=chance, ink=ink()), key=f"bars-{run.id}")
+    for text in filter(None, map(added_text, comparisons(report.evaluations)[:1])):
+        st.markdown(text, help=GLOSSARY["Same-storage control"])
     st.caption(f"Error bars: 95 % CI over seeds. Dotted: chance ({chance:.0%}).")
 
 
 def _headline(report: Report) -> str:
-    """The accuracy of the first evaluator on the tracks, beside that on random clips."""
+    """The accuracy of the first evaluator on the tracks, beside what the tracks have to beat."""
     evaluator = report.evaluations[0].evaluator
-    tracks, random = (report.accuracy(evaluator, name) for name in ("synthetic", "random-selection"))
-    text = EVALUATORS.title(evaluator)
+    text, tracks = EVALUATORS.title(evaluator), report.accuracy(evaluator, "synthetic")
     if tracks is not None:
         text += f" trained on the tracks: {tracks:.1%}"
-    return text if random is None else f"{text} (random clips: {random:.1%})"
+    others = {"same storage": "same-storage", "random clips": "random-selection"}
+    known = {title: report.accuracy(evaluator, name) for title, name in others.items()}
+    beside = ", ".join(f"{title}: {value:.1%}" for title, value in known.items() if value is not None)
+    return f"{text} ({beside})" if beside else text
 
 
 def tables(report: Report) -> None:
@@ -52,10 +57,10 @@ def _scores(report: Report) -> None:
         rows.append(
             {
                 "evaluator": EVALUATORS.title(evaluation.evaluator),
-                "trained on": name_of(evaluation.trained_on),
+                "trained on": name_of(evaluation.training_set),
                 "accuracy (runs)": evaluation.accuracy.text,
                 "95% CI": evaluation.accuracy.interval_text,
-                **relative_scores(comparison if evaluation.trained_on == "synthetic" else None),
+                **relative_scores(comparison if evaluation.training_set == "synthetic" else None),
                 "macro F1": evaluation.macro_f1,
                 "network": evaluation.network,
                 "learning rate": evaluation.learning_rate,
@@ -72,8 +77,8 @@ def _networks(report: Report) -> None:
         return
     st.subheader("Cross-architecture accuracy")
     st.caption("Distilled with one network, tested on others.")
-    training_sets = list(dict.fromkeys(evaluation.trained_on for evaluation in by_cnn))
-    texts = {(_with_network(each, report), each.trained_on): each.accuracy.text for each in by_cnn}
+    training_sets = list(dict.fromkeys(evaluation.training_set for evaluation in by_cnn))
+    texts = {(_with_network(each, report), each.training_set): each.accuracy.text for each in by_cnn}
     rows = [
         {"evaluator": name, **{name_of(trained_on): texts.get((name, trained_on), "–") for trained_on in training_sets}}
         for name in names
@@ -89,7 +94,7 @@ def confusion(run: runs.Run, report: Report) -> None:
         st.info("No evaluation has a confusion matrix.")
         return
     classes = class_names(run, len(measured[0].confusion))
-    options = {f"{_with_network(each, report)}: {name_of(each.trained_on)}": each for each in measured}
+    options = {f"{_with_network(each, report)}: {name_of(each.training_set)}": each for each in measured}
     evaluation = options[st.selectbox("Evaluator", list(options), key=f"confusion-{run.id}")]
     left, right = st.columns([2, 1])
     with left:

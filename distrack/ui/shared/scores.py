@@ -1,6 +1,7 @@
 """Tables of scores, and the names of the classes that scores are about."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import streamlit as st
 
 from distrack.distill import SyntheticSet
 from distrack.errors import RunError
-from distrack.evaluate import Comparison
+from distrack.evaluate import Comparison, Evaluation, name_of
+from distrack.figures.style import colour_of
 from distrack.jobs.results import synthetic_file
 from distrack.runs import Run
 from distrack.ui.cached import cached_by_file
@@ -20,9 +22,16 @@ _COLUMNS: dict[str, Any] = {
     "accuracy": _THREE_DECIMALS,
     "SD": st.column_config.NumberColumn(format="%.3f", help="Standard deviation over seeds."),
     "95% CI": st.column_config.TextColumn(help=GLOSSARY["95% CI"]),
-    "vs random": st.column_config.NumberColumn(format="%+.3f", help="Accuracy minus that of random clips."),
-    "gap to full": st.column_config.NumberColumn(format="%.3f", help="Full-data accuracy minus this one."),
+    "as sound": st.column_config.NumberColumn(format="%.3f", help="Accuracy of the tracks as exported sounds."),
+    "vs random": st.column_config.NumberColumn(
+        format="%+.3f", help="Accuracy minus that of random clips (IOR of DD-Ranking)."
+    ),
+    "distillation adds": st.column_config.NumberColumn(format="%+.3f", help=GLOSSARY["Same-storage control"]),
+    "gap to full": st.column_config.NumberColumn(
+        format="%.3f", help="Full-data accuracy minus this one (HLR of DD-Ranking)."
+    ),
     "% of full": st.column_config.NumberColumn(format="percent", help="Accuracy as a share of full-data accuracy."),
+    "ARS": st.column_config.NumberColumn(format="%.3f", help=GLOSSARY["Augmentation-robust score"]),
     "macro F1": st.column_config.NumberColumn(format="%.3f", help=GLOSSARY["Macro F1"]),
     "worst class recall": _THREE_DECIMALS,
     "learning rate": st.column_config.NumberColumn(help="Tuned on held-out training clips."),
@@ -39,10 +48,42 @@ def score_table(
 
 
 def relative_scores(comparison: Comparison | None) -> dict[str, float | None]:
-    """The cells that compare the tracks with random clips and with the full dataset."""
-    if comparison is None:
-        return dict.fromkeys(("vs random", "gap to full", "% of full"))
-    return {"vs random": comparison.gain, "gap to full": comparison.lost, "% of full": comparison.recovered}
+    """The cells that compare the tracks with random clips, with the control and with the full dataset."""
+    return {
+        "as sound": comparison.sound.mean if comparison and comparison.sound else None,
+        "vs random": comparison and comparison.gain,
+        "distillation adds": comparison and comparison.added,
+        "gap to full": comparison and comparison.lost,
+        "% of full": comparison and comparison.recovered,
+        "ARS": comparison and comparison.augmentation_robust_score,
+    }
+
+
+def accuracy_bars(lines: Sequence[Evaluation]) -> None:
+    """A bar, a name and a number for each training set; an unfinished one has the number of its networks so far."""
+    rows = []
+    for line in lines:
+        accuracy = line.accuracy
+        spread = f"± {accuracy.std:.1%}" if line.finished else f"{len(accuracy.runs)} of {line.seeds} networks"
+        name, share = escape(name_of(line.training_set)), f"{accuracy.mean:.1%}"
+        bar = f'<div class="share"><div style="width:{share};background:{colour_of(line.training_set)}"></div></div>'
+        kind = ' class="tracks"' if line.training_set == "synthetic" else ""
+        rows.append(f"<li{kind}><span>{name}</span>{bar}<b>{share}</b><small>{spread}</small></li>")
+    st.html(f'<ul class="accuracies">{"".join(rows)}</ul>')
+
+
+def added_text(comparison: Comparison) -> str:
+    """What distillation adds to real clips in the same storage, as a sentence; empty if the control was not measured.
+
+    >>> from distrack.evaluate import Accuracy
+    >>> added_text(Comparison("random-cnn", "n", Accuracy.of([0.98]), control=Accuracy.of([0.95])))
+    'Distillation adds **+3.0** points to real clips in the same storage.'
+    """
+    if comparison.added is None:
+        return ""
+    text = f"Distillation adds **{100 * comparison.added:+.1f}** points to real clips in the same storage"
+    heard = comparison.added_as_sound
+    return f"{text}." if heard is None else f"{text}, **{100 * heard:+.1f}** as sound."
 
 
 def class_names(run: Run, count: int) -> list[str]:

@@ -38,7 +38,7 @@ EARLIER: dict[str, Any] = {
 
 def test_a_config_is_flat_json_as_in_earlier_versions() -> None:
     config = EvaluationConfig.model_validate(EARLIER)
-    assert config.model_dump(mode="json") == EARLIER
+    assert config.model_dump(mode="json") == EARLIER | {"forms": ["image", "sound"]}
     assert EvaluationConfig.model_validate_json(config.model_dump_json()) == config
 
 
@@ -70,36 +70,44 @@ def test_unknown_names_and_impossible_values_are_refused() -> None:
 def test_each_evaluator_measures_the_tracks_and_the_baselines_that_suit_it() -> None:
     config = EvaluationConfig(
         evaluators=("random-cnn", "prototype", "recognition"),
-        baselines=("random-selection", "class-mean", "k-means-centres", "full"),
+        baselines=("random-selection", "same-storage", "class-mean", "k-means-centres", "full"),
     )
-    assert [(measurement.evaluator, measurement.trained_on) for measurement in measurements(config)] == [
-        ("random-cnn", "synthetic"),
-        ("random-cnn", "random-selection"),
-        ("random-cnn", "class-mean"),
-        ("random-cnn", "full"),
-        ("prototype", "synthetic"),
-        ("prototype", "random-selection"),
-        ("prototype", "class-mean"),
-        ("prototype", "k-means-centres"),
-        ("recognition", "full"),
+    assert [(each.evaluator, each.trained_on, each.form) for each in measurements(config)] == [
+        ("random-cnn", "synthetic", "image"),
+        ("random-cnn", "synthetic", "sound"),
+        ("random-cnn", "random-selection", "image"),
+        ("random-cnn", "same-storage", "image"),
+        ("random-cnn", "class-mean", "image"),
+        ("random-cnn", "full", "image"),
+        ("prototype", "synthetic", "image"),
+        ("prototype", "synthetic", "sound"),
+        ("prototype", "random-selection", "image"),
+        ("prototype", "same-storage", "image"),
+        ("prototype", "class-mean", "image"),
+        ("prototype", "k-means-centres", "image"),
+        ("recognition", "full", "image"),
+        ("recognition", "full", "sound"),
     ]
-    (only,) = measurements(EvaluationConfig(evaluators=("prototype",), baselines=()))
-    assert only.key == ("prototype", "synthetic", "convnet 32 x 3")
+    (only,) = measurements(EvaluationConfig(evaluators=("prototype",), baselines=(), forms=("image",)))
+    assert only.key == ("prototype", "synthetic", "convnet 32 x 3", "image")
 
 
 def test_only_the_random_cnn_is_repeated_with_other_networks() -> None:
     config = EvaluationConfig(
-        evaluators=("random-cnn", "prototype"), baselines=("full",), architectures=("LeNet", "convnet", "mlp")
+        evaluators=("random-cnn", "prototype"),
+        baselines=("full",),
+        architectures=("LeNet", "convnet", "mlp"),
+        forms=("image",),
     )
     plan = measurements(config)
     assert [measurement.key for measurement in plan] == [
-        ("random-cnn", "synthetic", "convnet 32 x 3"),
-        ("random-cnn", "full", "convnet 32 x 3"),
-        ("random-cnn", "synthetic", "lenet 32 x 3"),
-        ("random-cnn", "full", "lenet 32 x 3"),
-        ("random-cnn", "synthetic", "mlp 32 x 3"),
-        ("random-cnn", "full", "mlp 32 x 3"),
-        ("prototype", "synthetic", "convnet 32 x 3"),
+        ("random-cnn", "synthetic", "convnet 32 x 3", "image"),
+        ("random-cnn", "full", "convnet 32 x 3", "image"),
+        ("random-cnn", "synthetic", "lenet 32 x 3", "image"),
+        ("random-cnn", "full", "lenet 32 x 3", "image"),
+        ("random-cnn", "synthetic", "mlp 32 x 3", "image"),
+        ("random-cnn", "full", "mlp 32 x 3", "image"),
+        ("prototype", "synthetic", "convnet 32 x 3", "image"),
     ]
     assert {measurement.recipe.network.name for measurement in plan} == {"convnet", "lenet", "mlp"}
 
@@ -117,7 +125,7 @@ def test_scores_of_two_runs_are_those_of_hand_and_of_sklearn() -> None:
     # F1 of the first run: 1/2, 4/5 and 2/3; of the second: 1.
     assert scored.macro_f1 == pytest.approx(((1 / 2 + 4 / 5 + 2 / 3) / 3 + 1) / 2)
     assert scored.confusion == ((3, 1, 0), (0, 4, 0), (1, 0, 3))
-    assert scored.key == ("prototype", "full", "convnet 4 x 2")
+    assert scored.key == ("prototype", "full", "convnet 4 x 2", "image")
     assert scored.accuracy.runs == tuple(accuracy_score(truth, run) for run in runs)
     f1 = [precision_recall_fscore_support(truth, run, average="macro")[2] for run in runs]
     assert scored.macro_f1 == pytest.approx(np.mean(f1))
@@ -178,7 +186,7 @@ def test_a_report_has_the_agreed_fields_and_is_read_back_as_it_was_written() -> 
     }
     assert set(fields["split"]) == {"train", "test", "disjoint_by", "validation", "test_fold", "notes", "copies"}
     (evaluation,) = fields["evaluations"]
-    agreed = {"evaluator", "trained_on", "network", "accuracy", "macro_f1", "confusion"}
+    agreed = {"evaluator", "trained_on", "network", "form", "accuracy", "macro_f1", "confusion"}
     assert set(evaluation) == agreed | {"recall", "recipe", "learning_rate", "seeds"}
     assert evaluation["accuracy"] == {"mean": 0.5, "std": 0.0, "runs": [0.5], "interval": None}
     assert evaluation["recall"] == [1.0, 0.0]

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from distrack.datasets.clips import Split
-from distrack.distill import DistillConfig, Distiller
+from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.evaluate import BASELINES, EVALUATORS, Recipe, TrainingSet, Trial
 from distrack.images import RealImages, class_means
 from distrack.networks import NetworkConfig, build_network
@@ -93,7 +93,7 @@ def test_a_large_training_set_is_passed_as_often_as_the_recipe_says(tiny_images:
             progress=lambda done, total: calls.append((done, total)),
         )
     )
-    assert calls == [(step, 9) for step in range(1, 10)]
+    assert calls == [*((step, 9) for step in range(1, 10)), (9, 9)]
 
 
 # Prototypes
@@ -148,9 +148,17 @@ def test_class_means_are_those_of_numpy_and_a_class_without_clips_is_zero() -> N
 # Baselines
 
 
-def test_baselines_are_real_training_clips(tiny_images: Images, cpu: torch.device) -> None:
+def of_clips(name: str, train: RealImages, like: SyntheticSet, seed: int) -> TrainingSet:
+    """A baseline of real clips."""
+    chosen = BASELINES[name].choose(train, like, seed)
+    assert isinstance(chosen, TrainingSet)
+    return chosen
+
+
+def test_baselines_are_real_training_clips(tiny_images: Images, synthetic: SyntheticSet, cpu: torch.device) -> None:
     train = tiny_images["train"]
-    random, mean, full = (BASELINES[name].choose(train, 2, 0) for name in ("random-selection", "class-mean", "full"))
+    names = ("random-selection", "class-mean", "full")
+    random, mean, full = (of_clips(name, train, synthetic, 0) for name in names)
     assert random.labels.tolist() == [0, 0, 1, 1, 2, 2]
     assert mean.labels.tolist() == full.labels.tolist() == train.labels.tolist()
     assert (random.centres, mean.centres, full.centres) == (0, 1, 0)
@@ -161,11 +169,11 @@ def test_baselines_are_real_training_clips(tiny_images: Images, cpu: torch.devic
 
 
 def test_a_seed_selects_its_own_clips_and_not_those_that_the_tracks_started_from(
-    tiny_images: Images, tiny_config: DistillConfig, cpu: torch.device
+    tiny_images: Images, tiny_config: DistillConfig, synthetic: SyntheticSet, cpu: torch.device
 ) -> None:
     train = tiny_images["train"]
-    choose = BASELINES["random-selection"].choose
-    selections = [choose(train, 2, seed).images(np.arange(6), cpu) for seed in (0, 0, 1)]
+    sets = [of_clips("random-selection", train, synthetic, seed) for seed in (0, 0, 1)]
+    selections = [each.images(np.arange(6), cpu) for each in sets]
     assert torch.equal(selections[0], selections[1])
     assert not torch.equal(selections[0], selections[2])
     start = Distiller(tiny_config.model_copy(update={"ipc": 2}), train, classes=("a", "b", "c"), device=cpu)
@@ -175,5 +183,5 @@ def test_a_seed_selects_its_own_clips_and_not_those_that_the_tracks_started_from
 def test_centres_need_a_latent_space_and_the_full_set_a_network_that_learns() -> None:
     suited = {name: [each for each in EVALUATORS if BASELINES[name].suits(EVALUATORS[each])] for name in BASELINES}
     assert suited["k-means-centres"] == ["prototype", "prototype-ensemble", "prototype-trained"]
-    assert set(suited["full"]) == {"linear-probe", "random-cnn", "recognition"}
+    assert set(suited["full"]) == {"linear-probe", "random-cnn", "random-cnn-plain", "recognition"}
     assert set(suited["random-selection"]) == set(EVALUATORS)

@@ -14,13 +14,13 @@ from distrack.figures.style import NAMES, LiveChart
 
 
 class Scored(NamedTuple):
-    trained_on: str
+    training_set: str
     accuracy: Accuracy
 
 
-def score(trained_on: str, accuracy: Accuracy) -> Any:
+def score(training_set: str, accuracy: Accuracy) -> Any:
     """As much of an evaluation as a figure reads."""
-    return Scored(trained_on, accuracy)
+    return Scored(training_set, accuracy)
 
 
 def data(chart: alt.Chart | alt.LayerChart) -> list[dict[str, Any]]:

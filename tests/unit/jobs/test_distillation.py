@@ -242,7 +242,12 @@ def test_ctrl_c_stops_while_the_dataset_is_made_and_says_how_to_continue(
 
 
 def test_a_run_that_is_stopped_during_its_evaluation_continues_there(tiny_job: MakeJob, tmp_path: Path) -> None:
-    evaluation: dict[str, Any] = {"evaluators": ("prototype", "random-cnn"), "baselines": (), "seeds": 3}
+    evaluation: dict[str, Any] = {
+        "evaluators": ("prototype", "random-cnn"),
+        "baselines": (),
+        "forms": ("image",),
+        "seeds": 3,
+    }
     evaluation |= {"steps": 5, "network": {"width": 4}}
     run = tiny_job(evaluation=evaluation).create(tmp_path, "measured")
 
@@ -268,7 +273,9 @@ def test_a_run_that_is_stopped_during_its_evaluation_continues_there(tiny_job: M
 def test_each_network_is_in_the_report_and_an_unfinished_measurement_is_no_result(
     tiny_job: MakeJob, tmp_path: Path
 ) -> None:
-    run = tiny_job(evaluation={"evaluators": ("prototype",), "baselines": (), "seeds": 3}).create(tmp_path, "measured")
+    run = tiny_job(evaluation={"evaluators": ("prototype",), "baselines": (), "forms": ("image",), "seeds": 3}).create(
+        tmp_path, "measured"
+    )
     jobs.work(run)
     whole = report_so_far(run)
     assert whole is not None

@@ -7,7 +7,7 @@ import pytest
 from distrack.evaluate import Accuracy, Evaluation, Report, SplitReport, measurements
 from distrack.jobs.distillation import DistillJob, expected_seconds
 from distrack.jobs.distillation.expected import Earlier
-from distrack.validation import from_preset
+from distrack.validation import from_preset, merged
 
 SECONDS = {"prepare": 1.0, "distill": 40.0, "invert": 4.0, "evaluate": 99.0, "inspect": 5.0, "listen": 6.0}
 # Images that a network sees: 400 steps with 32 of the 80 tracks, or with the 10 clips that are selected.
@@ -15,8 +15,13 @@ OF_TRACKS, OF_CLIPS = 400 * 32, 400 * 10
 
 
 def job(**changes: Any) -> DistillJob:
-    """The usual job with changes."""
-    return from_preset(DistillJob, changes)
+    """The usual job with changes, and two evaluators on images of the tracks and of two baselines."""
+    evaluation = {
+        "evaluators": ("random-cnn", "prototype"),
+        "baselines": ("random-selection", "class-mean"),
+        "forms": ("image",),
+    }
+    return from_preset(DistillJob, merged({"evaluation": evaluation}, changes))
 
 
 def earlier(of: DistillJob, pace: float | None = 0.001, runs: int = 3) -> Earlier:
@@ -27,6 +32,7 @@ def earlier(of: DistillJob, pace: float | None = 0.001, runs: int = 3) -> Earlie
             evaluator=each.evaluator,
             trained_on=each.trained_on,
             network=each.network,
+            form=each.form,
             accuracy=Accuracy.of([0.5] * runs),
             macro_f1=0.5,
             confusion=((1,) * 10,) * 10,

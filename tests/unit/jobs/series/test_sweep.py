@@ -101,7 +101,7 @@ def reported(cell: Cell, *evaluations: Evaluation) -> Report:
 
 
 def test_over_folds_an_accuracy_is_of_each_fold_s_mean(tmp_path: Path) -> None:
-    evaluation = {"evaluators": ("random-cnn",), "baselines": ("random-selection",)}
+    evaluation = {"evaluators": ("random-cnn",), "baselines": ("random-selection",), "forms": ("image",)}
     job = sweep_of(distillations(1, dataset="ESC10", evaluation=evaluation), cross_validate=True)
     run = job.create(tmp_path, "s")
     for cell in cells(job)[:3]:
@@ -123,7 +123,7 @@ def test_over_folds_an_accuracy_is_of_each_fold_s_mean(tmp_path: Path) -> None:
 
 
 def test_over_seeds_all_figures_are_pooled_and_a_baseline_that_is_the_same_counts_once(tmp_path: Path) -> None:
-    evaluation = {"evaluators": ("random-cnn",), "baselines": ("random-selection",)}
+    evaluation = {"evaluators": ("random-cnn",), "baselines": ("random-selection",), "forms": ("image",)}
     job = sweep_of(distillations(1, 10, evaluation=evaluation), seeds=2)
     run = job.create(tmp_path, "s")
     for cell in cells(job):
