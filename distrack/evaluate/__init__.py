@@ -6,7 +6,7 @@ from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial, formed, nam
 from distrack.evaluate.evaluation import Bench, PredictionCache
 from distrack.evaluate.inspection import Inspection, Point, inspect
 from distrack.evaluate.recipe import Recipe
-from distrack.evaluate.report import Accuracy, Comparison, Evaluation, Report, SplitReport, comparisons, score
+from distrack.evaluate.report import Accuracy, Comparison, Evaluation, Paired, Report, SplitReport, comparisons, score
 from distrack.evaluate.snapshot_score import snapshot_score
 from distrack.evaluate.training_set import TrainingSet
 
@@ -21,6 +21,7 @@ __all__ = [
     "EvaluationConfig",
     "Inspection",
     "Measurement",
+    "Paired",
     "Point",
     "PredictionCache",
     "Recipe",

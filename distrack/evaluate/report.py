@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 from pydantic import Field, computed_field
 
-from distrack.arrays import Integers
+from distrack.arrays import Doubles, Integers
 from distrack.datasets.clips import disjoint_text
 from distrack.evaluate.contract import EVALUATORS, formed
 from distrack.validation import Record
@@ -37,8 +37,7 @@ class Accuracy(Record):
         """
         if len(self.runs) < 2:
             return None
-        quantile = scipy.special.stdtrit(len(self.runs) - 1, (1 + _CONFIDENCE) / 2)
-        half = float(quantile * np.std(self.runs, ddof=1) / math.sqrt(len(self.runs)))
+        half = _half_width(self.runs)
         return max(0.0, self.mean - half), min(1.0, self.mean + half)
 
     @property
@@ -58,6 +57,45 @@ class Accuracy(Record):
         '0.885 to 0.935'
         """
         return "" if self.interval is None else f"{self.interval[0]:.3f} to {self.interval[1]:.3f}"
+
+
+class Paired(Record):
+    """Differences of two accuracies, seed by seed: both learn with the same network and the same draws.
+
+    Attributes:
+        interval: 95 % confidence interval of the mean difference over seeds, by Student's t; None for a single seed.
+    """
+
+    mean: float
+    interval: tuple[float, float] | None
+    runs: tuple[float, ...]
+
+    @classmethod
+    def of(cls, one: Sequence[float], other: Sequence[float]) -> Self:
+        """The differences of accuracies that belong together.
+
+        >>> Paired.of([0.9, 0.8, 0.9], [0.7, 0.7, 0.6]).text
+        '+0.200 (-0.048 to +0.448)'
+        """
+        differences = np.subtract(one, other)
+        interval = None
+        if len(differences) > 1:
+            half = _half_width(differences)
+            interval = (float(differences.mean()) - half, float(differences.mean()) + half)
+        return cls(mean=float(differences.mean()), interval=interval, runs=tuple(differences.tolist()))
+
+    @property
+    def text(self) -> str:
+        """The mean difference and its interval."""
+        if self.interval is None:
+            return f"{self.mean:+.3f}"
+        return f"{self.mean:+.3f} ({self.interval[0]:+.3f} to {self.interval[1]:+.3f})"
+
+
+def _half_width(values: Sequence[float] | Doubles) -> float:
+    """Half of the 95 % confidence interval of a mean, by Student's t."""
+    quantile = scipy.special.stdtrit(len(values) - 1, (1 + _CONFIDENCE) / 2)
+    return float(quantile * np.std(values, ddof=1) / math.sqrt(len(values)))
 
 
 class Evaluation(Record):
@@ -191,6 +229,13 @@ class Comparison(NamedTuple):
     def added(self) -> float | None:
         """Accuracy minus that of real clips in the same storage: what distillation adds to compression."""
         return _difference(self.tracks, self.control)
+
+    @property
+    def added_by_seed(self) -> Paired | None:
+        """What distillation adds, seed by seed; None where the numbers of seeds differ."""
+        if self.control is None or len(self.control.runs) != len(self.tracks.runs):
+            return None
+        return Paired.of(self.tracks.runs, self.control.runs)
 
     @property
     def added_as_sound(self) -> float | None:

@@ -82,6 +82,9 @@ def added_text(comparison: Comparison) -> str:
     if comparison.added is None:
         return ""
     text = f"Distillation adds **{100 * comparison.added:+.1f}** points to real clips in the same storage"
+    paired = comparison.added_by_seed
+    if paired is not None and paired.interval is not None:
+        text += f" (95 % CI over seeds: {100 * paired.interval[0]:+.1f} to {100 * paired.interval[1]:+.1f})"
     heard = comparison.added_as_sound
     return f"{text}." if heard is None else f"{text}, **{100 * heard:+.1f}** as sound."
 

@@ -51,7 +51,8 @@ def test_whole_tracks_hold_real_clips_exactly_and_fewer_numbers_come_near(
         control = BASELINES["same-storage"].choose(train, start(tiny(**stored), tiny_images, cpu), 0)
         assert isinstance(control, SyntheticSet)
         distances: torch.Tensor = torch.cdist(control.tracks().flatten(1), clips).min(1).values
-        return distances / clips.norm(dim=1).mean()
+        share: torch.Tensor = distances / clips.norm(dim=1).mean()
+        return share
 
     assert nearest(ipc=2).max() < 1e-3
     coarse = nearest(ipc=2, parameterisation="dct", factor=8)
