@@ -34,9 +34,10 @@ def ask(before: DistillJob | None, label: str, key: str, *, again: bool = False)
         clips.wall(job)
 
 
-in_view = any(parameter in st.query_params for parameter in ("run", "sweep"))
+SERIES = ("sweep", "bench")
+in_view = any(parameter in st.query_params for parameter in ("run", *SERIES))
 begin("Distill", "" if in_view else "Distill a dataset into a few synthetic tracks per class.")
-run, sweep = named("distillation"), named("sweep")
+run, series = named("distillation"), {kind: of_kind for kind in SERIES if (of_kind := named(kind)) is not None}
 if run is not None:
     job_panel.watch(run, "distillation")
     with stage.aside("duplicate"):
@@ -45,11 +46,12 @@ if run is not None:
         if form_again.open:
             with form_again:
                 ask(job_of(run, DistillJob), "Start", "distill-again", again=True)
-elif sweep is not None:
+elif series:
     st.page_link("pages/distill.py", label="New run", icon=":material/arrow_back:")
-    job_panel.watch(sweep, "sweep")
+    for kind, shown in series.items():
+        job_panel.watch(shown, kind)
 else:
     ask(saved.in_url(), "Distill", "distill")
     heading = st.empty()
-    if earlier("sweep"):
-        heading.subheader("Previous sweeps")
+    if sum(map(earlier, SERIES)):
+        heading.subheader("Previous sweeps and tables")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import click
 from pydantic import Field
 
-from distrack import runs
+from distrack import jobs, runs
 from distrack.cli import terminal
 from distrack.cli.options import CONFIG, RUNS_PATH, check_required, parameters_of, read_config
 from distrack.decompose import known_rooms, room_named, storage
@@ -20,11 +20,13 @@ from distrack.decompose.transforms import wet as with_wet
 from distrack.errors import ConfigError
 from distrack.evaluate import EVALUATORS
 from distrack.export import bundle
+from distrack.export.bench_table import table_file
 from distrack.export.bundle import ExportConfig
 from distrack.export.comparison import Entry, groups, read
 from distrack.export.formats import content
 from distrack.files import write_atomically
 from distrack.jobs.decomposition import decompositions_like
+from distrack.jobs.series import BenchJob, BenchReport
 from distrack.options import options_of, overrides_of
 from distrack.registry import NameIn
 from distrack.settings import settings
@@ -94,7 +96,7 @@ def _command(name: str, model: type[C], action: Callable[..., None], *, runs_nam
             action(config)
             return
         names = [run_ids] if isinstance(run_ids, str) else run_ids
-        action(config, [runs.find(runs_path, run_id) for run_id in dict.fromkeys(names)])
+        action(config, [jobs.find(runs_path, run_id) for run_id in dict.fromkeys(names)])
 
     parameters = [*parameters_of(options), CONFIG]
     if runs_named:
@@ -105,7 +107,20 @@ def _command(name: str, model: type[C], action: Callable[..., None], *, runs_nam
 
 
 def compare(config: CompareConfig, selected: list[runs.Run]) -> None:
-    """Compares runs in a table here, or in a file; a run that cannot be used is named, and the others are shown."""
+    """Compares runs in a table here, or in a file; a run that cannot be used is named, and the others are shown.
+
+    The table of a bench is written as it is: as .csv, .tex, .md or .html.
+    """
+    report = jobs.report_of(selected[0]) if jobs.kind_of(selected[0]) == BenchJob.kind else None
+    if isinstance(report, BenchReport):
+        if len(selected) > 1:
+            raise ConfigError(f"{selected[0].id} is a whole table: name it alone")
+        if config.to is None:
+            for table in BenchJob.tables(report, selected[0].id):
+                terminal.show_table(*table)
+        else:
+            _write(config.to, table_file(report, config.to.suffix.lower()), len(report.rows), "row")
+        return
     entries, unusable = read(selected)
     for left_out in unusable:
         remedy = f": python -m distrack {left_out.remedy} {left_out.run.id}" if left_out.remedy else ""
@@ -117,11 +132,15 @@ def compare(config: CompareConfig, selected: list[runs.Run]) -> None:
             _show_group(group)
         return
     file = content(entries, config.to.suffix.lower(), evaluator=config.evaluator, network=config.network)
+    _write(config.to, file, len(entries), "run")
+
+
+def _write(to: Path, content: bytes, count: int, what: str) -> None:
     try:
-        write_atomically(config.to.expanduser(), file)
+        write_atomically(to.expanduser(), content)
     except OSError as error:
-        raise ConfigError(f"cannot write {config.to}: {error.strerror or error}") from None
-    click.echo(f"{config.to}: {len(entries)} {'run' if len(entries) == 1 else 'runs'}")
+        raise ConfigError(f"cannot write {to}: {error.strerror or error}") from None
+    click.echo(f"{to}: {count} {what}{'' if count == 1 else 's'}")
 
 
 def _show_group(group: list[Entry]) -> None:

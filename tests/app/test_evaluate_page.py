@@ -33,7 +33,7 @@ def test_it_states_the_split_and_shows_baselines(app: AppTest, finished: runs.Ru
     assert app.header[0].value == f"CNN trained on the tracks: {ours:.1%} ({beside})"
     (line,) = (line for line in comparisons(report.evaluations) if line.evaluator == "random-cnn")
     assert line.added == pytest.approx((ours or 0.0) - (stored or 0.0))
-    assert f"Distillation adds **{100 * (line.added or 0.0):+.1f}** points" in texts(app)
+    assert f"Distillation adds **{100 * (line.added or 0.0):+.1f} points**" in texts(app)
     assert tracks["distillation adds"] == pytest.approx(line.added)
     assert tracks["as sound"] == pytest.approx(report.accuracy("random-cnn", "synthetic", "sound"))
     assert tracks["ARS"] == pytest.approx(line.augmentation_robust_score)

@@ -54,7 +54,9 @@ def typed_again(monkeypatch: pytest.MonkeyPatch, tiny_run: Run) -> Again:
 
 def positionals(kind: type[Job], run: Run) -> dict[str, Any]:
     """Values of the arguments that a kind cannot do without."""
-    values = {"run": run.id, "file": "/some where/it's.wav"}
+    protocol = run.path / "protocol.yaml"
+    protocol.write_text("datasets: {digits: {dataset: FSDD}}\nmethods: {quick: {}, means: {objective: mean}}")
+    values = {"run": run.id, "file": "/some where/it's.wav", "protocol": str(protocol)}
     return {option.path[0]: values[option.path[0]] for option in kind.options() if option.positional}
 
 
@@ -136,6 +138,8 @@ def leaves(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[tup
 def test_every_field_has_an_option(kind: str) -> None:
     paths = {option.path for option in JOBS[kind].options()}
     fields = set(leaves(JOBS[kind]))
+    if kind == "bench":
+        fields = {("protocol",)}
     if kind in SERIES:
         fields = {path for path in leaves(DistillConfig) if kind == "sweep" or path not in (("ipc",), ("duration",))}
     assert fields <= paths

@@ -16,11 +16,13 @@ def overview(run: runs.Run, report: Report) -> None:
     st.header(_headline(report))
     by_evaluator: dict[str, list[Evaluation]] = {}
     for evaluation in report.evaluations:
-        by_evaluator.setdefault(_with_network(evaluation, report), []).append(evaluation)
+        # One that measures some sets alone has its place in the table.
+        if not EVALUATORS[evaluation.evaluator].measures:
+            by_evaluator.setdefault(_with_network(evaluation, report), []).append(evaluation)
+    for text in filter(None, (added_text(each, interval=True) for each in comparisons(report.evaluations)[:1])):
+        st.markdown(text, help=GLOSSARY["Same-storage control"])
     chance = 1 / len(report.evaluations[0].confusion)
     chart(run_bars(by_evaluator, chance=chance, ink=ink()), key=f"bars-{run.id}")
-    for text in filter(None, map(added_text, comparisons(report.evaluations)[:1])):
-        st.markdown(text, help=GLOSSARY["Same-storage control"])
     st.caption(f"Error bars: 95 % CI over seeds. Dotted: chance ({chance:.0%}).")
 
 

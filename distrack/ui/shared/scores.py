@@ -68,22 +68,25 @@ def accuracy_bars(lines: Sequence[Evaluation]) -> None:
         name, share = escape(name_of(line.training_set)), f"{accuracy.mean:.1%}"
         bar = f'<div class="share"><div style="width:{share};background:{colour_of(line.training_set)}"></div></div>'
         kind = ' class="tracks"' if line.training_set == "synthetic" else ""
-        rows.append(f"<li{kind}><span>{name}</span>{bar}<b>{share}</b><small>{spread}</small></li>")
+        rows.append(f"<li{kind}><span>{name}</span><b>{share}</b><small>{spread}</small>{bar}</li>")
     st.html(f'<ul class="accuracies">{"".join(rows)}</ul>')
 
 
-def added_text(comparison: Comparison) -> str:
+def added_text(comparison: Comparison, *, interval: bool = False) -> str:
     """What distillation adds to real clips in the same storage, as a sentence; empty if the control was not measured.
+
+    Args:
+        interval: whether its confidence interval over the seeds is given, too.
 
     >>> from distrack.evaluate import Accuracy
     >>> added_text(Comparison("random-cnn", "n", Accuracy.of([0.98]), control=Accuracy.of([0.95])))
-    'Distillation adds **+3.0** points to real clips in the same storage.'
+    'Distillation adds **+3.0 points**.'
     """
     if comparison.added is None:
         return ""
-    text = f"Distillation adds **{100 * comparison.added:+.1f}** points to real clips in the same storage"
+    text = f"Distillation adds **{100 * comparison.added:+.1f} points**"
     paired = comparison.added_by_seed
-    if paired is not None and paired.interval is not None:
+    if interval and paired is not None and paired.interval is not None:
         text += f" (95 % CI over seeds: {100 * paired.interval[0]:+.1f} to {100 * paired.interval[1]:+.1f})"
     heard = comparison.added_as_sound
     return f"{text}." if heard is None else f"{text}, **{100 * heard:+.1f}** as sound."
