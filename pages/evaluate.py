@@ -7,7 +7,7 @@ from distrack.datasets import DATASETS
 from distrack.evaluate import Report
 from distrack.features import FEATURES
 from distrack.jobs.results import evaluation_report
-from distrack.ui.evaluate import copies, embedding, form, scores
+from distrack.ui.evaluate import copies, embedding, form, scores, speech
 from distrack.ui.shared import job_panel, stage
 from distrack.ui.shared.page import begin, nothing_yet, sentence
 from distrack.ui.shared.run_in_view import DEMO, choose
@@ -31,6 +31,7 @@ def score_tables(run: runs.Run, report: Report) -> None:
     """Every accuracy in figures, and the form for further ones."""
     if report.evaluations:
         scores.tables(report)
+    speech.show(run)
     if run.path != DEMO and run.status().state not in runs.ALIVE:
         form.show(run)
 
