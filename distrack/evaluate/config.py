@@ -92,7 +92,8 @@ class Measurement(NamedTuple):
             return 0
         stored = self.trained_on == "synthetic" or BASELINES[self.trained_on].is_stored
         examples = tracks if stored else clips if self.trained_on == "full" else classes * ipc
-        return recipe.steps_for(examples) * min(recipe.batch_size, max(examples, recipe.smallest_batch))
+        steps = min(recipe.steps_for(examples), evaluator.usual_steps or recipe.steps_for(examples))
+        return steps * min(recipe.batch_size, max(examples, recipe.smallest_batch))
 
 
 TRAINING_SETS = tuple(

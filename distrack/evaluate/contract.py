@@ -42,6 +42,7 @@ class Evaluator(NamedTuple):
         has_latent_space: it compares embeddings with prototypes, which may be centres of many embeddings.
         tests_tracks: it learns from all real training clips and classifies the tracks, not the other way round.
         measures: names of the training sets that it measures; empty for all.
+        usual_steps: about how many steps its network takes if it converges before the recipe ends; 0 if it does not.
         without_augmentation: name of the evaluator that does the same without augmentation, if there is one.
     """
 
@@ -52,6 +53,7 @@ class Evaluator(NamedTuple):
     has_latent_space: bool = False
     tests_tracks: bool = False
     measures: tuple[str, ...] = ()
+    usual_steps: int = 0
     without_augmentation: str = ""
 
 

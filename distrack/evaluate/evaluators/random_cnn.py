@@ -53,6 +53,7 @@ EVALUATORS.add(
         "CNN trained on the tracks without augmentation",
         any_network=True,
         measures=("synthetic", "random-selection"),
+        usual_steps=150,
     ),
     title="CNN without augmentation",
 )
