@@ -31,9 +31,9 @@ def score_tables(run: runs.Run, report: Report) -> None:
     """Every accuracy in figures, and the form for further ones."""
     if report.evaluations:
         scores.tables(report)
-    speech.show(run)
     if run.path != DEMO and run.status().state not in runs.ALIVE:
         form.show(run)
+    speech.show(run)
 
 
 begin("Evaluate", "How well do networks trained on the tracks classify real clips?")

@@ -119,8 +119,8 @@ def recogniser(words: Sequence[str]) -> tuple[str, Callable[[Wave], int | None]]
     """The name of a recogniser that chooses among these words, and what tells the word of a sound, by its position.
 
     It is PocketSphinx with its own model of American English and a grammar of the words. Silence has no word, nor has a
-    sound in which it hears none of them. Every sound is judged at the same level and by itself, so that their order does
-    not matter.
+    sound in which it hears none of them. Every sound is judged at the same level and by itself, so that their order
+    does not matter.
 
     Source:
         Huggins-Daines et al., "PocketSphinx: A Free, Real-Time Continuous Speech Recognition System for Hand-Held

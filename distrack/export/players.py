@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from distrack.distill import SyntheticSet
 from distrack.errors import RunError
 from distrack.figures.images import image_uris
-from distrack.jobs.results import synthetic_file, track_file
+from distrack.jobs.results import played_track, synthetic_file
 from distrack.runs.folder import Run
 
 _MOST_TRACKS = 10
@@ -56,7 +56,7 @@ def players(run: Run) -> Players:
     for number, picture in zip(shown, image_uris(images[shown], like=images), strict=True):
         name, sound = names[number], None
         try:
-            flac = track_file(run, name).read_bytes()
+            flac = played_track(run, name)
             if len(flac) > room:
                 too_large.append(name)
             else:

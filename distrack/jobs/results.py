@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import soundfile
+
+from distrack.audio import flac_bytes, level
 from distrack.evaluate import Report
 from distrack.runs import Run
 from distrack.validation import read_model
@@ -18,6 +21,19 @@ def synthetic_file(run: Run) -> Path:
 def track_file(run: Run, name: str) -> Path:
     """The audible track with a name of the synthetic set."""
     return run.path / "audio" / f"{name}.flac"
+
+
+def played_track(run: Run, name: str) -> bytes:
+    """A track for playback: FLAC of about -20 dBFS, as all sounds of a page are; its file has the level of its image.
+
+    Raises:
+        OSError: the file is missing or damaged.
+    """
+    try:
+        wave, rate = soundfile.read(track_file(run, name), dtype="float32")
+    except soundfile.SoundFileError as error:
+        raise OSError(str(error)) from None
+    return flac_bytes(level(wave), sample_rate=rate)
 
 
 def report_so_far(run: Run) -> Report | None:

@@ -115,7 +115,7 @@ class Work:
                 path.unlink()
 
     def invert(self, synthetic: SyntheticSet) -> None:
-        """Writes every track as `audio/<class>_<k>.flac`: images inverted and levelled, waveforms as they are."""
+        """Writes every track as `audio/<class>_<k>.flac`: images inverted, waveforms as they are."""
         names = synthetic.track_names()
         self.session.phase("invert", len(names))
         for number, (name, sound) in enumerate(zip(names, exported(synthetic), strict=True), start=1):

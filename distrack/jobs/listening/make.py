@@ -127,7 +127,7 @@ class Sources:
         if images:
             features = torch.stack(images)
             heard = [draft.wave for draft in drafts if draft.image is not None and draft.wave is not None]
-            if heard:  # tracks, which were levelled
+            if heard:  # tracks, some of them at another level than their images
                 sounds = at_level_of(features, torch.from_numpy(np.stack(heard)), config.feature)
             else:
                 sounds = invert(features, config.feature, samples=config.samples)

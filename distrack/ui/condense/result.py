@@ -1,5 +1,6 @@
 """The result of a temporal condensation: accuracy by track length, a table, and its shortest and longest tracks."""
 
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -7,7 +8,7 @@ import streamlit as st
 from distrack import jobs, runs
 from distrack.distill import SyntheticSet
 from distrack.figures.accuracy import duration_curve
-from distrack.jobs.results import synthetic_file, track_file
+from distrack.jobs.results import played_track, synthetic_file
 from distrack.jobs.series import Cell, CondenseJob, CondenseReport, finished_report, run_of
 from distrack.jobs.series.condensation import Row
 from distrack.ui.shared import cells
@@ -79,9 +80,8 @@ def _end(cell: Cell, here: runs.Run, label: int) -> None:
         with column:
             named = f"track {name} of {cell.job.seconds:g} s"
             st.html(picture(uri, named, "height:7.5rem"))
-            audio = track_file(here, name)
-            if audio.is_file():
-                st.audio(audio.read_bytes(), format="audio/flac", alt=named)
+            with suppress(OSError):
+                st.audio(played_track(here, name), format="audio/flac", alt=named)
 
 
 def _show(run: runs.Run, status: runs.Status) -> None:

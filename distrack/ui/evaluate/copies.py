@@ -23,7 +23,7 @@ from distrack.figures.nearness import nearness
 from distrack.images import RealImages
 from distrack.jobs.distillation import distillation_job
 from distrack.jobs.inspection import InspectionJob, inspection_of
-from distrack.jobs.results import synthetic_file, track_file
+from distrack.jobs.results import played_track, synthetic_file
 from distrack.ui.cached import cached_by_file
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import chart, errors_shown, ink
@@ -111,9 +111,8 @@ def one_of(label: str, texts: Mapping[T, str]) -> T:
 def show_track(run: runs.Run, inspection: Inspection, number: int) -> None:
     name = inspection.names[number]
     _picture(run, _images(synthetic_file(run))[number], f"Synthetic: {name}")
-    sound = track_file(run, name)
-    if sound.is_file():
-        st.audio(sound.read_bytes(), format="audio/flac")
+    with suppress(OSError):
+        st.audio(played_track(run, name), format="audio/flac")
 
 
 def show_clip(run: runs.Run, classes: Sequence[str], real: Sides | None, side: Side, position: int) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 import streamlit as st
 
-from distrack.audio import SAMPLE_RATE, SILENCE, flac_bytes
+from distrack.audio import SAMPLE_RATE, SILENCE, flac_bytes, level
 from distrack.distill import SyntheticSet
 from distrack.figures.images import colour_range, image_png
 from distrack.jobs.results import synthetic_file, track_file
@@ -73,14 +73,14 @@ def _sheets(path: Path, audio: Path) -> tuple[Sheet, ...]:  # noqa: ARG001
 
 
 def _wave(path: Path, samples: int) -> np.ndarray[tuple[int], np.dtype[np.float32]] | None:
-    """The audio of a track, cut or padded to this many samples; None if the file is missing or damaged."""
+    """The audio of a track at the level of playback, of this many samples; None if the file is missing or damaged."""
     try:
         wave, rate = soundfile.read(path, dtype="float32")
     except (OSError, soundfile.SoundFileError):
         return None
     if rate != SAMPLE_RATE or wave.ndim != 1:
         return None
-    return np.pad(wave[:samples], (0, max(samples - len(wave), 0)))
+    return level(np.pad(wave[:samples], (0, max(samples - len(wave), 0))))
 
 
 def soundboard(shown: Sequence[Sheet], *, seconds: float, key: str, rows: int | None = None) -> str | None:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from distrack.audio import SAMPLE_RATE
+from distrack.audio import SAMPLE_RATE, flac_bytes
 from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.distill.sounds import decoded, exported, heard
@@ -67,6 +68,10 @@ def test_a_sound_is_analysed_as_it_was_exported(synthetic: SyntheticSet, tiny_im
     seen = heard(files, synthetic)
     assert seen.shape == synthetic.tracks().shape
     assert not torch.equal(seen, synthetic.tracks())
+    # Nearly the image again, at its own level.
+    error = (seen - synthetic.tracks()).square().mean().sqrt()
+    louder = [flac_bytes(np.clip(wave * 10**0.5, -1, 1).astype(np.float32)) for wave in decoded(files)]
+    assert error < 0.5 * (heard(louder, synthetic) - synthetic.tracks()).square().mean().sqrt()
     presented = TrainingSet.of_tracks(synthetic, tiny_images["train"], sounds=files)
     assert torch.equal(presented.labels, synthetic.labels)
 
