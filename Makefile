@@ -60,7 +60,7 @@ bench: $(VENV)/.app ## what the speed claims rest on: `quick` against `paper` (m
 demo: $(VENV)/.app ## make the demo run in assets/ anew
 	rm -rf assets/demo
 	$(PY) -m distrack distill --dataset SPOKEN_DIGITS --ipc 1 --preset quick --snapshots 6 --device cpu \
-		--baselines random-selection,class-mean,full --runs-path assets --name demo
+		--baselines random-selection,same-storage,full --runs-path assets --name demo
 	$(PY) -m distrack listen demo --runs-path assets
 	rm -rf assets/.queue assets/demo/.lock
 	sed -i.bak -e 's/"host": ".*"/"host": ""/' assets/demo/status.json && rm assets/demo/status.json.bak

@@ -4,6 +4,7 @@ import importlib.util
 import math
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,7 @@ def recogniser(words: Sequence[str]) -> tuple[str, Callable[[Wave], int | None]]
     return f"PocketSphinx {version('pocketsphinx')}", hear
 
 
+@cache
 def _known_words() -> frozenset[str]:
     from pocketsphinx import get_model_path
 

@@ -125,7 +125,8 @@ class BenchJob(Series):
     def title(self) -> str:
         datasets, methods = (len({name[part] for name in self.names}) for part in (0, 1))
         budgets = ", ".join(map(str, sorted({job.ipc for job in self.distillations})))
-        return f"{self.protocol.stem} · {datasets} datasets · {budgets} per class · {methods} methods"
+        parts = (f"{count} {what}{'s' * (count > 1)}" for count, what in ((datasets, "dataset"), (methods, "method")))
+        return " · ".join((self.protocol.stem, *parts, f"{budgets} per class"))
 
     @classmethod
     def options(cls) -> list[FieldOption]:
