@@ -120,10 +120,12 @@ def measurements(config: EvaluationConfig) -> list[Measurement]:
         for network in networks:
             recipe = config.recipe.model_copy(update={"network": network})
             for trained_on in ["full"] if evaluator.tests_tracks else ["synthetic", *baselines]:
-                if evaluator.tests_tracks or trained_on == "synthetic":
+                of_tracks = evaluator.tests_tracks or trained_on == "synthetic"
+                forms: tuple[Form, ...] = ("image",)
+                if of_tracks and not evaluator.measures:
                     forms = config.forms
-                else:
-                    forms = config.forms[:1] if BASELINES[trained_on].is_stored else ("image",)
+                elif of_tracks or BASELINES[trained_on].is_stored:
+                    forms = config.forms[:1]
                 for form in forms:
                     measurement = Measurement(name, trained_on, recipe, config.seeds, form)
                     plan[measurement.key] = measurement

@@ -195,10 +195,11 @@ class Comparison(NamedTuple):
     """Accuracies of the tracks and of what they are compared with, by one evaluator with one network.
 
     Attributes:
-        tracks: of the tracks as they are stored.
+        tracks: of the tracks as they are stored; as sounds if that alone was measured.
         sound: of the tracks as exported sounds.
         random: of as many random clips as the budget holds.
-        control, control_sound: of real clips in the same storage as the tracks; see the baseline `same-storage`.
+        control: of real clips in the same storage, in the form of `tracks`; see the baseline `same-storage`.
+        control_sound: of these as exported sounds.
         full: of the full dataset.
         plain, random_plain: of the tracks and of random clips, learnt without augmentation.
 
@@ -281,7 +282,8 @@ def comparisons(evaluations: Iterable[Evaluation]) -> list[Comparison]:
     """
     by_key = {evaluation.key: evaluation.accuracy for evaluation in evaluations}
 
-    def compared(evaluator: str, network: str, tracks: Accuracy) -> Comparison:
+    def compared(evaluator: str, network: str) -> Comparison:
+        form = "image" if (evaluator, "synthetic", network, "image") in by_key else "sound"
         plain = EVALUATORS[evaluator].without_augmentation if evaluator in EVALUATORS else ""
 
         def of(trained_on: str, form: str = "image", by: str = evaluator) -> Accuracy | None:
@@ -290,21 +292,18 @@ def comparisons(evaluations: Iterable[Evaluation]) -> list[Comparison]:
         return Comparison(
             evaluator,
             network,
-            tracks,
+            by_key[evaluator, "synthetic", network, form],
             sound=of("synthetic", "sound"),
             random=of("random-selection"),
-            control=of("same-storage"),
+            control=of("same-storage", form),
             control_sound=of("same-storage", "sound"),
             full=of("full"),
-            plain=of("synthetic", by=plain),
+            plain=of("synthetic", form, plain),
             random_plain=of("random-selection", by=plain),
         )
 
-    return [
-        compared(evaluator, network, accuracy)
-        for (evaluator, trained_on, network, form), accuracy in by_key.items()
-        if (trained_on, form) == ("synthetic", "image")
-    ]
+    pairs = dict.fromkeys((evaluator, network) for evaluator, name, network, _ in by_key if name == "synthetic")
+    return [compared(*pair) for pair in pairs]
 
 
 class SplitReport(Record):

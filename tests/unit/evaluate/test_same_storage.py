@@ -103,5 +103,7 @@ def test_what_distillation_adds_is_the_difference_to_the_control_in_the_same_for
     assert (one.added, one.added_as_sound, one.gain, one.lost) == (0.25, 0.25, 0.5, 0.125)
     # Improvements over random of 0.5 with and without augmentation: (e^0.5 - e^-1) / (e - e^-1).
     assert one.augmentation_robust_score == pytest.approx(0.5449, abs=1e-4)
+    (heard_alone,) = comparisons([line("synthetic", 0.75, "sound"), line("same-storage", 0.5, "sound")])
+    assert (heard_alone.tracks, heard_alone.added) == (heard_alone.sound, 0.25)
     none = Comparison("random-cnn", "n", Accuracy.of([0.5]))
     assert (none.added, none.added_as_sound, none.gain, none.augmentation_robust_score) == (None,) * 4
