@@ -7,7 +7,7 @@ from distrack.errors import ConfigError
 from distrack.evaluate import Accuracy, Paired
 from distrack.export.rendering import rendered
 from distrack.files import csv_text
-from distrack.jobs.series import BenchReport, BenchRow, row_texts
+from distrack.jobs.series import BenchReport, BenchRow, table_texts
 
 _ACCURACIES = ("random", "control", "tracks", "sound", "full")
 _DIFFERENCES = ("gain", "added")
@@ -49,10 +49,8 @@ def _cells(row: BenchRow) -> Iterable[Any]:
 
 def _of_template(template: str) -> Callable[[BenchReport], str]:
     def text(report: BenchReport) -> str:
-        # A column in which nothing was measured is left out.
-        rows = [row_texts(row) for row in report.rows]
-        columns = [name for name in rows[0] if any(row[name] for row in rows)]
-        return rendered(template, report=report, columns=columns, rows=rows)
+        rows = table_texts(report)
+        return rendered(template, report=report, columns=list(rows[0]), rows=rows)
 
     return text
 

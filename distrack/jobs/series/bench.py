@@ -186,14 +186,20 @@ class BenchJob(Series):
     @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:
         """The whole table."""
-        texts = [tuple(row_texts(row).values()) for row in report.rows]
-        columns = tuple(row_texts(report.rows[0])) if report.rows else ()
+        rows = table_texts(report)
+        columns = tuple(rows[0]) if rows else ()
+        texts = [tuple(row.values()) for row in rows]
         title = f"{run_id}: {report.done} of {report.cells} runs"
         return [Table(title, columns, texts, [f"note: {note}" for note in report.notes])]
 
 
-def row_texts(row: BenchRow) -> dict[str, str]:
-    """The cells of a row by column, as a terminal or a page shows them."""
+def table_texts(report: BenchReport) -> list[dict[str, str]]:
+    """The cells of each row by column, as a terminal or a page shows them, without columns that have no cell."""
+    rows = [_row_texts(row) for row in report.rows]
+    return [{name: text for name, text in row.items() if any(other[name] for other in rows)} for row in rows]
+
+
+def _row_texts(row: BenchRow) -> dict[str, str]:
 
     def text(accuracy: Accuracy | None) -> str:
         return "" if accuracy is None else accuracy.text

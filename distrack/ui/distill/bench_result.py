@@ -3,7 +3,7 @@
 import streamlit as st
 
 from distrack import jobs, runs
-from distrack.jobs.series import BenchJob, BenchReport, finished_report, row_texts
+from distrack.jobs.series import BenchJob, BenchReport, finished_report, table_texts
 from distrack.ui.shared import cells
 from distrack.ui.shared.page import sentence
 from distrack.ui.shared.run_in_view import PANELS, Panel, job_of, link_to_compare
@@ -13,10 +13,7 @@ def _show(run: runs.Run, status: runs.Status) -> None:
     report: BenchReport | None = jobs.report_of(run)
     if report is not None and report.rows:
         st.subheader("Accuracy on real test clips")
-        rows = [row_texts(row) for row in report.rows]
-        columns = [name for name in rows[0] if any(row[name] for row in rows)]
-        table = [{name: row[name] for name in columns} for row in rows]
-        st.dataframe(table, hide_index=True, key=f"table-{run.id}")
+        st.dataframe(table_texts(report), hide_index=True, key=f"table-{run.id}")
         st.caption(
             "Mean ± standard deviation (runs). Differences are paired by the seed of the evaluation, with their 95 % "
             "confidence interval."
