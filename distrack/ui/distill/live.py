@@ -11,7 +11,7 @@ from distrack.evaluate import comparisons
 from distrack.figures.loss import loss_curve
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.results import SCORES, report_so_far, synthetic_file
-from distrack.ui.shared import pictures
+from distrack.ui.shared import pictures, stage
 from distrack.ui.shared.glossary import GLOSSARY
 from distrack.ui.shared.page import chart, errors_shown
 from distrack.ui.shared.run_in_view import PANELS, Panel, job_of, link_to_results
@@ -53,11 +53,10 @@ def _accuracy(run: runs.Run) -> None:
     lines = {each.training_set: each for each in measured if each.evaluator == "random-cnn"}
     if not lines:
         return
-    st.markdown("**Accuracy** of a CNN, trained on")
+    added = "".join(map(added_text, comparisons(line for line in lines.values() if line.finished)))
+    # One line, so that all bars and the loss are in a frame of a talk.
+    st.markdown(f"**CNN accuracy.** {added}", help=GLOSSARY["Same-storage control"] if added else None)
     accuracy_bars([lines[name] for name in _COMPARED if name in lines])
-    finished = comparisons(line for line in lines.values() if line.finished)
-    for text in filter(None, map(added_text, finished)):
-        st.markdown(text, help=GLOSSARY["Same-storage control"])
 
 
 def _loss(run: runs.Run, status: runs.Status) -> None:
@@ -71,7 +70,8 @@ def _loss(run: runs.Run, status: runs.Status) -> None:
         return
     # An empty frame at first: the browser loads what draws it while the process of the run starts.
     chart(loss_curve(metrics, 0 if job is None else job.steps), key=f"loss-{run.id}", height=200)
-    st.caption(caption, help=f"{GLOSSARY['Matching loss']} {GLOSSARY['MMD']}")
+    with stage.aside("loss"):
+        st.caption(caption, help=f"{GLOSSARY['Matching loss']} {GLOSSARY['MMD']}")
 
 
 def _tracks(run: runs.Run, status: runs.Status) -> None:
