@@ -28,8 +28,7 @@ def _show(run: runs.Run, status: runs.Status) -> None:
     """Tracks, loss and accuracy in one frame."""
     left, right = st.columns([1.3, 1], gap="medium")
     with right:
-        _accuracy(run)
-        _loss(run, status)
+        _loss(run, status, alone=not _accuracy(run))
     # Last: what follows would look stale while the forming of the tracks is played.
     with left:
         _tracks(run, status)
@@ -43,8 +42,12 @@ def _links(run: runs.Run) -> None:
 PANELS.add("distillation", Panel("pages/distill.py", "run", _show, links=_links))
 
 
-def _accuracy(run: runs.Run) -> None:
-    """The accuracy of the tracks beside what they are compared with; before any network, the last snapshot's score."""
+def _accuracy(run: runs.Run) -> bool:
+    """The accuracy of the tracks beside what they are compared with; before any network, the last snapshot's score.
+
+    Returns:
+        whether there are bars.
+    """
     report, scores = report_so_far(run), run.metrics(SCORES)
     if report is None and scores:
         about = "Share of test clips whose nearest track, in the latent space of one random CNN, has their class."
@@ -52,14 +55,15 @@ def _accuracy(run: runs.Run) -> None:
     measured = report.evaluations if report else ()
     lines = {each.training_set: each for each in measured if each.evaluator == "random-cnn"}
     if not lines:
-        return
+        return False
     added = "".join(map(added_text, comparisons(line for line in lines.values() if line.finished)))
     # One line, so that all bars and the loss are in a frame of a talk.
     st.markdown(f"**CNN accuracy.** {added}", help=GLOSSARY["Same-storage control"] if added else None)
     accuracy_bars([lines[name] for name in _COMPARED if name in lines])
+    return True
 
 
-def _loss(run: runs.Run, status: runs.Status) -> None:
+def _loss(run: runs.Run, status: runs.Status, *, alone: bool) -> None:
     metrics, job = run.metrics(), job_of(run, DistillJob)
     if any("loss" in record for record in metrics):
         objective = "" if job is None else f": {OBJECTIVES.title(job.objective.name)}"
@@ -70,7 +74,8 @@ def _loss(run: runs.Run, status: runs.Status) -> None:
         return
     # An empty frame at first: the browser loads what draws it while the process of the run starts.
     chart(loss_curve(metrics, 0 if job is None else job.steps), key=f"loss-{run.id}", height=200)
-    with stage.aside("loss"):
+    # Bars above it leave no room for a caption in the frame of a talk.
+    with st.container() if alone else stage.aside("loss"):
         st.caption(caption, help=f"{GLOSSARY['Matching loss']} {GLOSSARY['MMD']}")
 
 
