@@ -316,7 +316,7 @@ def test_the_card_has_the_command_the_config_and_the_accuracies(made: Make) -> N
     assert f"{report.floats_per_class:,} floats per class" in text
     assert "tracks per class | 8 |" in text
     for each in report.evaluations:
-        row = f"| {each.evaluator} | {NAMES[each.trained_on]} | {each.network} | {each.accuracy.mean:.3f} ± "
+        row = f"| {each.evaluator} | {NAMES[each.training_set]} | {each.network} | {each.accuracy.mean:.3f} ± "
         assert row in text
     assert "Griffin-Lim" in text
     run = made()

@@ -18,7 +18,7 @@ from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
 from distrack.export.comparison import Entry, read
 from distrack.export.formats.html_report import html_report
-from distrack.jobs.results import synthetic_file, track_file
+from distrack.jobs.results import played_track, synthetic_file, track_file
 from tests.unit.export.conftest import MakeEntry, evaluation, made_entry
 
 
@@ -127,7 +127,7 @@ def test_the_tracks_in_the_file_are_those_of_the_runs(report: Report) -> None:
     first_of_each = [name for name in synthetic.track_names() if name.endswith("_0")]
     assert len(first_of_each) == 10
     assert [base64.b64decode(uri.partition(",")[2]) for uri in sounds] == [
-        track_file(entry.run, name).read_bytes() for entry in report.entries for name in first_of_each
+        played_track(entry.run, name) for entry in report.entries for name in first_of_each
     ]
     assert len(pictures) == 20
     picture = Image.open(io.BytesIO(base64.b64decode(pictures[0].partition(",")[2])))
