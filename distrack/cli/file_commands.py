@@ -145,19 +145,8 @@ def _write(to: Path, content: bytes, count: int, what: str) -> None:
 
 def _show_group(group: list[Entry]) -> None:
     """A table of runs with the same test clips: a row for each run, evaluator and network."""
-    columns = (
-        "run",
-        "evaluator",
-        "network",
-        "floats",
-        "accuracy",
-        "95 %",
-        "as sound",
-        "gain",
-        "added",
-        "lost",
-        "recovered",
-    )
+    names = ("run", "evaluator", "network", "floats", "accuracy", "95 %")
+    columns = (*names, "as sound", "gain", "added", "lost", "recovered")
     rows = [
         (
             entry.run.id,

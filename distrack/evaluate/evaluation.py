@@ -218,7 +218,7 @@ class Bench:
         name, form = measurement.trained_on, measurement.form
         if name == "synthetic":
             return self._tracks(form)
-        # The same for all evaluators; held-out clips are left out of fewer.
+        # Evaluators share it. With held-out clips left out, fewer clips are another choice.
         place = (name, seed, len(train))
         chosen = self._once(place, lambda: BASELINES[name].choose(train, self._synthetic, seed))
         if isinstance(chosen, TrainingSet):

@@ -34,6 +34,7 @@ class Recognised(Record):
 
     @property
     def share(self) -> float:
+        """Share of the sounds whose word was recognised."""
         return self.right / self.sounds
 
     @property

@@ -108,6 +108,13 @@ def test_a_file_that_is_no_protocol_is_refused_in_one_line(tmp_path: Path, typed
     assert not (tmp_path / "runs").exists()
 
 
+def test_methods_of_other_names_are_other_runs_even_if_they_are_the_same(sounds: Path, tmp_path: Path) -> None:
+    job = BenchJob.from_overrides({"protocol": protocol_of(sounds, tmp_path, methods={"one": {}, "two": {}})})
+    assert isinstance(job, BenchJob)
+    cells = job.cells("table")
+    assert len({cell.run_id for cell in cells}) == len({cell.label for cell in cells}) == len(cells) == 8
+
+
 def test_differences_are_paired() -> None:
     # Intervals of the two accuracies would overlap; that of their differences is narrow.
     paired = Paired.of([0.5, 0.7, 0.9], [0.4, 0.6, 0.8])

@@ -29,7 +29,7 @@ def random_cnn(trial: Trial) -> Tensor:
 
 
 def plain_cnn(trial: Trial) -> Tensor:
-    """The same without augmentation and mixup."""
+    """Trains a network as `random_cnn` does, but without augmentation and mixup, and predicts with its last state."""
     plain = trial.recipe.model_copy(update={"augmentation": NO_AUGMENTATION, "mixup": 0.0})
     return random_cnn(trial._replace(recipe=plain))
 

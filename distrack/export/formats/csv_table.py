@@ -11,18 +11,8 @@ from distrack.files import csv_text
 _COLUMNS = (
     *("run", "dataset", "test_fold", "disjoint_by", "train", "test", "feature", "domain", "parameterisation", "preset"),
     *("seed", "tracks_per_class", "rendered_per_class", "seconds_per_track", "floats_per_class", "seconds_per_class"),
-    *(
-        "compression",
-        "evaluator",
-        "network",
-        "trained_on",
-        "form",
-        "seeds",
-        "accuracy_mean",
-        "accuracy_std",
-        "interval_low",
-    ),
-    *("interval_high", "macro_f1", "gain", "added", "lost", "recovered", "lowest_recall"),
+    *("compression", "evaluator", "network", "trained_on", "form", "seeds", "accuracy_mean", "accuracy_std"),
+    *("interval_low", "interval_high", "macro_f1", "gain", "added", "lost", "recovered", "lowest_recall"),
 )
 
 

@@ -139,7 +139,7 @@ class Work:
         plan = [measurement for measurement in measurements(evaluation) if again or measurement.key not in done]
         session.phase("evaluate", _PARTS)
         cache = PredictionCache(settings().cache_path / "evaluations")
-        bench = _bench(self.run, self.material, device, cache)
+        bench = _bench(self.run, synthetic, self.material, device, cache)
         began, images = time.monotonic(), sum(bench.costs(plan).values())
         if processes > 1:
             measure = partial(_measure, self.run, self.config, device, cache)
@@ -153,7 +153,7 @@ class Work:
                 done[measured.key] = measured
                 self._write_report(synthetic, done.values(), pace)
             if measured.finished:
-                log.info("%s on %s: accuracy %s", measured.evaluator, measured.trained_on, measured.accuracy.text)
+                log.info("%s on %s: accuracy %s", measured.evaluator, measured.training_set, measured.accuracy.text)
         if images:
             pace = (time.monotonic() - began) / images
         return self._write_report(synthetic, done.values(), pace)
@@ -230,9 +230,9 @@ def _begin(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _bench(run: Run, material: Material, device: torch.device, cache: PredictionCache) -> Bench:
-    synthetic = SyntheticSet.load(synthetic_file(run))
-
+def _bench(
+    run: Run, synthetic: SyntheticSet, material: Material, device: torch.device, cache: PredictionCache
+) -> Bench:
     def sounds() -> list[bytes]:
         return [track_file(run, name).read_bytes() for name in synthetic.track_names()]
 
@@ -242,7 +242,7 @@ def _bench(run: Run, material: Material, device: torch.device, cache: Prediction
 def _measure(
     run: Run, config: DistillConfig, device: torch.device, cache: PredictionCache, task: tuple[Measurement, int]
 ) -> None:
-    _bench(run, _material(config), device, cache).predict(*task)
+    _bench(run, SyntheticSet.load(synthetic_file(run)), _material(config), device, cache).predict(*task)
 
 
 @lru_cache(maxsize=1)

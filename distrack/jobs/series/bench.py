@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -12,7 +13,7 @@ from distrack.errors import ConfigError
 from distrack.evaluate import Accuracy, Evaluation, Paired, Report
 from distrack.jobs.contract import Job, Table, register
 from distrack.jobs.distillation import DistillJob
-from distrack.jobs.series.series import Cell, Series, Tabulated, pooled
+from distrack.jobs.series.series import Cell, Group, Series, Tabulated, pooled
 from distrack.options import FieldOption
 from distrack.settings import AbsolutePath
 from distrack.validation import Config, Overrides, Positional, Record, merged
@@ -140,17 +141,10 @@ class BenchJob(Series):
             return cls.validated(overrides)
         path = Path(overrides["protocol"]).expanduser().resolve()
         protocol = Protocol.read(path)
-        jobs = {}
-        for dataset, source in protocol.datasets.items():
-            for budget in protocol.budgets:
-                for method, settings in protocol.methods.items():
-                    jobs[dataset, method, budget] = _distillation(
-                        path, protocol, dataset, source, method, settings, budget
-                    )
-        names = tuple((dataset, method) for dataset, method, _ in jobs)
-        return cls.validated(
-            {"protocol": path, "distillations": tuple(jobs.values()), "names": names, "seeds": protocol.seeds}
-        )
+        cases = list(product(protocol.datasets, protocol.budgets, protocol.methods))
+        jobs = tuple(_distillation(path, protocol, *case) for case in cases)
+        names = tuple((dataset, method) for dataset, _, method in cases)
+        return cls.validated({"protocol": path, "distillations": jobs, "names": names, "seeds": protocol.seeds})
 
     def always_written(self) -> dict[tuple[str, ...], Any]:
         return {("protocol",): self.protocol}
@@ -158,30 +152,26 @@ class BenchJob(Series):
     def given(self, runs_path: Path | None = None) -> list[tuple[FieldOption, Any]]:  # noqa: ARG002
         return [(option, self.protocol) for option in self.options()]
 
-    def cell(self, series_id: str, job: DistillJob) -> Cell:
-        """A cell whose run is named by dataset, method, budget and seed."""
-        dataset, method = self._names_of(job)
-        parts = (_stem(dataset), _stem(method), f"ipc{job.ipc}", f"seed{job.seed}")
-        return Cell("-".join((series_id, *parts)), job, f"{dataset}, {method}, {job.ipc} per class")
+    def groups(self, series_id: str) -> list[Group]:
+        """All cells seed by seed; the run of each is named by dataset, method, budget and seed."""
+        return [
+            Group(label, tuple(_cell(series_id, *case) for case in zip(self.names, jobs, strict=True)))
+            for label, jobs in self.by_seed()
+        ]
 
     def check(self) -> None:
         for job in self.distillations:
             job.check()
 
     def tabulated(self, reports: Mapping[Cell, Report]) -> BenchReport:
-        notes = [
-            f"{self._names_of(cell.job)[0]}: {note}" for cell, report in reports.items() for note in report.split.notes
-        ]
+        names = {_cell("", name, job).title: name for name, job in zip(self.names, self.distillations, strict=True)}
+        notes = [f"{names[cell.title][0]}: {note}" for cell, report in reports.items() for note in report.split.notes]
         common = self.in_common(reports, notes) | {"dataset": ", ".join(dict.fromkeys(name for name, _ in self.names))}
         by_case: dict[tuple[str, str, int], list[tuple[Cell, Report]]] = {}
         for cell, report in reports.items():
-            by_case.setdefault((*self._names_of(cell.job), cell.job.ipc), []).append((cell, report))
+            by_case.setdefault((*names[cell.title], cell.job.ipc), []).append((cell, report))
         rows = [row for case, measured in by_case.items() for row in _rows(case, measured)]
         return BenchReport(**common, rows=tuple(rows))
-
-    def _names_of(self, job: DistillJob) -> tuple[str, str]:
-        first = job.model_copy(update={"seed": self.first.seed})
-        return self.names[self.distillations.index(first)]
 
     @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:
@@ -196,11 +186,11 @@ class BenchJob(Series):
 def table_texts(report: BenchReport) -> list[dict[str, str]]:
     """The cells of each row by column, as a terminal or a page shows them, without columns that have no cell."""
     rows = [_row_texts(row) for row in report.rows]
-    return [{name: text for name, text in row.items() if any(other[name] for other in rows)} for row in rows]
+    filled = {name for row in rows for name, text in row.items() if text}
+    return [{name: text for name, text in row.items() if name in filled} for row in rows]
 
 
 def _row_texts(row: BenchRow) -> dict[str, str]:
-
     def text(accuracy: Accuracy | None) -> str:
         return "" if accuracy is None else accuracy.text
 
@@ -220,15 +210,13 @@ def _row_texts(row: BenchRow) -> dict[str, str]:
     }
 
 
-def _distillation(
-    path: Path,
-    protocol: Protocol,
-    dataset: str,
-    source: Mapping[str, Any],
-    method: str,
-    settings: Mapping[str, Any],
-    budget: int,
-) -> DistillJob:
+def _cell(series_id: str, names: tuple[str, str], job: DistillJob) -> Cell:
+    parts = (*map(_stem, names), f"ipc{job.ipc}", f"seed{job.seed}")
+    return Cell("-".join((series_id, *parts)), job, f"{', '.join(names)}, {job.ipc} per class")
+
+
+def _distillation(path: Path, protocol: Protocol, dataset: str, budget: int, method: str) -> DistillJob:
+    source, settings = protocol.datasets[dataset], protocol.methods[method]
     wrong = [name for name in _NOT_OF_A_METHOD if name in settings]
     if wrong:
         raise ConfigError(f"protocol {path}: method {method}: {wrong[0]} does not belong to a method")

@@ -1,9 +1,9 @@
 """A series: several distillations, done one after the other, as one job with a folder of its own.
 
-The folder lies below the runs path where no run's name can be: `<runs path>/_condensations/<id>/` or
-`<runs path>/_sweeps/<id>/`. Series of a kind wait for each other there, device by device. Each cell joins the device's
-own queue only when the cell before it is done, so that a run launched meanwhile waits for one cell, not for all. No run
-ever waits for a series, so none can wait for another in a circle.
+The folder lies below the runs path where no run's name can be: in `_condensations/`, `_sweeps/` or `_benches/`. Series
+of a kind wait for each other there, device by device. Each cell joins the device's own queue only when the cell before
+it is done, so that a run launched meanwhile waits for one cell, not for all. No run ever waits for a series, so none
+can wait for another in a circle.
 """
 
 import logging

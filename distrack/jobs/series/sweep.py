@@ -205,18 +205,8 @@ class SweepJob(Series):
             )
             for row in report.rows
         ]
-        columns = (
-            "tracks",
-            "floats",
-            "evaluator",
-            "trained on",
-            "network",
-            "accuracy",
-            "95 %",
-            "gain",
-            "added",
-            "macro F1",
-        )
+        names = ("tracks", "floats", "evaluator", "trained on", "network")
+        columns = (*names, "accuracy", "95 %", "gain", "added", "macro F1")
         title = f"{run_id}: {report.dataset}, {tested}; deviations over {report.spread}"
         return [Table(title, columns, rows, [f"note: {note}" for note in report.notes])]
 
