@@ -7,7 +7,7 @@ from distrack.jobs.series import SweepJob
 from distrack.ui.distill import clips, estimate, form, saved
 from distrack.ui.shared import job_panel, stage
 from distrack.ui.shared.glossary import GLOSSARY
-from distrack.ui.shared.page import begin
+from distrack.ui.shared.page import begin, say
 from distrack.ui.shared.run_in_view import PANELS, earlier, job_of, named
 
 
@@ -34,9 +34,10 @@ def ask(before: DistillJob | None, label: str, key: str, *, again: bool = False)
         clips.wall(job)
 
 
+begin("Distill")
 SERIES = [kind for kind in PANELS if PANELS[kind].page == "pages/distill.py" and kind != DistillJob.kind]
-in_view = any(PANELS[kind].parameter in st.query_params for kind in (DistillJob.kind, *SERIES))
-begin("Distill", "" if in_view else "Distill a dataset into a few synthetic tracks per class.")
+if not any(PANELS[kind].parameter in st.query_params for kind in (DistillJob.kind, *SERIES)):
+    say("Distill a dataset into a few synthetic tracks per class.")
 run, series = named("distillation"), {kind: of_kind for kind in SERIES if (of_kind := named(kind)) is not None}
 if run is not None:
     job_panel.watch(run, "distillation")

@@ -23,12 +23,18 @@ def begin(title: str, purpose: str = "") -> None:
     """Draws title and purpose; a page that was opened without the app around it starts over inside it.
 
     Until `st.navigation` was called once in a server's life, Streamlit takes the folder `pages/` for its older way of
-    navigation and opens a page without `app.py`: a reload after a restart would show neither menu nor errors.
+    navigation and opens a page without `app.py`: a reload after a restart would show neither menu nor errors. A page
+    calls this first, before anything that `app.py` has to load.
     """
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
     st.title(title)
+    say(purpose)
+
+
+def say(purpose: str) -> None:
+    """Draws what a page is for, in one sentence; not on stage."""
     if purpose and not stage.active():
         st.markdown(purpose)
 
