@@ -7,7 +7,7 @@ from distrack.datasets import DATASETS
 from distrack.evaluate import Report
 from distrack.features import FEATURES
 from distrack.jobs.results import evaluation_report
-from distrack.ui.evaluate import copies, embedding, form, scores, speech
+from distrack.ui.evaluate import copies, embedding, form, membership, scores, speech
 from distrack.ui.shared import job_panel, stage
 from distrack.ui.shared.page import begin, nothing_yet, sentence
 from distrack.ui.shared.run_in_view import DEMO, choose
@@ -52,7 +52,13 @@ else:
 # The stop of a talk is one frame.
 if not stage.active():
     st.caption(summary(report))
-    titles = {"Scores": score_tables, "Confusion": scores.confusion, "Copies": copies.show, "Map": embedding.show}
+    titles = {
+        "Scores": score_tables,
+        "Confusion": scores.confusion,
+        "Copies": copies.show,
+        "Membership": membership.show,
+        "Map": embedding.show,
+    }
     for tab, show in zip(st.tabs(list(titles), key="tab", bind="query-params"), titles.values(), strict=True):
         if tab.open:
             with tab:

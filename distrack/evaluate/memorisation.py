@@ -1,6 +1,6 @@
 """The memorisation check: a track that is very close to a real clip may be a copy of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import partial
 from typing import Literal, get_args
 
@@ -125,12 +125,12 @@ def memorisation(
     nearest = []
     sides: tuple[tuple[Side, RealImages, RealImages], ...] = (("train", train, test), ("test", test, train))
     for space in get_args(Space):
-        vectors = partial(_vectors, embedding if space == "embedding" else None)
+        vectors = partial(scaled_vectors, embedding if space == "embedding" else None)
         for side, searched, other in sides:
             order = torch.randperm(len(other), generator=generator(_SEED, "reference")).numpy()
             reference_clips = other.batch(np.sort(order[:_REFERENCE]), device)
             queries = torch.cat([vectors(tracks.to(device)), vectors(reference_clips)])
-            distances, clips = _nearest(queries, (vectors(images) for images, _ in searched.batches(device)))
+            distances, clips = nearest_vectors(queries, (vectors(images) for images, _ in searched.batches(device)))
             done += len(searched)
             progress(done, total)
             of_tracks, reference = distances[: len(tracks)], distances[len(tracks) :]
@@ -150,7 +150,7 @@ def memorisation(
     return Memorisation(nearest=tuple(nearest))
 
 
-def _vectors(network: Network | None, images: Tensor) -> Tensor:
+def scaled_vectors(network: Network | None, images: Tensor) -> Tensor:
     """Images or their embeddings, `[n, d]`, scaled so that a Euclidean distance is a root mean squared difference."""
     with torch.no_grad():
         vectors = torch.cat([network.embed(part) if network else part for part in images.split(_BATCH)]).flatten(1)
@@ -158,7 +158,7 @@ def _vectors(network: Network | None, images: Tensor) -> Tensor:
     return scaled
 
 
-def _nearest(queries: Tensor, batches: Iterator[Tensor]) -> tuple[Doubles, Integers]:
+def nearest_vectors(queries: Tensor, batches: Iterable[Tensor]) -> tuple[Doubles, Integers]:
     """Distance to the nearest vector of all batches, and its position; memory does not grow with the batches.
 
     Shape:

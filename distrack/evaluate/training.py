@@ -9,11 +9,23 @@ from torch.nn.functional import cross_entropy, one_hot
 from distrack.augmentation import augment, mixup
 from distrack.evaluate.recipe import Recipe
 from distrack.evaluate.training_set import TrainingSet
-from distrack.networks import Network
+from distrack.networks import Network, build_network
 from distrack.progress import Progress
+from distrack.randomness import derived_seed, generator
 
 # A network has converged when the mean loss of so many steps is below this.
 _STEPS, _CONVERGED = 20, 0.01
+
+
+def trained_network(
+    training: TrainingSet, recipe: Recipe, seed: int, device: torch.device, progress: Progress
+) -> Network:
+    """A randomly initialised network that was trained on a training set by a recipe."""
+    weights = derived_seed(seed, "evaluation network")
+    network = build_network(recipe.network, shape=training.shape, classes=training.classes, seed=weights).to(device)
+    batches, steps = generator(seed, "evaluation batches"), recipe.steps_for(len(training))
+    train(network, training, recipe, batches, steps=steps, device=device, progress=progress)
+    return network
 
 
 def train(

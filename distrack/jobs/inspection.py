@@ -28,6 +28,7 @@ class InspectionJob(FollowUp):
     summary: ClassVar[str] = "Looks for tracks that are copies of real clips."
     report_type: ClassVar[type[Inspection]] = Inspection
     report_name: ClassVar[str] = "inspection.json"
+    has_own_command: ClassVar[bool] = False  # the membership attack's, which may be an inspection alone
 
     def work(self, run: Run, session: Session) -> Inspection:
         return inspected(run, session)

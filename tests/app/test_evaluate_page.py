@@ -3,9 +3,10 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from distrack import runs
+from distrack import jobs, runs
 from distrack.errors import RunError
 from distrack.evaluate import comparisons
+from distrack.jobs.membership import MembershipJob
 from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.networks import NETWORKS
 from tests.app.page import again, given, labelled, opened, texts
@@ -91,6 +92,32 @@ def test_the_check_shows_the_closest_tracks_beside_their_real_clips(app: AppTest
     points = given(app, "distrack_map")["points"]
     assert {point["kind"] for point in points} == {"clip", "track", "centre"}
     assert all(bool(point["sheet"]) == (point["kind"] != "centre") for point in points)
+
+
+def test_the_membership_attack_is_started_and_its_result_is_shown_with_clips_to_hear(
+    app: AppTest, finished: runs.Run, launched: list[tuple[str, ...]]
+) -> None:
+    opened(app, "evaluate", run=finished.id, tab="Membership")
+    app.button(key="membership").click()
+    again(app)
+    assert [command[:4] for command in launched] == [(finished.id, "inspect", finished.id, "--membership")]
+    jobs.work(finished, MembershipJob(run=finished.id, halves=4))
+    opened(app, "evaluate", run=finished.id, tab="Membership")
+    assert list(app.dataframe[0].value["Made from clips"]) == [
+        "Synthetic tracks",
+        "Synthetic tracks (from noise)",
+        "Same-storage control",
+        "Random clips",
+    ]
+    assert "not that the tracks are private" in texts(app)
+    assert "4 halves of" in texts(app)
+    assert len(app.get("vega_lite_chart")) == 2
+    assert len(app.selectbox[-1].options) == 12
+    assert len(app.get("audio")) == 2, "the nearest track and the clip"
+    app.segmented_control[-1].set_value("network")
+    again(app)
+    assert "not that the tracks are private" in texts(app)
+    assert not app.error
 
 
 def test_the_error_of_a_check_that_cannot_start_stays_on_the_page(

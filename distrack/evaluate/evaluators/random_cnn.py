@@ -5,25 +5,13 @@ from torch import Tensor
 
 from distrack.augmentation import NO_AUGMENTATION
 from distrack.evaluate.contract import EVALUATORS, Evaluator, Trial
-from distrack.evaluate.training import train
-from distrack.networks import build_network
-from distrack.randomness import derived_seed, generator
+from distrack.evaluate.training import trained_network
 
 
 def random_cnn(trial: Trial) -> Tensor:
     """Trains a network by the recipe and predicts with its last state; no state is selected by its accuracy."""
-    training, recipe = trial.training.examples(trial.device), trial.recipe
-    seed = derived_seed(trial.seed, "evaluation network")
-    network = build_network(recipe.network, shape=training.shape, classes=training.classes, seed=seed).to(trial.device)
-    train(
-        network,
-        training,
-        recipe,
-        generator(trial.seed, "evaluation batches"),
-        steps=recipe.steps_for(len(training)),
-        device=trial.device,
-        progress=trial.progress,
-    )
+    training = trial.training.examples(trial.device)
+    network = trained_network(training, trial.recipe, trial.seed, trial.device, trial.progress)
     with torch.no_grad():
         return torch.cat([network(batch).argmax(1).cpu() for batch, _ in trial.test.batches(trial.device)])
 

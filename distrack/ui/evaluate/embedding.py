@@ -12,7 +12,8 @@ from distrack.evaluate import Inspection, Report
 from distrack.evaluate.inspection import Method
 from distrack.images import RealImages
 from distrack.jobs.results import synthetic_file
-from distrack.ui.evaluate.copies import checked, one_of, real_clips, show_clip, show_track
+from distrack.ui.evaluate.copies import checked
+from distrack.ui.evaluate.track_and_clip import one_of, real_clips, show_clip, show_track
 from distrack.ui.shared.page import errors_shown
 from distrack.ui.sound import Place, SoundSheet, sheets, sound_map
 
@@ -62,7 +63,7 @@ def _map(run: runs.Run, inspection: Inspection, synthetic: SyntheticSet) -> None
         st.caption("Small dots: training clips. Large: tracks. Crosses: class means.")
     with right:
         if selected is not None and selected[0] == "track":
-            show_track(run, inspection, selected[1])
+            show_track(run, inspection.names[selected[1]], selected[1])
         elif selected is not None:
             show_clip(run, synthetic.classes, real, "train", selected[1])
     near = inspection.memorisation.of("feature", "train")
