@@ -142,3 +142,38 @@ def test_a_baseline_looks_at_no_test_clip(
     first, second = (chosen.images(np.arange(len(chosen)), cpu) for chosen in sets)
     assert torch.equal(first, second)
     assert torch.equal(sets[0].labels, sets[1].labels)
+
+
+def digits_of(root: Path, speakers: list[str], *, said: Callable[[int], int]) -> None:
+    """Digits of some speakers as AudioMNIST lays them out: each digit is the tone of the digit that `said` gives."""
+    time = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
+    for speaker in speakers:
+        (root / "data" / speaker).mkdir(parents=True, exist_ok=True)
+        for digit in range(10):
+            for take in range(2):
+                pitch = 200 * 1.4 ** said(digit) * (1 + 0.002 * int(speaker) + 0.01 * take)
+                path = root / "data" / speaker / f"{digit}_{speaker}_{take}.wav"
+                soundfile.write(path, 0.3 * np.sin(2 * np.pi * pitch * time), SAMPLE_RATE, subtype="FLOAT")
+
+
+def test_tracks_of_some_speakers_are_measured_on_the_others(
+    tiny_job: Callable[..., DistillJob], tmp_path: Path
+) -> None:
+    speakers = [f"{number:02}" for number in range(1, 11)]
+    digits_of(tmp_path / "alike", speakers, said=lambda digit: digit)
+    index = datasets.look("AUDIO_MNIST", tmp_path / "alike")
+    by_side = {side: {clip.group for clip in index.clips if clip.split == side} for side in ("train", "test")}
+    assert by_side["train"]
+    assert by_side["test"]
+    assert not by_side["train"] & by_side["test"]
+    # Those who are tested call each tone by another name, which no track can teach.
+    digits_of(tmp_path / "otherwise", speakers, said=lambda digit: digit)
+    digits_of(tmp_path / "otherwise", sorted(map(str, by_side["test"])), said=lambda digit: (digit + 5) % 10)
+    accuracies = []
+    for name in ("alike", "otherwise"):
+        run = tiny_job(dataset="AUDIO_MNIST", data_path=tmp_path / name).create(tmp_path / "runs", name)
+        report = jobs.work(run)
+        assert "speaker" in report.split.sentence
+        accuracies.append(report.accuracy("prototype", "synthetic"))
+    assert accuracies[0] > 0.8
+    assert accuracies[1] < 0.1
