@@ -39,6 +39,10 @@ class EventsError(DistrackError):
     """Events cannot be read, rendered or edited."""
 
 
+class StoreError(DistrackError):
+    """A store cannot be reached, refuses, or holds what is not what was pushed."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     """The error for a name that is not registered; it suggests the most similar names."""
     known = sorted(known)

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import errno
+import hashlib
 import io
 import json
 import os
@@ -55,6 +56,16 @@ def write_atomically(target: Path, content: bytes | str) -> None:
     """
     with replacing(target) as part:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def digest_of_file(path: Path) -> str:
+    """The SHA-256 digest of a file's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def class_stems(classes: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from distrack import known_reports
 from distrack.cli import terminal
 from distrack.cli.options import AS_JSON, QUIET, RUNS_PATH, parameters_of
 from distrack.errors import DistrackError
+from distrack.files import size_text
 from distrack.options import options_of, overrides_of
 from distrack.registry import load_plugins
 from distrack.runs import about
@@ -21,6 +22,10 @@ from distrack.settings import PROJECT, settings
 
 _DATASET_FIELDS = ("name", "title", "task", "stands_for", "clips", "size", "licence", "citation", "url", "layout")
 _RUN = click.Argument(["run_id"], metavar="RUN")
+_STORE = click.Option(
+    ["--store", "address"], metavar="TEXT", help="Address of the store: s3://BUCKET/PREFIX or a folder."
+)
+_ALL = click.Option(["--all", "every"], is_flag=True, help="List the runs of every kind.")
 _MARKS = [option for option in options_of(about.About) if option.key in {"tags", "star"}]
 
 
@@ -206,6 +211,34 @@ def list_runs(runs_path: Path, as_json: bool) -> None:
         "accuracy": lambda row: "" if row["accuracy"] is None else f"{row['accuracy']:.3f}",
     }
     terminal.show_rows(rows, columns, as_json=as_json)
+
+
+@app.command("models", params=[_STORE, _ALL, RUNS_PATH, AS_JSON])
+def list_models(address: str | None, every: bool, runs_path: Path, as_json: bool) -> None:
+    """Lists the models of events here and in the store, and with --all every run in the store."""
+    from distrack.decompose.siam.model import names, shipped
+    from distrack.store import is_set, listed, open_store
+
+    places = {name: ["included" if name in shipped() else "here"] for name in names(runs_path)}
+    about_stored: dict[str, dict[str, Any]] = {}
+    if address or is_set():
+        store = open_store(address)
+        for manifest in listed(store):
+            if every or manifest.kind == "event-model":
+                about_stored[manifest.id] = {"kind": manifest.kind, "title": manifest.title, "bytes": manifest.size}
+                here = [] if manifest.id in places or not (runs_path / manifest.id).is_dir() else ["here"]
+                places.setdefault(manifest.id, here).append(store.where)
+    model = {"kind": "event-model", "title": "", "bytes": None}
+    rows = [{"name": name, **about_stored.get(name, model), "places": where} for name, where in places.items()]
+    columns: terminal.Columns = {
+        "name": lambda row: row["name"],
+        "kind": lambda row: row["kind"],
+        "title": lambda row: row["title"],
+        "size": lambda row: size_text(row["bytes"]) if row["bytes"] else "",
+        "where": lambda row: ", ".join(row["places"]),
+    }
+    notes = [] if address or is_set() else ["S3_BUCKET or --store names a store, whose models are listed too."]
+    terminal.show_rows(rows, columns, as_json=as_json, notes=notes)
 
 
 @app.command("app")

@@ -150,9 +150,6 @@ def finish(run: Run, job: Job, words: tuple[str, ...], *, quiet: bool, as_json: 
             report = jobs.work(run, job, watch=watch, command=words)
         return report.model_dump(mode="json"), [list(table) for table in job.tables(report, run.id)]
     except Stopped:
-        if not job.has_own_folder and job.kind != "preparation":
-            click.echo(f"stopped. Progress saved: {run.id}", err=as_json)
-        else:
-            again = jobs.shell_text(["resume", run.id]) if job.has_own_folder else job.command()
-            click.echo(f"stopped. Continue with: {again}", err=as_json)
+        again = jobs.shell_text(["resume", run.id]) if job.has_own_folder else job.command()
+        click.echo(f"stopped. Continue with: {again}", err=as_json)
         raise

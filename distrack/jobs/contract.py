@@ -130,6 +130,10 @@ class Job(Config):
         """Whether a run whose work failed holds anything; the command removes one that does not and that it made."""
         return run.status().phase not in ("", "prepare")
 
+    def belonging(self, run: Run) -> Sequence[Run]:  # noqa: ARG002
+        """Other runs that a run of this kind is made of; none by default."""
+        return ()
+
     def after_stop(self, run: Run) -> None:
         """Called after a run of this kind was stopped from outside."""
 

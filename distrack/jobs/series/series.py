@@ -190,6 +190,10 @@ class Series(Job):
         """Whether the folder of any cell was made."""
         return any(run_of(run, cell).path.exists() for cell in self.cells(run.id))
 
+    def belonging(self, run: Run) -> Sequence[Run]:
+        """The runs of its cells, as far as work on them has begun."""
+        return [here for cell in self.cells(run.id) if (here := run_of(run, cell)).path.is_dir()]
+
     def after_stop(self, run: Run) -> None:
         """Marks a cell whose process had to be ended as stopped."""
         for cell in self.cells(run.id):

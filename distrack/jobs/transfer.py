@@ -1,0 +1,206 @@
+"""Pushing runs to a store and pulling them from one: trained models, distillations and whole series alike."""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from distrack.errors import RunError
+from distrack.files import files_text, size_text
+from distrack.jobs.contract import JOBS, Job, Table, as_json, find, job_of, kind_of, register, title_of
+from distrack.runs import ALIVE, Run, Session
+from distrack.store import Manifest, Store, open_store, pull, push, read_manifest
+from distrack.store.package import AbsentError, StoredFile
+from distrack.validation import Positional, Record
+
+log = logging.getLogger(__name__)
+
+# Folder below the runs path that holds the state of transfers, one for each run and direction.
+FOLDER = "_transfers"
+
+
+class Transferred(Record):
+    """`report.json` of a transfer.
+
+    Attributes:
+        where: the address of the store.
+        runs: ids of the runs that are there and here now: the one that was named, and those that belong to it.
+        files, size: number of their files, and their bytes.
+        moved: bytes that were sent or fetched; the others were there before.
+    """
+
+    where: str
+    runs: tuple[str, ...]
+    files: int
+    size: int
+    moved: int
+
+
+class Transfer(Job):
+    """What both directions have in common."""
+
+    report_type: ClassVar[type[Transferred]] = Transferred
+    has_own_folder: ClassVar[bool] = False
+
+    run: Annotated[str, Positional("RUN", many=True)]
+    """Id of a run, of any kind."""
+    store: Annotated[str | None, Field(title="Store")] = None
+    """Address of the store: s3://BUCKET/PREFIX, or a folder; S3_BUCKET where it is not given."""
+
+    def queue(self, run: Run) -> str:
+        return f"{self.kind}-{run.id}"  # transfers do not wait for each other
+
+    def open(self, runs_path: Path, name: str | None = None) -> Run:  # noqa: ARG002
+        """The folder of this transfer, with the config of this one."""
+        run = place_of(self, runs_path)
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"cannot write in {runs_path}: {error.strerror or error}") from None
+        run.write("config.json", as_json(self))
+        return run
+
+    def check(self) -> None:
+        """Refuses an address that is not one of a store."""
+        open_store(self.store)
+
+    def worth_keeping(self, run: Run) -> bool:  # noqa: ARG002
+        return True
+
+    @classmethod
+    def tables(cls, report: Any, run_id: str) -> list[Table]:  # noqa: ARG003
+        done = "pushed to" if cls is PushJob else "pulled from"
+        what = f"{files_text(report.files)}, {size_text(report.size)}, of these {size_text(report.moved)} now"
+        return [Table(f"{', '.join(report.runs)} {done} {report.where}: {what}", (), ())]
+
+
+@register
+class PushJob(Transfer):
+    """Copies runs to a store, from which anybody who may read it pulls them: a trained model, a distillation, a series.
+
+    Safetensors, JSON and FLAC files are copied, and a manifest with their digests. A run's config names the folder of
+    its dataset on this machine. What is there already is not sent again, so that the same command goes on after a
+    break.
+    """
+
+    kind: ClassVar[str] = "push"
+    verb: ClassVar[str] = "push"
+    summary: ClassVar[str] = "Copies runs and trained models to a bucket or a folder."
+
+    public: bool = False
+    """Let everybody read the files, where the bucket allows it."""
+
+    def work(self, run: Run, session: Session) -> Transferred:
+        """Pushes the run, and first the runs that belong to it.
+
+        Raises:
+            RunError: there is no such run, or it is running.
+            StoreError: the store cannot be written.
+        """
+        store, named = open_store(self.store), find(runs_path_of_transfer(run), self.run)
+        every = [*job_of(named).belonging(named), named]
+        session.phase("push")
+        made, moved = [], 0
+        for each in every:
+            if each.status().state in ALIVE:
+                raise RunError(f"run {each.id} is running: push it when it is done")
+            described = partial(_manifest, each)
+            manifest, sent = push(store, each.path, described, public=self.public, progress=_report(session))
+            made.append(manifest)
+            moved += sent
+        return _written(run, store, made, moved)
+
+
+@register
+class PullJob(Transfer):
+    """Fetches runs from a store, with the runs that belong to them, and checks the size and digest of every file.
+
+    A run is here when all of it is. Only safetensors, JSON and FLAC files are fetched, and nothing of them is executed.
+    """
+
+    kind: ClassVar[str] = "pull"
+    verb: ClassVar[str] = "pull"
+    summary: ClassVar[str] = "Fetches runs and trained models from a bucket or a folder."
+
+    def work(self, run: Run, session: Session) -> Transferred:
+        """Pulls the run, and first the runs that belong to it.
+
+        Raises:
+            StoreError: the store does not have the run or cannot be read, a file is not what was pushed, or another run
+                of this id is here.
+        """
+        store, runs_path = open_store(self.store), runs_path_of_transfer(run)
+        session.phase("pull")
+        made, moved = [], 0
+        for manifest in _with_parts(store, self.run):
+            folder = runs_path / manifest.id
+            try:
+                folder.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise RunError(f"cannot write in {runs_path}: {error.strerror or error}") from None
+            moved += pull(store, manifest, folder, progress=_report(session))
+            made.append(manifest)
+        return _written(run, store, made, moved)
+
+
+def place_of(job: Transfer, runs_path: Path) -> Run:
+    """The folder that holds the state of a transfer."""
+    return Run(runs_path / FOLDER / f"{job.verb}-{re.sub(r'[^A-Za-z0-9._-]+', '-', job.run)[:80]}")
+
+
+def runs_path_of_transfer(run: Run) -> Path:
+    """The runs path that a transfer belongs to."""
+    return run.path.parent.parent
+
+
+def stored_id(run: Run) -> str:
+    """The id of a run in a store: with the folder of its kind, if that has one."""
+    folder = JOBS[kind].folder if (kind := kind_of(run)) else ""
+    return f"{folder}/{run.id}" if folder else run.id
+
+
+def _manifest(run: Run, files: tuple[StoredFile, ...]) -> Manifest:
+    job = job_of(run)
+    parts = tuple(stored_id(each) for each in job.belonging(run))
+    return Manifest(id=stored_id(run), kind=job.kind, title=title_of(run)[:500], files=files, parts=parts)
+
+
+def _with_parts(store: Store, run_id: str) -> Iterator[Manifest]:
+    """The manifest of a run, after those of the runs that belong to it."""
+    manifest = _of_any_kind(store, run_id)
+    for part in manifest.parts:
+        yield read_manifest(store, part)
+    yield manifest
+
+
+def _of_any_kind(store: Store, run_id: str) -> Manifest:
+    """The manifest of a run, whose kind may have a folder of its own that nobody types."""
+    folders = [folder for folder in dict.fromkeys(JOBS[kind].folder for kind in JOBS) if folder]
+    for folder in folders if "/" not in run_id else ():
+        with suppress(AbsentError):
+            return read_manifest(store, f"{folder}/{run_id}")
+    return read_manifest(store, run_id)
+
+
+def _report(session: Session) -> Any:
+    def progress(done: int, total: int, name: str) -> None:
+        session.progress(done, max(total, 1), f"{name} {size_text(done)} of {size_text(total)}")
+
+    return progress
+
+
+def _written(run: Run, store: Store, made: list[Manifest], moved: int) -> Transferred:
+    report = Transferred(
+        where=store.where,
+        runs=tuple(manifest.id for manifest in made),
+        files=sum(len(manifest.files) for manifest in made),
+        size=sum(manifest.size for manifest in made),
+        moved=moved,
+    )
+    run.write("report.json", report.model_dump_json(indent=2))
+    return report

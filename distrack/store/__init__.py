@@ -1,0 +1,7 @@
+"""Stores: where runs and trained models lie for others to fetch, in a folder or in an S3 bucket."""
+
+from distrack.store.contract import Store
+from distrack.store.package import Manifest, listed, pull, push, read_manifest
+from distrack.store.place import is_set, open_store
+
+__all__ = ["Manifest", "Store", "is_set", "listed", "open_store", "pull", "push", "read_manifest"]
