@@ -7,6 +7,7 @@ import streamlit as st
 
 from distrack import jobs, runs
 from distrack.runs.about import delete, restore, tell
+from distrack.ui.runs import stored
 from distrack.ui.runs.table import matching, rows
 from distrack.ui.shared.glossary import GLOSSARY
 from distrack.ui.shared.page import begin, errors_shown, nothing_yet
@@ -63,6 +64,7 @@ def act(selected: list[dict[str, Any]]) -> None:
                     st.switch_page(panel.page, query_params={panel.parameter: again.id})
         if len(ids) > 1 and kinds == {"distillation"}:
             link_to_compare(ids, "Compare")
+        stored.push_button(ids)
         if ids and st.button("Delete", icon=":material/delete:", key="delete"):
             deleted.clear()
             for run_id in ids:
@@ -111,4 +113,6 @@ def show() -> None:
 
 
 begin("Runs")
+stored.transfers()
 show()
+stored.show()

@@ -4,6 +4,7 @@ import streamlit as st
 
 from distrack.jobs.event_model import EventModelJob
 from distrack.ui.event_model import form, result
+from distrack.ui.runs import stored
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import begin
 from distrack.ui.shared.run_in_view import earlier, job_of, named
@@ -25,6 +26,8 @@ if run is None:
     st.subheader("Previous trainings")
     if not earlier("event-model", result.note):
         st.caption("None yet.")
+    stored.transfers()
+    stored.show("event-model")
 else:
     st.page_link("pages/train_events.py", label="All trainings", icon=":material/arrow_back:")
     job_panel.watch(run, "event-model")

@@ -1,0 +1,79 @@
+"""The runs in the store that the environment names: which are there, a button that fetches them, and its progress."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from distrack import jobs, runs
+from distrack.files import size_text
+from distrack.jobs.transfer import FOLDER, PullJob, PushJob, Transfer, place_of
+from distrack.store import Manifest, is_set, listed, open_store
+from distrack.ui.shared import job_panel
+from distrack.ui.shared.page import errors_shown
+from distrack.ui.shared.run_in_view import runs_path
+
+
+def show(*kinds: str) -> None:
+    """The runs of some kinds in the store, of every kind if none is named; nothing where no store is named."""
+    if not is_set():
+        return
+    with errors_shown():
+        where = open_store().where
+        shelf = st.expander(f"In {where}", icon=":material/cloud:", key="stored", on_change="rerun")
+        # Looked up once it is wanted: a bucket may be far away.
+        if shelf.open:
+            with shelf:
+                _list(where, kinds)
+
+
+def push_button(run_ids: Sequence[str]) -> None:
+    """A button that copies runs to the store; nothing where no store is named."""
+    if is_set() and run_ids and st.button("Push", icon=":material/cloud_upload:", key="push"):
+        _launch([PushJob(run=run_id) for run_id in run_ids])
+
+
+def transfers() -> None:
+    """The progress of transfers that are running, and the errors of those that failed since."""
+    folder = runs_path() / FOLDER
+    for run in runs.all_runs(folder) if folder.is_dir() else ():
+        status = run.status()
+        if status.state in runs.ALIVE or (status.state == "failed" and run.id in st.session_state.get("moved", ())):
+            st.caption(run.id.replace("-", " ", 1))
+            job_panel.follow(run, lambda: None)
+
+
+def _list(where: str, kinds: Sequence[str]) -> None:
+    manifests = _manifests(where)
+    parts = {part for each in manifests for part in each.parts}
+    wanted = [each for each in manifests if each.id not in parts and (not kinds or each.kind in kinds)]
+    if not wanted:
+        st.caption("Nothing is there yet. Select runs on the Runs page and press Push.")
+        return
+    absent = {each.id: each for each in wanted if not (runs_path() / each.id).is_dir()}
+    chosen = st.multiselect(
+        "Runs to fetch",
+        list(absent),
+        format_func=lambda run_id: f"{absent[run_id].title} · {size_text(absent[run_id].size)} · {run_id}",
+        key="to-fetch",
+        disabled=not absent,
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Fetch", icon=":material/cloud_download:", key="fetch", disabled=not chosen):
+            _launch([PullJob(run=run_id) for run_id in chosen])
+        if st.button("Look again", icon=":material/refresh:", key="look-again"):
+            _manifests.clear()
+            st.rerun()
+        st.caption(f"{len(wanted) - len(absent)} of {len(wanted)} are on this computer, too.")
+
+
+def _launch(wanted: Sequence[Transfer]) -> None:
+    with errors_shown():
+        for job in wanted:
+            jobs.launch(job, runs_path())
+            st.session_state.setdefault("moved", set()).add(place_of(job, runs_path()).id)
+        st.rerun()
+
+
+@st.cache_data(ttl=60, show_spinner="Looking into the store")
+def _manifests(where: str) -> list[Manifest]:
+    return listed(open_store(where))
