@@ -23,6 +23,7 @@ class LiveChart(NamedTuple):
 COLOURS = {
     "synthetic": "#c2407f",
     "synthetic (sound)": "#d683ac",
+    "synthetic (from noise)": "#d0912f",
     "same-storage": "#4b8fae",
     "same-storage (sound)": "#8ab6cb",
     "random-selection": "#8d8299",

@@ -192,9 +192,10 @@ def pull(store: Store, manifest: Manifest, folder: Path, *, progress: DetailedPr
         for file in manifest.files:
             target = unfinished / file.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            before = target.stat().st_size if target.exists() else 0
+            target.touch()  # an empty file is fetched by nothing else
+            before = target.stat().st_size
             if before > file.size:
-                target.unlink()
+                target.write_bytes(b"")
                 before = 0
 
             def report(of_file: int, _total: int, others: int = done, what: str = file.name) -> None:

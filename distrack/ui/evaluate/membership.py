@@ -43,11 +43,8 @@ def _result(run: runs.Run, membership: Membership) -> None:
     st.markdown(_sentence(membership, attacks))
     titles = {attack.subject: name_of(attack.subject) for attack in attacks}
     curves = {attack.subject: attack.curve for attack in attacks}
-    left, right = st.columns([1, 1], vertical_alignment="center")
-    with left:
-        chart(roc(curves, titles=titles, ink=ink()), key=f"roc-{signal}")
-    with right:
-        st.dataframe(_table(attacks, titles), hide_index=True)
+    st.dataframe(_table(attacks, titles), hide_index=True)
+    chart(roc(curves, titles=titles, ink=ink()), key=f"roc-{signal}")
     st.caption(NO_PROOF)
     _exposed(run, membership, signal)
 

@@ -27,6 +27,8 @@ GLOSSARY = {
     "augmentation and half without, on a scale from 0 to 1; 0.269 is no improvement.",
     "Class mean": "The average of all training clips of a class, as a baseline.",
     "Herding": "Real clips that are chosen so that their mean stays close to the mean of their class.",
+    "Membership attack": "Someone who has the tracks guesses which recordings they were made from. Counted is how many "
+    "are recognised while hardly any other is taken for one of them.",
     "Macro F1": "Precision and recall in one figure, averaged over classes, so that small classes count as much.",
     "95% CI": "The interval that holds the true mean in 95 of 100 repetitions, by Student's t over seeds.",
     "Fold": "One of the parts that a dataset's authors divided it into. Cross-validation tests on each in turn.",

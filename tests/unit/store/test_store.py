@@ -74,6 +74,7 @@ def folder(tmp_path: Path) -> Path:
     for name in (*SAFE, *UNSAFE):
         (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "run" / name).write_bytes(name.encode() * 1000)
+    (tmp_path / "run" / "metrics.jsonl").write_bytes(b"")
     (tmp_path / "run" / ".hidden.json").write_text("{}")
     (tmp_path / "run" / "link.json").symlink_to("/etc/hostname")
     return tmp_path / "run"
