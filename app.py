@@ -11,9 +11,9 @@ from streamlit import runtime
 from distrack import runs
 from distrack.device import choose_device
 from distrack.distill import SyntheticSet
+from distrack.engines import local
 from distrack.jobs.contract import key_figures, titles_of
 from distrack.jobs.results import evaluation_report, synthetic_file
-from distrack.runs import warm
 from distrack.settings import PROJECT, settings
 from distrack.ui import panels  # noqa: F401
 from distrack.ui.shared import job_panel, stage
@@ -50,7 +50,7 @@ def side_bar(device: str) -> None:
     if not busy:
         st.caption("Nothing is running.")
         if runtime.exists():  # not beside a run, which needs the processor
-            warm.keep_ready()
+            local.keep_ready()
     text = titles_of(run for run, _ in busy)
     # The run at work first, then the queue in its order.
     for run, status in sorted(busy, key=lambda each: (each[1].state == "queued", each[1].phase_started)):

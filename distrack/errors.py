@@ -39,6 +39,10 @@ class EventsError(DistrackError):
     """Events cannot be read, rendered or edited."""
 
 
+class EngineError(DistrackError):
+    """A cluster cannot be reached, or its nodes cannot do the work."""
+
+
 class StoreError(DistrackError):
     """A store cannot be reached, refuses, or holds what is not what was pushed."""
 

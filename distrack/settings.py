@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     mirror: str | None = Field(None, validation_alias="DISTRACK_MIRROR")
     s3_bucket: str | None = Field(None, validation_alias="S3_BUCKET")
     device: str = Field("auto", validation_alias="DISTRACK_DEVICE")
+    engine: str = Field("local", validation_alias="DISTRACK_ENGINE")
+    address: str = Field("auto", validation_alias="DISTRACK_ADDRESS")
     plugins: str = Field("", validation_alias="DISTRACK_PLUGINS")
 
     @property

@@ -12,7 +12,7 @@ import click
 from distrack import datasets as library
 from distrack import known_reports
 from distrack.cli import terminal
-from distrack.cli.options import AS_JSON, QUIET, RUNS_PATH, parameters_of
+from distrack.cli.options import AS_JSON, ENGINE, QUIET, RUNS_PATH, engine_of, parameters_of
 from distrack.errors import DistrackError
 from distrack.files import size_text
 from distrack.options import options_of, overrides_of
@@ -130,8 +130,8 @@ def _dataset_row(dataset: library.Dataset) -> dict[str, Any]:
     }
 
 
-@app.command(params=[_RUN, RUNS_PATH, QUIET, AS_JSON])
-def resume(run_id: str, runs_path: Path, quiet: bool, as_json: bool) -> None:
+@app.command(params=[_RUN, *ENGINE, RUNS_PATH, QUIET, AS_JSON])
+def resume(run_id: str, runs_path: Path, quiet: bool, as_json: bool, **values: Any) -> None:
     """Resumes an interrupted run."""
     from distrack import jobs
     from distrack.cli.job_commands import finish
@@ -141,7 +141,7 @@ def resume(run_id: str, runs_path: Path, quiet: bool, as_json: bool) -> None:
     job = jobs.job_of(run)
     with suppress(Stopped):
         words = tuple(word for word in sys.argv[1:] if word != "--quiet")
-        answers = {run.id: finish(run, job, words, quiet=quiet, as_json=as_json)}
+        answers = {run.id: finish(run, job, words, engine=engine_of(values), quiet=quiet, as_json=as_json)}
         terminal.show_reports(answers, as_json=as_json)
 
 

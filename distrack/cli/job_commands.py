@@ -15,16 +15,20 @@ from distrack.cli import terminal
 from distrack.cli.options import (
     AS_JSON,
     CONFIG,
+    ENGINE,
     NAME,
     QUIET,
     RUNS_PATH,
     check_required,
+    engine_of,
     parameters_of,
     read_config,
 )
+from distrack.engines import EngineConfig
 from distrack.errors import ConfigError, DistrackError
 from distrack.jobs import JOBS, Job
 from distrack.jobs.migration import migrated
+from distrack.jobs.on_cluster import work_elsewhere
 from distrack.options import overrides_of
 from distrack.runs import Run, Stopped
 from distrack.validation import Overrides, overlaid
@@ -42,6 +46,8 @@ def config_commands() -> dict[str, click.Command]:
 
 def _command(kind: type[Job]) -> click.Command:
     shared: list[click.Parameter] = [CONFIG, RUNS_PATH, *([NAME] if kind.has_own_folder else []), QUIET, AS_JSON]
+    if kind.on_cluster or kind.hands_over:
+        shared = [*ENGINE, *shared]
 
     def callback(
         config_file: Path | None,
@@ -52,11 +58,12 @@ def _command(kind: type[Job]) -> click.Command:
         **values: Any,
     ) -> None:
         words = tuple(word for word in sys.argv[1:] if word != "--quiet")
+        engine = engine_of(values)
         answers = {}
         with suppress(Stopped):
             for given in _each(kind, values):
                 job = kind.from_overrides(_overrides(kind, config_file, given), runs_path)
-                run, answer = _worked(job, runs_path, name, words, quiet=quiet, as_json=as_json)
+                run, answer = _worked(job, runs_path, name, words, engine=engine, quiet=quiet, as_json=as_json)
                 answers[run.id] = answer
         if answers:
             terminal.show_reports(answers, as_json=as_json)
@@ -121,7 +128,14 @@ def _overrides(
 
 
 def _worked(
-    job: Job, runs_path: Path, name: str | None, words: tuple[str, ...], *, quiet: bool, as_json: bool
+    job: Job,
+    runs_path: Path,
+    name: str | None,
+    words: tuple[str, ...],
+    *,
+    engine: EngineConfig,
+    quiet: bool,
+    as_json: bool,
 ) -> tuple[Run, terminal.Answer]:
     """Does a job from its beginning, or continues it, in this process; returns its run and what `finish` returns."""
     is_new = name is None or not (runs_path / job.folder / name).is_dir()
@@ -129,15 +143,17 @@ def _worked(
         job.check()  # before it waits in a queue; whoever made the folder has checked
     run = job.open(runs_path, name)
     try:
-        return run, finish(run, job, words, quiet=quiet, as_json=as_json)
+        return run, finish(run, job, words, engine=engine, quiet=quiet, as_json=as_json)
     except DistrackError:
         if job.has_own_folder and is_new and not job.worth_keeping(run):
             shutil.rmtree(run.path, ignore_errors=True)
         raise
 
 
-def finish(run: Run, job: Job, words: tuple[str, ...], *, quiet: bool, as_json: bool) -> terminal.Answer:
-    """Works on a run until it is finished, with its progress on the terminal.
+def finish(
+    run: Run, job: Job, words: tuple[str, ...], *, engine: EngineConfig, quiet: bool, as_json: bool
+) -> terminal.Answer:
+    """Works on a run until it is finished, here or on a cluster, with its progress on the terminal.
 
     Returns:
         the report as JSON, and its tables.
@@ -147,7 +163,10 @@ def finish(run: Run, job: Job, words: tuple[str, ...], *, quiet: bool, as_json: 
     """
     try:
         with terminal.progress(quiet=quiet) as watch:
-            report = jobs.work(run, job, watch=watch, command=words)
+            if engine.engine == "ray" and job.on_cluster:
+                report = work_elsewhere(run, job, engine, watch=watch)
+            else:
+                report = jobs.work(run, job, watch=watch, command=words, engine=engine)
         return report.model_dump(mode="json"), [list(table) for table in job.tables(report, run.id)]
     except Stopped:
         again = jobs.shell_text(["resume", run.id]) if job.has_own_folder else job.command()

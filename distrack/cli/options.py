@@ -7,8 +7,9 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
+from distrack.engines import EngineConfig
 from distrack.errors import ConfigError
-from distrack.options import FieldOption
+from distrack.options import FieldOption, options_of, overrides_of
 from distrack.settings import settings
 
 CONFIG = click.Option(
@@ -32,6 +33,12 @@ AS_JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print the resu
 def parameters_of(options: list[FieldOption]) -> list[click.Parameter]:
     """The parameters of a click command for the fields of a config."""
     return [_argument(option) if option.positional else _option(option) for option in options]
+
+
+def engine_of(values: dict[str, Any]) -> EngineConfig:
+    """The engine that the options of a command name, which are taken out of its values."""
+    given = {option.key: values.pop(option.key, None) for option in _ENGINE}
+    return EngineConfig.validated(overrides_of(_ENGINE, given))
 
 
 def _argument(option: FieldOption) -> click.Argument:
@@ -90,3 +97,7 @@ def check_required(options: list[FieldOption], overrides: dict[str, Any], model:
         if name in model.model_fields and model.model_fields[name].is_required() and name not in overrides:
             word = option.metavar if option.positional else f"--{option.name}"
             raise ConfigError(f"{word} is missing: {option.help}")
+
+
+_ENGINE = options_of(EngineConfig)
+ENGINE = parameters_of(_ENGINE)

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from pydantic import BaseModel
 
 from distrack import runs
+from distrack.engines import LOCAL, EngineConfig
 from distrack.errors import ConfigError, RunError
 from distrack.jobs.migration import migrated
 from distrack.options import FieldOption, fewest, options_of, value_at
@@ -48,6 +49,8 @@ class Job(Config):
         folder: folder below the runs path that holds runs of this kind; empty for the runs path itself.
         report_type, report_name: model and file name of the report that `work` writes.
         has_own_folder: whether each job makes a run of its own; if not, it works in the folder of an earlier run.
+        on_cluster: whether a node of a cluster may do it.
+        hands_over: whether it is made of runs that it hands to a cluster itself.
         has_own_command: whether the verb's options are this kind's; if not, another kind's command makes such jobs.
         always_given: paths of fields that `command` writes even if a preset would fill them.
     """
@@ -59,6 +62,8 @@ class Job(Config):
     report_name: ClassVar[str] = "report.json"
     folder: ClassVar[str] = ""
     has_own_folder: ClassVar[bool] = True
+    on_cluster: ClassVar[bool] = False
+    hands_over: ClassVar[bool] = False
     has_own_command: ClassVar[bool] = True
     always_given: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
@@ -209,9 +214,14 @@ def shell_text(words: Sequence[str]) -> str:
     return shlex.join(["python", "-m", "distrack", *words])
 
 
+def as_config(job: Job) -> dict[str, Any]:
+    """The kind and every field of a job, defaults written out."""
+    return {"kind": job.kind, **job.model_dump(mode="json")}
+
+
 def as_json(job: Job) -> str:
-    """The content of `config.json`: the kind and every field, defaults written out."""
-    return json.dumps({"kind": job.kind, **job.model_dump(mode="json")}, indent=2)
+    """The content of `config.json`."""
+    return json.dumps(as_config(job), indent=2)
 
 
 def from_json(config: Mapping[str, Any]) -> Job:
@@ -343,7 +353,15 @@ def resume(run: Run) -> None:
     runs.launch(run, "resume", run.id, "--runs-path", str(runs_path_of(run).absolute()), device=queue)
 
 
-def work(run: Run, job: Job | None = None, *, watch: Watch = unwatched, command: tuple[str, ...] = ()) -> Any:
+def work(
+    run: Run,
+    job: Job | None = None,
+    *,
+    watch: Watch = unwatched,
+    command: tuple[str, ...] = (),
+    queue: str = "",
+    engine: EngineConfig = LOCAL,
+) -> Any:
     """Works on a run in this process until it is finished; parts that are done are not done again.
 
     On one kind of machine, the same config gives the same result bit for bit, however often the run was interrupted.
@@ -352,13 +370,16 @@ def work(run: Run, job: Job | None = None, *, watch: Watch = unwatched, command:
         run: its folder exists.
         job: the job to do; the run's own if None.
         command: words of the command that does it, for the status.
+        queue: the queue to wait in, if it is not the job's own.
+        engine: where the runs of a series are worked on.
 
     Raises:
         DistrackError: the work failed; the run's status holds the message.
         Stopped: the run was asked to stop.
     """
     job = job_of(run) if job is None else job
-    with Session(run, job.queue(run), watch, command=command).working() as session, logged(run):
+    begun = Session(run, job.queue(run), watch, command=command, queue=queue, engine=engine)
+    with begun.working() as session, logged(run):
         if job.has_own_folder:
             run.write("environment.json", json.dumps(describe(session.device), indent=2))
         job.check()

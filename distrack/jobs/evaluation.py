@@ -55,6 +55,7 @@ class EvaluationJob(EvaluationConfig, Measured, FollowUp):
     kind: ClassVar[str] = "evaluation"
     verb: ClassVar[str] = "evaluate"
     summary: ClassVar[str] = "Evaluates finished runs with other evaluators, baselines, networks or seeds."
+    on_cluster: ClassVar[bool] = True
 
     run: Annotated[str, Positional("RUN", many=True)]
     """Id of a finished run."""

@@ -54,6 +54,7 @@ class MembershipJob(FollowUp):
     summary: ClassVar[str] = "Looks for tracks that are copies of real clips, and for clips that tracks give away."
     report_type: ClassVar[type[Membership]] = Membership
     report_name: ClassVar[str] = "membership.json"
+    on_cluster: ClassVar[bool] = True
     always_given: ClassVar[tuple[tuple[str, ...], ...]] = (("membership",),)
 
     membership: bool = True

@@ -6,9 +6,9 @@ import time
 
 import psutil
 
+from distrack.engines.local import start
 from distrack.errors import RunError
 from distrack.runs.folder import ALIVE, Run, Status
-from distrack.runs.warm import start
 
 
 def launch(run: Run, *command: str, device: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
+from distrack.engines import LOCAL, EngineConfig
 from distrack.errors import RunError
 from distrack.files import remove_abandoned_parts
 from distrack.progress import Watch, share_of_phases, unwatched
@@ -48,16 +49,28 @@ class Session:
         device: the queue that the run waits in and whose lock it holds while it works.
         watch: called with all progress.
         command: words of the command that works on the run; those of the process that queued it if empty.
+        queue: the queue that the run waits in instead of the device's.
+        engine: where runs that this one is made of are worked on.
     """
 
-    def __init__(self, run: Run, device: str, watch: Watch = unwatched, *, command: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        run: Run,
+        device: str,
+        watch: Watch = unwatched,
+        *,
+        command: tuple[str, ...] = (),
+        queue: str = "",
+        engine: EngineConfig = LOCAL,
+    ) -> None:
         self.run = run
         self.device = device
+        self.engine = engine
         self._watch = watch
         # `seconds` in memory leaves out the current phase; the published status counts it, up to the heartbeat.
         # Wall time at the start, then a clock that nobody sets: durations stay right when the computer's clock is set.
         self._clock_begins = time.time() - time.monotonic()
-        self._status = Status.queued(run.status(), psutil.Process(), device=device, command=command)
+        self._status = Status.queued(run.status(), psutil.Process(), device=queue or device, command=command)
         self._plan: Mapping[str, float] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()

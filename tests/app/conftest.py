@@ -12,8 +12,8 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from distrack import jobs, runs
+from distrack.engines import local
 from distrack.jobs.distillation import DistillJob
-from distrack.runs import warm
 from distrack.settings import PROJECT, settings
 from distrack.validation import from_preset, merged
 
@@ -37,7 +37,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The app on its home page."""
     monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", WarmPagesManager)
     # Its imports would take the processor from the tests that follow.
-    monkeypatch.setattr(warm, "keep_ready", lambda: None)
+    monkeypatch.setattr(local, "keep_ready", lambda: None)
     return AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60)
 
 

@@ -43,6 +43,7 @@ class DistillJob(DistillConfig, Measured):
     kind: ClassVar[str] = "distillation"
     verb: ClassVar[str] = "distill"
     summary: ClassVar[str] = "Distills a dataset and evaluates the result."
+    on_cluster: ClassVar[bool] = True
     has_own_command: ClassVar[bool] = False  # a sweep's, which may be a single distillation
     always_given: ClassVar[tuple[tuple[str, ...], ...]] = (("dataset",), ("preset",), ("ipc",))
 

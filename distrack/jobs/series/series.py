@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
@@ -20,6 +20,7 @@ from distrack.errors import DistrackError, RunError
 from distrack.evaluate import Accuracy, Report
 from distrack.jobs.contract import Job, as_json, job_of, work
 from distrack.jobs.distillation import DistillJob, earlier_runs, expected_seconds
+from distrack.jobs.on_cluster import handing
 from distrack.jobs.results import evaluation_report
 from distrack.progress import share_of_phases
 from distrack.runs import ALIVE, Run, Session, stop
@@ -87,6 +88,7 @@ class Series(Job):
     """
 
     report_type: ClassVar[type[Tabulated]]
+    hands_over: ClassVar[bool] = True
 
     distillations: tuple[DistillJob, ...]
     """Distillation and evaluation of each kind of its runs, with the first seed."""
@@ -172,15 +174,13 @@ class Series(Job):
         """
         cells, failed = self.cells(run.id), {}
         session.phase("series", _PARTS * len(cells))
-        for number, cell in enumerate(cells):
-            try:
-                _Cell(run, cells, number, session).finish()
-            except DistrackError as error:
+        finished = _on_cluster if session.engine.engine == "ray" else _here
+        for cell, error in finished(run, cells, session):
+            if error is not None:
                 failed[cell.run_id] = str(error)
                 log.warning("run %s failed: %s", cell.run_id, error)
             report = tabulated(run, self)
             run.write("report.json", report.model_dump_json(indent=2))
-            session.progress(_PARTS * (number + 1), _PARTS * len(cells), cell.label)
         if failed:
             name, reason = next(iter(failed.items()))
             raise RunError(f"{len(failed)} of {len(cells)} cells failed, the first is {name}: {reason}")
@@ -227,6 +227,58 @@ def tabulated(run: Run, job: Series) -> Tabulated:
     return job.tabulated(reports)
 
 
+def _here(series: Run, cells: list[Cell], session: Session) -> Iterator[tuple[Cell, DistrackError | None]]:
+    """Does the cells in this process, one after the other; yields each when it has ended, and its error."""
+    for number, cell in enumerate(cells):
+        try:
+            _Cell(series, cells, number, session).finish()
+            yield cell, None
+        except DistrackError as error:
+            yield cell, error
+        session.progress(_PARTS * (number + 1), _PARTS * len(cells), cell.label)
+
+
+def _on_cluster(series: Run, cells: list[Cell], session: Session) -> Iterator[tuple[Cell, DistrackError | None]]:
+    """Hands all cells to a cluster, which does as many at once as it has room for; yields each when it has ended."""
+    with handing(session.engine, series.path.parent.parent) as handed:
+        pending: dict[str, Cell] = {}
+        for cell in cells:
+            try:
+                if (run := _opened(series, cell)) is not None:
+                    handed.hand(run, cell.job)
+                    pending[run.id] = cell
+                else:
+                    yield cell, None
+            except DistrackError as error:
+                yield cell, error
+        while handed:
+            for ended in handed.ended():
+                yield pending.pop(ended.run.id), ended.error
+            states = [run_of(series, cell).status() for cell in pending.values()]
+            running = sum(status.state in ("running", "stopping") for status in states)
+            done = len(cells) - len(pending)
+            parts = _PARTS * done + int(_PARTS * sum(status.share for status in states))
+            session.progress(parts, _PARTS * len(cells), f"{done} of {len(cells)} runs done, {running} running")
+
+
+def _opened(series: Run, cell: Cell) -> Run | None:
+    """The run of a cell, its folder made if need be; None if everything of it is done.
+
+    Raises:
+        RunError: it has another config than the series, or another process works on it.
+    """
+    run = run_of(series, cell)
+    if not (run.path / "config.json").exists():
+        shutil.rmtree(run.path, ignore_errors=True)  # its making was interrupted
+        make_folder(run.path.parent, run.id, as_json(cell.job))
+    if job_of(run) != cell.job:
+        raise RunError(f"it has another config than the series: rename or remove {run.path}")
+    status = run.status()
+    if status.state in ALIVE and status.pid != os.getpid():
+        raise RunError(f"run {run.id} is running in another process: stop it first")
+    return None if status.state == "done" and finished_report(series, cell) else run
+
+
 class _Cell:
     """The work on one cell of a series."""
 
@@ -241,12 +293,7 @@ class _Cell:
         while (status := self.run.status()).state in ALIVE and status.pid != os.getpid():
             self._progress(0, f"{self.cell.label}, running in another process")
             time.sleep(_POLL)
-        if not (self.run.path / "config.json").exists():
-            shutil.rmtree(self.run.path, ignore_errors=True)  # its making was interrupted
-            make_folder(self.run.path.parent, self.run.id, as_json(self.cell.job))
-        if job_of(self.run) != self.cell.job:
-            raise RunError(f"it has another config than the series: rename or remove {self.run.path}")
-        if status.state == "done" and finished_report(self.series, self.cell):
+        if _opened(self.series, self.cell) is None:
             return
         job = self.cell.job
         seconds = expected_seconds(job, job.evaluation, earlier_runs(self.run.path.parent))

@@ -1,4 +1,4 @@
-"""A warm worker: a process that has done its imports and waits for a command, so that a job begins at once.
+"""This machine: a process for each job, and a warm worker that has done its imports, so that a job begins at once.
 
 The app keeps one ready; the command line never does. Its environment is that of a new process, and so are its results.
 """
