@@ -120,6 +120,8 @@ class DistillConfig(Config):
     """Seed of all random draws; the same seed gives the same tracks."""
     device: str = "auto"
     """Device that computes: auto, cpu, cuda, cuda:N or mps."""
+    devices: Annotated[int, Field(ge=1, le=256, title="Devices")] = 1
+    """GPUs, or processes of a CPU, that share the classes; the result on a CPU does not depend on it."""
     preset: Annotated[str, NameIn(PRESETS)] = PRESET
     """Recipe that gives every setting that is not given."""
 

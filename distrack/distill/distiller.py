@@ -1,7 +1,7 @@
 """The distiller: an iterator that moves the tracks step by step until their embeddings match the real ones."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
@@ -56,6 +56,31 @@ class Group(NamedTuple):
     form: Parameterisation
 
 
+class Part(NamedTuple):
+    """What one of several distillers has of a common state.
+
+    Attributes:
+        classes: the classes that it moves.
+        parameters: their rows.
+        memory: the optimiser's memory of each of its groups, in order, by name; a number that all share is in each.
+    """
+
+    classes: slice
+    parameters: Tensor
+    memory: Memory
+
+
+def checked(step: int, loss: float | None) -> StepRecord:
+    """The record of a step.
+
+    Raises:
+        RunError: the loss is not a number.
+    """
+    if loss is not None and not math.isfinite(loss):
+        raise RunError(f"training diverged at step {step}. Lower the learning rate")
+    return StepRecord(step, loss)
+
+
 class Distiller:
     """Distribution matching of the training side of a dataset.
 
@@ -65,13 +90,20 @@ class Distiller:
 
     Args:
         train: the training side; the distiller never gets the test side.
+        part: (k, n) for the k-th of n distillers that share the classes; each computes the same networks.
 
     Source:
         Zhao and Bilen, "Dataset Condensation with Distribution Matching", WACV 2023, algorithm 1.
     """
 
     def __init__(
-        self, config: DistillConfig, train: RealImages, *, classes: tuple[str, ...], device: torch.device
+        self,
+        config: DistillConfig,
+        train: RealImages,
+        *,
+        classes: tuple[str, ...],
+        device: torch.device,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         self.config, self.classes, self.device = config, classes, device
         self.normalisation = train.normalisation
@@ -87,10 +119,13 @@ class Distiller:
         self._memory: Memory = {}
         self._constants = {name: values.to(device) for name, values in self._start(train).items()}
         self._parameters = self._constants.pop("parameters").contiguous()
-        self._groups = self._grouped()
-        for group in self._groups:
+        groups, (number, parts) = self._grouped(), part
+        for group in groups:
             rows = self._rows(group.classes)
             self._parameters[rows] = self._preconditioner.initial(self._parameters[rows], group.classes)
+        # All groups, and those that this distiller moves.
+        self.groups = groups
+        self._groups = groups[len(groups) * number // parts : len(groups) * (number + 1) // parts]
 
     def _grouped(self) -> list[Group]:
         """The classes in groups, which share nothing but the networks and can be computed side by side.
@@ -139,25 +174,29 @@ class Distiller:
         """
         with one_thread_each(self.device) as threads, ThreadPoolExecutor(threads) as workers:
             while self.step < self.config.steps:
-                member = self._networks.at(self.step, workers.map)
-                self._networks.make_ahead(self.step, workers)
-                loss = self._advance(member, workers)
-                self.step += 1
+                distances, spread = self.advance(workers)
+                loss = distances.sum() / spread
                 read = self.device.type == "cpu" or self.step % _STEPS_PER_READING == 0
                 value = float(loss) if read or self.step in (1, self.config.steps) else None
-                if value is not None and not math.isfinite(value):
-                    raise RunError(f"training diverged at step {self.step}. Lower the learning rate")
-                yield StepRecord(self.step, value)
+                yield checked(self.step, value)
 
-    def _advance(self, member: Member, workers: ThreadPoolExecutor) -> Tensor:
-        """One step of all groups with the step's network; returns the loss."""
+    def advance(self, workers: ThreadPoolExecutor) -> tuple[Tensor, Tensor]:
+        """One step of all groups with the step's network.
+
+        Returns:
+            the distance of each group, whose sum is the loss, in units of the spread of the real class means, and that
+            spread
+        """
+        member = self._networks.at(self.step, workers.map)
+        self._networks.make_ahead(self.step, workers)
         chosen = self._chosen_rows()
         results = list(workers.map(lambda group: self._gradient(member, group, chosen), self._groups))
         # There may be more coordinates than parameters: cells of overlapping windows.
         step = self._update(torch.cat([gradient for gradient, _ in results]), self._memory)
         parts = step.split([len(gradient) for gradient, _ in results])
         list(workers.map(partial(self._move, self._learning_rate()), self._groups, parts))
-        return torch.stack([distance for _, distance in results]).sum() / member.spread
+        self.step += 1
+        return torch.stack([distance for _, distance in results]), member.spread
 
     def _gradient(self, member: Member, group: Group, chosen: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gradient of a group's loss in the optimiser's coordinates, and its distance from the real clips."""
@@ -219,6 +258,22 @@ class Distiller:
             **{f"optimiser.{name}": value.cpu().clone() for name, value in self._memory.items()},
         }
 
+    def part(self) -> Part:
+        """The classes that this distiller moves, and what belongs to them."""
+        classes = slice(self._groups[0].classes.start, self._groups[-1].classes.stop)
+        memory = {name: value.cpu() for name, value in self._memory.items()}
+        return Part(classes, self._parameters[self._rows(classes)].cpu(), memory)
+
+    def join(self, step: int, parts: Sequence[Part]) -> None:
+        """Takes over what several distillers, which share the classes in this order, have after a step."""
+        self.step = step
+        for part in parts:
+            self._parameters[self._rows(part.classes)] = part.parameters.to(self.device)
+        self._memory = {
+            name: value if value.dim() == 0 else torch.cat([part.memory[name] for part in parts]).to(self.device)
+            for name, value in parts[0].memory.items()
+        }
+
     def resume(self, state: dict[str, Tensor]) -> None:
         """Returns to a state; the steps that follow are those that would have followed it then.
 
@@ -230,7 +285,12 @@ class Distiller:
         self._parameters.copy_(state["parameters"])
         self.step = int(state["step"])
         self._memory = {
-            name.removeprefix("optimiser."): value.clone() if value.dim() == 0 else value.to(self.device)
+            name.removeprefix("optimiser."): value.clone() if value.dim() == 0 else self._own(value).to(self.device)
             for name, value in state.items()
             if name.startswith("optimiser.")
         }
+
+    def _own(self, memory: Tensor) -> Tensor:
+        """The rows of an optimiser's memory of all classes that belong to those which this distiller moves."""
+        each = len(memory) // len(self.classes)
+        return memory[each * self._groups[0].classes.start : each * self._groups[-1].classes.stop]

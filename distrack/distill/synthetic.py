@@ -86,7 +86,7 @@ class SyntheticSet:
             "format": "distrack synthetic set 1",
             "classes": json.dumps(self.classes),
             "normalisation": self.normalisation.model_dump_json(),
-            "config": self.config.model_copy(update={"data_path": None}).model_dump_json(),
+            "config": self.config.model_copy(update={"data_path": None, "devices": 1}).model_dump_json(),
         }
         stored = {**self.constants, "parameters": self.parameters.contiguous(), "labels": self.row_labels}
         return ordered_tensors(save(stored, metadata=header))

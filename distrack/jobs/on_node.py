@@ -6,7 +6,9 @@ from typing import Any
 
 from distrack.errors import DistrackError
 from distrack.jobs.contract import from_json, work
+from distrack.registry import load_plugins
 from distrack.runs import ALIVE, Run, Stopped
+from distrack.settings import settings
 
 # Seconds that a run whose node died may still seem to be alive: its last heartbeat is waited out.
 _SILENCE = 30.0
@@ -23,6 +25,7 @@ def work_on(folder: str, config: dict[str, Any]) -> dict[str, Any]:
     Returns:
         `report`, or `stopped`, or `problem` and `remedy` of the error
     """
+    load_plugins(settings().plugins)
     run, job = Run(Path(folder)), from_json(config)
     before = run.status().state
     if before == "stopped":  # whoever asked has marked it as queued: it was stopped on another node since

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save
 
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.distill.sounds import exported
+from distrack.distill.workers import Workers, distilling
 from distrack.errors import RunError
 from distrack.evaluate import (
     Bench,
@@ -33,6 +34,7 @@ from distrack.images import Material
 from distrack.jobs.distillation.phases import device_of, prepared_material
 from distrack.jobs.results import SCORES, evaluation_report, synthetic_file, track_file
 from distrack.progress import Progress
+from distrack.registry import load_plugins
 from distrack.runs import Run, Session
 from distrack.settings import settings
 
@@ -69,11 +71,14 @@ class Work:
 
     def distill(self, evaluation: EvaluationConfig | None) -> None:
         """Takes the steps that are left, with snapshots as configured and a checkpoint every few seconds."""
-        classes, device = self.material.classes, device_of(self.config)
-        distiller = Distiller(self.config, self.material.train, classes=classes, device=device)
+        with distilling(self.config, self.material, device_of(self.config)) as distiller:
+            self._distill(distiller, evaluation)
+
+    def _distill(self, distiller: Distiller | Workers, evaluation: EvaluationConfig | None) -> None:
         self._restore(distiller)
         self.session.phase("distill", self.config.steps)
         snapshot_steps = self.config.snapshot_steps
+        device = device_of(self.config)
         score = None if evaluation is None else snapshot_score(self.material.test, evaluation.recipe, device)
         every = max(1, self.config.steps // _MAX_METRICS)
         if distiller.step == 0:
@@ -93,12 +98,12 @@ class Work:
         self.run.write("synthetic.safetensors", distiller.synthetic_set().to_bytes())
         self.run.checkpoint.unlink(missing_ok=True)
 
-    def _snapshot(self, distiller: Distiller) -> SyntheticSet:
+    def _snapshot(self, distiller: Distiller | Workers) -> SyntheticSet:
         synthetic = distiller.synthetic_set()
         self.run.write(f"snapshots/{distiller.step}.safetensors", synthetic.to_bytes())
         return synthetic
 
-    def _restore(self, distiller: Distiller) -> None:
+    def _restore(self, distiller: Distiller | Workers) -> None:
         """Restores the checkpoint, and removes metrics, scores and snapshots of later steps."""
         if self.run.checkpoint.is_file():
             try:
@@ -228,6 +233,7 @@ def _begin(threads: int) -> None:
     # Ctrl-C reaches the process that made the pool, which ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
+    load_plugins(settings().plugins)
 
 
 def _bench(

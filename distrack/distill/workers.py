@@ -1,0 +1,174 @@
+"""One distillation on several devices, or in several processes on a CPU: each has a share of the classes.
+
+Classes share nothing but the networks, so that every process computes the same networks and moves its own tracks. On a
+CPU the result has the same bits whatever the number of processes.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from distrack.device import one_thread_each
+from distrack.distill.config import DistillConfig
+from distrack.distill.distiller import Distiller, StepRecord, checked
+from distrack.distill.synthetic import SyntheticSet
+from distrack.errors import DistrackError, RunError
+from distrack.images import Material
+from distrack.registry import load_plugins
+from distrack.settings import settings
+
+
+def devices_of(device: torch.device, count: int) -> list[torch.device]:
+    """The devices that a distillation is shared between: several GPUs, or several processes of a CPU.
+
+    Raises:
+        RunError: there are not so many GPUs.
+    """
+    if device.type == "cpu":
+        return [device] * count
+    if device.type != "cuda":
+        raise RunError(f"devices {count}: {device.type} has one device only")
+    if count > torch.cuda.device_count():
+        raise RunError(f"devices {count}: this machine has {torch.cuda.device_count()} GPUs")
+    return [torch.device("cuda", number) for number in range(count)]
+
+
+@contextlib.contextmanager
+def distilling(config: DistillConfig, material: Material, device: torch.device) -> Iterator["Distiller | Workers"]:
+    """The distiller of a config for the duration of a block: in this process, or in as many as it wants devices.
+
+    Raises:
+        RunError: there are not so many devices.
+    """
+    whole = Distiller(config, material.train, classes=material.classes, device=device)
+    count = min(config.devices, len(whole.groups))
+    if count == 1:
+        yield whole
+        return
+    workers = Workers(whole, devices_of(device, count))
+    try:
+        yield workers
+    finally:
+        workers.close()
+
+
+class Workers:
+    """A distiller whose steps are done by other processes; it is used as `Distiller` is."""
+
+    def __init__(self, whole: Distiller, devices: Sequence[torch.device]) -> None:
+        self.config, self.step = whole.config, 0
+        self._whole = whole
+        context = get_context("spawn")
+        self._processes, self._ends = [], []
+        threads = max(1, torch.get_num_threads() // len(devices))
+        for number, device in enumerate(devices):
+            end, other = context.Pipe()
+            order = _Order(whole.config, settings().cache_path, device, (number, len(devices)), threads)
+            process = context.Process(target=_work, args=(other, order), daemon=True)
+            process.start()
+            other.close()
+            self._processes.append(process)
+            self._ends.append(end)
+
+    def __iter__(self) -> Iterator[StepRecord]:
+        """Does the steps that are left, one for each record; see `Distiller`."""
+        while self.step < self.config.steps:
+            answers = self._asked("step")
+            distances = torch.cat([distances for distances, _ in answers])
+            self.step += 1
+            yield checked(self.step, float(distances.sum() / answers[0][1]))
+
+    def synthetic_set(self) -> SyntheticSet:
+        """The tracks as they are now."""
+        self._gather()
+        return self._whole.synthetic_set()
+
+    def state(self) -> dict[str, Tensor]:
+        """The state of all processes together, as one process has it."""
+        self._gather()
+        return self._whole.state()
+
+    def resume(self, state: dict[str, Tensor]) -> None:
+        """Returns to a state, from however many processes it is."""
+        self._whole.resume(state)
+        self.step = self._whole.step
+        self._asked("resume", state)
+
+    def _gather(self) -> None:
+        self._whole.join(self.step, self._asked("part"))
+
+    def _asked(self, what: str, value: Any = None) -> list[Any]:
+        """The answers of all processes to a request.
+
+        Raises:
+            DistrackError: a process failed, or ended by itself.
+        """
+        answers = []
+        try:
+            for end in self._ends:
+                end.send((what, value))
+            for end in self._ends:
+                answers.append(end.recv())
+        except (EOFError, OSError):
+            raise RunError("a process of this distillation ended by itself: take fewer devices") from None
+        for answer in answers:
+            if isinstance(answer, DistrackError):
+                raise answer
+        return answers
+
+    def close(self) -> None:
+        """Ends the processes."""
+        for end in self._ends:
+            end.close()
+        for process in self._processes:
+            process.join(1)
+            if process.is_alive():
+                process.terminate()
+                process.join()
+
+
+class _Order(NamedTuple):
+    """What a process needs to know."""
+
+    config: DistillConfig
+    cache_path: Path
+    device: torch.device
+    part: tuple[int, int]
+    threads: int
+
+
+def _work(end: Connection, order: _Order) -> None:
+    """Answers the requests of `Workers` until it closes its end."""
+    torch.set_num_threads(order.threads)
+    load_plugins(settings().plugins)
+    with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
+        try:
+            material = order.config.material(cache_path=order.cache_path)
+            distiller = Distiller(
+                order.config, material.train, classes=material.classes, device=order.device, part=order.part
+            )
+        except DistrackError as error:
+            end.recv()
+            end.send(error)
+            return
+        with one_thread_each(order.device) as threads, ThreadPoolExecutor(threads) as pool:
+            while True:
+                what, value = end.recv()
+                end.send(_answer(distiller, pool, what, value))
+
+
+def _answer(distiller: Distiller, pool: ThreadPoolExecutor, what: str, value: Any) -> Any:
+    if what == "step":
+        distances, spread = distiller.advance(pool)
+        return distances.cpu(), spread.cpu()
+    if what == "part":
+        return distiller.part()
+    distiller.resume(value)
+    return None
