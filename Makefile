@@ -11,14 +11,14 @@ export GOMP_SPINCOUNT ?= 2000
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help app check test lint style types floors quick-tests all-tests format bench demo examples pictures clean
+.PHONY: help app check test gpu-test lint style types floors quick-tests all-tests format bench demo examples pictures clean
 
 # As many processes as cores; `make test WORKERS=4` takes another number.
 WORKERS ?= auto
 PYTEST := $(PY) -m pytest -n $(WORKERS) --no-loadscope-reorder
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 app: $(VENV)/.app ## set up, prepare the embedded dataset, open the app on PORT (8501)
 	$(PY) -m distrack prepare --dataset SPOKEN_DIGITS
@@ -49,6 +49,9 @@ quick-tests: $(VENV)/.test
 
 all-tests: $(VENV)/.test
 	@browser="$$($(PY) tests/chromium.py)" && echo "browser: $$browser" && DISTRACK_CHROMIUM="$$browser" $(PYTEST)
+
+gpu-test: $(VENV)/.test ## the tests that need a CUDA device; elsewhere they are skipped, and say so
+	$(PYTEST) -n 0 -m gpu tests/gpu
 
 format: $(VENV)/.test ## ruff's own format and fixes
 	$(VENV)/bin/ruff format .

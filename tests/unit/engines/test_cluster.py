@@ -77,6 +77,9 @@ class TwoNodes:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(30)
         self._process.kill()
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
         for child in children:
             with suppress(psutil.Error):
                 child.kill()
