@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -170,8 +169,3 @@ def proxy(server: str) -> Iterator[tuple[str, Faults]]:
         web.shutdown()
         web.server_close()
         thread.join()
-
-
-def reset(server: str) -> None:
-    """Empties the server."""
-    urllib.request.urlopen(urllib.request.Request(f"{server}/moto-api/reset", method="POST")).close()

@@ -217,6 +217,7 @@ def list_runs(runs_path: Path, as_json: bool) -> None:
 def list_models(address: str | None, every: bool, runs_path: Path, as_json: bool) -> None:
     """Lists the models of events here and in the store, and with --all every run in the store."""
     from distrack.decompose.siam.model import names, shipped
+    from distrack.jobs.event_model import EventModelJob
     from distrack.store import is_set, listed, open_store
 
     places = {name: ["included" if name in shipped() else "here"] for name in names(runs_path)}
@@ -224,11 +225,11 @@ def list_models(address: str | None, every: bool, runs_path: Path, as_json: bool
     if address or is_set():
         store = open_store(address)
         for manifest in listed(store):
-            if every or manifest.kind == "event-model":
+            if every or manifest.kind == EventModelJob.kind:
                 about_stored[manifest.id] = {"kind": manifest.kind, "title": manifest.title, "bytes": manifest.size}
                 here = [] if manifest.id in places or not (runs_path / manifest.id).is_dir() else ["here"]
                 places.setdefault(manifest.id, here).append(store.where)
-    model = {"kind": "event-model", "title": "", "bytes": None}
+    model = {"kind": EventModelJob.kind, "title": "", "bytes": None}
     rows = [{"name": name, **about_stored.get(name, model), "places": where} for name, where in places.items()]
     columns: terminal.Columns = {
         "name": lambda row: row["name"],

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -65,7 +66,7 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     if columns:
         table = Table(*columns, title=title or None)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(escape, row))  # brackets in a title are no markup
         Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
     else:
         click.echo(title)

@@ -52,6 +52,8 @@ class Job(Config):
         on_cluster: whether a node of a cluster may do it.
         hands_over: whether it is made of runs that it hands to a cluster itself.
         has_own_command: whether the verb's options are this kind's; if not, another kind's command makes such jobs.
+        stays: names of files and folders of a run that are not pushed to a store, as they hold real recordings or what
+            people said.
         always_given: paths of fields that `command` writes even if a preset would fill them.
     """
 
@@ -65,6 +67,7 @@ class Job(Config):
     on_cluster: ClassVar[bool] = False
     hands_over: ClassVar[bool] = False
     has_own_command: ClassVar[bool] = True
+    stays: ClassVar[tuple[str, ...]] = ()
     always_given: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
     # What a kind says of itself

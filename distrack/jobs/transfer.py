@@ -3,19 +3,18 @@
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from distrack.errors import RunError
+from distrack.errors import RunError, StoreError
 from distrack.files import files_text, size_text
 from distrack.jobs.contract import JOBS, Job, Table, as_json, find, job_of, kind_of, register, title_of
 from distrack.runs import ALIVE, Run, Session
 from distrack.store import Manifest, Store, open_store, pull, push, read_manifest
-from distrack.store.package import AbsentError, StoredFile
+from distrack.store.package import AbsentError, ManifestError, StoredFile
 from distrack.validation import Positional, Record
 
 log = logging.getLogger(__name__)
@@ -83,9 +82,9 @@ class Transfer(Job):
 class PushJob(Transfer):
     """Copies runs to a store, from which anybody who may read it pulls them: a trained model, a distillation, a series.
 
-    Safetensors, JSON and FLAC files are copied, and a manifest with their digests. A run's config names the folder of
-    its dataset on this machine. What is there already is not sent again, so that the same command goes on after a
-    break.
+    Safetensors, JSON and FLAC files are copied, and a manifest with their digests; real recordings and answers of
+    listeners stay. A run's config and status name folders of this machine. What is there already is not sent again, so
+    that the same command goes on after a break.
     """
 
     kind: ClassVar[str] = "push"
@@ -109,8 +108,10 @@ class PushJob(Transfer):
         for each in every:
             if each.status().state in ALIVE:
                 raise RunError(f"run {each.id} is running: push it when it is done")
-            described = partial(_manifest, each)
-            manifest, sent = push(store, each.path, described, public=self.public, progress=_report(session))
+            described, stays = partial(_manifest, each), job_of(each).stays
+            manifest, sent = push(
+                store, each.path, described, public=self.public, progress=_report(session), stays=stays
+            )
             made.append(manifest)
             moved += sent
         return _written(run, store, made, moved)
@@ -180,16 +181,22 @@ def _with_parts(store: Store, run_id: str) -> Iterator[Manifest]:
 
 def _of_any_kind(store: Store, run_id: str) -> Manifest:
     """The manifest of a run, whose kind may have a folder of its own that nobody types."""
-    folders = [folder for folder in dict.fromkeys(JOBS[kind].folder for kind in JOBS) if folder]
-    for folder in folders if "/" not in run_id else ():
-        with suppress(AbsentError):
-            return read_manifest(store, f"{folder}/{run_id}")
-    return read_manifest(store, run_id)
+    folders = {"": None} if "/" in run_id else dict.fromkeys(JOBS[kind].folder for kind in JOBS)
+    refused: StoreError | None = None
+    for folder in sorted(folders):
+        try:
+            return read_manifest(store, f"{folder}/{run_id}" if folder else run_id)
+        except ManifestError:
+            raise
+        except StoreError as error:
+            # Without the right to list, a bucket refuses what is not there.
+            refused = refused or error
+    raise refused or AbsentError(f"there is no run {run_id} in {store.where}")
 
 
 def _report(session: Session) -> Any:
-    def progress(done: int, total: int, name: str) -> None:
-        session.progress(done, max(total, 1), f"{name} {size_text(done)} of {size_text(total)}")
+    def progress(done: int, total: int, _name: str) -> None:
+        session.progress(done, max(total, 1), size_text(total))
 
     return progress
 

@@ -3,8 +3,7 @@
 import hashlib
 import json
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,11 @@ from distrack.errors import StoreError
 from distrack.files import write_atomically
 from distrack.progress import Progress
 from distrack.settings import settings
-from distrack.store.contract import Store
+from distrack.store.contract import BrokenConnectionError, Store
 
 # Larger files are sent in parts of at least so many bytes, of which S3 takes 10,000.
 _PART, _MOST_PARTS = 8 * 2**20, 10_000
 _BLOCK = 2**18
-# Attempts to go on with a fetch whose connection broke without a byte, and the pause before each.
-_PAUSES = (0.5, 1.0, 2.0)
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 5, 20
 # What to do about an answer, by its code.
 _ANSWERS = {
@@ -33,15 +30,11 @@ _ANSWERS = {
     "AccessControlListNotSupported": "the bucket has no public files of its own: leave --public out",
     "PermanentRedirect": "the bucket is in another region: set AWS_DEFAULT_REGION",
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_DEFAULT_REGION",
-    "InvalidRange": "it is not what was pushed: it has another size. Push the run again",
+    "InvalidRange": "it is not what was pushed: it has another size",
     "SlowDown": "the service is busy: try again later",
 }
 _FULL = ("QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage", "507")
 _ABSENT = ("NoSuchKey", "404", "NotFound")
-
-
-class _BrokenConnectionError(StoreError):
-    """A connection ended before the answer did."""
 
 
 class BucketStore(Store):
@@ -128,13 +121,14 @@ class BucketStore(Store):
             if size < 2 * _PART:
                 self._client.put_object(**made, Body=file.read_bytes())
             else:
-                self._put_parts(file, name, digest, made, progress)
+                self._put_parts(file, name, made, progress)
         progress(size, size)
 
-    def _put_parts(self, file: Path, name: str, digest: str, made: dict[str, Any], progress: Progress) -> None:
+    def _put_parts(self, file: Path, name: str, made: dict[str, Any], progress: Progress) -> None:
         size = file.stat().st_size
         length = max(_PART, math.ceil(size / _MOST_PARTS))
-        upload, arrived = self._begun(name, digest, length, made)
+        note = self._upload_file(made, length)
+        upload, arrived = self._begun(name, note, made)
         parts = []
         with file.open("rb") as content:
             for number in range(1, math.ceil(size / length) + 1):
@@ -148,13 +142,12 @@ class BucketStore(Store):
                 parts.append({"PartNumber": number, "ETag": tag})
                 progress(min(number * length, size), size)
         self._client.complete_multipart_upload(**self._object(name), UploadId=upload, MultipartUpload={"Parts": parts})
-        self._upload_file(name, digest, length).unlink(missing_ok=True)
+        note.unlink(missing_ok=True)
 
-    def _begun(self, name: str, digest: str, length: int, made: dict[str, Any]) -> tuple[str, dict[int, str]]:
+    def _begun(self, name: str, note: Path, made: dict[str, Any]) -> tuple[str, dict[int, str]]:
         """The upload of a file, and the tags of the parts that an earlier process sent."""
         from botocore.exceptions import ClientError
 
-        note = self._upload_file(name, digest, length)
         with suppress(OSError, ValueError, KeyError, ClientError):
             upload = json.loads(note.read_bytes())["upload"]
             pages = self._client.get_paginator("list_parts").paginate(**self._object(name), UploadId=upload)
@@ -164,35 +157,23 @@ class BucketStore(Store):
         write_atomically(note, json.dumps({"upload": upload}))
         return upload, {}
 
-    def _upload_file(self, name: str, digest: str, length: int) -> Path:
-        """Where the number of an upload is kept until it is complete; another content is another upload."""
-        key = f"{self._client.meta.endpoint_url} {self.where} {name} {digest} {length}"
+    def _upload_file(self, made: dict[str, Any], length: int) -> Path:
+        """Where the number of an upload is kept until it is complete; another content, or access, is another upload."""
+        key = f"{self._client.meta.endpoint_url} {json.dumps(made, sort_keys=True)} {length}"
         return settings().cache_path / "uploads" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
 
-    def get(self, name: str, file: Path, size: int, *, progress: Progress) -> None:
+    def publish(self, name: str) -> None:
         """See `Store`."""
-        failures = 0
-        while (done := file.stat().st_size if file.exists() else 0) < size:
-            try:
-                with self._asked(f"{self.where}/{name}"):
-                    self._append(name, file, size, progress)
-            except _BrokenConnectionError:
-                if failures == len(_PAUSES):
-                    raise
-                _pause(_PAUSES[failures], lambda: progress(done, size))
-                failures = 0 if file.exists() and file.stat().st_size > done else failures + 1
-        progress(size, size)
+        with self._written(name):
+            self._client.put_object_acl(**self._object(name), ACL="public-read")
 
-    def _append(self, name: str, file: Path, size: int, progress: Progress) -> None:
-        with file.open("ab") as target:
-            done = target.tell()
-            answer = self._client.get_object(**self._object(name), Range=f"bytes={done}-{size - 1}")
-            if answer.get("ContentRange", f"/{size}").rpartition("/")[2] != str(size):
-                raise StoreError(f"{self.where}/{name} is not what was pushed: it has another size. Push the run again")
-            for block in answer["Body"].iter_chunks(_BLOCK):
-                target.write(block)
-                done += len(block)
-                progress(done, size)
+    def blocks(self, name: str, start: int, size: int) -> Iterator[bytes]:
+        """See `Store`."""
+        with self._asked(f"{self.where}/{name}"):
+            answer = self._client.get_object(**self._object(name), Range=f"bytes={start}-{size - 1}")
+            if answer.get("ContentRange", "") != f"bytes {start}-{size - 1}/{size}":
+                raise StoreError(f"{self.where}/{name} is not what was pushed: it has another size")
+            yield from answer["Body"].iter_chunks(_BLOCK)
 
     def _object(self, name: str) -> dict[str, str]:
         return {"Bucket": self.bucket, "Key": self._below + name}
@@ -226,7 +207,7 @@ class BucketStore(Store):
             problem = f"{what}: {self._client.meta.endpoint_url} does not answer ({_first_line(error)})"
             raise StoreError(problem, remedy="check the network, and AWS_ENDPOINT_URL") from None
         except (HTTPClientError, IncompleteReadError, HTTPError) as error:
-            raise _BrokenConnectionError(
+            raise BrokenConnectionError(
                 f"{what}: the connection broke ({_first_line(error)}). The same command goes on where it stopped"
             ) from None
         except (BotoCoreError, ValueError) as error:
@@ -243,10 +224,3 @@ def _first_line(error: Exception) -> str:
 
 def _access(public: bool) -> dict[str, str]:
     return {"ACL": "public-read"} if public else {}
-
-
-def _pause(seconds: float, look: Callable[[], None]) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        look()
-        time.sleep(0.1)

@@ -1,9 +1,19 @@
 """The contract of a store: named contents that are listed, read, written and fetched."""
 
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 
+from distrack.errors import StoreError
 from distrack.progress import Progress
+
+# Attempts to go on with a fetch whose connection broke without a byte, and the pause before each.
+_PAUSES = (0.5, 1.0, 2.0)
+
+
+class BrokenConnectionError(StoreError):
+    """A connection ended before the answer did."""
 
 
 class Store(ABC):
@@ -34,6 +44,10 @@ class Store(ABC):
         """Whether a content of that name, size and SHA-256 digest is there."""
 
     @abstractmethod
+    def publish(self, name: str) -> None:
+        """Lets everybody read a content that is there."""
+
+    @abstractmethod
     def put(self, file: Path, name: str, digest: str, *, public: bool, progress: Progress) -> None:
         """Writes the content of a file in one step, and goes on where an interrupted call stopped.
 
@@ -43,9 +57,45 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def blocks(self, name: str, start: int, size: int) -> Iterator[bytes]:
+        """A content of so many bytes, from one of them on, in blocks.
+
+        Raises:
+            BrokenConnectionError: the connection ended early.
+            StoreError: the content is not there, or has another size.
+        """
+
     def get(self, name: str, file: Path, size: int, *, progress: Progress) -> None:
-        """Appends to a file what it lacks of a content, which has so many bytes.
+        """Appends to a file what it lacks of a content of so many bytes, and never more.
+
+        A broken connection is made anew, and the fetch goes on where it broke.
 
         Args:
             progress: gets the bytes that are here and those in all; what it raises ends the call.
         """
+        failures = 0
+        with file.open("ab") as target:
+            while (done := target.tell()) < size:
+                before = done
+                try:
+                    for block in self.blocks(name, done, size):
+                        target.write(block[: size - done])
+                        done = min(size, done + len(block))
+                        progress(done, size)
+                        if done == size:
+                            break
+                    else:
+                        raise BrokenConnectionError(f"{self.where}/{name} ends after {done:,} of {size:,} bytes")
+                except BrokenConnectionError:
+                    failures = failures + 1 if done == before else 1
+                    if failures > len(_PAUSES):
+                        raise
+                    _pause(_PAUSES[failures - 1], progress, done, size)
+        progress(size, size)
+
+
+def _pause(seconds: float, progress: Progress, done: int, size: int) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        progress(done, size)
+        time.sleep(0.1)

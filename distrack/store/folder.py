@@ -1,6 +1,7 @@
 """A folder as a store, such as one that several machines share."""
 
-import shutil
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from distrack.errors import StoreError
@@ -64,15 +65,20 @@ class FolderStore(Store):
         except OSError as error:
             raise self._failed(name, error) from None
 
-    def get(self, name: str, file: Path, size: int, *, progress: Progress) -> None:
+    def publish(self, name: str) -> None:
+        """See `Store`; who may read the folder may read the content."""
+
+    def blocks(self, name: str, start: int, size: int) -> Iterator[bytes]:
         """See `Store`."""
         try:
-            with (self.folder / name).open("rb") as source, file.open("ab") as target:
-                source.seek(target.tell())
-                shutil.copyfileobj(source, target, _BLOCK)
+            with (self.folder / name).open("rb") as source:
+                if source.seek(0, os.SEEK_END) != size:
+                    raise StoreError(f"{self.where}/{name} is not what was pushed: it has another size")
+                source.seek(start)
+                while block := source.read(_BLOCK):
+                    yield block
         except OSError as error:
             raise self._failed(name, error) from None
-        progress(size, size)
 
     def _failed(self, name: str, error: OSError) -> StoreError:
         return StoreError(f"{self.where}/{name}: {error.strerror or error}")

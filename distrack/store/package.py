@@ -6,7 +6,7 @@ are pushed or accepted: safetensors, JSON and FLAC.
 
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
@@ -36,6 +36,10 @@ class AbsentError(StoreError):
     """A store has no run of that id."""
 
 
+class ManifestError(StoreError):
+    """A manifest is damaged, or names what may not be fetched."""
+
+
 class StoredFile(Record):
     """A file of a run: its name below the run's folder, its size in bytes, and the SHA-256 digest of its content."""
 
@@ -49,7 +53,7 @@ class StoredFile(Record):
         parts = name.split("/")
         if len(parts) > 3 or not all(_PART.fullmatch(part) for part in parts):
             raise ValueError(f"{name[:80]!r} is not the name of a file of a run")
-        if PurePosixPath(name).suffix not in ENDINGS:
+        if name == _MANIFEST or PurePosixPath(name).suffix not in ENDINGS:
             raise ValueError(f"{name[:80]!r} is of a kind that is never fetched: only {', '.join(sorted(ENDINGS))} are")
         return name
 
@@ -66,8 +70,8 @@ class Manifest(Record):
 
     format: Literal["distrack run 1"] = "distrack run 1"
     id: Annotated[str, Field(pattern=f"^{_ID.pattern}$")]
-    kind: str
-    title: Annotated[str, Field(max_length=500)]
+    kind: Annotated[str, Field(pattern=r"^[a-z-]{1,40}$")]
+    title: Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
     files: Annotated[tuple[StoredFile, ...], Field(max_length=_MOST_FILES)]
     parts: Annotated[tuple[Annotated[str, Field(pattern=f"^{_ID.pattern}$")], ...], Field(max_length=_MOST_PARTS)] = ()
 
@@ -84,6 +88,7 @@ def push(
     *,
     public: bool,
     progress: DetailedProgress,
+    stays: Sequence[str] = (),
 ) -> tuple[Manifest, int]:
     """Writes the files of a run to a store; what is there already is not sent again.
 
@@ -91,6 +96,7 @@ def push(
         folder: the run's folder.
         described: makes the manifest from the files.
         public: let everybody read them, where the store can say so of a file.
+        stays: names of files and folders of the run that are not pushed.
 
     Returns:
         the manifest, and the number of bytes that were sent
@@ -99,9 +105,11 @@ def push(
         StoreError: the store cannot be written, or a file cannot be read.
     """
     try:
-        manifest = described(files_of(folder))
+        manifest = described(files_of(folder, stays))
     except OSError as error:
         raise StoreError(f"{error.filename}: {error.strerror or error}") from None
+    except pydantic.ValidationError as error:
+        raise StoreError(f"{folder.name} cannot be pushed: {error.errors()[0]['msg']}") from None
     sent = done = 0
     for file in manifest.files:
         name, begun = f"{_BELOW}{manifest.id}/{file.name}", done
@@ -112,6 +120,8 @@ def push(
 
             store.put(folder / file.name, name, file.sha256, public=public, progress=report)
             sent += file.size
+        elif public:
+            store.publish(name)
         done += file.size
         progress(done, manifest.size, file.name)
     content = manifest.model_dump_json(indent=1).encode()
@@ -119,8 +129,11 @@ def push(
     return manifest, sent
 
 
-def files_of(folder: Path) -> tuple[StoredFile, ...]:
+def files_of(folder: Path, stays: Sequence[str] = ()) -> tuple[StoredFile, ...]:
     """The files of a run that are pushed, by name.
+
+    Args:
+        stays: names of files and folders that are not.
 
     Raises:
         OSError: one cannot be read.
@@ -128,7 +141,7 @@ def files_of(folder: Path) -> tuple[StoredFile, ...]:
     found = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        hidden = any(part.startswith(".") for part in name.split("/"))
+        hidden = any(part.startswith(".") for part in name.split("/")) or name.partition("/")[0] in stays
         if path.suffix in ENDINGS and path.is_file() and not path.is_symlink() and not hidden:
             found.append(StoredFile(name=name, size=path.stat().st_size, sha256=digest_of_file(path)))
     return tuple(found)
@@ -139,7 +152,8 @@ def read_manifest(store: Store, run_id: str) -> Manifest:
 
     Raises:
         AbsentError: there is no such run.
-        StoreError: its manifest is damaged or names what may not be fetched.
+        ManifestError: its manifest is damaged or names what may not be fetched.
+        StoreError: the store cannot be read.
     """
     if not _ID.fullmatch(run_id):
         raise StoreError(f"{run_id[:100]!r} is not the id of a run")
@@ -150,21 +164,25 @@ def read_manifest(store: Store, run_id: str) -> Manifest:
         manifest = Manifest.model_validate_json(content)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        raise StoreError(f"the manifest of {run_id} in {store.where} is refused: {first['msg']}") from None
+        raise ManifestError(f"the manifest of {run_id} in {store.where} is refused: {first['msg']}") from None
     if manifest.id != run_id:
-        raise StoreError(f"the manifest of {run_id} in {store.where} is refused: it is that of {manifest.id}")
+        raise ManifestError(f"the manifest of {run_id} in {store.where} is refused: it is that of {manifest.id}")
     return manifest
 
 
 def listed(store: Store) -> list[Manifest]:
-    """The manifests of all runs in a store, by id; one that is damaged is left out."""
+    """The manifests of all runs in a store, by id; one that is refused is left out.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
     names = [name for name in store.names(_BELOW) if name.endswith(f"/{_MANIFEST}")]
     ids = [name.removeprefix(_BELOW).removesuffix(f"/{_MANIFEST}") for name in names]
 
     def read(run_id: str) -> Manifest | None:
         try:
             return read_manifest(store, run_id)
-        except StoreError:
+        except (ManifestError, AbsentError):
             return None
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -1,7 +1,5 @@
 """How an address becomes a store: `s3://bucket/prefix`, the name of a bucket, or a folder."""
 
-from pathlib import Path
-
 from distrack.errors import StoreError
 from distrack.settings import settings, user_path
 from distrack.store.contract import Store
@@ -46,4 +44,4 @@ def _of_environment() -> str:
     address = settings().s3_bucket
     if not address:
         raise StoreError("no store is named", remedy="set S3_BUCKET, or pass --store s3://BUCKET/PREFIX or a folder")
-    return address if "/" in address or Path(address).is_dir() else f"s3://{address}"
+    return address if "/" in address else f"s3://{address}"

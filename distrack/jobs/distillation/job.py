@@ -44,6 +44,8 @@ class DistillJob(DistillConfig, Measured):
     verb: ClassVar[str] = "distill"
     summary: ClassVar[str] = "Distills a dataset and evaluates the result."
     on_cluster: ClassVar[bool] = True
+    # Real clips to compare the tracks with, and answers of listeners.
+    stays: ClassVar[tuple[str, ...]] = ("listening", "listening.json", "blind-tests", "answered.json")
     has_own_command: ClassVar[bool] = False  # a sweep's, which may be a single distillation
     always_given: ClassVar[tuple[tuple[str, ...], ...]] = (("dataset",), ("preset",), ("ipc",))
 

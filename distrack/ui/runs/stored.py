@@ -38,7 +38,7 @@ def transfers() -> None:
     for run in runs.all_runs(folder) if folder.is_dir() else ():
         status = run.status()
         if status.state in runs.ALIVE or (status.state == "failed" and run.id in st.session_state.get("moved", ())):
-            st.caption(run.id.capitalize().replace("-", " ", 1))
+            st.caption(run.id.replace("-", " ", 1))
             job_panel.follow(run, lambda: None)
 
 

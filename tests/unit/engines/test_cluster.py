@@ -148,11 +148,12 @@ def test_a_sweep_is_stopped_and_resumed_and_loses_a_node_and_ends_with_the_same_
     def states(*wanted: str) -> list[int]:
         return [seed for seed, run in cells.items() if run.path.is_dir() and run.status().state in wanted]
 
-    driver = subprocess.Popen(words, cwd=PROJECT, env=held, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    driver = subprocess.Popen(words, cwd=PROJECT, env=held, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     until(lambda: len([seed for seed in states("running") if cells[seed].status().step >= 5]) == 2)
     assert sorted(states("queued")) == [2, 3, 4, 5]
     driver.send_signal(signal.SIGINT)
-    assert driver.wait(60) == 0
+    out, _ = driver.communicate(timeout=120)
+    assert driver.returncode == 0, out
     assert not states(*ALIVE)
     assert len(states("stopped")) == 6
 

@@ -70,12 +70,15 @@ def contents(folder: Path) -> dict[str, bytes]:
     """What of a run is pushed."""
     kept = {".safetensors", ".json", ".jsonl", ".flac"}
     files = (path for path in folder.rglob("*") if path.suffix in kept and not path.name.startswith("."))
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    named = {path.relative_to(folder).as_posix(): path for path in files}
+    stays = ("listening", "listening.json", "blind-tests", "answered.json")
+    return {name: path.read_bytes() for name, path in named.items() if name.split("/")[0] not in stays}
 
 
 def test_a_run_comes_back_from_the_bucket_as_it_was(bucket: str, tiny_run: Run, tmp_path: Path, typed: Typed) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     run = Run(shutil.copytree(tiny_run.path, here / "finished"))
+    assert list((run.path / "listening").glob("*.flac")), "real recordings to compare the tracks with"
     code, out, err = typed("push", "finished", "--runs-path", str(here), "--json")
     assert (code, err.count("Error")) == (0, 0)
     pushed = json.loads(out)
@@ -88,6 +91,8 @@ def test_a_run_comes_back_from_the_bucket_as_it_was(bucket: str, tiny_run: Run, 
     assert code == 0
     assert "finished pulled from s3://" in " ".join(out.split())
     assert contents(there / "finished") == contents(run.path)
+    assert not (there / "finished" / "listening").exists(), "real recordings stay"
+    assert not (there / "finished" / "listening.json").exists()
     pulled = Run(there / "finished")
     assert pulled.status().state == "done"
     assert evaluation_report(pulled) == evaluation_report(run)

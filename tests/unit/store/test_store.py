@@ -11,7 +11,7 @@ import pytest
 
 from distrack.errors import StoreError
 from distrack.progress import unwatched
-from distrack.store import Manifest, Store, bucket, listed, open_store, pull, push, read_manifest
+from distrack.store import Manifest, Store, bucket, contract, listed, open_store, pull, push, read_manifest
 from distrack.store.package import AbsentError, StoredFile
 from tests.s3_server import Faults, keys_of_a_user, proxy, s3_server
 
@@ -172,6 +172,33 @@ def test_what_is_not_there_is_said(store: Store) -> None:
         read_manifest(store, "one")
 
 
+def test_no_more_is_fetched_than_the_manifest_says(store: Store, folder: Path, tmp_path: Path) -> None:
+    sent(store, folder)
+    manifest = json.loads(store.read("runs/one/manifest.json", 10**6) or b"")
+    manifest["files"][0]["size"] = 2
+    store.write("runs/one/manifest.json", json.dumps(manifest).encode(), public=False)
+    with pytest.raises(StoreError, match="is not what was pushed"):
+        pulled(store, tmp_path / "here")
+    assert sum(path.stat().st_size for path in tmp_path.glob(".here*/**/*") if path.is_file()) <= 2
+
+
+@pytest.mark.parametrize("title", ["\x1b]0;a\x07", "two\nlines", "x" * 501])
+def test_a_title_that_is_no_line_of_text_is_refused(store: Store, folder: Path, title: str) -> None:
+    sent(store, folder)
+    manifest = json.loads(store.read("runs/one/manifest.json", 10**6) or b"")
+    store.write("runs/one/manifest.json", json.dumps({**manifest, "title": title}).encode(), public=False)
+    with pytest.raises(StoreError, match="refused"):
+        read_manifest(store, "one")
+
+
+def test_a_file_that_could_not_be_pulled_is_not_pushed(store: Store, folder: Path) -> None:
+    (folder / "a" / "b" / "c").mkdir(parents=True)
+    (folder / "a" / "b" / "c" / "deep.json").write_text("{}")
+    with pytest.raises(StoreError, match=r"run cannot be pushed: .*a/b/c/deep.json"):
+        sent(store, folder)
+    assert listed(store) == []
+
+
 # The bucket
 
 
@@ -189,7 +216,7 @@ def test_a_fetch_goes_on_where_its_connection_broke(faulty: Faults, folder: Path
 def test_a_fetch_that_breaks_again_and_again_is_an_error_and_another_one_goes_on(
     faulty: Faults, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bucket, "_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(contract, "_PAUSES", (0.01, 0.01))
     store = open_store(f"s3://{BUCKET}/{tmp_path.name}")
     (folder / "synthetic.safetensors").write_bytes(bytes(range(256)) * 40_000)
     sent(store, folder)
@@ -287,9 +314,14 @@ def test_wrong_keys_and_a_missing_bucket_are_told_apart(
         client.create_bucket(Bucket=BUCKET)
         sent(open_store(f"s3://{BUCKET}"), folder)
         pulled(open_store(f"s3://{BUCKET}"), tmp_path / "here")
-    with s3_server(free_requests=3) as address:
-        keys(address, *keys_of_a_user(address, "s3:Get*"))
-        with pytest.raises(StoreError, match=r"these keys may not do this|no such bucket"):
+    with s3_server(free_requests=4) as address:
+        access, secret = keys_of_a_user(address, "s3:Get*")
+        client = boto3.client(
+            "s3", endpoint_url=address, region_name="us-east-1", aws_access_key_id="any", aws_secret_access_key="any"
+        )
+        client.create_bucket(Bucket=BUCKET)
+        keys(address, access, secret)
+        with pytest.raises(StoreError, match="these keys may not do this"):
             sent(open_store(f"s3://{BUCKET}"), folder)
 
 
@@ -311,6 +343,18 @@ def test_without_keys_anybody_reads_and_nobody_writes(
     pulled(store, tmp_path / "here")
     with pytest.raises(StoreError, match="there are none: set AWS_ACCESS_KEY_ID"):
         sent(store, folder)
+
+
+def test_a_run_that_is_there_is_published_by_a_second_push(
+    server: str, keys: Callable[..., None], folder: Path, tmp_path: Path
+) -> None:
+    keys(server)
+    store = open_store(f"s3://{BUCKET}/{tmp_path.name}")
+    sent(store, folder)
+    assert push(store, folder, described, public=True, progress=unwatched)[1] == 0
+    client = boto3.client("s3", endpoint_url=server, region_name="us-east-1")
+    grants = client.get_object_acl(Bucket=BUCKET, Key=f"{tmp_path.name}/runs/one/config.json")["Grants"]
+    assert any("AllUsers" in each["Grantee"].get("URI", "") for each in grants)
 
 
 def test_files_are_private_unless_asked(server: str, keys: Callable[..., None], folder: Path, tmp_path: Path) -> None:
