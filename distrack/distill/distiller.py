@@ -131,11 +131,13 @@ class Distiller:
         """The classes in groups, which share nothing but the networks and can be computed side by side.
 
         On a CPU a group is small enough for the cache, and no thread waits for another one inside an operation. The
-        number of groups does not depend on the number of cores, and so neither do the results.
+        number of groups does not depend on the number of cores, and so neither do the results. Each accelerator has one
+        group.
         """
         count = len(self.classes)
         images = len(self._parameters) * self._form.tracks_per_row
-        groups = min(count, max(2, images // _IMAGES_TOGETHER)) if self.device.type == "cpu" else 1
+        on_cpu = self.device.type == "cpu"
+        groups = min(count, max(2, images // _IMAGES_TOGETHER) if on_cpu else self.config.devices)
         edges = [round(count * group / groups) for group in range(groups + 1)]
         return [Group(slice(*edge), self.config.form(edge[1] - edge[0])) for edge in pairwise(edges)]
 

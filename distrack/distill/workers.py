@@ -5,6 +5,7 @@ CPU the result has the same bits whatever the number of processes.
 """
 
 import contextlib
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
@@ -19,25 +20,26 @@ from distrack.device import one_thread_each
 from distrack.distill.config import DistillConfig
 from distrack.distill.distiller import Distiller, StepRecord, checked
 from distrack.distill.synthetic import SyntheticSet
-from distrack.errors import DistrackError, RunError
+from distrack.errors import ConfigError, DistrackError, RunError
 from distrack.images import Material
 from distrack.registry import load_plugins
 from distrack.settings import settings
 
 
 def devices_of(device: torch.device, count: int) -> list[torch.device]:
-    """The devices that a distillation is shared between: several GPUs, or several processes of a CPU.
+    """The devices that a distillation is shared between: several GPUs from one on, or several processes of a CPU.
 
     Raises:
-        RunError: there are not so many GPUs.
+        ConfigError: there are not so many GPUs.
     """
-    if device.type == "cpu":
+    if device.type == "cpu" or count == 1:
         return [device] * count
-    if device.type != "cuda":
-        raise RunError(f"devices {count}: {device.type} has one device only")
-    if count > torch.cuda.device_count():
-        raise RunError(f"devices {count}: this machine has {torch.cuda.device_count()} GPUs")
-    return [torch.device("cuda", number) for number in range(count)]
+    present = torch.cuda.device_count() if device.type == "cuda" else 1
+    first = device.index or 0
+    if first + count > present:
+        problem = f"devices {count}: from {device} on, this machine has {max(0, present - first)}"
+        raise ConfigError(problem, remedy="choose fewer --devices")
+    return [torch.device(device.type, number) for number in range(first, first + count)]
 
 
 @contextlib.contextmanager
@@ -45,14 +47,15 @@ def distilling(config: DistillConfig, material: Material, device: torch.device) 
     """The distiller of a config for the duration of a block: in this process, or in as many as it wants devices.
 
     Raises:
-        RunError: there are not so many devices.
+        ConfigError: there are not so many devices.
     """
+    devices = devices_of(device, config.devices)
     whole = Distiller(config, material.train, classes=material.classes, device=device)
-    count = min(config.devices, len(whole.groups))
-    if count == 1:
+    devices = devices[: len(whole.groups)]
+    if len(devices) == 1:
         yield whole
         return
-    workers = Workers(whole, devices_of(device, count))
+    workers = Workers(whole, devices)
     try:
         yield workers
     finally:
@@ -146,6 +149,8 @@ class _Order(NamedTuple):
 
 def _work(end: Connection, order: _Order) -> None:
     """Answers the requests of `Workers` until it closes its end."""
+    # Ctrl-C reaches the process that asks, which saves the state and then ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(order.threads)
     load_plugins(settings().plugins)
     with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
@@ -165,10 +170,15 @@ def _work(end: Connection, order: _Order) -> None:
 
 
 def _answer(distiller: Distiller, pool: ThreadPoolExecutor, what: str, value: Any) -> Any:
-    if what == "step":
-        distances, spread = distiller.advance(pool)
-        return distances.cpu(), spread.cpu()
-    if what == "part":
-        return distiller.part()
-    distiller.resume(value)
+    try:
+        if what == "step":
+            distances, spread = distiller.advance(pool)
+            return distances.cpu(), spread.cpu()
+        if what == "part":
+            return distiller.part()
+        distiller.resume(value)
+    except DistrackError as error:
+        return error
+    except (RuntimeError, MemoryError) as error:  # torch's, such as a device that is full
+        return RunError(f"a process of this distillation failed on {distiller.device}: {str(error)[:300]}")
     return None

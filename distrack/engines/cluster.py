@@ -6,7 +6,9 @@ A task whose node dies is started again on another node. What a run needs lies i
 import logging
 import os
 import secrets
+import signal
 import socket
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,8 +23,12 @@ from distrack.settings import PROJECT, settings
 _CONNECT_SECONDS = 5.0
 # Times that a task is started again after its node died.
 _RETRIES = 3
-# Variables of this process that its tasks have, too.
-_HANDED_ON = ("DISTRACK_", "AWS_", "S3_BUCKET", "AUDIO_PATH", "IMPULSE_RESPONSE_PATH")
+# Variables of this process that its tasks have, too; whoever may ask the cluster can read them.
+_HANDED_ON = ("DISTRACK_", "AUDIO_PATH", "IMPULSE_RESPONSE_PATH")
+
+
+class UnfitNodeError(EngineError):
+    """A node has other versions, or does not share the folder of the runs."""
 
 
 class Cluster:
@@ -51,8 +57,10 @@ class Cluster:
     def ended(self, tasks: Iterable[Any], *, wait: float) -> list[Any]:
         """Those of the tasks that have ended, after at most so many seconds."""
         tasks = list(tasks)
-        done, _ = self._ray.wait(tasks, num_returns=len(tasks), timeout=wait)
-        ended: list[Any] = done
+        try:
+            ended: list[Any] = self._ray.wait(tasks, num_returns=len(tasks), timeout=wait)[0]
+        except (self._ray.exceptions.RayError, ConnectionError) as error:
+            raise self._lost(error) from None
         return ended
 
     def result(self, task: Any) -> dict[str, Any]:
@@ -64,17 +72,23 @@ class Cluster:
         try:
             answer: dict[str, Any] = self._ray.get(task)
         except self._ray.exceptions.TaskCancelledError:
-            raise EngineError("the task was cancelled before a node worked on it") from None
+            raise EngineError("it was cancelled before a node worked on it") from None
+        except ConnectionError as error:
+            raise self._lost(error) from None
         except self._ray.exceptions.RayError as error:
             reason = " ".join(str(getattr(error, "cause", None) or error).split())[-300:]
             raise EngineError(f"the cluster gave up a run ({type(error).__name__}): {reason}") from None
         if "unfit" in answer:
-            raise EngineError(str(answer["unfit"]))
+            raise UnfitNodeError(str(answer["unfit"]))
         return answer
+
+    def _lost(self, error: Exception) -> EngineError:
+        reason = " ".join(str(error).split())[:200]
+        return UnfitNodeError(f"the cluster at {self._config.address} is lost ({reason})", remedy="resume the run")
 
     def cancel(self, task: Any) -> None:
         """Takes a task that no node works on yet out of the cluster's queue."""
-        with suppress(self._ray.exceptions.RayError, ValueError):
+        with suppress(self._ray.exceptions.RayError, ConnectionError, ValueError):
             self._ray.cancel(task, force=False, recursive=False)
 
     def check(self) -> None:
@@ -111,21 +125,34 @@ def connected(config: EngineConfig, shared: Path) -> Iterator[Cluster]:
     _require_answer(config.address)
     marker = shared / f".shared-{secrets.token_hex(8)}"
     try:
-        ray.init(address=config.address, log_to_driver=False, logging_level=logging.ERROR)
+        with _signals_kept():
+            ray.init(address=config.address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise EngineError(f"no Ray cluster at {config.address} ({reason})", remedy=_START) from None
     try:
-        shared.mkdir(parents=True, exist_ok=True)
-        marker.touch()
+        try:
+            shared.mkdir(parents=True, exist_ok=True)
+            marker.touch()
+        except OSError as error:
+            raise EngineError(f"{shared} is not writable: {error.strerror or error}") from None
         cluster = Cluster(ray, config, marker)
         cluster.check()
         yield cluster
-    except OSError as error:
-        raise EngineError(f"{shared} is not writable: {error.strerror or error}") from None
     finally:
         marker.unlink(missing_ok=True)
         ray.shutdown()
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Keeps the handler of SIGTERM, which Ray replaces by one that ends the process at once."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 _START = "start one with `ray start --head`, or give its --address"

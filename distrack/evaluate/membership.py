@@ -186,7 +186,8 @@ def attack(subject: str, signal: str, scored: Doubles, members: Mask, seed: int)
     random = np.random.default_rng(derived_seed(seed, "membership intervals"))
     resampled = []
     for _ in range(_RESAMPLINGS):
-        of_halves = random.multinomial(halves, np.full(halves, 1 / halves))
+        # A half and the rest of it, which follows from it, are drawn together.
+        of_halves = np.repeat(random.multinomial(halves // 2, np.full(halves // 2, 2 / halves)), 2)
         of_clips = random.multinomial(clips, np.full(clips, 1 / clips))
         resampled.append(curve.true_positives(np.array(RATES), np.outer(of_halves, of_clips)))
     tail = (1 - _COVERED) / 2

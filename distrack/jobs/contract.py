@@ -27,6 +27,7 @@ from distrack.runs.about import about
 from distrack.runs.environment import describe
 from distrack.runs.folder import check_name, make_folder, new_name
 from distrack.runs.log import logged
+from distrack.settings import settings
 from distrack.validation import Config, Overrides, read_model
 
 
@@ -95,6 +96,13 @@ class Job(Config):
 
         Raises:
             DistrackError: says what is wrong and what to do.
+        """
+
+    def check_here(self) -> None:
+        """Refuses, before any work, what this machine has no device for; a cluster's nodes have their own.
+
+        Raises:
+            ConfigError: the device is not on this machine.
         """
 
     def open(self, runs_path: Path, name: str | None = None) -> Run:
@@ -337,6 +345,8 @@ def launch(job: Job, runs_path: Path, name: str | None = None) -> Run:
     Raises:
         DistrackError: the job cannot be done here, its run is running already, or no process could be started.
     """
+    if settings().engine == LOCAL.engine:
+        job.check_here()
     job.check()
     run = job.open(runs_path, name)
     words = job.words(runs_path)
@@ -381,8 +391,9 @@ def work(
         Stopped: the run was asked to stop.
     """
     job = job_of(run) if job is None else job
-    begun = Session(run, job.queue(run), watch, command=command, queue=queue, engine=engine)
-    with begun.working() as session, logged(run):
+    elsewhere = engine.engine != LOCAL.engine
+    device, queue = ("cpu", f"{job.kind} {run.id}") if elsewhere else (job.queue(run), queue)
+    with Session(run, device, watch, command=command, queue=queue, engine=engine).working() as session, logged(run):
         if job.has_own_folder:
             run.write("environment.json", json.dumps(describe(session.device), indent=2))
         job.check()

@@ -2,6 +2,7 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -15,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from distrack.arrays import Doubles
 from distrack.device import one_thread_each
 from distrack.distill import SyntheticSet
-from distrack.errors import ConfigError
+from distrack.errors import ConfigError, RunError
 from distrack.evaluate import Recipe
 from distrack.evaluate.half_sets import HalfSets
 from distrack.evaluate.membership import NO_PROOF, SIGNALS, Membership, attack, exposed, scores
@@ -65,7 +66,7 @@ class MembershipJob(FollowUp):
     @model_validator(mode="after")
     def _is_wanted(self) -> Self:
         if not self.membership:
-            raise ValueError("membership: halves are halves of an attack")
+            raise ValueError("membership false: this is the config of an attack; inspect without --membership")
         return self
 
     @classmethod
@@ -127,8 +128,12 @@ class MembershipJob(FollowUp):
 
 
 def membership_of(run: Run) -> Membership | None:
-    """The report of the attack on a run, or None if there is none."""
-    return read_model(run.path / MembershipJob.report_name, Membership)
+    """The report of the attack on a run's present tracks, or None if there is none."""
+    report = read_model(run.path / MembershipJob.report_name, Membership)
+    with suppress(RunError):
+        if report and report.tracks == SyntheticSet.load(synthetic_file(run)).fingerprint:
+            return report
+    return None
 
 
 class _Attacker:
@@ -139,7 +144,7 @@ class _Attacker:
     ) -> None:
         self.sets = HalfSets(synthetic, train, device)
         self._run, self._train, self._recipe, self._device = run, train, recipe, device
-        parts = (synthetic.config.model_dump_json(exclude={"data_path"}), train.fingerprint, recipe.model_dump_json())
+        parts = (synthetic.config.model_dump_json(exclude={"data_path", "devices"}), train.fingerprint, recipe.model_dump_json())
         text = "\n".join((*parts, *SIGNALS, str(VERSION), torch.__version__, device.type))
         self._digest = hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,6 +1,8 @@
 """Runs that are worked on by a cluster: how they are handed over, watched and stopped from here."""
 
 import contextlib
+import os
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,18 +11,19 @@ from typing import Any, NamedTuple
 import psutil
 
 from distrack.engines import EngineConfig
-from distrack.engines.cluster import Cluster, connected
+from distrack.engines.cluster import Cluster, UnfitNodeError, connected
 from distrack.errors import DistrackError, EngineError, RunError
 from distrack.jobs.contract import Job, as_config
 from distrack.progress import Watch
 from distrack.runs import ALIVE, Run, Status, Stopped, stop
+from distrack.runs.folder import SILENCE
 
 _TARGET = "distrack.jobs.on_node:work_on"
-_LOOK = 0.3
+_LOOK, _BEAT = 0.3, 2.0
 
 
 class Ended(NamedTuple):
-    """A run that a node has ended: its report, or the error."""
+    """A run that has ended on the cluster: its report, or the error."""
 
     run: Run
     report: Mapping[str, Any] | None
@@ -33,11 +36,17 @@ class Handed:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._runs: dict[Any, Run] = {}
+        self._beat = 0.0
 
     def hand(self, run: Run, job: Job) -> None:
-        """Hands over a run; until a node works on it, it is queued here."""
+        """Hands over a run; until a node works on it, it is queued here.
+
+        Raises:
+            RunError: another process works on it.
+        """
+        _wait_until_silent(run)
         run.stop_request.unlink(missing_ok=True)
-        queued = Status.queued(run.status(), psutil.Process(), device=f"cluster for {run.id}")
+        queued = Status.queued(run.status(), psutil.Process(), device=queue_of(run))
         run.write("status.json", queued.model_dump_json(indent=2))
         self._runs[self._cluster.submit(_TARGET, str(run.path.absolute()), as_config(job))] = run
 
@@ -48,38 +57,62 @@ class Handed:
         """The runs that have ended since the last look, which takes a moment.
 
         Raises:
-            EngineError: the nodes do not fit.
+            EngineError: a node does not fit, or the cluster is lost.
+            Stopped: a run was stopped.
         """
+        self._tend()
         for task in self._cluster.ended(self._runs, wait=_LOOK):
             run = self._runs.pop(task)
             try:
                 answer = self._cluster.result(task)
             except EngineError as error:
-                _mark_failed(run, error)
-                raise
+                _mark(run, "failed", error.problem)
+                if isinstance(error, UnfitNodeError):
+                    raise
+                yield Ended(run, None, error)
+                continue
             if answer.get("stopped"):
-                raise Stopped
-            if "problem" in answer:
+                yield Ended(run, None, RunError(f"run {run.id} was stopped"))
+            elif "problem" in answer:
                 yield Ended(run, None, RunError(answer["problem"], remedy=answer["remedy"]))
             else:
                 yield Ended(run, answer["report"], None)
 
+    def _tend(self) -> None:
+        """Keeps the runs that wait here alive, and takes those out of the queue that were asked to stop."""
+        if time.monotonic() - self._beat < _BEAT:
+            return
+        self._beat = time.monotonic()
+        for task, run in self._waiting():
+            if run.stop_request.exists():
+                self._cluster.cancel(task)
+                _mark(run, "stopped")
+            else:
+                _mark(run, "queued")
+
+    def _waiting(self) -> list[tuple[Any, Run]]:
+        """The runs that no node works on yet."""
+        own = (os.getpid(), socket.gethostname())
+        states = [(task, run, run.status()) for task, run in self._runs.items()]
+        return [(task, run) for task, run, each in states if each.state == "queued" and (each.pid, each.host) == own]
+
     def stop(self) -> None:
         """Stops the runs that nodes work on, and takes the others out of the queue; all keep what is done."""
-        here = psutil.Process().pid
-        for task, run in self._runs.items():
-            status = run.status()
-            if status.state == "queued" and status.pid == here:
-                self._cluster.cancel(task)
-                ended = status.model_copy(update={"state": "stopped", "heartbeat": time.time()})
-                run.write("status.json", ended.model_dump_json(indent=2))
-            elif status.state in ALIVE:
-                run.write(run.stop_request.name, str(status.pid))
-        for run in self._runs.values():
-            if run.status().state in ALIVE:
-                with contextlib.suppress(RunError):
-                    stop(run)
+        for task, run in self._waiting():
+            self._cluster.cancel(task)
+            _mark(run, "stopped")
+        at_work = [run for run in self._runs.values() if run.status().state in ALIVE]
+        for run in at_work:  # all at once: each takes seconds
+            run.write(run.stop_request.name, str(run.status().pid))
+        for run in at_work:
+            with contextlib.suppress(RunError):
+                stop(run)
         self._runs.clear()
+
+
+def queue_of(run: Run) -> str:
+    """The queue of a run on a cluster, which gives turns itself: one of its own."""
+    return f"cluster for {run.id}"
 
 
 @contextlib.contextmanager
@@ -112,12 +145,28 @@ def work_elsewhere(run: Run, job: Job, engine: EngineConfig, *, watch: Watch) ->
         except KeyboardInterrupt:
             raise Stopped from None
     if ended[0].error is not None:
+        if run.status().state == "stopped":
+            raise Stopped
         raise ended[0].error
     return job.report_type.model_validate(ended[0].report)
 
 
-def _mark_failed(run: Run, error: DistrackError) -> None:
-    """Writes the status of a run that no node could end."""
-    if run.status().state in (*ALIVE, "stale"):
-        failed = run.status().model_copy(update={"state": "failed", "error": error.problem, "heartbeat": time.time()})
-        run.write("status.json", failed.model_dump_json(indent=2))
+def _wait_until_silent(run: Run) -> None:
+    """Waits out the last heartbeat of a process that has died elsewhere.
+
+    Raises:
+        RunError: a process works on the run.
+    """
+    deadline = time.monotonic() + 2 * SILENCE
+    while (status := run.status()).state in ALIVE and (status.pid, status.host) != (os.getpid(), socket.gethostname()):
+        if time.monotonic() > deadline:
+            raise RunError(f"run {run.id} is running in another process: stop it first")
+        time.sleep(_LOOK)
+
+
+def _mark(run: Run, state: str, error: str = "") -> None:
+    """Writes the status of a run that has no process of its own."""
+    status = run.status()
+    if status.state in (*ALIVE, "stale"):
+        now = {"state": state, "error": error, "heartbeat": time.time()}
+        run.write("status.json", status.model_copy(update=now).model_dump_json(indent=2))

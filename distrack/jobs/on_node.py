@@ -6,6 +6,7 @@ from typing import Any
 
 from distrack.errors import DistrackError
 from distrack.jobs.contract import from_json, work
+from distrack.jobs.on_cluster import queue_of
 from distrack.registry import load_plugins
 from distrack.runs import ALIVE, Run, Stopped
 from distrack.settings import settings
@@ -35,7 +36,7 @@ def work_on(folder: str, config: dict[str, Any]) -> dict[str, Any]:
         time.sleep(_POLL)
         before = run.status().state
     try:
-        report = work(run, job, queue=f"{job.queue(run)} for {run.id}")
+        report = work(run, job, queue=queue_of(run))
     except Stopped:
         return {"stopped": True}
     except DistrackError as error:

@@ -77,6 +77,7 @@ class Session:
         # Not an Event: the handler of a signal would deadlock if it interrupted a thread that holds the event's lock.
         self._stop_requested = False
         self._interruptible = False
+        self._patient = False
         self._hold = _hold_from_environment()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -120,6 +121,15 @@ class Session:
     def stop_requested(self) -> bool:
         """Whether the run was asked to stop; the next call of `progress` raises `Stopped`."""
         return self._stop_requested
+
+    @contextlib.contextmanager
+    def patience(self) -> Iterator[None]:
+        """Lets the block end however long it takes after a request to stop, as it stops other processes."""
+        self._patient = True
+        try:
+            yield
+        finally:
+            self._patient = False
 
     def _check_stop(self) -> None:
         if self._stop_requested:
@@ -229,6 +239,8 @@ class Session:
 
     def _force_stop(self, waited: float) -> None:
         """Ends work that has not reported progress for some seconds since the request to stop."""
+        if self._patient:
+            return
         if waited > _EXIT_AFTER:
             self._change(state="stopped")
             with contextlib.suppress(RunError):

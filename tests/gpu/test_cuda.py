@@ -10,7 +10,7 @@ import torch
 from distrack import jobs
 from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
-from distrack.distill.workers import distilling
+from distrack.distill.workers import Workers, distilling
 from distrack.evaluate import Bench, EvaluationConfig, measurements
 from distrack.images import RealImages
 from distrack.jobs.distillation import DistillJob
@@ -71,5 +71,6 @@ def test_two_devices_share_the_classes(tiny_job: Callable[..., DistillJob]) -> N
     losses = []
     for count in (1, 2):
         with distilling(config.model_copy(update={"devices": count}), material, torch.device("cuda")) as distiller:
+            assert isinstance(distiller, Workers) == (count == 2)
             losses.append([record.loss for record in distiller][-1])
     assert losses[1] == pytest.approx(losses[0], rel=0.05)

@@ -84,15 +84,17 @@ class DistillJob(DistillConfig, Measured):
         """The job with `folder` in place of the path to its dataset on this machine, which an export keeps private."""
         return self if self.data_path is None else self.model_copy(update={"data_path": folder})
 
+    def check_here(self) -> None:
+        device_of(self)
+
     def check(self) -> None:
         """Refuses, before any work, what the dataset on this disk cannot give.
 
         Raises:
             DatasetError: the dataset is absent or cannot be used.
-            ConfigError: the device is not on this machine, a class has fewer training clips than tracks are wanted, or
-                the images are too small for the evaluation's network.
+            ConfigError: a class has fewer training clips than tracks are wanted, or the images are too small for the
+                evaluation's network.
         """
-        device_of(self)
         if self.evaluation is not None:
             try:
                 check_shape(self.evaluation.network, self.feature.shape(self.samples))

@@ -109,6 +109,10 @@ class Series(Job):
     def queue(self, run: Run) -> str:
         return self.first.queue(run)
 
+    def check_here(self) -> None:
+        for job in self.distillations:
+            job.check_here()
+
     def targets(self) -> Sequence[Job]:
         return self.distillations
 
@@ -240,7 +244,7 @@ def _here(series: Run, cells: list[Cell], session: Session) -> Iterator[tuple[Ce
 
 def _on_cluster(series: Run, cells: list[Cell], session: Session) -> Iterator[tuple[Cell, DistrackError | None]]:
     """Hands all cells to a cluster, which does as many at once as it has room for; yields each when it has ended."""
-    with handing(session.engine, series.path.parent.parent) as handed:
+    with session.patience(), handing(session.engine, series.path.parent.parent) as handed:
         pending: dict[str, Cell] = {}
         for cell in cells:
             try:
@@ -253,7 +257,10 @@ def _on_cluster(series: Run, cells: list[Cell], session: Session) -> Iterator[tu
                 yield cell, error
         while handed:
             for ended in handed.ended():
-                yield pending.pop(ended.run.id), ended.error
+                cell = pending.pop(ended.run.id)
+                if ended.error is not None:
+                    _remove_if_empty(ended.run)
+                yield cell, ended.error
             states = [run_of(series, cell).status() for cell in pending.values()]
             running = sum(status.state in ("running", "stopping") for status in states)
             done = len(cells) - len(pending)
@@ -265,7 +272,7 @@ def _opened(series: Run, cell: Cell) -> Run | None:
     """The run of a cell, its folder made if need be; None if everything of it is done.
 
     Raises:
-        RunError: it has another config than the series, or another process works on it.
+        RunError: it has another config than the series.
     """
     run = run_of(series, cell)
     if not (run.path / "config.json").exists():
@@ -273,10 +280,13 @@ def _opened(series: Run, cell: Cell) -> Run | None:
         make_folder(run.path.parent, run.id, as_json(cell.job))
     if job_of(run) != cell.job:
         raise RunError(f"it has another config than the series: rename or remove {run.path}")
-    status = run.status()
-    if status.state in ALIVE and status.pid != os.getpid():
-        raise RunError(f"run {run.id} is running in another process: stop it first")
-    return None if status.state == "done" and finished_report(series, cell) else run
+    return None if run.status().state == "done" and finished_report(series, cell) else run
+
+
+def _remove_if_empty(run: Run) -> None:
+    """Removes the folder of a run that failed before it had made anything."""
+    if run.status().state == "failed" and not (run.snapshots() or evaluation_report(run)):
+        shutil.rmtree(run.path, ignore_errors=True)
 
 
 class _Cell:
@@ -305,10 +315,8 @@ class _Cell:
         try:
             work(self.run, watch=watch)
         except DistrackError:
-            status = self.run.status()
-            made = self.run.snapshots() or evaluation_report(self.run)
-            if status.state == "failed" and status.pid == os.getpid() and not made:
-                shutil.rmtree(self.run.path, ignore_errors=True)
+            if self.run.status().pid == os.getpid():
+                _remove_if_empty(self.run)
             raise
 
     def _progress(self, parts: int, detail: str) -> None:

@@ -163,7 +163,7 @@ def test_a_loss_that_is_not_read_leaves_no_point_in_the_curve_and_the_result_is_
     job = tiny_job(steps=25)
     whole = job.create(tmp_path, "read")
     jobs.work(whole)
-    monkeypatch.setattr(work, "Distiller", OnAnAccelerator)
+    monkeypatch.setattr("distrack.distill.workers.Distiller", OnAnAccelerator)
     run = job.create(tmp_path, "unread")
     progress: list[tuple[int, bool]] = []
 
