@@ -144,7 +144,11 @@ class _Attacker:
     ) -> None:
         self.sets = HalfSets(synthetic, train, device)
         self._run, self._train, self._recipe, self._device = run, train, recipe, device
-        parts = (synthetic.config.model_dump_json(exclude={"data_path", "devices"}), train.fingerprint, recipe.model_dump_json())
+        parts = (
+            synthetic.config.model_dump_json(exclude={"data_path", "devices"}),
+            train.fingerprint,
+            recipe.model_dump_json(),
+        )
         text = "\n".join((*parts, *SIGNALS, str(VERSION), torch.__version__, device.type))
         self._digest = hashlib.sha256(text.encode()).hexdigest()
 

@@ -41,7 +41,13 @@ class Transferred(Record):
 
 
 class Transfer(Job):
-    """What both directions have in common."""
+    """What both directions have in common.
+
+    Attributes:
+        done: what was done, before the address of the store.
+    """
+
+    done: ClassVar[str]
 
     report_type: ClassVar[type[Transferred]] = Transferred
     has_own_folder: ClassVar[bool] = False
@@ -73,9 +79,8 @@ class Transfer(Job):
 
     @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:  # noqa: ARG003
-        done = "pushed to" if cls is PushJob else "pulled from"
         what = f"{files_text(report.files)}, {size_text(report.size)}, of these {size_text(report.moved)} now"
-        return [Table(f"{', '.join(report.runs)} {done} {report.where}: {what}", (), ())]
+        return [Table(f"{', '.join(report.runs)} {cls.done} {report.where}: {what}", (), ())]
 
 
 @register
@@ -90,6 +95,7 @@ class PushJob(Transfer):
     kind: ClassVar[str] = "push"
     verb: ClassVar[str] = "push"
     summary: ClassVar[str] = "Copies runs and trained models to a bucket or a folder."
+    done: ClassVar[str] = "pushed to"
 
     public: bool = False
     """Let everybody read the files, where the bucket allows it."""
@@ -127,6 +133,7 @@ class PullJob(Transfer):
     kind: ClassVar[str] = "pull"
     verb: ClassVar[str] = "pull"
     summary: ClassVar[str] = "Fetches runs and trained models from a bucket or a folder."
+    done: ClassVar[str] = "pulled from"
 
     def work(self, run: Run, session: Session) -> Transferred:
         """Pulls the run, and first the runs that belong to it.
@@ -168,12 +175,17 @@ def stored_id(run: Run) -> str:
 def _manifest(run: Run, files: tuple[StoredFile, ...]) -> Manifest:
     job = job_of(run)
     parts = tuple(stored_id(each) for each in job.belonging(run))
-    return Manifest(id=stored_id(run), kind=job.kind, title=title_of(run)[:500], files=files, parts=parts)
+    title = " ".join(title_of(run).split())[:500]
+    return Manifest(id=stored_id(run), kind=job.kind, title=title, files=files, parts=parts)
 
 
 def _with_parts(store: Store, run_id: str) -> Iterator[Manifest]:
     """The manifest of a run, after those of the runs that belong to it."""
     manifest = _of_any_kind(store, run_id)
+    folders = {JOBS[kind].folder for kind in JOBS}
+    for each in (*manifest.parts, manifest.id):
+        if each.rpartition("/")[0] not in folders:
+            raise ManifestError(f"{each} in {store.where} is refused: no kind of run has that folder")
     for part in manifest.parts:
         yield read_manifest(store, part)
     yield manifest

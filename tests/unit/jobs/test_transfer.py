@@ -22,6 +22,7 @@ from distrack.jobs.series import run_of, sweep_of, tabulated
 from distrack.jobs.transfer import PullJob, PushJob, Transferred
 from distrack.runs import Run, Status
 from distrack.settings import PROJECT, settings
+from distrack.store import open_store
 from tests.s3_server import s3_server
 
 Typed = Callable[..., tuple[int | str | None, str, str]]
@@ -148,6 +149,20 @@ def test_what_cannot_be_pushed_or_pulled_is_said(bucket: str, tiny_run: Run, tmp
     with pytest.raises(StoreError, match="run busy is here with another content"):
         transfer(PullJob(run="busy"), other)
     assert (other / "busy" / "report.json").read_text() == "{}"
+
+
+def test_a_run_that_would_lie_where_no_run_lies_is_refused(bucket: str, tiny_run: Run, tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    shutil.copytree(tiny_run.path, here / "finished")
+    transfer(PushJob(run="finished"), here)
+    store = open_store(bucket)
+    manifest = json.loads(store.read("runs/finished/manifest.json", 10**6) or b"")
+    for parts, run_id in ((["_transfers/finished"], "finished"), ([], "_elsewhere/finished")):
+        content = json.dumps({**manifest, "id": run_id, "parts": parts}).encode()
+        store.write(f"runs/{run_id}/manifest.json", content, public=False)
+        with pytest.raises(StoreError, match="no kind of run has that folder"):
+            transfer(PullJob(run=run_id), there)
+    assert not any(path.name == "finished" for path in there.rglob("*"))
 
 
 def test_without_a_store_the_command_says_what_to_set(
