@@ -30,6 +30,19 @@ class Trial(NamedTuple):
     device: torch.device
     progress: Progress
 
+    def predicted(self, classify: Callable[[Tensor], Tensor]) -> Tensor:
+        """The classes, `[n]` int64, that a function names of all test images, batch by batch.
+
+        They are written into one tensor: small ones that are kept between the large ones of each batch would keep the
+        process from using that memory again, and it would grow with the images.
+        """
+        predictions, done = torch.empty(len(self.test), dtype=torch.int64), 0
+        with torch.no_grad():
+            for images, _ in self.test.batches(self.device):
+                predictions[done : done + len(images)] = classify(images)
+                done += len(images)
+        return predictions
+
 
 class Evaluator(NamedTuple):
     """A way to measure a training set.

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from distrack.arrays import Doubles, Integers, Mask
-from distrack.augmentation import NO_AUGMENTATION
 from distrack.distill import SyntheticSet
 from distrack.evaluate.memorisation import nearest_vectors, scaled_vectors
 from distrack.evaluate.recipe import Recipe
@@ -142,10 +141,13 @@ def confidence(
     training: TrainingSet, clips: RealImages, recipe: Recipe, seed: int, device: torch.device, progress: Progress
 ) -> Doubles:
     """Log odds of a clip's class in a random CNN that was trained on the set, without augmentation and mixup."""
-    plain = recipe.model_copy(update={"augmentation": NO_AUGMENTATION, "mixup": 0.0})
-    network = trained_network(training.examples(device), plain, seed, device, progress)
+    network = trained_network(training.examples(device), recipe.plain, seed, device, progress)
+    signal, done = np.empty(len(clips)), 0  # in one array, as in `Trial.predicted`
     with torch.no_grad():
-        return np.concatenate([_log_odds(network(images), labels) for images, labels in clips.batches(device)])
+        for images, labels in clips.batches(device):
+            signal[done : done + len(labels)] = _log_odds(network(images), labels)
+            done += len(labels)
+    return signal
 
 
 def _log_odds(logits: Tensor, labels: Tensor) -> Doubles:
@@ -160,15 +162,14 @@ def scores(signals: Doubles, members: Mask) -> Doubles:
     """The attacker's score of every clip in every set: how unusual its signal is for a set that was made without it.
 
     The usual signal of a clip is its mean over the other sets without it; the deviation around that mean is common to
-    all clips, because few sets do not tell that of each clip apart. Sets that were made with the clip are not used: of
-    few clips in a half a track is made, so that they do not tell what a clip that was used looks like.
+    all clips, because few sets do not tell that of each clip apart. Sets that were made with the clip are not used: a
+    track is made of few clips of a half only, so that most of these sets do not show what a clip leaves behind.
 
     Shape:
         - signals, members, returns: ``[halves, clips]``
 
     Source:
-        Carlini et al., "Membership Inference Attacks From First Principles", section VI: LiRA with global variance,
-        offline.
+        Carlini et al., "Membership Inference Attacks From First Principles": LiRA with global variance, offline.
     """
     without = ~members
     others = without.sum(0) - without

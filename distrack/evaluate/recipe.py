@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from distrack.augmentation import AugmentationConfig
+from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
 from distrack.networks import NetworkConfig
 from distrack.validation import Config
 
@@ -46,6 +46,11 @@ class Recipe(Config):
     def network_name(self) -> str:
         """The network as a report names it: `convnet 32 x 3`."""
         return f"{self.network.name} {self.network.width} x {self.network.depth}"
+
+    @property
+    def plain(self) -> "Recipe":
+        """The same recipe without augmentation and mixup."""
+        return self.model_copy(update={"augmentation": NO_AUGMENTATION, "mixup": 0.0})
 
     def steps_for(self, examples: int) -> int:
         """Training steps of a network that learns from so many examples."""

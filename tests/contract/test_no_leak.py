@@ -92,7 +92,7 @@ def test_a_set_made_of_test_clips_is_flagged(
 def test_the_distiller_is_handed_the_training_side_alone(
     tiny_images: Images, tiny_config: DistillConfig, cpu: torch.device
 ) -> None:
-    assert list(inspect.signature(Distiller).parameters) == ["config", "train", "classes", "device"]
+    assert list(inspect.signature(Distiller).parameters) == ["config", "train", "classes", "device", "part"]
     spoilt = np.array(tiny_images["train"].images)
     spoilt[tiny_images["test"].rows] = np.nan
     clean, blind = (

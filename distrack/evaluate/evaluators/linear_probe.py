@@ -1,16 +1,11 @@
 """The linear probe: logistic regression on statistics of cepstral coefficients, a measurement without a network."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 import torchaudio
 from torch import Tensor
 
-from distrack.arrays import Doubles
 from distrack.evaluate.contract import EVALUATORS, Evaluator, Trial
-from distrack.evaluate.training_set import TrainingSet
-from distrack.images import RealImages
 
 # Cepstral coefficients of an image with more bands than this; the bands of a smaller image are its coefficients.
 _COEFFICIENTS = 20
@@ -23,15 +18,12 @@ def linear_probe(trial: Trial) -> Tensor:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    def statistics(images: TrainingSet | RealImages) -> Iterator[Doubles]:
-        return (cepstral_statistics(batch).cpu().numpy() for batch, _ in images.batches(trial.device))
-
     training = trial.training.examples(trial.device)
+    statistics = [cepstral_statistics(images).cpu().numpy() for images, _ in training.batches(trial.device)]
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    model.fit(np.concatenate(list(statistics(training))), training.labels.numpy())
-    predictions = np.concatenate([model.predict(batch) for batch in statistics(trial.test)])
+    model.fit(np.concatenate(statistics), training.labels.numpy())
     trial.progress(len(training), len(training))
-    return torch.from_numpy(predictions)
+    return trial.predicted(lambda images: torch.from_numpy(model.predict(cepstral_statistics(images).cpu().numpy())))
 
 
 def cepstral_statistics(images: Tensor) -> Tensor:

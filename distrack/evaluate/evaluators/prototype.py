@@ -53,10 +53,8 @@ def prototype(trial: Trial, *, networks: int = 1, steps: int = 0) -> Tensor:
         )
     with torch.no_grad():
         prototypes, labels = _prototypes(members, training, trial.seed, device)
-        trial.progress(total, total)
-        batches = (_embed(members, batch) for batch, _ in trial.test.batches(device))
-        predicted = [nearest(embeddings, prototypes, recipe.metric).cpu() for embeddings in batches]
-    return labels[torch.cat(predicted)]
+    trial.progress(total, total)
+    return labels[trial.predicted(lambda images: nearest(_embed(members, images), prototypes, recipe.metric))]
 
 
 def _embed(networks: Sequence[Network], images: Tensor) -> Tensor:

@@ -1,9 +1,7 @@
 """The random-CNN evaluators: a randomly initialised CNN is trained on the training set and classifies test clips."""
 
-import torch
 from torch import Tensor
 
-from distrack.augmentation import NO_AUGMENTATION
 from distrack.evaluate.contract import EVALUATORS, Evaluator, Trial
 from distrack.evaluate.training import trained_network
 
@@ -12,14 +10,12 @@ def random_cnn(trial: Trial) -> Tensor:
     """Trains a network by the recipe and predicts with its last state; no state is selected by its accuracy."""
     training = trial.training.examples(trial.device)
     network = trained_network(training, trial.recipe, trial.seed, trial.device, trial.progress)
-    with torch.no_grad():
-        return torch.cat([network(batch).argmax(1).cpu() for batch, _ in trial.test.batches(trial.device)])
+    return trial.predicted(lambda images: network(images).argmax(1))
 
 
 def plain_cnn(trial: Trial) -> Tensor:
     """Trains a network as `random_cnn` does, but without augmentation and mixup, and predicts with its last state."""
-    plain = trial.recipe.model_copy(update={"augmentation": NO_AUGMENTATION, "mixup": 0.0})
-    return random_cnn(trial._replace(recipe=plain))
+    return random_cnn(trial._replace(recipe=trial.recipe.plain))
 
 
 EVALUATORS.add(
