@@ -72,7 +72,7 @@ def distill(place: Path) -> dict[str, Any]:
     distiller = Distiller(config, material.train, classes=material.classes, device=device_of(config))
     losses = [record.loss for record in distiller]
     (place / "synthetic.safetensors").write_bytes(distiller.synthetic_set().to_bytes())
-    return {"tracks": len(distiller.synthetic_set().labels), "losses": [losses[0], losses[-1]]}
+    return {"tracks": len(distiller.synthetic_set().labels), "loss": [losses[0], losses[-1]]}
 
 
 def evaluate(place: Path) -> dict[str, Any]:
@@ -161,8 +161,8 @@ def machine() -> str:
 
 def text_of(result: dict[str, Any]) -> str:
     """A result in a cell of the table."""
-    shown = {name: f"{value:.3f}" if isinstance(value, float) else f"{value}" for name, value in result.items()}
-    return ", ".join(f"{name} {value}" for name, value in shown.items())
+    shown = {name: value if isinstance(value, list) else [value] for name, value in result.items()}
+    return ", ".join(f"{name} {' to '.join(f'{each:.4g}' for each in values)}" for name, values in shown.items())
 
 
 if __name__ == "__main__":
