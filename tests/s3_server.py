@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import boto3
+
 # A clock that differs by more is refused, as Amazon's does.
 _SKEW_SECONDS = 15 * 60
 _ERROR = '<?xml version="1.0"?><Error><Code>{code}</Code><Message>{code}</Message></Error>'
@@ -60,17 +62,28 @@ def s3_server(*, free_requests: int | None = None) -> Iterator[str]:
         process.wait()
 
 
-def keys_of_a_user(server: str, actions: str = "*") -> tuple[str, str]:
-    """Makes a user who may do these actions; returns the access key and the secret key. Takes three requests."""
-    import boto3
-
-    iam = boto3.client(
-        "iam",
+def client_of(server: str, service: str = "s3", *, access: str = "any", secret: str = "any") -> Any:
+    """A client of a service of the server, with keys."""
+    return boto3.client(
+        service,
         endpoint_url=server,
         region_name="us-east-1",
-        aws_access_key_id="any",
-        aws_secret_access_key="any",
+        aws_access_key_id=access,
+        aws_secret_access_key=secret,
     )
+
+
+@contextmanager
+def s3_bucket(name: str) -> Iterator[str]:
+    """Starts a server that trusts everybody, with an empty bucket; yields its address."""
+    with s3_server() as address:
+        client_of(address).create_bucket(Bucket=name)
+        yield address
+
+
+def keys_of_a_user(server: str, actions: str = "*") -> tuple[str, str]:
+    """Makes a user who may do these actions; returns the access key and the secret key. Takes three requests."""
+    iam = client_of(server, "iam")
     iam.create_user(UserName="one")
     policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
     iam.put_user_policy(UserName="one", PolicyName="may", PolicyDocument=json.dumps(policy))

@@ -24,7 +24,7 @@ from distrack.cli.options import (
     parameters_of,
     read_config,
 )
-from distrack.engines import LOCAL, EngineConfig
+from distrack.engines import EngineConfig
 from distrack.errors import ConfigError, DistrackError
 from distrack.jobs import JOBS, Job
 from distrack.jobs.migration import migrated
@@ -140,7 +140,7 @@ def _worked(
     """Does a job from its beginning, or continues it, in this process; returns its run and what `finish` returns."""
     is_new = name is None or not (runs_path / job.folder / name).is_dir()
     if is_new:
-        if engine.engine == LOCAL.engine:
+        if engine.is_here:
             job.check_here()
         job.check()  # before it waits in a queue; whoever made the folder has checked
     run = job.open(runs_path, name)
@@ -165,7 +165,7 @@ def finish(
     """
     try:
         with terminal.progress(quiet=quiet) as watch:
-            if engine.engine != LOCAL.engine and job.on_cluster:
+            if job.on_cluster and not engine.is_here:
                 report = work_elsewhere(run, job, engine, watch=watch)
             else:
                 report = jobs.work(run, job, watch=watch, command=words, engine=engine)

@@ -24,5 +24,10 @@ class EngineConfig(Config):
     gpus_per_run: Annotated[float, Field(ge=0, le=1024, title="GPUs per run")] = 0.0
     """GPUs that each run has on the cluster; a fraction shares one."""
 
+    @property
+    def is_here(self) -> bool:
+        """Whether runs are worked on by this machine."""
+        return self.engine == "local"
+
 
 LOCAL = EngineConfig(engine="local", address="auto")

@@ -27,7 +27,6 @@ from distrack.runs.about import about
 from distrack.runs.environment import describe
 from distrack.runs.folder import check_name, make_folder, new_name
 from distrack.runs.log import logged
-from distrack.settings import settings
 from distrack.validation import Config, Overrides, read_model
 
 
@@ -345,14 +344,15 @@ def launch(job: Job, runs_path: Path, name: str | None = None) -> Run:
     Raises:
         DistrackError: the job cannot be done here, its run is running already, or no process could be started.
     """
-    if settings().engine == LOCAL.engine:
+    if EngineConfig.validated({}).is_here:
         job.check_here()
     job.check()
     run = job.open(runs_path, name)
     words = job.words(runs_path)
     if job.has_own_folder:
         words += ["--name", run.id]
-    runs.launch(run, *words, "--runs-path", str(runs_path.absolute()), device=job.queue(run))
+    queue = _queue(run, job, EngineConfig.validated({}))
+    runs.launch(run, *words, "--runs-path", str(runs_path.absolute()), device=queue)
     return run
 
 
@@ -362,8 +362,18 @@ def resume(run: Run) -> None:
     Raises:
         DistrackError: the config cannot be read, the run is running, or no process could be started.
     """
-    queue = job_of(run).queue(run)
+    queue = _queue(run, job_of(run), EngineConfig.validated({}))
     runs.launch(run, "resume", run.id, "--runs-path", str(runs_path_of(run).absolute()), device=queue)
+
+
+def cluster_queue(run: Run) -> str:
+    """The queue of a run on a cluster, which gives turns itself: one of the run's own."""
+    return f"cluster for {run.id}"
+
+
+def _queue(run: Run, job: Job, engine: EngineConfig) -> str:
+    """The queue that a run waits in with an engine."""
+    return job.queue(run) if engine.is_here else cluster_queue(run)
 
 
 def work(
@@ -391,8 +401,8 @@ def work(
         Stopped: the run was asked to stop.
     """
     job = job_of(run) if job is None else job
-    elsewhere = engine.engine != LOCAL.engine
-    device, queue = ("cpu", f"{job.kind} {run.id}") if elsewhere else (job.queue(run), queue)
+    device = job.queue(run) if engine.is_here else "cpu"
+    queue = queue or _queue(run, job, engine)
     with Session(run, device, watch, command=command, queue=queue, engine=engine).working() as session, logged(run):
         if job.has_own_folder:
             run.write("environment.json", json.dumps(describe(session.device), indent=2))

@@ -1,14 +1,16 @@
 """The evaluation: measures the synthetic set of a finished run, and adds the results to that run's report."""
 
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from distrack.distill import SyntheticSet
 from distrack.errors import RunError
 from distrack.evaluate import EvaluationConfig, Report
 from distrack.evaluate.config import Seeds
-from distrack.jobs.contract import Job, job_of, register
+from distrack.jobs.contract import Job, job_of, read_report, register
 from distrack.jobs.distillation.job import Measured, distillation_job
 from distrack.jobs.distillation.phases import device_of
 from distrack.jobs.distillation.work import Work
@@ -42,6 +44,15 @@ class FollowUp(Job):
 
     def worth_keeping(self, run: Run) -> bool:  # noqa: ARG002
         return True
+
+
+def report_of_present_tracks(run: Run, kind: type[FollowUp]) -> Any:
+    """The report of a kind about the tracks that a run has now, of which it names the fingerprint; else None."""
+    report = read_report(run, kind)
+    with suppress(RunError):
+        if report and report.tracks == SyntheticSet.load(synthetic_file(run)).fingerprint:
+            return report
+    return None
 
 
 @register

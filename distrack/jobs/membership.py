@@ -2,7 +2,6 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -16,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from distrack.arrays import Doubles
 from distrack.device import one_thread_each
 from distrack.distill import SyntheticSet
-from distrack.errors import ConfigError, RunError
+from distrack.errors import ConfigError
 from distrack.evaluate import Recipe
 from distrack.evaluate.half_sets import HalfSets
 from distrack.evaluate.membership import NO_PROOF, SIGNALS, Membership, attack, exposed, scores
@@ -24,13 +23,13 @@ from distrack.images import RealImages
 from distrack.jobs.contract import Job, Table, register
 from distrack.jobs.distillation import distillation_job
 from distrack.jobs.distillation.phases import device_of, prepared_material
-from distrack.jobs.evaluation import FollowUp
+from distrack.jobs.evaluation import FollowUp, report_of_present_tracks
 from distrack.jobs.inspection import InspectionJob
 from distrack.jobs.results import synthetic_file
 from distrack.known_reports import VERSION
 from distrack.progress import DetailedProgress
 from distrack.runs import Run, Session
-from distrack.validation import Overrides, read_model
+from distrack.validation import Overrides
 
 # Parts of one half that progress is counted in.
 _PARTS = 100
@@ -129,11 +128,8 @@ class MembershipJob(FollowUp):
 
 def membership_of(run: Run) -> Membership | None:
     """The report of the attack on a run's present tracks, or None if there is none."""
-    report = read_model(run.path / MembershipJob.report_name, Membership)
-    with suppress(RunError):
-        if report and report.tracks == SyntheticSet.load(synthetic_file(run)).fingerprint:
-            return report
-    return None
+    report: Membership | None = report_of_present_tracks(run, MembershipJob)
+    return report
 
 
 class _Attacker:

@@ -13,7 +13,7 @@ import psutil
 from distrack.engines import EngineConfig
 from distrack.engines.cluster import Cluster, UnfitNodeError, connected
 from distrack.errors import DistrackError, EngineError, RunError
-from distrack.jobs.contract import Job, as_config
+from distrack.jobs.contract import Job, as_config, cluster_queue
 from distrack.progress import Watch
 from distrack.runs import ALIVE, Run, Status, Stopped, stop
 from distrack.runs.folder import SILENCE
@@ -46,7 +46,7 @@ class Handed:
         """
         _wait_until_silent(run)
         run.stop_request.unlink(missing_ok=True)
-        queued = Status.queued(run.status(), psutil.Process(), device=queue_of(run))
+        queued = Status.queued(run.status(), psutil.Process(), device=cluster_queue(run))
         run.write("status.json", queued.model_dump_json(indent=2))
         self._runs[self._cluster.submit(_TARGET, str(run.path.absolute()), as_config(job))] = run
 
@@ -110,11 +110,6 @@ class Handed:
         self._runs.clear()
 
 
-def queue_of(run: Run) -> str:
-    """The queue of a run on a cluster, which gives turns itself: one of its own."""
-    return f"cluster for {run.id}"
-
-
 @contextlib.contextmanager
 def handing(engine: EngineConfig, shared: Path) -> Iterator[Handed]:
     """Hands runs to the cluster of an engine during the block; what has not ended by its end is stopped.
@@ -135,7 +130,6 @@ def work_elsewhere(run: Run, job: Job, engine: EngineConfig, *, watch: Watch) ->
 
     Ctrl-C stops the run there.
     """
-    job.check()
     with handing(engine, run.path.parent) as handed:
         handed.hand(run, job)
         try:

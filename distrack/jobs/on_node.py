@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from distrack.errors import DistrackError
-from distrack.jobs.contract import from_json, work
-from distrack.jobs.on_cluster import queue_of
+from distrack.jobs.contract import cluster_queue, from_json, work
 from distrack.registry import load_plugins
 from distrack.runs import ALIVE, Run, Stopped
 from distrack.settings import settings
@@ -36,7 +35,7 @@ def work_on(folder: str, config: dict[str, Any]) -> dict[str, Any]:
         time.sleep(_POLL)
         before = run.status().state
     try:
-        report = work(run, job, queue=queue_of(run))
+        report = work(run, job, queue=cluster_queue(run))
     except Stopped:
         return {"stopped": True}
     except DistrackError as error:

@@ -1,6 +1,5 @@
 """Pushing runs to a store and pulling them from one: trained models, distillations and whole series alike."""
 
-import logging
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -11,13 +10,12 @@ from pydantic import Field
 
 from distrack.errors import RunError, StoreError
 from distrack.files import files_text, size_text
-from distrack.jobs.contract import JOBS, Job, Table, as_json, find, job_of, kind_of, register, title_of
+from distrack.jobs.contract import JOBS, Job, Table, as_json, find, job_of, register, runs_path_of, title_of
+from distrack.progress import DetailedProgress
 from distrack.runs import ALIVE, Run, Session
 from distrack.store import Manifest, Store, open_store, pull, push, read_manifest
 from distrack.store.package import AbsentError, ManifestError, StoredFile
 from distrack.validation import Positional, Record
-
-log = logging.getLogger(__name__)
 
 # Folder below the runs path that holds the state of transfers, one for each run and direction.
 FOLDER = "_transfers"
@@ -168,8 +166,7 @@ def runs_path_of_transfer(run: Run) -> Path:
 
 def stored_id(run: Run) -> str:
     """The id of a run in a store: with the folder of its kind, if that has one."""
-    folder = JOBS[kind].folder if (kind := kind_of(run)) else ""
-    return f"{folder}/{run.id}" if folder else run.id
+    return run.path.relative_to(runs_path_of(run)).as_posix()
 
 
 def _manifest(run: Run, files: tuple[StoredFile, ...]) -> Manifest:
@@ -206,7 +203,7 @@ def _of_any_kind(store: Store, run_id: str) -> Manifest:
     raise refused or AbsentError(f"there is no run {run_id} in {store.where}")
 
 
-def _report(session: Session) -> Any:
+def _report(session: Session) -> DetailedProgress:
     def progress(done: int, total: int, _name: str) -> None:
         session.progress(done, max(total, 1), size_text(total))
 

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 
 from distrack.errors import StoreError
 from distrack.files import FULL, digest_of_file, fill_once, size_text
-from distrack.progress import DetailedProgress
+from distrack.progress import DetailedProgress, Progress
 from distrack.store.contract import Store
 from distrack.validation import Record
 
@@ -56,6 +56,14 @@ class StoredFile(Record):
         if name == _MANIFEST or PurePosixPath(name).suffix not in ENDINGS:
             raise ValueError(f"{name[:80]!r} is of a kind that is never fetched: only {', '.join(sorted(ENDINGS))} are")
         return name
+
+    def is_content_of(self, path: Path) -> bool:
+        """Whether a file on this disk has the size and the digest.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return path.stat().st_size == self.size and digest_of_file(path) == self.sha256
 
 
 class Manifest(Record):
@@ -112,12 +120,9 @@ def push(
         raise StoreError(f"{folder.name} cannot be pushed: {error.errors()[0]['msg']}") from None
     sent = done = 0
     for file in manifest.files:
-        name, begun = f"{_BELOW}{manifest.id}/{file.name}", done
+        name = f"{_BELOW}{manifest.id}/{file.name}"
         if not store.holds(name, file.size, file.sha256):
-
-            def report(of_file: int, _total: int, before: int = begun, what: str = file.name) -> None:
-                progress(before + of_file, manifest.size, what)
-
+            report = _of_all(progress, done, manifest.size, file.name)
             store.put(folder / file.name, name, file.sha256, public=public, progress=report)
             sent += file.size
         elif public:
@@ -216,9 +221,7 @@ def pull(store: Store, manifest: Manifest, folder: Path, *, progress: DetailedPr
                 target.write_bytes(b"")
                 before = 0
 
-            def report(of_file: int, _total: int, others: int = done, what: str = file.name) -> None:
-                progress(others + of_file, manifest.size, what)
-
+            report = _of_all(progress, done, manifest.size, file.name)
             store.get(f"{_BELOW}{manifest.id}/{file.name}", target, file.size, progress=report)
             _verify(store, manifest, file, target)
             fetched += file.size - before
@@ -235,8 +238,13 @@ def pull(store: Store, manifest: Manifest, folder: Path, *, progress: DetailedPr
     return fetched
 
 
+def _of_all(progress: DetailedProgress, before: int, total: int, name: str) -> Progress:
+    """The progress of one file as a part of all, after so many bytes of other files."""
+    return lambda done, _: progress(before + done, total, name)
+
+
 def _verify(store: Store, manifest: Manifest, file: StoredFile, target: Path) -> None:
-    if target.stat().st_size == file.size and digest_of_file(target) == file.sha256:
+    if file.is_content_of(target):
         return
     target.unlink()
     raise StoreError(
@@ -260,7 +268,6 @@ def _require_room(folder: Path, manifest: Manifest) -> None:
 
 def _require_same(manifest: Manifest, folder: Path) -> None:
     """Refuses a folder that does not hold every file of the manifest; it may hold more, such as a log."""
-    here = {file.name: file for file in files_of(folder)}
-    if any(here.get(file.name) != file for file in manifest.files):
+    if not all((path := folder / file.name).is_file() and file.is_content_of(path) for file in manifest.files):
         problem = f"run {manifest.id} is here with another content"
         raise StoreError(problem, remedy=f"delete that one first: python -m distrack delete {folder.name}")

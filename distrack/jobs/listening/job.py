@@ -1,21 +1,19 @@
 """The listening as a job: real clips, class means and snapshots become sounds that tracks are compared with."""
 
 import statistics
-from contextlib import suppress
 from typing import Annotated, Any, ClassVar
 
 from distrack.distill import SyntheticSet
-from distrack.errors import RunError
 from distrack.jobs.contract import Table, register
 from distrack.jobs.distillation import distillation_job
 from distrack.jobs.distillation.phases import prepared_material
-from distrack.jobs.evaluation import FollowUp
+from distrack.jobs.evaluation import FollowUp, report_of_present_tracks
 from distrack.jobs.inspection import inspected
 from distrack.jobs.listening.make import Clips, Sources
 from distrack.jobs.listening.sounds import Listening
 from distrack.jobs.results import synthetic_file
 from distrack.runs import Run, Session
-from distrack.validation import Option, read_model
+from distrack.validation import Option
 
 
 @register
@@ -63,8 +61,5 @@ class ListeningJob(FollowUp):
 
 def listening_of(run: Run) -> Listening | None:
     """The listening of a run's present tracks, or None if there is none."""
-    listening = read_model(run.path / ListeningJob.report_name, Listening)
-    with suppress(RunError):
-        if listening and listening.tracks == SyntheticSet.load(synthetic_file(run)).fingerprint:
-            return listening
-    return None
+    listening: Listening | None = report_of_present_tracks(run, ListeningJob)
+    return listening

@@ -178,7 +178,7 @@ class Series(Job):
         """
         cells, failed = self.cells(run.id), {}
         session.phase("series", _PARTS * len(cells))
-        finished = _on_cluster if session.engine.engine == "ray" else _here
+        finished = _here if session.engine.is_here else _on_cluster
         for cell, error in finished(run, cells, session):
             if error is not None:
                 failed[cell.run_id] = str(error)

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import boto3
 import psutil
 import pytest
 
@@ -23,7 +22,7 @@ from distrack.jobs.transfer import PullJob, PushJob, Transferred
 from distrack.runs import Run, Status
 from distrack.settings import PROJECT, settings
 from distrack.store import open_store
-from tests.s3_server import s3_server
+from tests.s3_server import s3_bucket
 
 Typed = Callable[..., tuple[int | str | None, str, str]]
 BUCKET = "runs-of-tests"
@@ -32,15 +31,7 @@ BUCKET = "runs-of-tests"
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """An S3 server with an empty bucket."""
-    with s3_server() as address:
-        client = boto3.client(
-            "s3",
-            endpoint_url=address,
-            region_name="us-east-1",
-            aws_access_key_id="any",
-            aws_secret_access_key="any",
-        )
-        client.create_bucket(Bucket=BUCKET)
+    with s3_bucket(BUCKET) as address:
         yield address
 
 

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import boto3
 import botocore.auth
 import pytest
 
@@ -13,7 +12,7 @@ from distrack.errors import StoreError
 from distrack.progress import unwatched
 from distrack.store import Manifest, Store, bucket, contract, listed, open_store, pull, push, read_manifest
 from distrack.store.package import AbsentError, StoredFile
-from tests.s3_server import Faults, keys_of_a_user, proxy, s3_server
+from tests.s3_server import Faults, client_of, keys_of_a_user, proxy, s3_bucket, s3_server
 
 BUCKET = "runs-of-tests"
 SAFE = ("config.json", "metrics.jsonl", "audio/zero_0.flac", "synthetic.safetensors")
@@ -23,15 +22,7 @@ UNSAFE = ("log.txt", "model.pt", "code.py", "audio/zero_0.wav")
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """An S3 server that trusts everybody, with a bucket."""
-    with s3_server() as address:
-        client = boto3.client(
-            "s3",
-            endpoint_url=address,
-            region_name="us-east-1",
-            aws_access_key_id="any",
-            aws_secret_access_key="any",
-        )
-        client.create_bucket(Bucket=BUCKET)
+    with s3_bucket(BUCKET) as address:
         yield address
 
 
@@ -308,17 +299,13 @@ def test_wrong_keys_and_a_missing_bucket_are_told_apart(
         keys(address, access, secret)
         with pytest.raises(StoreError, match="there is no such bucket: check its name"):
             sent(open_store(f"s3://{BUCKET}"), folder)
-        client = boto3.client(
-            "s3", endpoint_url=address, region_name="us-east-1", aws_access_key_id=access, aws_secret_access_key=secret
-        )
+        client = client_of(address, access=access, secret=secret)
         client.create_bucket(Bucket=BUCKET)
         sent(open_store(f"s3://{BUCKET}"), folder)
         pulled(open_store(f"s3://{BUCKET}"), tmp_path / "here")
     with s3_server(free_requests=4) as address:
         access, secret = keys_of_a_user(address, "s3:Get*")
-        client = boto3.client(
-            "s3", endpoint_url=address, region_name="us-east-1", aws_access_key_id="any", aws_secret_access_key="any"
-        )
+        client = client_of(address)
         client.create_bucket(Bucket=BUCKET)
         keys(address, access, secret)
         with pytest.raises(StoreError, match="these keys may not do this"):
@@ -331,7 +318,7 @@ def test_without_keys_anybody_reads_and_nobody_writes(
     keys(server)
     address = f"s3://{BUCKET}/{tmp_path.name}"
     push(open_store(address), folder, described, public=True, progress=unwatched)
-    client = boto3.client("s3", endpoint_url=server, region_name="us-east-1")
+    client = client_of(server)
     granted = [
         client.get_object_acl(Bucket=BUCKET, Key=f"{tmp_path.name}/runs/one/{name}")["Grants"]
         for name in ("manifest.json", *SAFE)
@@ -352,7 +339,7 @@ def test_a_run_that_is_there_is_published_by_a_second_push(
     store = open_store(f"s3://{BUCKET}/{tmp_path.name}")
     sent(store, folder)
     assert push(store, folder, described, public=True, progress=unwatched)[1] == 0
-    client = boto3.client("s3", endpoint_url=server, region_name="us-east-1")
+    client = client_of(server)
     grants = client.get_object_acl(Bucket=BUCKET, Key=f"{tmp_path.name}/runs/one/config.json")["Grants"]
     assert any("AllUsers" in each["Grantee"].get("URI", "") for each in grants)
 
@@ -360,7 +347,7 @@ def test_a_run_that_is_there_is_published_by_a_second_push(
 def test_files_are_private_unless_asked(server: str, keys: Callable[..., None], folder: Path, tmp_path: Path) -> None:
     keys(server)
     sent(open_store(f"s3://{BUCKET}/{tmp_path.name}"), folder)
-    client = boto3.client("s3", endpoint_url=server, region_name="us-east-1")
+    client = client_of(server)
     grants = client.get_object_acl(Bucket=BUCKET, Key=f"{tmp_path.name}/runs/one/config.json")["Grants"]
     assert not any("AllUsers" in each["Grantee"].get("URI", "") for each in grants)
 
