@@ -18,7 +18,7 @@ from distrack.settings import settings
 
 # Raised whenever the code of an evaluator, a baseline or the recipe changes what they predict: a part of every key
 # under which predictions and reports are stored.
-VERSION = 2
+VERSION = 3
 _FILE = "answered.json"
 # Commands that are stored per run, the last ones.
 _STORED = 20

@@ -13,28 +13,34 @@ def migrated(config: Mapping[str, Any]) -> dict[str, Any]:
     `distillations`, a preparation the field `download`, and everything else was a distillation.
     """
     if "kind" in config:
-        current: dict[str, Any] = dict(_as_images(config))
+        current: dict[str, Any] = dict(_with_evaluation(config))
         if isinstance(config.get("distillations"), list):
-            current["distillations"] = [_as_images(cell) for cell in config["distillations"]]
+            current["distillations"] = [_with_evaluation(cell) for cell in config["distillations"]]
         return current
     if "method" in config:
         return {"kind": "decomposition", **migrated_decomposition(config)}
     if "distillations" in config:
         kind = "condensation" if "budget_seconds" in config else "sweep"
-        cells = [_as_images(migrated_distillation(cell)) for cell in config["distillations"]]
+        cells = [_with_evaluation(migrated_distillation(cell)) for cell in config["distillations"]]
         return {"kind": kind, **config, "distillations": cells}
     if "download" in config:
         fields = ("dataset", "data_path", "duration", "download")
         return {"kind": "preparation", **{name: config[name] for name in fields if name in config}}
-    return {"kind": "distillation", **_as_images(migrated_distillation(config))}
+    return {"kind": "distillation", **_with_evaluation(migrated_distillation(config))}
 
 
-def _as_images(config: Any) -> Any:
-    """A distillation whose evaluation says that it learns from images: earlier versions stored no `forms`."""
+def _with_evaluation(config: Any) -> Any:
+    """A distillation whose evaluation says what earlier versions did not store.
+
+    They learnt from images alone, and by AdamW, with steps, rate and batches that suit it.
+    """
     evaluation = config.get("evaluation") if isinstance(config, Mapping) else None
-    if not isinstance(evaluation, Mapping) or "forms" in evaluation:
+    if not isinstance(evaluation, Mapping):
         return config
-    return {**config, "evaluation": {**evaluation, "forms": ["image"]}}
+    unstored: dict[str, Any] = {} if "forms" in evaluation else {"forms": ["image"]}
+    if "optimiser" not in evaluation and {"steps", "epochs", "batch_size", "learning_rate"} <= set(evaluation):
+        unstored["optimiser"] = "adamw"
+    return {**config, "evaluation": {**evaluation, **unstored}}
 
 
 def migrated_decomposition(config: Mapping[str, Any]) -> dict[str, Any]:

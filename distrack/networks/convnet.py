@@ -5,7 +5,7 @@ import math
 from torch import nn
 
 from distrack.networks.contract import Network, NetworkConfig, network
-from distrack.networks.layers import AveragePool, convolution
+from distrack.networks.layers import NormalisedPool, convolution
 
 
 @network("convnet", title="ConvNet", smallest=lambda config: 2**config.depth)
@@ -20,7 +20,7 @@ def convnet(config: NetworkConfig, shape: tuple[int, int], classes: int) -> Netw
     layers: list[nn.Module] = []
     channels = 1
     for _ in range(config.depth):
-        layers += [*convolution(channels, config.width), nn.ReLU(inplace=True), AveragePool()]
+        layers += [convolution(channels, config.width), NormalisedPool(config.width)]
         channels = config.width
     scale = 2**config.depth
     return Network(nn.Sequential(*layers), config.width * math.prod((bands // scale, frames // scale)), classes)

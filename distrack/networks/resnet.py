@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from distrack.networks.contract import Network, NetworkConfig, network
-from distrack.networks.layers import AveragePool, GridAverage, convolution
+from distrack.networks.layers import AveragePool, GridAverage, normalised
 
 _STAGES = (1, 2, 4, 8)
 _BLOCKS = 2
@@ -23,7 +23,7 @@ def resnet18(config: NetworkConfig, _: tuple[int, int], classes: int) -> Network
         Bilen, "Dataset Condensation with Gradient Matching", ICLR 2021 (ResNet18 with average pooling).
     """
     before = config.width
-    layers = [*convolution(1, before, bias=False), nn.ReLU(inplace=True)]
+    layers = [*normalised(1, before, bias=False), nn.ReLU(inplace=True)]
     for stage, multiple in enumerate(_STAGES):
         for block in range(_BLOCKS):
             channels = multiple * config.width
@@ -43,13 +43,13 @@ class _Block(nn.Module):
     def __init__(self, before: int, channels: int, *, pooled: bool) -> None:
         super().__init__()
         # Pooling and a 1 x 1 convolution commute; pooling first leaves a quarter of the work.
-        shortcut = [AveragePool(keep=4), *convolution(before, channels, 1, bias=False)] if pooled else []
+        shortcut = [AveragePool(keep=4), *normalised(before, channels, 1, bias=False)] if pooled else []
         self.shortcut = nn.Sequential(*shortcut)
         self.body = nn.Sequential(
-            *convolution(before, channels, bias=False),
+            *normalised(before, channels, bias=False),
             nn.ReLU(inplace=True),
             AveragePool(keep=4) if pooled else nn.Identity(),
-            *convolution(channels, channels, bias=False),
+            *normalised(channels, channels, bias=False),
         )
         self.last = nn.ReLU(inplace=True)
 

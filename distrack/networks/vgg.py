@@ -3,7 +3,7 @@
 from torch import nn
 
 from distrack.networks.contract import Network, NetworkConfig, network
-from distrack.networks.layers import AveragePool, GridAverage, convolution
+from distrack.networks.layers import AveragePool, GridAverage, normalised
 
 # Channels of each convolution as multiples of the width, block by block.
 _VGG11 = ((1,), (2,), (4, 4), (8, 8), (8, 8))
@@ -26,7 +26,7 @@ def vgg11(config: NetworkConfig, _: tuple[int, int], classes: int) -> Network:
     for block in _VGG11:
         for multiple in block:
             channels = multiple * config.width
-            layers += [*convolution(before, channels), nn.ReLU(inplace=True)]
+            layers += [*normalised(before, channels), nn.ReLU(inplace=True)]
             before = channels
         layers.append(AveragePool(keep=4))
     layers[-1] = GridAverage(1)

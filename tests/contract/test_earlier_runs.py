@@ -56,6 +56,9 @@ def test_a_finished_distillation_keeps_its_config_report_tracks_and_sounds(earli
     stored = json.loads((MATERIAL / "distilled" / "config.json").read_text())
     assert (job.steps, job.seed, job.learning_rate) == (stored["steps"], stored["seed"], stored["learning_rate"])
     assert (job.optimiser.name, job.domain.name, job.objective.name) == ("adam", "spectral", "mean")
+    assert job.evaluation is not None
+    recipe = job.evaluation.recipe
+    assert (recipe.optimiser, recipe.learning_rate, job.evaluation.forms) == ("adamw", 0.006, ("image",))
     assert report is not None
     assert {evaluation.evaluator for evaluation in report.evaluations} == {"prototype", "random-cnn"}
     tracks = SyntheticSet.load(synthetic_file(run)).tracks()

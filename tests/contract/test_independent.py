@@ -24,6 +24,7 @@ _SEEDS = 3
 _STEPS = 60
 _A_CLASS = 10
 _WIDTH = 16
+_BATCH = 16
 
 
 def spectrograms(paths: list[Path]) -> Tensor:
@@ -73,17 +74,25 @@ def accuracy_of(seed: int, train: list[Path], test: Tensor, truth: Tensor) -> fl
         ]
     network = nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(10))
     network(test[:1])
-    optimiser = torch.optim.AdamW(network.parameters(), lr=6e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 6e-3, total_steps=_STEPS)
-    for _ in range(_STEPS):
-        some = torch.tensor(random.integers(len(images), size=32))
+    kernels = [layer.weight for layer in network if isinstance(layer, nn.Conv2d)]
+    # The optimiser wants matrices: these share their numbers with the kernels.
+    matrices = [nn.Parameter(kernel.detach().flatten(1)) for kernel in kernels]
+    others = [each for each in network.parameters() if all(each is not kernel for kernel in kernels)]
+    hidden = torch.optim.Muon(matrices, lr=0.05, weight_decay=0.01, momentum=0.9)
+    rest = torch.optim.AdamW(others, lr=0.01, weight_decay=0.01, betas=(0.9, 0.95))
+    for step in range(_STEPS):
+        for optimiser, peak in ((hidden, 0.05), (rest, 0.01)):
+            optimiser.param_groups[0]["lr"] = peak * min(1, (step + 1) / (0.1 * _STEPS), (1 - step / _STEPS) / 0.7)
+        some = torch.tensor(random.integers(len(images), size=_BATCH))
         batch, wanted, weight = changed(images[some], random), targets[some], random.beta(0.3, 0.3)
-        others = torch.tensor(random.permutation(32))
-        batch, wanted = (weight * part + (1 - weight) * part[others] for part in (batch, wanted))
-        optimiser.zero_grad()
+        partner = torch.tensor(random.permutation(_BATCH))
+        batch, wanted = (weight * part + (1 - weight) * part[partner] for part in (batch, wanted))
+        network.zero_grad()
         nn.functional.cross_entropy(network(batch), wanted).backward()
-        optimiser.step()
-        schedule.step()
+        for matrix, kernel in zip(matrices, kernels, strict=True):
+            matrix.grad = kernel.grad.flatten(1) if kernel.grad is not None else None
+        hidden.step()
+        rest.step()
     with torch.no_grad():
         return float((network(test).argmax(1) == truth).float().mean())
 

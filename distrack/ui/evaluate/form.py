@@ -13,7 +13,7 @@ from distrack.ui.shared.page import errors_shown
 from distrack.ui.shared.run_in_view import job_of, runs_path
 
 # Learning rates that are compared on held-out clips.
-_RATES = (0.002, 0.006, 0.02)
+_RATES = (0.02, 0.05, 0.1)
 
 
 def show(run: runs.Run) -> None:

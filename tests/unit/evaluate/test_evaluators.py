@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import cosine_similarity
+from torch.nn.functional import cosine_similarity, cross_entropy
 
 from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.evaluate import BASELINES, EVALUATORS, Recipe, TrainingSet, Trial
+from distrack.evaluate.training import train
 from distrack.images import RealImages, class_means
 from distrack.networks import NetworkConfig, build_network
 from distrack.randomness import derived_seed, generator
@@ -94,6 +95,25 @@ def test_a_large_training_set_is_passed_as_often_as_the_recipe_says(tiny_images:
         )
     )
     assert calls == [*((step, 9) for step in range(1, 10)), (9, 9)]
+
+
+def test_networks_learn_as_those_of_torch_s_adamw(tiny_images: Images) -> None:
+    recipe = RECIPE.plain.model_copy(update={"optimiser": "adamw", "learning_rate": 0.01, "weight_decay": 0.1})
+    clips = TrainingSet.of_clips(tiny_images["train"])
+    ours, theirs = (build_network(recipe.network, shape=clips.shape, classes=3, seed=0) for _ in range(2))
+    device, steps = torch.device("cpu"), 12
+    train(ours, clips, recipe, generator(0, "batches"), steps=steps, device=device, progress=lambda *_: None)
+    optimiser, random = torch.optim.AdamW(theirs.parameters(), lr=0.01, weight_decay=0.1), generator(0, "batches")
+    for step in range(steps):
+        optimiser.param_groups[0]["lr"] = 0.01 * min(1, (step + 1) / (0.1 * steps), (1 - step / steps) / 0.7)
+        chosen = torch.randint(len(clips), (recipe.batch_size,), generator=random)
+        optimiser.zero_grad()
+        cross_entropy(theirs(clips.images(chosen.numpy(), device)), clips.labels[chosen]).backward()
+        optimiser.step()
+    # Instance norm cancels a bias before it, whose gradient is rounding alone: scores are compared, not parameters.
+    images = clips.images(np.arange(len(clips)), device)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(images), theirs(images), rtol=1e-2, atol=1e-2)
 
 
 # Prototypes
