@@ -1,5 +1,7 @@
 """`python -m distrack`, and the console script `distrack`: the command."""
 
+import atexit
+import gc
 import sys
 
 from distrack.process_environment import compute_fast
@@ -12,6 +14,10 @@ def main() -> None:
     """Runs the command."""
     if len(sys.argv) > 1 and sys.argv[1] in _WORKERS:
         compute_fast("distrack")
+    # Torch and scikit-learn make millions of objects that stay until the end. To look through them for garbage at every
+    # few hundred new ones, and again at the end, takes longer than most commands.
+    gc.set_threshold(50_000, 20, 100)
+    atexit.register(gc.freeze)
     from distrack.cli import main as command
 
     command()

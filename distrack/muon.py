@@ -46,5 +46,5 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     wide = wide / (wide.norm() + 1e-7)
     for _ in range(_ROUNDS):
         gram = wide @ wide.T
-        wide = first * wide + (third * gram + fifth * gram @ gram) @ wide
+        wide = torch.addmm(wide, torch.addmm(gram, gram, gram, beta=third, alpha=fifth), wide, beta=first)
     return wide if matrix.shape[0] <= matrix.shape[1] else wide.T

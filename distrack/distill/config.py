@@ -94,6 +94,10 @@ class DistillConfig(Config):
         float, Field(ge=0, le=1000, title="Classification loss weight", json_schema_extra={"step": 0.05})
     ] = 0.0
     """Weight of a cross-entropy of the tracks in the pre-trained networks of the pool."""
+    regression: Annotated[
+        float, Field(ge=0, le=1000, title="Ridge regression weight", json_schema_extra={"step": 0.5})
+    ] = 0.0
+    """Weight of the error with which the tracks of all classes predict the classes of real clips (ridge regression)."""
     network: Annotated[NetworkConfig, Field(title="Embedding network"), Option("")] = NetworkConfig()
     """Network used to compare real and synthetic data."""
     pool: Annotated[PoolConfig, Field(title="Network pool")] = PoolConfig()

@@ -19,6 +19,7 @@ from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS, Memory
 from distrack.distill.parameterisations import Parameterisation, Stored
 from distrack.distill.pool import Member, NetworkPool
+from distrack.distill.regression import prediction_error
 from distrack.distill.synthetic import SyntheticSet
 from distrack.errors import ConfigError, RunError
 from distrack.images import RealImages
@@ -30,7 +31,9 @@ _BATCH = 256
 # Standard deviation of the noise that separates tracks which start from the same clip, in units of the tracks' own.
 _SEPARATING_NOISE = 0.1
 # Images that are embedded together on a CPU, about.
-_IMAGES_TOGETHER = 8
+_IMAGES_TOGETHER = 32
+# Images whose maps are kept for their gradient while the regression waits for all classes; more are embedded twice.
+_IMAGES_KEPT = 2000
 # On an accelerator the loss is read once in so many steps.
 _STEPS_PER_READING = 20
 
@@ -54,6 +57,18 @@ class Group(NamedTuple):
 
     classes: slice
     form: Parameterisation
+
+
+class Embedded(NamedTuple):
+    """The tracks of a group in a network, differentiable with respect to the parameters.
+
+    Shape:
+        - parameters: ``[rows, ...]``
+        - embeddings: ``[images, d]``
+    """
+
+    parameters: Tensor
+    embeddings: Tensor
 
 
 class Part(NamedTuple):
@@ -117,6 +132,7 @@ class Distiller:
         self._networks = NetworkPool(config, train, device)
         self._update = partial(OPTIMISERS[config.optimiser.name], **config.optimiser.settings)
         self._memory: Memory = {}
+        self._kept: list[Embedded] = []
         self._constants = {name: values.to(device) for name, values in self._start(train).items()}
         self._parameters = self._constants.pop("parameters").contiguous()
         groups, (number, parts) = self._grouped(), part
@@ -130,7 +146,7 @@ class Distiller:
     def _grouped(self) -> list[Group]:
         """The classes in groups, which share nothing but the networks and can be computed side by side.
 
-        On a CPU a group is small enough for the cache, and no thread waits for another one inside an operation. The
+        On a CPU the groups are small, and no thread waits for another one inside an operation. The
         number of groups does not depend on the number of cores, and so neither do the results. Each accelerator has one
         group.
         """
@@ -182,8 +198,25 @@ class Distiller:
                 value = float(loss) if read or self.step in (1, self.config.steps) else None
                 yield checked(self.step, value)
 
-    def advance(self, workers: ThreadPoolExecutor) -> tuple[Tensor, Tensor]:
+    def embeddings(self, workers: ThreadPoolExecutor) -> Tensor:
+        """The tracks of the own groups in the step's network, class by class, as a regression needs them, `[n, d]`."""
+        member, chosen = self._networks.at(self.step, workers.map), self._chosen_rows()
+        rows = len(self._parameters) if chosen is None else len(chosen) * len(self.classes)
+        keep = rows * self._form.tracks_per_row * len(self._groups) <= _IMAGES_KEPT * len(self.groups)
+
+        def embedded(group: Group) -> Embedded:
+            with torch.set_grad_enabled(keep):
+                return self._embedded(member, group, chosen)
+
+        found = list(workers.map(embedded, self._groups))
+        self._kept = found if keep else []
+        return torch.cat([each.embeddings.detach() for each in found])
+
+    def advance(self, workers: ThreadPoolExecutor, embeddings: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """One step of all groups with the step's network.
+
+        Args:
+            embeddings: those of all classes where several distillers share them and regress, `[n, d]`.
 
         Returns:
             the distance of each group, whose sum is the loss, in units of the spread of the real class means, and that
@@ -191,8 +224,17 @@ class Distiller:
         """
         member = self._networks.at(self.step, workers.map)
         self._networks.make_ahead(self.step, workers)
-        chosen = self._chosen_rows()
-        results = list(workers.map(lambda group: self._gradient(member, group, chosen), self._groups))
+        pulls: Sequence[Tensor | None] = [None] * len(self._groups)
+        if self.config.regression:
+            pulls = self._pulls(member, self.embeddings(workers) if embeddings is None else embeddings)
+        kept, chosen = self._kept, self._chosen_rows()
+        self._kept = []
+
+        def gradient(group: Group, pull: Tensor | None, number: int) -> tuple[Tensor, Tensor]:
+            embedded = kept[number] if kept else self._embedded(member, group, chosen)
+            return self._gradient(member, group, embedded, pull)
+
+        results = list(workers.map(gradient, self._groups, pulls, range(len(self._groups))))
         # There may be more coordinates than parameters: cells of overlapping windows.
         step = self._update(torch.cat([gradient for gradient, _ in results]), self._memory)
         parts = step.split([len(gradient) for gradient, _ in results])
@@ -200,16 +242,31 @@ class Distiller:
         self.step += 1
         return torch.stack([distance for _, distance in results]), member.spread
 
-    def _gradient(self, member: Member, group: Group, chosen: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Gradient of a group's loss in the optimiser's coordinates, and its distance from the real clips."""
-        config, classes, real = self.config, group.classes, member.real[group.classes]
+    def _embedded(self, member: Member, group: Group, chosen: Tensor | None) -> Embedded:
+        """The tracks of a group, or those at the chosen rows of each class, in a network."""
+        classes = group.classes
         parameters = self._parameters[self._rows(classes)].detach().requires_grad_()
         moved = parameters
         if chosen is not None:
-            moved = parameters.unflatten(0, (len(real), -1))[:, chosen].flatten(0, 1)
+            moved = parameters.unflatten(0, (classes.stop - classes.start, -1))[:, chosen].flatten(0, 1)
         constants = {name: values[classes] for name, values in self._constants.items()}
         images = self._domain.images(group.form.render(moved, constants))
-        embeddings = member.network.embed(member.augmentation.apply(images))
+        return Embedded(parameters, member.network.embed(member.augmentation.apply(images)))
+
+    def _pulls(self, member: Member, embeddings: Tensor) -> list[Tensor]:
+        """Gradient of the regression at the embeddings of the own groups, from those of all classes."""
+        everyone = embeddings.to(member.real).requires_grad_()
+        synthetic = everyone.unflatten(0, (len(self.classes), -1))
+        error = self.config.regression * prediction_error(member.real, synthetic)
+        if self.config.balance == "none":
+            error = error * member.spread
+        (gradient,) = torch.autograd.grad(error, synthetic)
+        return [gradient[group.classes].flatten(0, 1) for group in self._groups]
+
+    def _gradient(self, member: Member, group: Group, embedded: Embedded, pull: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Gradient of a group's loss in the optimiser's coordinates, and its distance from the real clips."""
+        config, classes, real = self.config, group.classes, member.real[group.classes]
+        parameters, embeddings = embedded
         synthetic = embeddings.reshape(len(real), -1, embeddings.shape[1])
         distance = self._distance(real, synthetic, generator(config.seed, "objective", self.step)).sum()
         loss = distance / member.spread if config.balance == "spread" else distance
@@ -218,6 +275,8 @@ class Distiller:
             labels = labels.repeat_interleave(synthetic.shape[1])
             wrong = cross_entropy(member.network.head(embeddings), labels, reduction="sum")
             loss = loss + config.classification / (len(self.classes) * synthetic.shape[1]) * wrong
+        if pull is not None:
+            loss = loss + (pull * embeddings).sum()
         (gradient,) = torch.autograd.grad(loss, parameters)
         return self._preconditioner.to_coordinates(gradient, classes), distance.detach()
 

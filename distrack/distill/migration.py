@@ -13,6 +13,8 @@ from distrack.registry import Registry, entry_name
 _MOVED: Mapping[str, tuple[str, Registry[Any]]] = {"momentum": ("optimiser", OPTIMISERS), "prior": ("domain", DOMAINS)}
 # Settings that earlier versions gave to every feature.
 _OF_SOME_FEATURES = ("n_mels", "n_mfcc")
+# Settings that only a complete config has.
+_COMPLETE = frozenset({"objective", "classification", "balance", "steps"})
 
 
 def migrated_distillation(config: Any) -> Any:
@@ -37,7 +39,13 @@ def migrated_distillation(config: Any) -> Any:
     if isinstance(feature, Mapping):
         unknown = [name for name in _OF_SOME_FEATURES if not _has(FEATURES, feature, name)]
         result["feature"] = {name: value for name, value in feature.items() if name not in unknown}
-    return result
+    return without_regression(result)
+
+
+def without_regression(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config with no regression where it is complete and names none: of a version that had none, whatever its preset."""
+    absent = config.keys() >= _COMPLETE and "regression" not in config
+    return {**config, "regression": 0.0} if absent else dict(config)
 
 
 def _has(registry: Registry[Any], value: Any, setting: str) -> bool:

@@ -111,7 +111,7 @@ class NetworkPool:
                 return network.embed(siamese.apply(batch[0])), batch[1]
 
         embedded = each(embed, clips.batches(self.device))
-        if OBJECTIVES[config.objective.name].real == "mean":
+        if OBJECTIVES[config.objective.name].real == "mean" and not config.regression:
             real = class_means(embedded, clips.classes).unsqueeze(1)
         else:
             real = torch.cat([embeddings for embeddings, _ in embedded])

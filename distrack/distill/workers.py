@@ -83,7 +83,8 @@ class Workers:
     def __iter__(self) -> Iterator[StepRecord]:
         """Does the steps that are left, one for each record; see `Distiller`."""
         while self.step < self.config.steps:
-            answers = self._asked("step")
+            everyone = torch.cat(self._asked("embed")) if self.config.regression else None
+            answers = self._asked("step", everyone)
             distances = torch.cat([distances for distances, _ in answers])
             self.step += 1
             yield checked(self.step, float(distances.sum() / answers[0][1]))
@@ -171,8 +172,10 @@ def _work(end: Connection, order: _Order) -> None:
 
 def _answer(distiller: Distiller, pool: ThreadPoolExecutor, what: str, value: Any) -> Any:
     try:
+        if what == "embed":
+            return distiller.embeddings(pool).cpu()
         if what == "step":
-            distances, spread = distiller.advance(pool)
+            distances, spread = distiller.advance(pool, value)
             return distances.cpu(), spread.cpu()
         if what == "part":
             return distiller.part()

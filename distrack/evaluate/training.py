@@ -87,26 +87,37 @@ def _positions(count: int, recipe: Recipe, random: torch.Generator) -> Tensor:
 
 
 class _Group(NamedTuple):
-    """Parameters that learn in the same way, and what the optimiser remembers of each."""
+    """Numbers that learn as one, and what the optimiser remembers of them.
+
+    Attributes:
+        parameters: views of `numbers`, or the one tensor that it is.
+        share: of the learning rate.
+    """
 
     parameters: Sequence[Tensor]
-    memories: Sequence[dict[str, Tensor]]
+    numbers: Tensor
+    memory: dict[str, Tensor]
     direction: Callable[[Tensor, dict[str, Tensor]], Tensor]
-    share: float
+    share: float = 1.0
 
 
 def _groups(network: Network, recipe: Recipe) -> list[_Group]:
     """The parameters of a network by how they learn."""
-
-    def group(parameters: Sequence[Tensor], direction: Callable[..., Tensor], share: float = 1.0) -> _Group:
-        return _Group(parameters, [{} for _ in parameters], direction, share)
-
     if recipe.optimiser == "adamw":
-        return [group(list(network.parameters()), adam_step)]
+        return [_together(list(network.parameters()), adam_step)]
     hidden = [parameter for parameter in network.body.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in network.body.parameters() if parameter.ndim == 1]
+    groups = [_Group([weight], weight.data, {}, muon_step) for weight in hidden]
     quick = partial(adam_step, betas=(0.9, 0.95))
-    return [group(hidden, muon_step), group([*others, *network.head.parameters()], quick, _SHARE_OF_ADAM)]
+    return [*groups, _together([*others, *network.head.parameters()], quick, _SHARE_OF_ADAM)]
+
+
+def _together(parameters: Sequence[Tensor], direction: Callable[..., Tensor], share: float = 1.0) -> _Group:
+    """Parameters whose numbers learn each by itself: they become views of one tensor, which takes one step."""
+    numbers = torch.cat([parameter.data.flatten() for parameter in parameters])
+    for parameter, part in zip(parameters, numbers.split([len(each.flatten()) for each in parameters]), strict=True):
+        parameter.data = part.view_as(parameter)
+    return _Group(parameters, numbers, {}, direction, share)
 
 
 def _step(groups: Sequence[_Group], loss: Tensor, rate: float, weight_decay: float) -> None:
@@ -114,10 +125,10 @@ def _step(groups: Sequence[_Group], loss: Tensor, rate: float, weight_decay: flo
     gradients = iter(torch.autograd.grad(loss, [each for group in groups for each in group.parameters]))
     with torch.no_grad():
         for group in groups:
-            own = rate * group.share
-            for parameter, memory in zip(group.parameters, group.memories, strict=True):
-                direction = group.direction(next(gradients), memory)
-                parameter.mul_(1 - own * weight_decay).sub_(direction, alpha=own)
+            own = [next(gradients) for _ in group.parameters]
+            gradient = own[0] if len(own) == 1 else torch.cat([each.flatten() for each in own])
+            direction = group.direction(gradient, group.memory)
+            group.numbers.mul_(1 - rate * group.share * weight_decay).sub_(direction, alpha=rate * group.share)
 
 
 def _schedule(step: int, steps: int) -> float:

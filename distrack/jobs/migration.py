@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from distrack.distill.migration import migrated_distillation
+from distrack.distill.migration import migrated_distillation, without_regression
 
 
 def migrated(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -13,27 +13,29 @@ def migrated(config: Mapping[str, Any]) -> dict[str, Any]:
     `distillations`, a preparation the field `download`, and everything else was a distillation.
     """
     if "kind" in config:
-        current: dict[str, Any] = dict(_with_evaluation(config))
+        current: dict[str, Any] = dict(_with_unstored(config))
         if isinstance(config.get("distillations"), list):
-            current["distillations"] = [_with_evaluation(cell) for cell in config["distillations"]]
+            current["distillations"] = [_with_unstored(cell) for cell in config["distillations"]]
         return current
     if "method" in config:
         return {"kind": "decomposition", **migrated_decomposition(config)}
     if "distillations" in config:
         kind = "condensation" if "budget_seconds" in config else "sweep"
-        cells = [_with_evaluation(migrated_distillation(cell)) for cell in config["distillations"]]
+        cells = [_with_unstored(migrated_distillation(cell)) for cell in config["distillations"]]
         return {"kind": kind, **config, "distillations": cells}
     if "download" in config:
         fields = ("dataset", "data_path", "duration", "download")
         return {"kind": "preparation", **{name: config[name] for name in fields if name in config}}
-    return {"kind": "distillation", **_with_evaluation(migrated_distillation(config))}
+    return {"kind": "distillation", **_with_unstored(migrated_distillation(config))}
 
 
-def _with_evaluation(config: Any) -> Any:
-    """A distillation whose evaluation says what earlier versions did not store.
+def _with_unstored(config: Any) -> Any:
+    """A distillation that says what earlier versions did not store.
 
-    They learnt from images alone, and by AdamW, with steps, rate and batches that suit it.
+    They had no regression, and evaluated with images alone, and by AdamW, with steps, rate and batches that suit it.
     """
+    if isinstance(config, Mapping):
+        config = without_regression(config)
     evaluation = config.get("evaluation") if isinstance(config, Mapping) else None
     if not isinstance(evaluation, Mapping):
         return config

@@ -130,7 +130,7 @@ def _spreading(wide: int, rows: int, columns: int) -> Tensor:
 class NormalisedPool(nn.Sequential):
     """Instance norm, ReLU and 2 x 2 average pooling, without an odd last band or frame.
 
-    On a CPU they are one compiled operation; see `distrack.networks.compiled`.
+    On a CPU they are one compiled operation; see `distrack.compiled_pool`.
 
     Shape:
         - images: ``[n, channels, bands, frames]``, with two bands and two frames at least
@@ -152,7 +152,7 @@ class _NormalisedPool(Function):
 
     @staticmethod
     def forward(ctx: FunctionCtx, images: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
-        from distrack.networks.compiled import pooled
+        from distrack.compiled_pool import pooled
 
         count, channels, bands, frames = images.shape
         out = torch.empty(count, channels, bands // 2, frames // 2)
@@ -163,7 +163,7 @@ class _NormalisedPool(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        from distrack.networks.compiled import pooled_gradient
+        from distrack.compiled_pool import pooled_gradient
 
         images, weight, bias, statistics = ctx.saved_tensors  # type: ignore[attr-defined]
         out = torch.empty_like(images)

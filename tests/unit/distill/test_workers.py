@@ -36,6 +36,7 @@ def losses(run: Run) -> list[float]:
     [
         {"ipc": 8, "objective": "mmd", "network": {"width": 4}},
         {"ipc": 6, "domain": "waveform", "optimiser": "sgd", "tracks_per_step": 2},
+        {"ipc": 8, "objective": "mean", "regression": 1.0, "tracks_per_step": 3},
     ],
 )
 def test_any_number_of_processes_gives_the_same_bytes(
@@ -51,7 +52,7 @@ def test_any_number_of_processes_gives_the_same_bytes(
 
 
 def test_a_stopped_distillation_goes_on_with_another_number_of_processes(tiny_job: MakeJob, tmp_path: Path) -> None:
-    recipe = {"ipc": 8, "objective": "mmd", "steps": 8}
+    recipe = {"ipc": 8, "objective": "mmd", "regression": 0.5, "steps": 8}
     whole = run_of(tiny_job(**recipe), tmp_path / "whole")
     for first, then in ((2, 1), (1, 2)):
         job = tiny_job(**recipe, devices=first).model_copy(update={"evaluation": None})
@@ -76,7 +77,7 @@ def test_a_stopped_distillation_goes_on_with_another_number_of_processes(tiny_jo
 def test_more_processes_than_groups_of_classes_are_not_started_and_one_that_dies_is_said(
     tiny_job: MakeJob, cpu: torch.device
 ) -> None:
-    config = tiny_job(ipc=8, devices=9).distillation()
+    config = tiny_job(ipc=32, devices=9).distillation()
     material = config.material()
     with distilling(config.model_copy(update={"devices": 1}), material, cpu) as alone:
         assert isinstance(alone, Distiller)

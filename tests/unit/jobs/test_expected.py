@@ -10,8 +10,8 @@ from distrack.jobs.distillation.expected import Earlier
 from distrack.validation import from_preset, merged
 
 SECONDS = {"prepare": 1.0, "distill": 40.0, "invert": 4.0, "evaluate": 99.0, "inspect": 5.0, "listen": 6.0}
-# Images that a network sees: 400 steps with 32 of the 80 tracks, or with the 10 clips that are selected.
-OF_TRACKS, OF_CLIPS = 400 * 32, 400 * 10
+# Images that a network sees: 200 steps with 16 of the 80 tracks, or with the 10 clips that are selected.
+OF_TRACKS, OF_CLIPS = 200 * 16, 200 * 10
 
 
 def job(**changes: Any) -> DistillJob:
@@ -70,7 +70,7 @@ def test_networks_in_the_cache_take_no_time_and_the_others_go_by_their_images() 
     more = expected(job(seed=1, evaluation={"seeds": 5}), known)["evaluate"]
     assert more == pytest.approx((5 * OF_TRACKS + 2 * 2 * OF_CLIPS) * 0.001)
     full = expected(job(seed=1, evaluation={"baselines": ("full",)}), known)["evaluate"]
-    assert full == pytest.approx(3 * (OF_TRACKS + 900 * 32) * 0.001), "twelve epochs of 2,400 clips"
+    assert full == pytest.approx(3 * (OF_TRACKS + 1200 * 16) * 0.001), "eight epochs of 2,400 clips"
     other = expected(job(feature="melspectrogram"), known)["evaluate"]
     assert other == pytest.approx(3 * (OF_TRACKS + 2 * OF_CLIPS) * 0.001), "another feature, other clips"
 
@@ -81,7 +81,7 @@ def test_time_that_the_cache_saved_does_not_make_a_network_cheap() -> None:
 
 
 def test_steps_are_scaled_and_a_run_that_is_alike_goes_before_a_newer_one() -> None:
-    assert expected(job(steps=400), earlier(job()))["distill"] == pytest.approx(80)
+    assert expected(job(steps=200), earlier(job()))["distill"] == pytest.approx(80)
     slow = earlier(job(objective="mean"))._replace(seconds={**SECONDS, "distill": 7.0})
     assert expected(job(), slow, earlier(job()))["distill"] == pytest.approx(40)
     assert expected(job(), slow)["distill"] == pytest.approx(7)
