@@ -138,6 +138,7 @@ def load(
     *,
     seconds: float,
     feature: FeatureConfig,
+    pitch_is_class: bool = False,
     cache_path: Path | None = None,
     progress: DetailedProgress = unwatched,
     **reading: Unpack[Reading],
@@ -147,6 +148,7 @@ def load(
     Args:
         data_path: the folder of the dataset, if it is not in its usual place.
         seconds: fixed length of a clip.
+        pitch_is_class: whether the classes are pitches, where the dataset itself does not say so.
         cache_path: folder of the cache; that of the settings if None.
         reading: see `distrack.datasets.Reading`.
 
@@ -168,7 +170,8 @@ def load(
     )
     for skip in prepared.skipped:
         log.warning("skipped %s: %s", skip.path, skip.reason)
-    return _with_images(prepared, dataset, feature, lambda done, total: progress(done, total, "computing features"))
+    decides = pitch_is_class or datasets.DATASETS[dataset].pitch_is_class
+    return _with_images(prepared, feature, decides, lambda done, total: progress(done, total, "computing features"))
 
 
 def load_cached(
@@ -177,12 +180,14 @@ def load_cached(
     *,
     seconds: float,
     feature: FeatureConfig,
+    pitch_is_class: bool = False,
     **reading: Unpack[Reading],
 ) -> Material | None:
     """As `load`, but None where the clips were not decoded before: a page must not wait for that."""
     index = datasets.index(dataset, data_path, **reading)
     prepared = datasets.prepared(index, seconds=seconds, cache_path=settings().cache_path)
-    return None if prepared is None else _with_images(prepared, dataset, feature)
+    decides = pitch_is_class or datasets.DATASETS[dataset].pitch_is_class
+    return None if prepared is None else _with_images(prepared, feature, decides)
 
 
 def class_means(batches: Iterable[tuple[Tensor, Tensor]], classes: int) -> Tensor:
@@ -206,7 +211,9 @@ def class_means(batches: Iterable[tuple[Tensor, Tensor]], classes: int) -> Tenso
     return (sums / counts.clamp_min(1)[:, None]).view(classes, *values.shape[1:])
 
 
-def _with_images(prepared: Prepared, dataset: str, config: FeatureConfig, progress: Progress = unwatched) -> Material:
+def _with_images(
+    prepared: Prepared, config: FeatureConfig, pitch_is_class: bool, progress: Progress = unwatched
+) -> Material:
     digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
     folder = prepared.folder / f"{config.name}-{digest}"
     fill_cache(folder, lambda unfinished: _compute(prepared, config, unfinished, progress))
@@ -214,7 +221,7 @@ def _with_images(prepared: Prepared, dataset: str, config: FeatureConfig, progre
     feature = FEATURES[config.name]
     normalisation = _normalisation(folder, prepared.split_rows("train"), per_band=feature.per_band_normalisation)
     # Where pitch is the class, an image at another pitch is of another class.
-    shift_bands = feature.bands_are_pitch and not datasets.DATASETS[dataset].pitch_is_class
+    shift_bands = feature.bands_are_pitch and not pitch_is_class
     sides = {
         side: RealImages(
             images=images,

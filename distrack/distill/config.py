@@ -79,6 +79,8 @@ class DistillConfig(Config):
         PARAMETERISATIONS, PARAMETERISATION
     )
     """How stored numbers become tracks; the storage budget stays the same."""
+    pitch_is_class: Annotated[bool, Field(title="Pitch is the class")] = False
+    """For folders whose classes are pitches: no augmentation shifts images in frequency, to another class."""
     ipc: Annotated[int, Field(ge=1, le=MOST_TRACKS, title="Budget (tracks per class)")] = 1
     """Storage budget of a class, in whole tracks."""
     factor: Annotated[int, Field(ge=1, le=1000, title="Tracks per stored track")] = 1
@@ -207,7 +209,7 @@ class DistillConfig(Config):
 
     @property
     def _source(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("dataset", "data_path", "seconds", "feature")}
+        return {name: getattr(self, name) for name in ("dataset", "data_path", "seconds", "feature", "pitch_is_class")}
 
     @property
     def reading(self) -> Reading:

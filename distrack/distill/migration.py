@@ -43,7 +43,7 @@ def migrated_distillation(config: Any) -> Any:
 
 
 def without_regression(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config with no regression where it is complete and names none: of a version that had none, whatever its preset."""
+    """A config in which `regression` is 0 if it is complete and names none: presets of its version had none."""
     absent = config.keys() >= _COMPLETE and "regression" not in config
     return {**config, "regression": 0.0} if absent else dict(config)
 

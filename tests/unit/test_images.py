@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,3 +133,16 @@ def test_bands_may_be_shifted_only_where_they_are_pitch_and_pitch_is_not_the_cla
     assert shift_bands() == (feature in ("melspectrogram", "logmelspectrogram"))
     monkeypatch.setitem(DATASETS._entries, "FOLDER", replace(DATASETS["FOLDER"], pitch_is_class=True))
     assert not shift_bands()
+
+
+def test_where_pitch_is_the_class_no_image_is_shifted_in_frequency(
+    tiny_prepared: Prepared, tiny_config: DistillConfig, tmp_path: Path
+) -> None:
+    arguments: dict[str, Any] = {"seconds": 0.5, "feature": tiny_config.feature, "cache_path": tmp_path}
+    usual = load("FOLDER", tiny_prepared.index.root, **arguments)
+    pitched = load("FOLDER", tiny_prepared.index.root, **arguments, pitch_is_class=True)
+    assert (usual.train.shift_bands, pitched.train.shift_bands, pitched.test.shift_bands) == (True, False, False)
+    # Predictions of the one are not taken for those of the other.
+    assert usual.train.fingerprint != pitched.train.fingerprint
+    job = tiny_config.model_copy(update={"data_path": tiny_prepared.index.root, "pitch_is_class": True})
+    assert not job.material(cache_path=tmp_path).train.shift_bands

@@ -203,6 +203,9 @@ def _matching(fields: Fields, start: DistillJob, duration: float) -> None:
     if not training:
         fields.set("classification", 0.0)
     fields.switch("augmentation", third, off=NO_AUGMENTATION, on=AugmentationConfig())
+    fields.draw("regression", first)
+    if not DATASETS[start.dataset].pitch_is_class:
+        fields.draw("pitch_is_class", second)
 
 
 def fitting_networks(network: NetworkConfig, feature: FeatureConfig, samples: int) -> list[str]:
