@@ -1,0 +1,70 @@
+"""What the regression adds to a distillation, by its weight, its steps and what surrounds it.
+
+Nothing here sees a test clip: a fifth of the training clips is held out, the rest is distilled, and networks that learn
+from the tracks classify the held-out clips. Two distillations, two networks each. The command prints the rows that
+`regression.md` contains.
+
+    python -m benchmarks.regression FSDD,1 ESC10,1 FOLDER,1,DIR '{"regression": 0, "steps": 200}' '{}'
+"""
+
+import argparse
+import json
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+from distrack.process_environment import compute_fast
+
+compute_fast("benchmarks.regression")
+
+import torch
+
+from benchmarks.evaluator import Taught, measured
+from distrack.device import one_thread_each
+from distrack.distill import DistillConfig, Distiller, SyntheticSet
+from distrack.evaluate import BASELINES, Recipe, TrainingSet
+from distrack.evaluate.evaluation import hold_out
+
+_SEEDS = 2
+
+
+def main() -> None:
+    """Prints, for each dataset, a row of the control and one for each set of changes to `quick`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="+", metavar="NAME,IPC[,DIR] | CHANGES")
+    words = parser.parse_args().words
+    device = torch.device("cpu")
+    for name in (word for word in words if not word.startswith("{")):
+        dataset, ipc, *folder = name.split(",")
+        usual: dict[str, Any] = {"dataset": dataset, "ipc": int(ipc), "preset": "quick"}
+        usual |= {"test_fold": 1} if dataset.startswith("ESC") else {}
+        usual |= {"data_path": Path(folder[0])} if folder else {}
+        material = DistillConfig.validated(usual).material()
+        rest, held_out = hold_out(material.train)
+
+        def row(label: str, sets: list[SyntheticSet], seconds: float) -> None:
+            trained = [(TrainingSet.of_tracks(each, rest), seed) for each in sets for seed in range(_SEEDS)]  # noqa: B023
+            taught = [Taught(label, seed, each, held_out) for each, seed in trained]  # noqa: B023
+            with one_thread_each(device) as workers, ThreadPoolExecutor(workers) as pool:
+                found = [accuracy for accuracy, _ in pool.map(lambda each: measured(each, Recipe()), taught)]
+            mean, spread = statistics.mean(found), statistics.stdev(found)
+            print(f"| {name} | {label} | {mean:.3f} ± {spread:.3f} | {seconds:.1f} s |", flush=True)  # noqa: B023
+
+        like = Distiller(DistillConfig.validated(usual), rest, classes=material.classes, device=device).synthetic_set()
+        chosen = [cast(SyntheticSet, BASELINES["same-storage"].choose(rest, like, seed)) for seed in range(_SEEDS)]
+        row("control", chosen, 0)
+        for changes in (word for word in words if word.startswith("{")):
+            made, before = [], time.monotonic()
+            for seed in range(_SEEDS):
+                config = DistillConfig.validated({**usual, **json.loads(changes), "seed": seed})
+                distiller = Distiller(config, rest, classes=material.classes, device=device)
+                for _ in distiller:
+                    pass
+                made.append(distiller.synthetic_set())
+            row(changes.replace("{}", "quick"), made, (time.monotonic() - before) / _SEEDS)
+
+
+if __name__ == "__main__":
+    main()
