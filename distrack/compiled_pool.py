@@ -19,9 +19,16 @@ _ZERO, _QUARTER, _ONE = np.float32(0), np.float32(0.25), np.float32(1)
 
 def _compiled(function: _Compiled) -> _Compiled:
     """Compiles a function. Sums may be reordered; not-a-number stays what it is, by which a divergence is noticed."""
-    compiled: _Compiled = njit(
-        function, fastmath={"reassoc", "contract", "nsz", "arcp"}, nogil=True, cache=True, error_model="numpy"
-    )
+    settings: dict[str, Any] = {
+        "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+        "nogil": True,
+        "error_model": "numpy",
+    }
+    compiled: _Compiled
+    try:
+        compiled = njit(function, cache=True, **settings)
+    except RuntimeError:  # no folder for the result can be written: every process compiles
+        compiled = njit(function, **settings)
     return compiled
 
 
@@ -31,7 +38,7 @@ def pooled(maps: Floats, wide: int, weight: Floats, bias: Floats, epsilon: np.fl
 
     Args:
         maps: one row for each channel of each image; float32, as all arrays are.
-        wide: frames of a map.
+        wide: frames of a map, the length of its rows.
         epsilon: added to the variance.
         out: is written.
 
@@ -51,11 +58,16 @@ def pooled(maps: Floats, wide: int, weight: Floats, bias: Floats, epsilon: np.fl
         for at in range(size):
             total += pixels[at]
         mean = total / np.float32(size)
-        total = _ZERO
+        # What the rounded mean is off by is the mean of the differences.
+        total = squares = _ZERO
         for at in range(size):
             difference = pixels[at] - mean
-            total += difference * difference
-        reciprocal = _ONE / np.sqrt(total / np.float32(size) + epsilon)
+            total += difference
+            squares += difference * difference
+        rest = total / np.float32(size)
+        mean += rest
+        variance = max(squares / np.float32(size) - rest * rest, _ZERO)
+        reciprocal = _ONE / np.sqrt(variance + epsilon)
         statistics[0, number], statistics[1, number] = mean, reciprocal
         scale = reciprocal * weight[number % channels]
         shift = bias[number % channels] - mean * scale

@@ -32,8 +32,13 @@ _BATCH = 256
 _SEPARATING_NOISE = 0.1
 # Images that are embedded together on a CPU, about.
 _IMAGES_TOGETHER = 32
-# Images whose maps are kept for their gradient while the regression waits for all classes; more are embedded twice.
-_IMAGES_KEPT = 2000
+# Groups on a CPU, at least, where there are so many classes: more cores than two have something to do.
+_FEWEST_GROUPS = 4
+# Numbers of maps that a CPU keeps for their gradient while the regression waits for all classes, a gigabyte about; with
+# more of them images are embedded twice.
+_NUMBERS_KEPT = 2.5e8
+# Numbers that an embedding keeps for each pixel and each channel of the network.
+_KEPT_PER_PIXEL = 1.6
 # On an accelerator the loss is read once in so many steps.
 _STEPS_PER_READING = 20
 
@@ -121,7 +126,7 @@ class Distiller:
         part: tuple[int, int] = (0, 1),
     ) -> None:
         self.config, self.classes, self.device = config, classes, device
-        self.normalisation = train.normalisation
+        self.normalisation, self._shape = train.normalisation, train.shape
         self.step = 0
         self._domain = config.domain_of(train.normalisation)
         self._form = config.form(len(classes))
@@ -144,16 +149,15 @@ class Distiller:
         self._groups = groups[len(groups) * number // parts : len(groups) * (number + 1) // parts]
 
     def _grouped(self) -> list[Group]:
-        """The classes in groups, which share nothing but the networks and can be computed side by side.
+        """The classes in groups, which are computed side by side; a regression alone sees all of them, once a step.
 
-        On a CPU the groups are small, and no thread waits for another one inside an operation. The
-        number of groups does not depend on the number of cores, and so neither do the results. Each accelerator has one
-        group.
+        On a CPU the groups are small, and no thread waits for another one inside an operation. The number of groups
+        does not depend on the number of cores, and so neither do the results. Each accelerator has one group.
         """
         count = len(self.classes)
         images = len(self._parameters) * self._form.tracks_per_row
         on_cpu = self.device.type == "cpu"
-        groups = min(count, max(2, images // _IMAGES_TOGETHER) if on_cpu else self.config.devices)
+        groups = min(count, max(_FEWEST_GROUPS, images // _IMAGES_TOGETHER) if on_cpu else self.config.devices)
         edges = [round(count * group / groups) for group in range(groups + 1)]
         return [Group(slice(*edge), self.config.form(edge[1] - edge[0])) for edge in pairwise(edges)]
 
@@ -202,7 +206,10 @@ class Distiller:
         """The tracks of the own groups in the step's network, class by class, as a regression needs them, `[n, d]`."""
         member, chosen = self._networks.at(self.step, workers.map), self._chosen_rows()
         rows = len(self._parameters) if chosen is None else len(chosen) * len(self.classes)
-        keep = rows * self._form.tracks_per_row * len(self._groups) <= _IMAGES_KEPT * len(self.groups)
+        images = rows * self._form.tracks_per_row * len(self._groups) / len(self.groups)
+        numbers = images * math.prod(self._shape) * self.config.network.width * _KEPT_PER_PIXEL
+        # A group that is alone keeps its maps in any case.
+        keep = len(self._groups) == 1 or numbers <= _NUMBERS_KEPT
 
         def embedded(group: Group) -> Embedded:
             with torch.set_grad_enabled(keep):
@@ -278,7 +285,8 @@ class Distiller:
         if pull is not None:
             loss = loss + (pull * embeddings).sum()
         (gradient,) = torch.autograd.grad(loss, parameters)
-        return self._preconditioner.to_coordinates(gradient, classes), distance.detach()
+        # A gradient that is not a number shows in the loss of its step, which is read, and not in the next one.
+        return self._preconditioner.to_coordinates(gradient, classes), distance.detach() + 0 * gradient.sum()
 
     def _move(self, rate: float, group: Group, step: Tensor) -> None:
         parameters = self._parameters[self._rows(group.classes)]

@@ -37,7 +37,8 @@ class Member(NamedTuple):
 
     Attributes:
         augmentation: drawn once; applied to real clips and tracks alike.
-        real: embeddings of real clips, ``[classes, n, d]``; n is 1 where the objective needs only their mean.
+        real: embeddings of real clips, ``[classes, n, d]``; n is 1 where their mean is all that is
+            needed.
         spread: sum of the squared distances of the real class means from their common mean, a scalar.
         trained: whether the network was trained to classify.
     """

@@ -1,7 +1,7 @@
 """One distillation on several devices, or in several processes on a CPU: each has a share of the classes.
 
-Classes share nothing but the networks, so that every process computes the same networks and moves its own tracks. On a
-CPU the result has the same bits whatever the number of processes.
+Every process computes the same networks and moves its own tracks; a regression needs the embeddings of all of them,
+which are exchanged once a step. On a CPU the result has the same bits whatever the number of processes.
 """
 
 import contextlib

@@ -106,7 +106,7 @@ def _groups(network: Network, recipe: Recipe) -> list[_Group]:
     if recipe.optimiser == "adamw":
         return [_together(list(network.parameters()), adam_step)]
     hidden = [parameter for parameter in network.body.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in network.body.parameters() if parameter.ndim == 1]
+    others = [parameter for parameter in network.body.parameters() if parameter.ndim < 2]
     groups = [_Group([weight], weight.data, {}, muon_step) for weight in hidden]
     quick = partial(adam_step, betas=(0.9, 0.95))
     return [*groups, _together([*others, *network.head.parameters()], quick, _SHARE_OF_ADAM)]

@@ -10,6 +10,7 @@ from distrack.distill import SyntheticSet
 from distrack.errors import RunError
 from distrack.evaluate import EvaluationConfig, Report
 from distrack.evaluate.config import Seeds
+from distrack.evaluate.recipe import ADAMW
 from distrack.jobs.contract import Job, job_of, read_report, register
 from distrack.jobs.distillation.job import Measured, distillation_job
 from distrack.jobs.distillation.phases import device_of
@@ -81,7 +82,10 @@ class EvaluationJob(EvaluationConfig, Measured, FollowUp):
         before: EvaluationConfig | None = None
         if runs_path is not None and "run" in overrides:
             before = getattr(job_of(find(runs_path, overrides["run"])), "evaluation", None)
-        return cls.validated(overlaid(before.model_dump() if before else {}, overrides))
+        own = before.model_dump() if before else {}
+        if overrides.get("optimiser", own.get("optimiser")) != own.get("optimiser"):
+            own = {name: value for name, value in own.items() if name not in ADAMW}  # they suit one optimiser alone
+        return cls.validated(overlaid(own, overrides))
 
     def work(self, run: Run, session: Session) -> Report:
         """Makes every measurement; the report grows as they come, and other evaluations in it stay."""

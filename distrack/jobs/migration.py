@@ -34,15 +34,21 @@ def _with_unstored(config: Any) -> Any:
 
     They had no regression, and evaluated with images alone, and by AdamW, with steps, rate and batches that suit it.
     """
-    if isinstance(config, Mapping):
-        config = without_regression(config)
-    evaluation = config.get("evaluation") if isinstance(config, Mapping) else None
-    if not isinstance(evaluation, Mapping):
+    if not isinstance(config, Mapping):
         return config
+    if config.get("kind") == "evaluation":
+        return _with_recipe(config)
+    evaluation = config.get("evaluation")
+    stored = {"evaluation": _with_recipe(evaluation)} if isinstance(evaluation, Mapping) else {}
+    return {**without_regression(config), **stored}
+
+
+def _with_recipe(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """An evaluation that says what it learns from and how. Without an optimiser a whole recipe is that of AdamW."""
     unstored: dict[str, Any] = {} if "forms" in evaluation else {"forms": ["image"]}
     if "optimiser" not in evaluation and {"steps", "epochs", "batch_size", "learning_rate"} <= set(evaluation):
         unstored["optimiser"] = "adamw"
-    return {**config, "evaluation": {**evaluation, **unstored}}
+    return {**evaluation, **unstored}
 
 
 def migrated_decomposition(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from distrack.arrays import Floats
 
 def convolution(before: int, channels: int, size: int = 3, *, bias: bool = True) -> nn.Conv2d:
     """A convolution that keeps the size of a map."""
-    kind = nn.Conv2d if before > 1 else ImageConvolution
-    return kind(before, channels, size, padding=size // 2, bias=bias)
+    if before == 1:
+        return ImageConvolution(channels, size, bias=bias)
+    return nn.Conv2d(before, channels, size, padding=size // 2, bias=bias)
 
 
 def normalised(before: int, channels: int, size: int = 3, *, bias: bool = True) -> list[nn.Module]:
@@ -31,6 +32,9 @@ class ImageConvolution(nn.Conv2d):
         - images: ``[n, 1, bands, frames]``
         - returns: ``[n, channels, bands, frames]``
     """
+
+    def __init__(self, channels: int, size: int = 3, *, bias: bool = True) -> None:
+        super().__init__(1, channels, size, padding=size // 2, bias=bias)
 
     def forward(self, images: Tensor) -> Tensor:
         if images.device.type != "cpu" or not images.requires_grad:
@@ -175,7 +179,8 @@ class _NormalisedPool(Function):
 
 def _rows(images: Tensor) -> Floats:
     """The maps of images as rows of one array, which shares their memory, ``[n * channels, bands * frames]``."""
-    return images.view(images.shape[0] * images.shape[1], -1).numpy()
+    count, channels, bands, frames = images.shape
+    return images.view(count * channels, bands * frames).numpy()
 
 
 class GridAverage(nn.Module):

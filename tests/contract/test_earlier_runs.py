@@ -18,6 +18,7 @@ from distrack.export.comparison import read
 from distrack.export.formats import content
 from distrack.jobs.decomposition import DecomposeJob, decomposition_report, events_file
 from distrack.jobs.distillation import DistillJob, distillation_job
+from distrack.jobs.evaluation import EvaluationJob
 from distrack.jobs.inspection import inspection_of
 from distrack.jobs.listening import listening_of
 from distrack.jobs.results import evaluation_report, synthetic_file
@@ -74,6 +75,22 @@ def test_settings_that_an_entry_now_owns_are_taken_over(earlier: Path) -> None:
     assert job.regression == 0
     assert job.optimiser.model_dump()["momentum"] == 0.7
     assert job.feature.model_dump()["n_mfcc"] == 8
+
+
+def test_an_earlier_evaluation_s_config_keeps_its_optimiser() -> None:
+    stored = json.loads((MATERIAL / "distilled" / "config.json").read_text())["evaluation"]
+    job = jobs.from_json({**stored, "kind": "evaluation", "run": "any"})
+    assert isinstance(job, EvaluationJob)
+    assert (job.optimiser, job.learning_rate, job.batch_size) == ("adamw", 0.006, 32)
+
+
+def test_another_optimiser_than_the_run_s_brings_its_own_rate(earlier: Path) -> None:
+    job = EvaluationJob.from_overrides({"run": "distilled", "optimiser": "muon", "epochs": 3}, earlier)
+    assert isinstance(job, EvaluationJob)
+    assert (job.learning_rate, job.steps, job.batch_size, job.epochs) == (0.05, 200, 16, 3)
+    same = EvaluationJob.from_overrides({"run": "distilled", "seeds": 2}, earlier)
+    assert isinstance(same, EvaluationJob)
+    assert (same.optimiser, same.learning_rate) == ("adamw", 0.006)
 
 
 def test_a_stopped_distillation_is_resumed_to_where_an_uninterrupted_one_ends(earlier: Path, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from distrack.ui.shared.fields import Fields
 from distrack.ui.shared.page import errors_shown
 from distrack.ui.shared.run_in_view import job_of, runs_path
 
-# Learning rates that are compared on held-out clips.
-_RATES = (0.02, 0.05, 0.1)
+# Learning rates that are compared on held-out clips, in units of the recipe's own.
+_RATES = (0.4, 1.0, 2.0)
 
 
 def show(run: runs.Run) -> None:
@@ -22,6 +22,7 @@ def show(run: runs.Run) -> None:
     if config is None:
         return
     earlier = config.evaluation or EvaluationConfig()
+    rates = tuple(round(each * earlier.learning_rate, 6) for each in _RATES)
     with st.expander("Run more evaluations"), st.form("measure", border=False):
         left, right = st.columns(2)
         fields = Fields(earlier, f"evaluate-{run.id}")
@@ -35,13 +36,13 @@ def show(run: runs.Run) -> None:
         tune = left.toggle(
             "Tune learning rate",
             bool(earlier.learning_rates),
-            help=f"The best of {', '.join(map(str, _RATES))} on held-out training clips.",
+            help=f"The best of {', '.join(map(str, rates))} on held-out training clips.",
         )
         if not st.form_submit_button("Evaluate", icon=":material/straighten:"):
             return
     if not evaluators:
         st.error("Select at least one evaluator.")
         return
-    overrides = {"run": run.id, "learning_rates": _RATES if tune else (), **fields.values}
+    overrides = {"run": run.id, "learning_rates": rates if tune else (), **fields.values}
     with errors_shown():
         job_panel.start(EvaluationJob.from_overrides(overrides, runs_path()))

@@ -10,6 +10,8 @@ GLOSSARY = {
     "distillation makes it small.",
     "MMD": "Maximum mean discrepancy: a distance of two sets of points that compares whole distributions, not their "
     "means alone.",
+    "Ridge regression": "The last layer of a network, learnt from the tracks by one formula. How well it names the "
+    "classes of real clips is a second loss, which sees all classes at once.",
     "Latent space": "The numbers that a network turns a clip into before it decides on a class.",
     "DCT": "Discrete cosine transform: it describes an image by cosine waves. Storing the strongest ones leaves room "
     "for more tracks in the same budget.",

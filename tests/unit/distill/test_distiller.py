@@ -14,6 +14,7 @@ from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, StepRecord
 from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.initialisations.real import random_selection
+from distrack.distill.regression import prediction_error
 from distrack.errors import ConfigError, RunError
 from distrack.evaluate import Bench, Measurement, Recipe
 from distrack.images import RealImages
@@ -47,6 +48,48 @@ def test_the_loss_goes_down(start: Start, settings: dict[str, Any]) -> None:
     losses = losses_of(records)
     assert [record.step for record in records] == list(range(1, 41))
     assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:10])
+
+
+def test_a_regression_moves_the_tracks_to_where_they_predict_the_clips(
+    start: Start, tiny_images: Images, cpu: torch.device
+) -> None:
+    clips, labels = everything(tiny_images["train"], cpu)
+    network = build_network(NetworkConfig(width=4, depth=2), shape=tiny_images["train"].shape, classes=3, seed=99)
+
+    def error(distiller: Distiller) -> float:
+        with torch.no_grad():
+            real, tracks = network.embed(clips), network.embed(distiller.synthetic_set().tracks())
+        return float(
+            prediction_error(real[labels.argsort(stable=True)].unflatten(0, (3, -1)), tracks.unflatten(0, (3, -1)))
+        )
+
+    errors = {}
+    for weight in (0.0, 30.0):
+        distiller = start(initialisation="noise", steps=60, ipc=2, regression=weight)
+        finished(distiller)
+        errors[weight] = error(distiller)
+    assert errors[30.0] < 0.8 * errors[0.0]
+
+
+@pytest.mark.parametrize("changes", [{}, {"tracks_per_step": 2}, {"domain": "waveform"}])
+def test_images_that_are_embedded_twice_have_the_same_gradient(
+    start: Start, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    _, kept = finished(start(regression=1.0, ipc=4, **changes))
+    monkeypatch.setattr("distrack.distill.distiller._NUMBERS_KEPT", 0)
+    _, again = finished(start(regression=1.0, ipc=4, **changes))
+    assert torch.equal(again, kept)
+
+
+def test_a_gradient_that_is_not_a_number_ends_the_work_at_its_step(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_real: Tensor, synthetic: Tensor) -> Tensor:
+        return synthetic.sum() * torch.nan
+
+    monkeypatch.setattr("distrack.distill.distiller.prediction_error", broken)
+    with pytest.raises(RunError, match="diverged at step 1"):
+        finished(start(regression=1.0, steps=1))
 
 
 def class_means(network: Network, images: Tensor, labels: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ def losses(run: Run) -> list[float]:
     [
         {"ipc": 8, "objective": "mmd", "network": {"width": 4}},
         {"ipc": 6, "domain": "waveform", "optimiser": "sgd", "tracks_per_step": 2},
-        {"ipc": 8, "objective": "mean", "regression": 1.0, "tracks_per_step": 3},
+        {"ipc": 32, "objective": "mean", "regression": 1.0, "tracks_per_step": 3},
     ],
 )
 def test_any_number_of_processes_gives_the_same_bytes(

@@ -52,6 +52,13 @@ def test_the_recipe_is_all_but_what_is_measured() -> None:
     assert recipe.network_name == "convnet 32 x 3"
 
 
+def test_adamw_brings_the_steps_and_the_rate_that_it_needs() -> None:
+    recipe = EvaluationConfig.model_validate({"optimiser": "adamw", "steps": 7}).recipe
+    assert (recipe.learning_rate, recipe.batch_size, recipe.epochs, recipe.steps) == (0.006, 32, 12, 7)
+    assert EvaluationConfig.model_validate_json(recipe.model_dump_json()).recipe == recipe
+    assert Recipe() == Recipe(optimiser="muon", learning_rate=0.05, batch_size=16, steps=200, epochs=12)
+
+
 def test_unknown_names_and_impossible_values_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"unknown evaluator 'random-cn'\. Did you mean random-cnn"):
         EvaluationConfig(evaluators=("random-cn",))

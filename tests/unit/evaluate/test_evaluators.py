@@ -116,6 +116,34 @@ def test_networks_learn_as_those_of_torch_s_adamw(tiny_images: Images) -> None:
         torch.testing.assert_close(ours(images), theirs(images), rtol=1e-2, atol=1e-2)
 
 
+def test_networks_learn_by_muon_as_by_torch_s_muon_and_adamw(tiny_images: Images) -> None:
+    recipe, clips = RECIPE.plain.model_copy(update={"weight_decay": 0.1}), TrainingSet.of_clips(tiny_images["train"])
+    ours, theirs = (build_network(recipe.network, shape=clips.shape, classes=3, seed=0) for _ in range(2))
+    device, steps = torch.device("cpu"), 12
+    train(ours, clips, recipe, generator(0, "batches"), steps=steps, device=device, progress=lambda *_: None)
+    kernels = [each for each in theirs.body.parameters() if each.ndim > 1]
+    matrices = [torch.nn.Parameter(each.detach().flatten(1)) for each in kernels]  # they share their numbers
+    others = [*(each for each in theirs.body.parameters() if each.ndim == 1), *theirs.head.parameters()]
+    hidden = torch.optim.Muon(matrices, lr=0.05, weight_decay=0.1, momentum=0.9)
+    rest = torch.optim.AdamW(others, lr=0.01, weight_decay=0.1, betas=(0.9, 0.95))
+    random = generator(0, "batches")
+    for step in range(steps):
+        for optimiser, peak in ((hidden, 0.05), (rest, 0.01)):
+            optimiser.param_groups[0]["lr"] = peak * min(1, (step + 1) / (0.1 * steps), (1 - step / steps) / 0.7)
+        chosen = torch.randint(len(clips), (recipe.batch_size,), generator=random)
+        theirs.zero_grad()
+        cross_entropy(theirs(clips.images(chosen.numpy(), device)), clips.labels[chosen]).backward()
+        for matrix, kernel in zip(matrices, kernels, strict=True):
+            matrix.grad = None if kernel.grad is None else kernel.grad.flatten(1)
+        hidden.step()
+        rest.step()
+    images = clips.images(np.arange(len(clips)), device)
+    with torch.no_grad():
+        found, wanted = ours(images), theirs(images)
+    # Torch's Muon computes in bfloat16, with eight bits of precision.
+    assert (found - wanted).norm() < 0.1 * wanted.norm()
+
+
 # Prototypes
 
 

@@ -70,7 +70,7 @@ def test_networks_in_the_cache_take_no_time_and_the_others_go_by_their_images() 
     more = expected(job(seed=1, evaluation={"seeds": 5}), known)["evaluate"]
     assert more == pytest.approx((5 * OF_TRACKS + 2 * 2 * OF_CLIPS) * 0.001)
     full = expected(job(seed=1, evaluation={"baselines": ("full",)}), known)["evaluate"]
-    assert full == pytest.approx(3 * (OF_TRACKS + 1200 * 16) * 0.001), "eight epochs of 2,400 clips"
+    assert full == pytest.approx(3 * (OF_TRACKS + 1800 * 16) * 0.001), "twelve epochs of 2,400 clips"
     other = expected(job(feature="melspectrogram"), known)["evaluate"]
     assert other == pytest.approx(3 * (OF_TRACKS + 2 * OF_CLIPS) * 0.001), "another feature, other clips"
 

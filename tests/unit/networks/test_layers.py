@@ -45,6 +45,11 @@ def test_the_compiled_pool_of_images_in_another_memory_layout_and_without_a_grad
     assert torch.equal(layer(images[1:]), expected[1:])
 
 
+def test_a_map_of_one_number_has_no_variance() -> None:
+    assert NormalisedPool(2)(torch.full((1, 2, 64, 900), 3.7)).abs().max() < 1e-3
+    assert NormalisedPool(2)(torch.zeros(0, 2, 4, 4)).shape == (0, 2, 2, 2)
+
+
 def test_a_number_that_is_none_is_not_hidden() -> None:
     images = normal(2, 3, 6, 6)
     images[0, 1, 2, 2] = torch.nan
@@ -56,7 +61,7 @@ def test_a_number_that_is_none_is_not_hidden() -> None:
 @pytest.mark.parametrize("size", [1, 3, 5])
 @pytest.mark.parametrize("bias", [True, False])
 def test_the_gradient_at_an_image_is_that_of_torch_s_convolution(size: int, bias: bool) -> None:
-    layer = ImageConvolution(1, 6, size, padding=size // 2, bias=bias)
+    layer = ImageConvolution(6, size, bias=bias)
     images = normal(3, 1, 9, 7).requires_grad_()
     expected = conv2d(images, layer.weight, layer.bias, padding=size // 2)
     found = layer(images)
