@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -83,11 +84,12 @@ class Workers:
     def __iter__(self) -> Iterator[StepRecord]:
         """Does the steps that are left, one for each record; see `Distiller`."""
         while self.step < self.config.steps:
-            everyone = torch.cat(self._asked("embed")) if self.config.regression else None
-            answers = self._asked("step", everyone)
-            distances = torch.cat([distances for distances, _ in answers])
+            # By value: tensors would be passed as files, a dozen a step, which a busy machine may be slow to hand over.
+            embeddings = np.concatenate(self._asked("embed")) if self.config.regression else None
+            answers = self._asked("step", embeddings)
+            distances = torch.from_numpy(np.concatenate([distances for distances, _ in answers]))
             self.step += 1
-            yield checked(self.step, float(distances.sum() / answers[0][1]))
+            yield checked(self.step, float(distances.sum() / torch.tensor(answers[0][1])))
 
     def synthetic_set(self) -> SyntheticSet:
         """The tracks as they are now."""
@@ -173,10 +175,11 @@ def _work(end: Connection, order: _Order) -> None:
 def _answer(distiller: Distiller, pool: ThreadPoolExecutor, what: str, value: Any) -> Any:
     try:
         if what == "embed":
-            return distiller.embeddings(pool).cpu()
+            return distiller.embeddings(pool).cpu().numpy()
         if what == "step":
-            distances, spread = distiller.advance(pool, value)
-            return distances.cpu(), spread.cpu()
+            # A copy lies in memory as torch's own tensors do, on which the rounding of a product may depend.
+            distances, spread = distiller.advance(pool, None if value is None else torch.tensor(value))
+            return distances.cpu().numpy(), spread.cpu().numpy()
         if what == "part":
             return distiller.part()
         distiller.resume(value)
