@@ -170,8 +170,9 @@ def load(
     )
     for skip in prepared.skipped:
         log.warning("skipped %s: %s", skip.path, skip.reason)
-    decides = pitch_is_class or datasets.DATASETS[dataset].pitch_is_class
-    return _with_images(prepared, feature, decides, lambda done, total: progress(done, total, "computing features"))
+    return _with_images(
+        prepared, dataset, feature, pitch_is_class, lambda done, total: progress(done, total, "computing features")
+    )
 
 
 def load_cached(
@@ -186,8 +187,7 @@ def load_cached(
     """As `load`, but None where the clips were not decoded before: a page must not wait for that."""
     index = datasets.index(dataset, data_path, **reading)
     prepared = datasets.prepared(index, seconds=seconds, cache_path=settings().cache_path)
-    decides = pitch_is_class or datasets.DATASETS[dataset].pitch_is_class
-    return None if prepared is None else _with_images(prepared, feature, decides)
+    return None if prepared is None else _with_images(prepared, dataset, feature, pitch_is_class)
 
 
 def class_means(batches: Iterable[tuple[Tensor, Tensor]], classes: int) -> Tensor:
@@ -212,7 +212,7 @@ def class_means(batches: Iterable[tuple[Tensor, Tensor]], classes: int) -> Tenso
 
 
 def _with_images(
-    prepared: Prepared, config: FeatureConfig, pitch_is_class: bool, progress: Progress = unwatched
+    prepared: Prepared, dataset: str, config: FeatureConfig, pitch_is_class: bool, progress: Progress = unwatched
 ) -> Material:
     digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
     folder = prepared.folder / f"{config.name}-{digest}"
@@ -221,6 +221,7 @@ def _with_images(
     feature = FEATURES[config.name]
     normalisation = _normalisation(folder, prepared.split_rows("train"), per_band=feature.per_band_normalisation)
     # Where pitch is the class, an image at another pitch is of another class.
+    pitch_is_class = pitch_is_class or datasets.DATASETS[dataset].pitch_is_class
     shift_bands = feature.bands_are_pitch and not pitch_is_class
     sides = {
         side: RealImages(
