@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     device: str = Field("auto", validation_alias="DISTRACK_DEVICE")
     engine: str = Field("local", validation_alias="DISTRACK_ENGINE")
     address: str = Field("auto", validation_alias="DISTRACK_ADDRESS")
+    live_store: str | None = Field(None, validation_alias="DISTRACK_LIVE_STORE")
     plugins: str = Field("", validation_alias="DISTRACK_PLUGINS")
 
     @property

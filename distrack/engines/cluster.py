@@ -24,7 +24,9 @@ _CONNECT_SECONDS = 5.0
 # Times that a task is started again after its node died.
 _RETRIES = 3
 # Variables of this process that its tasks have, too; whoever may ask the cluster can read them.
-_HANDED_ON = ("DISTRACK_", "AUDIO_PATH", "IMPULSE_RESPONSE_PATH")
+_HANDED_ON = ("DISTRACK_", "AUDIO_PATH", "IMPULSE_RESPONSE_PATH", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION")
+# Those that name folders: nodes that share none have their own.
+_FOLDERS = ("DISTRACK_RUNS_PATH", "DISTRACK_DATA_PATH", "AUDIO_PATH", "IMPULSE_RESPONSE_PATH")
 
 
 class UnfitNodeError(EngineError):
@@ -34,15 +36,16 @@ class UnfitNodeError(EngineError):
 class Cluster:
     """A connection to a cluster; `connected` makes one."""
 
-    def __init__(self, ray: Any, config: EngineConfig, marker: Path) -> None:
+    def __init__(self, ray: Any, config: EngineConfig, marker: Path | None) -> None:
         self._ray, self._config, self._marker = ray, config, marker
         self._expected = versions()
-        names = [name for name in os.environ if name.startswith(_HANDED_ON)]
-        variables = {name: os.environ[name] for name in names} | {
+        variables = {name: value for name, value in os.environ.items() if name.startswith(_HANDED_ON)} | {
             **FAST_ON_CPU,
             "DISTRACK_DATA_PATH": str(settings().data_path.absolute()),
             "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH", "")))),
         }
+        if marker is None:
+            variables = {name: value for name, value in variables.items() if name not in _FOLDERS}
         self._remote = ray.remote(call).options(
             num_cpus=config.cpus_per_run,
             num_gpus=config.gpus_per_run,
@@ -52,7 +55,8 @@ class Cluster:
 
     def submit(self, target: str, *arguments: Any) -> Any:
         """Asks for a call of `package.module:function` on some node; returns a handle of the task."""
-        return self._remote.remote(target, arguments, self._expected, str(self._marker))
+        marker = None if self._marker is None else str(self._marker)
+        return self._remote.remote(target, arguments, self._expected, marker)
 
     def ended(self, tasks: Iterable[Any], *, wait: float) -> list[Any]:
         """Those of the tasks that have ended, after at most so many seconds."""
@@ -112,7 +116,7 @@ def connected(config: EngineConfig, shared: Path) -> Iterator[Cluster]:
     """Connects to the cluster of a config for the duration of a block.
 
     Args:
-        shared: the folder of the runs, which every node has to see.
+        shared: the folder of the runs, which every node has to see, unless runs are written to a store.
 
     Raises:
         EngineError: Ray is not installed, no cluster answers at the address, or it has no node that is large enough.
@@ -123,7 +127,7 @@ def connected(config: EngineConfig, shared: Path) -> Iterator[Cluster]:
         problem = "a cluster needs Ray, which is not installed"
         raise EngineError(problem, remedy="pip install 'distrack[ray]'") from None
     _require_answer(config.address)
-    marker = shared / f".shared-{secrets.token_hex(8)}"
+    marker = None if config.live_store else shared / f".shared-{secrets.token_hex(8)}"
     try:
         with _signals_kept():
             ray.init(address=config.address, log_to_driver=False, logging_level=logging.ERROR)
@@ -133,14 +137,16 @@ def connected(config: EngineConfig, shared: Path) -> Iterator[Cluster]:
     try:
         try:
             shared.mkdir(parents=True, exist_ok=True)
-            marker.touch()
+            if marker is not None:
+                marker.touch()
         except OSError as error:
             raise EngineError(f"{shared} is not writable: {error.strerror or error}") from None
         cluster = Cluster(ray, config, marker)
         cluster.check()
         yield cluster
     finally:
-        marker.unlink(missing_ok=True)
+        if marker is not None:
+            marker.unlink(missing_ok=True)
         ray.shutdown()
 
 

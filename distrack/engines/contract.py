@@ -24,10 +24,14 @@ class EngineConfig(Config):
     gpus_per_run: Annotated[float, Field(ge=0, le=1024, title="GPUs per run")] = 0.0
     """GPUs that each run has on the cluster; a fraction shares one."""
 
+    live_store: Annotated[str | None, Field(title="Live store")] = _usual("live_store")
+    """Store that runs are written to while they are worked on, so that others watch them, and nodes of a cluster need
+    no folder in common: s3://BUCKET/PREFIX, or a folder; DISTRACK_LIVE_STORE where it is not given."""
+
     @property
     def is_here(self) -> bool:
         """Whether runs are worked on by this machine."""
         return self.engine == "local"
 
 
-LOCAL = EngineConfig(engine="local", address="auto")
+LOCAL = EngineConfig(engine="local", address="auto", live_store=None)

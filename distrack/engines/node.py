@@ -18,12 +18,12 @@ def versions() -> dict[str, str]:
     return found | {name: importlib.metadata.version(name) for name in _PACKAGES} | {"machine": platform.machine()}
 
 
-def call(target: str, arguments: tuple[Any, ...], expected: dict[str, str], marker: str) -> dict[str, Any]:
+def call(target: str, arguments: tuple[Any, ...], expected: dict[str, str], marker: str | None) -> dict[str, Any]:
     """Calls `package.module:function` on this node.
 
     Args:
         expected: the versions of who asks.
-        marker: a file that this node sees if it shares the folder of the runs.
+        marker: a file that this node sees if it shares the folder of the runs; None if it need not.
 
     Returns:
         the result of the function, which is a dict, or `unfit`: why this node cannot do it
@@ -34,7 +34,7 @@ def call(target: str, arguments: tuple[Any, ...], expected: dict[str, str], mark
     ]
     if differ:
         return {"unfit": f"node {here} has {', '.join(differ)}: install the same versions on all nodes"}
-    if not Path(marker).is_file():
+    if marker is not None and not Path(marker).is_file():
         folder = Path(marker).parent
         return {"unfit": f"node {here} does not see {folder}: use a runs path (--runs-path) that all nodes share"}
     module, _, function = target.partition(":")

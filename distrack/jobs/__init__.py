@@ -9,14 +9,11 @@ from distrack.jobs.contract import (
     from_json,
     job_of,
     kind_of,
-    launch,
     report_of,
-    resume,
     runs_path_of,
     shell_text,
-    stop,
-    work,
 )
+from distrack.jobs.control import launch, resume, stop, work
 from distrack.registry import discover
 
 discover(__name__, __path__)

@@ -1,7 +1,7 @@
 """The contract of a kind of job: its config, its report, its work; and what can be done with a job of any kind.
 
-A kind is a subclass of `Job`, registered in `JOBS`. Its fields are its config. Creating, launching, working, stopping,
-listing and the command line exist once, here and in `distrack.cli`, for all kinds.
+A kind is a subclass of `Job`, registered in `JOBS`. Its fields are its config. Launching, working and stopping exist
+once for all kinds, in `distrack.jobs.control`; the command line in `distrack.cli`.
 """
 
 import contextlib
@@ -16,17 +16,13 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from pydantic import BaseModel
 
 from distrack import runs
-from distrack.engines import LOCAL, EngineConfig
 from distrack.errors import ConfigError, RunError
 from distrack.jobs.migration import migrated
 from distrack.options import FieldOption, fewest, options_of, value_at
-from distrack.progress import Watch, unwatched
 from distrack.registry import Registry
-from distrack.runs import Run, Session, Status
+from distrack.runs import Run, Session
 from distrack.runs.about import about
-from distrack.runs.environment import describe
 from distrack.runs.folder import check_name, make_folder, new_name
-from distrack.runs.log import logged
 from distrack.validation import Config, Overrides, read_model
 
 
@@ -333,90 +329,3 @@ def runs_path_of(run: Run) -> Path:
     kind = kind_of(run)
     inner = bool(kind) and JOBS[kind].folder == run.path.parent.name
     return run.path.parent.parent if inner else run.path.parent
-
-
-# Launch, work, stop
-
-
-def launch(job: Job, runs_path: Path, name: str | None = None) -> Run:
-    """Starts a job as a process that outlives its starter: the command that a person would type, with the run's name.
-
-    Raises:
-        DistrackError: the job cannot be done here, its run is running already, or no process could be started.
-    """
-    if EngineConfig.validated({}).is_here:
-        job.check_here()
-    job.check()
-    run = job.open(runs_path, name)
-    words = job.words(runs_path)
-    if job.has_own_folder:
-        words += ["--name", run.id]
-    queue = _queue(run, job, EngineConfig.validated({}))
-    runs.launch(run, *words, "--runs-path", str(runs_path.absolute()), device=queue)
-    return run
-
-
-def resume(run: Run) -> None:
-    """Starts a process that finishes a run which was stopped, failed, or lost its process.
-
-    Raises:
-        DistrackError: the config cannot be read, the run is running, or no process could be started.
-    """
-    queue = _queue(run, job_of(run), EngineConfig.validated({}))
-    runs.launch(run, "resume", run.id, "--runs-path", str(runs_path_of(run).absolute()), device=queue)
-
-
-def cluster_queue(run: Run) -> str:
-    """The queue of a run on a cluster, which gives turns itself: one of the run's own."""
-    return f"cluster for {run.id}"
-
-
-def _queue(run: Run, job: Job, engine: EngineConfig) -> str:
-    """The queue that a run waits in with an engine."""
-    return job.queue(run) if engine.is_here else cluster_queue(run)
-
-
-def work(
-    run: Run,
-    job: Job | None = None,
-    *,
-    watch: Watch = unwatched,
-    command: tuple[str, ...] = (),
-    queue: str = "",
-    engine: EngineConfig = LOCAL,
-) -> Any:
-    """Works on a run in this process until it is finished; parts that are done are not done again.
-
-    On one kind of machine, the same config gives the same result bit for bit, however often the run was interrupted.
-
-    Args:
-        run: its folder exists.
-        job: the job to do; the run's own if None.
-        command: words of the command that does it, for the status.
-        queue: the queue to wait in, if it is not the job's own.
-        engine: where the runs of a series are worked on.
-
-    Raises:
-        DistrackError: the work failed; the run's status holds the message.
-        Stopped: the run was asked to stop.
-    """
-    job = job_of(run) if job is None else job
-    device = job.queue(run) if engine.is_here else "cpu"
-    queue = queue or _queue(run, job, engine)
-    with Session(run, device, watch, command=command, queue=queue, engine=engine).working() as session, logged(run):
-        if job.has_own_folder:
-            run.write("environment.json", json.dumps(describe(session.device), indent=2))
-        job.check()
-        return job.work(run, session)
-
-
-def stop(run: Run, *, timeout: float = 60.0) -> Status:
-    """Stops a run of any kind.
-
-    Raises:
-        RunError: the run is not running, or did not stop in time.
-    """
-    status = runs.stop(run, timeout=timeout)
-    if kind_of(run):
-        job_of(run).after_stop(run)
-    return status

@@ -1,10 +1,13 @@
 """Runs that are worked on by a cluster: how they are handed over, watched and stopped from here."""
 
 import contextlib
+import logging
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,13 +16,21 @@ import psutil
 from distrack.engines import EngineConfig
 from distrack.engines.cluster import Cluster, UnfitNodeError, connected
 from distrack.errors import DistrackError, EngineError, RunError
-from distrack.jobs.contract import Job, as_config, cluster_queue
+from distrack.jobs.contract import Job, as_config, runs_path_of
+from distrack.jobs.control import cluster_queue
+from distrack.jobs.live import Follower
+from distrack.jobs.stored import stored_id
 from distrack.progress import Watch
 from distrack.runs import ALIVE, Run, Status, Stopped, stop
 from distrack.runs.folder import SILENCE
+from distrack.store import Store, open_store
+
+log = logging.getLogger(__name__)
 
 _TARGET = "distrack.jobs.on_node:work_on"
 _LOOK, _BEAT = 0.3, 2.0
+# Seconds between two looks at the runs in a store, and how many are looked at at once.
+_FOLLOW, _AT_ONCE = 1.0, 16
 
 
 class Ended(NamedTuple):
@@ -31,12 +42,20 @@ class Ended(NamedTuple):
 
 
 class Handed:
-    """Runs that were handed to a cluster."""
+    """Runs that were handed to a cluster.
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    Args:
+        store: where nodes write them, if they see no folder of this machine; a thread then follows them from there.
+    """
+
+    def __init__(self, cluster: Cluster, store: Store | None) -> None:
+        self._cluster, self._store = cluster, store
         self._runs: dict[Any, Run] = {}
+        self._followers: dict[Path, Follower] = {}
         self._beat = 0.0
+        self._is_over = threading.Event()
+        if store is not None:
+            threading.Thread(target=self._follow, name="follower", daemon=True).start()
 
     def hand(self, run: Run, job: Job) -> None:
         """Hands over a run; until a node works on it, it is queued here.
@@ -47,8 +66,16 @@ class Handed:
         _wait_until_silent(run)
         run.stop_request.unlink(missing_ok=True)
         queued = Status.queued(run.status(), psutil.Process(), device=cluster_queue(run))
-        run.write("status.json", queued.model_dump_json(indent=2))
-        self._runs[self._cluster.submit(_TARGET, str(run.path.absolute()), as_config(job))] = run
+        if self._store is None:
+            run.write("status.json", queued.model_dump_json(indent=2))
+            where = str(run.path.absolute())
+        else:
+            where = stored_id(run)
+            follower = Follower(self._store, where, runs_path_of(run))
+            follower.hand_over(queued)
+            self._followers[run.path] = follower
+        address = None if self._store is None else self._store.where
+        self._runs[self._cluster.submit(_TARGET, where, as_config(job), address)] = run
 
     def __bool__(self) -> bool:
         return bool(self._runs)
@@ -63,10 +90,11 @@ class Handed:
         self._tend()
         for task in self._cluster.ended(self._runs, wait=_LOOK):
             run = self._runs.pop(task)
+            self._wait_for_the_last_look(run)
             try:
                 answer = self._cluster.result(task)
             except EngineError as error:
-                _mark(run, "failed", error.problem)
+                self._mark(run, "failed", error.problem)
                 if isinstance(error, UnfitNodeError):
                     raise
                 yield Ended(run, None, error)
@@ -86,9 +114,9 @@ class Handed:
         for task, run in self._waiting():
             if run.stop_request.exists():
                 self._cluster.cancel(task)
-                _mark(run, "stopped")
+                self._mark(run, "stopped")
             else:
-                _mark(run, "queued")
+                self._mark(run, "queued")
 
     def _waiting(self) -> list[tuple[Any, Run]]:
         """The runs that no node works on yet."""
@@ -100,7 +128,7 @@ class Handed:
         """Stops the runs that nodes work on, and takes the others out of the queue; all keep what is done."""
         for task, run in self._waiting():
             self._cluster.cancel(task)
-            _mark(run, "stopped")
+            self._mark(run, "stopped")
         at_work = [run for run in self._runs.values() if run.status().state in ALIVE]
         for run in at_work:  # all at once: each takes seconds
             run.write(run.stop_request.name, str(run.status().pid))
@@ -108,6 +136,33 @@ class Handed:
             with contextlib.suppress(RunError):
                 stop(run)
         self._runs.clear()
+        self._is_over.set()
+
+    def _mark(self, run: Run, state: str, error: str = "") -> None:
+        """Writes the status of a run that has no process of its own."""
+        status = run.status()
+        if status.state not in (*ALIVE, "stale"):
+            return
+        status = status.model_copy(update={"state": state, "error": error, "heartbeat": time.time()})
+        follower = self._followers.get(run.path)
+        if follower is None:
+            run.write("status.json", status.model_dump_json(indent=2))
+        elif state == "queued":
+            follower.say(status)
+        else:
+            follower.settle(status)
+
+    def _follow(self) -> None:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            while not self._is_over.wait(_FOLLOW):
+                wait(pool.submit(_look, each) for each in list(self._followers.values()) if each.is_due)
+
+    def _wait_for_the_last_look(self, run: Run) -> None:
+        """Waits until the last state of a run that a node has ended is here, if it says so."""
+        follower = self._followers.pop(run.path, None)
+        deadline = time.monotonic() + SILENCE
+        while follower is not None and _look(follower).state in ALIVE and time.monotonic() < deadline:
+            time.sleep(_LOOK)
 
 
 @contextlib.contextmanager
@@ -116,9 +171,11 @@ def handing(engine: EngineConfig, shared: Path) -> Iterator[Handed]:
 
     Raises:
         EngineError: there is no such cluster, or its nodes do not fit.
+        StoreError: the store cannot be opened.
     """
+    store = open_store(engine.live_store) if engine.live_store else None
     with connected(engine, shared) as cluster:
-        handed = Handed(cluster)
+        handed = Handed(cluster, store)
         try:
             yield handed
         finally:
@@ -126,7 +183,7 @@ def handing(engine: EngineConfig, shared: Path) -> Iterator[Handed]:
 
 
 def work_elsewhere(run: Run, job: Job, engine: EngineConfig, *, watch: Watch) -> Any:
-    """Lets a node of a cluster work on a run, and returns its report; see `distrack.jobs.contract.work`.
+    """Lets a node of a cluster work on a run, and returns its report; see `distrack.jobs.control.work`.
 
     Ctrl-C stops the run there.
     """
@@ -158,9 +215,10 @@ def _wait_until_silent(run: Run) -> None:
         time.sleep(_LOOK)
 
 
-def _mark(run: Run, state: str, error: str = "") -> None:
-    """Writes the status of a run that has no process of its own."""
-    status = run.status()
-    if status.state in (*ALIVE, "stale"):
-        now = {"state": state, "error": error, "heartbeat": time.time()}
-        run.write("status.json", status.model_copy(update=now).model_dump_json(indent=2))
+def _look(follower: Follower) -> Status:
+    """The status of a run that is followed, after a look; the next look may see what this one could not."""
+    try:
+        return follower.look()
+    except DistrackError as error:
+        log.warning("run %s cannot be followed: %s", follower.run.id, error)
+        return follower.run.status()

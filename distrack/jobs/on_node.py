@@ -1,43 +1,76 @@
 """The work on a run on a node of a cluster."""
 
+import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from distrack.engines import LOCAL, EngineConfig
 from distrack.errors import DistrackError
-from distrack.jobs.contract import cluster_queue, from_json, work
+from distrack.jobs.contract import Job, from_json
+from distrack.jobs.control import cluster_queue, work
+from distrack.jobs.live import Follower
 from distrack.registry import load_plugins
-from distrack.runs import ALIVE, Run, Stopped
+from distrack.runs import ALIVE, Run, Status, Stopped
 from distrack.settings import settings
+from distrack.store import open_store
 
 # Seconds that a run whose node died may still seem to be alive: its last heartbeat is waited out.
 _SILENCE = 30.0
 _POLL = 0.5
 
 
-def work_on(folder: str, config: dict[str, Any]) -> dict[str, Any]:
+def work_on(where: str, config: dict[str, Any], live_store: str | None) -> dict[str, Any]:
     """Works on a run until it is finished, from wherever an earlier node left it.
 
     Args:
-        folder: the run's folder, which this node shares.
+        where: the run's folder, which this node shares; with a store, the run's id there.
         config: the job, as `config.json` has it.
+        live_store: the address of a store that the run is fetched from and written to.
 
     Returns:
         `report`, or `stopped`, or `problem` and `remedy` of the error
     """
     load_plugins(settings().plugins)
-    run, job = Run(Path(folder)), from_json(config)
-    before = run.status().state
-    if before == "stopped":  # whoever asked has marked it as queued: it was stopped on another node since
-        return {"stopped": True}
-    deadline = time.monotonic() + _SILENCE
-    while before in ALIVE and before != "queued" and time.monotonic() < deadline:
-        time.sleep(_POLL)
-        before = run.status().state
+    job = from_json(config)
     try:
-        report = work(run, job, queue=cluster_queue(run))
+        if live_store is None:
+            run = Run(Path(where))
+            return _done(run, job, run.status, LOCAL)
+        with tempfile.TemporaryDirectory(prefix="distrack-", ignore_cleanup_errors=True) as runs_path:
+            follower = Follower(open_store(live_store), where, Path(runs_path))
+            engine = LOCAL.model_copy(update={"live_store": live_store})
+            return _done(follower.run, job, partial(_status_there, follower), engine)
     except Stopped:
         return {"stopped": True}
     except DistrackError as error:
         return {"problem": error.problem, "remedy": error.remedy}
+
+
+def _status_there(follower: Follower) -> Status:
+    """The status of a run in a store, whose files are then here."""
+    status = follower.look()
+    if not follower.was_asked_to_stop(status):
+        return status
+    # Its node ended before it could say that it has stopped.
+    status = status.model_copy(update={"state": "stopped"})
+    follower.settle(status)
+    return status
+
+
+def _done(run: Run, job: Job, look: Callable[[], Status], engine: EngineConfig) -> dict[str, Any]:
+    """The answer once the run is finished.
+
+    Args:
+        look: gives the run's status, from wherever it is written.
+    """
+    state, deadline = look().state, time.monotonic() + _SILENCE
+    while state in ALIVE and state != "queued" and time.monotonic() < deadline:
+        time.sleep(_POLL)
+        state = look().state
+    if state == "stopped":  # whoever asked has marked it as queued: it was stopped on another node since
+        raise Stopped
+    report = work(run, job, queue=cluster_queue(run), engine=engine)
     return {"report": report.model_dump(mode="json")}

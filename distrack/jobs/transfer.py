@@ -1,7 +1,7 @@
 """Pushing runs to a store and pulling them from one: trained models, distillations and whole series alike."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -10,11 +10,13 @@ from pydantic import Field
 
 from distrack.errors import RunError, StoreError
 from distrack.files import files_text, size_text
-from distrack.jobs.contract import JOBS, Job, Table, as_json, find, job_of, register, runs_path_of, title_of
+from distrack.jobs.contract import JOBS, Job, Table, as_json, find, job_of, register
+from distrack.jobs.live import follow, is_followed
+from distrack.jobs.stored import manifest_of, stored_id
 from distrack.progress import DetailedProgress
-from distrack.runs import ALIVE, Run, Session
+from distrack.runs import ALIVE, Run, Session, Status
 from distrack.store import Manifest, Store, open_store, pull, push, read_manifest
-from distrack.store.package import AbsentError, ManifestError, StoredFile
+from distrack.store.package import AbsentError, ManifestError
 from distrack.validation import Positional, Record
 
 # Folder below the runs path that holds the state of transfers, one for each run and direction.
@@ -112,7 +114,7 @@ class PushJob(Transfer):
         for each in every:
             if each.status().state in ALIVE:
                 raise RunError(f"run {each.id} is running: push it when it is done")
-            described, stays = partial(_manifest, each), job_of(each).stays
+            described, stays = partial(manifest_of, each), job_of(each).stays
             manifest, sent = push(
                 store, each.path, described, public=self.public, progress=_report(session), stays=stays
             )
@@ -125,7 +127,9 @@ class PushJob(Transfer):
 class PullJob(Transfer):
     """Fetches runs from a store, with the runs that belong to them, and checks the size and digest of every file.
 
-    A run is here when all of it is. Only safetensors, JSON and FLAC files are fetched, and nothing of them is executed.
+    A run is here when all of it is. One that is worked on right now is here at once, and follows what is done there
+    until it has ended; to stop it here stops it there. Only safetensors, JSON, FLAC and log files are fetched, and
+    nothing of them is executed.
     """
 
     kind: ClassVar[str] = "pull"
@@ -142,8 +146,16 @@ class PullJob(Transfer):
         """
         store, runs_path = open_store(self.store), runs_path_of_transfer(run)
         session.phase("pull")
+        named = _of_any_kind(store, self.run)
+        allow = partial(_require_places, store)
+        allow((named.id,))
+        if named.is_in_progress or is_followed(Run(runs_path / named.id)):
+            followers = follow(store, named.id, runs_path, allow=allow, watch=partial(_progress_there, session))
+            made = [read_manifest(store, stored_id(each.run)) for each in followers]
+            return _written(run, store, made, sum(each.fetched for each in followers))
+        allow(named.parts)
         made, moved = [], 0
-        for manifest in _with_parts(store, self.run):
+        for manifest in (*(read_manifest(store, part) for part in named.parts), named):
             folder = runs_path / manifest.id
             try:
                 folder.parent.mkdir(parents=True, exist_ok=True)
@@ -164,28 +176,16 @@ def runs_path_of_transfer(run: Run) -> Path:
     return run.path.parent.parent
 
 
-def stored_id(run: Run) -> str:
-    """The id of a run in a store: with the folder of its kind, if that has one."""
-    return run.path.relative_to(runs_path_of(run)).as_posix()
-
-
-def _manifest(run: Run, files: tuple[StoredFile, ...]) -> Manifest:
-    job = job_of(run)
-    parts = tuple(stored_id(each) for each in job.belonging(run))
-    title = " ".join(title_of(run).split())[:500]
-    return Manifest(id=stored_id(run), kind=job.kind, title=title, files=files, parts=parts)
-
-
-def _with_parts(store: Store, run_id: str) -> Iterator[Manifest]:
-    """The manifest of a run, after those of the runs that belong to it."""
-    manifest = _of_any_kind(store, run_id)
+def _require_places(store: Store, run_ids: Sequence[str]) -> None:
     folders = {JOBS[kind].folder for kind in JOBS}
-    for each in (*manifest.parts, manifest.id):
+    for each in run_ids:
         if each.rpartition("/")[0] not in folders:
             raise ManifestError(f"{each} in {store.where} is refused: no kind of run has that folder")
-    for part in manifest.parts:
-        yield read_manifest(store, part)
-    yield manifest
+
+
+def _progress_there(session: Session, status: Status) -> None:
+    """Reports the progress of a run that is worked on elsewhere."""
+    session.progress(round(1000 * status.share), 1000, f"{status.state}: {status.phase}" * bool(status.phase))
 
 
 def _of_any_kind(store: Store, run_id: str) -> Manifest:

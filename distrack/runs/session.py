@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -16,7 +16,7 @@ import psutil
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from distrack.engines import LOCAL, EngineConfig
-from distrack.errors import RunError
+from distrack.errors import DistrackError, RunError
 from distrack.files import remove_abandoned_parts
 from distrack.progress import Watch, share_of_phases, unwatched
 from distrack.runs.folder import ALIVE, Run, Status
@@ -78,6 +78,8 @@ class Session:
         self._stop_requested = False
         self._interruptible = False
         self._patient = False
+        # Called before this process ends itself, because its work does not obey a request to stop.
+        self.before_exit: Callable[[], None] = lambda: None
         self._hold = _hold_from_environment()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -246,6 +248,8 @@ class Session:
             with contextlib.suppress(RunError):
                 self._publish()
             self.run.stop_request.unlink(missing_ok=True)
+            with contextlib.suppress(DistrackError):
+                self.before_exit()
             sys.stderr.flush()
             os._exit(0)
         elif waited > _INTERRUPT_AFTER and self._interruptible:

@@ -12,7 +12,7 @@ from distrack.errors import StoreError
 from distrack.files import write_atomically
 from distrack.progress import Progress
 from distrack.settings import settings
-from distrack.store.contract import BrokenConnectionError, Store
+from distrack.store.contract import BrokenConnectionError, ChangedError, Store
 
 # Larger files are sent in parts of at least so many bytes, of which S3 takes 10,000.
 _PART, _MOST_PARTS = 8 * 2**20, 10_000
@@ -30,7 +30,6 @@ _ANSWERS = {
     "AccessControlListNotSupported": "the bucket has no public files of its own: leave --public out",
     "PermanentRedirect": "the bucket is in another region: set AWS_DEFAULT_REGION",
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_DEFAULT_REGION",
-    "InvalidRange": "it is not what was pushed: it has another size",
     "SlowDown": "the service is busy: try again later",
 }
 _FULL = ("QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage", "507")
@@ -104,6 +103,11 @@ class BucketStore(Store):
         with self._written(name):
             self._client.put_object(**self._object(name), **_access(public), Body=content)
 
+    def remove(self, name: str) -> None:
+        """See `Store`."""
+        with self._written(name):
+            self._client.delete_object(**self._object(name))
+
     def holds(self, name: str, size: int, digest: str) -> bool:
         """See `Store`."""
         from botocore.exceptions import ClientError
@@ -172,7 +176,7 @@ class BucketStore(Store):
         with self._asked(f"{self.where}/{name}"):
             answer = self._client.get_object(**self._object(name), Range=f"bytes={start}-{size - 1}")
             if answer.get("ContentRange", "") != f"bytes {start}-{size - 1}/{size}":
-                raise StoreError(f"{self.where}/{name} is not what was pushed: it has another size")
+                raise ChangedError(f"{self.where}/{name} is not what was pushed: it has another size")
             yield from answer["Body"].iter_chunks(_BLOCK)
 
     def _object(self, name: str) -> dict[str, str]:
@@ -201,7 +205,9 @@ class BucketStore(Store):
             if code in _FULL:
                 raise StoreError(f"{what}: the bucket is full. Make room there, and push again") from None
             if code in _ABSENT:
-                raise StoreError(f"{what} is not there") from None
+                raise ChangedError(f"{what} is not there") from None
+            if code == "InvalidRange":
+                raise ChangedError(f"{what} is not what was pushed: it has another size") from None
             raise StoreError(f"{what}: {_ANSWERS.get(code, f'the service answers {code}')}") from None
         except NoConnection as error:
             problem = f"{what}: {self._client.meta.endpoint_url} does not answer ({_first_line(error)})"

@@ -16,6 +16,10 @@ class BrokenConnectionError(StoreError):
     """A connection ended before the answer did."""
 
 
+class ChangedError(StoreError):
+    """A content is gone, or is another one than was asked for."""
+
+
 class Store(ABC):
     """A place for files with names like `runs/one/report.json`.
 
@@ -40,6 +44,10 @@ class Store(ABC):
         """Writes a small content in one step; `public` lets everybody read it."""
 
     @abstractmethod
+    def remove(self, name: str) -> None:
+        """Removes a content, if it is there."""
+
+    @abstractmethod
     def holds(self, name: str, size: int, digest: str) -> bool:
         """Whether a content of that name, size and SHA-256 digest is there."""
 
@@ -62,7 +70,7 @@ class Store(ABC):
 
         Raises:
             BrokenConnectionError: the connection ended early.
-            StoreError: the content is not there, or has another size.
+            ChangedError: the content is not there, or has another size.
         """
 
     def get(self, name: str, file: Path, size: int, *, progress: Progress) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from distrack.errors import StoreError
 from distrack.files import digest_of_file, replacing, write_atomically
 from distrack.progress import Progress
-from distrack.store.contract import Store
+from distrack.store.contract import ChangedError, Store
 
 _BLOCK = 2**20
 
@@ -44,6 +44,13 @@ class FolderStore(Store):
         except OSError as error:
             raise self._failed(name, error) from None
 
+    def remove(self, name: str) -> None:
+        """See `Store`."""
+        try:
+            (self.folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise self._failed(name, error) from None
+
     def holds(self, name: str, size: int, digest: str) -> bool:
         """See `Store`."""
         try:
@@ -73,10 +80,12 @@ class FolderStore(Store):
         try:
             with (self.folder / name).open("rb") as source:
                 if source.seek(0, os.SEEK_END) != size:
-                    raise StoreError(f"{self.where}/{name} is not what was pushed: it has another size")
+                    raise ChangedError(f"{self.where}/{name} is not what was pushed: it has another size")
                 source.seek(start)
                 while block := source.read(_BLOCK):
                     yield block
+        except FileNotFoundError:
+            raise ChangedError(f"{self.where}/{name} is not there") from None
         except OSError as error:
             raise self._failed(name, error) from None
 

@@ -6,7 +6,7 @@ are pushed or accepted: safetensors, JSON and FLAC.
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
@@ -22,9 +22,13 @@ from distrack.validation import Record
 
 # Endings of files that hold data only. What else is in a run's folder, such as its log, stays where it is.
 ENDINGS = frozenset({".safetensors", ".json", ".jsonl", ".flac"})
+# The log of a run, which is in a store only if the run was worked on there.
+LOG = "log.txt"
+STATUS = "status.json"
+MANIFEST = "manifest.json"
+MOST_BYTES = 20_000_000
 _BELOW = "runs/"
-_MANIFEST = "manifest.json"
-_MOST_BYTES, _MOST_FILES, _MOST_PARTS = 20_000_000, 50_000, 5_000
+_MOST_FILES, _MOST_PARTS = 50_000, 5_000
 _ID = re.compile(r"(_[a-z]{1,40}/)?[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # A part of a name: no separator of any system, no drive, no control character, not hidden.
 _PART = re.compile(r"[^./\\:\x00-\x1f\x7f][^/\\:\x00-\x1f\x7f]{0,199}")
@@ -53,7 +57,7 @@ class StoredFile(Record):
         parts = name.split("/")
         if len(parts) > 3 or not all(_PART.fullmatch(part) for part in parts):
             raise ValueError(f"{name[:80]!r} is not the name of a file of a run")
-        if name == _MANIFEST or PurePosixPath(name).suffix not in ENDINGS:
+        if name == MANIFEST or (PurePosixPath(name).suffix not in ENDINGS and name != LOG):
             raise ValueError(f"{name[:80]!r} is of a kind that is never fetched: only {', '.join(sorted(ENDINGS))} are")
         return name
 
@@ -88,6 +92,11 @@ class Manifest(Record):
         """Bytes of all files."""
         return sum(file.size for file in self.files)
 
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether the run was being worked on when this was written: its status is not among its files."""
+        return all(file.name != STATUS for file in self.files)
+
 
 def push(
     store: Store,
@@ -120,7 +129,7 @@ def push(
         raise StoreError(f"{folder.name} cannot be pushed: {error.errors()[0]['msg']}") from None
     sent = done = 0
     for file in manifest.files:
-        name = f"{_BELOW}{manifest.id}/{file.name}"
+        name = object_name(manifest.id, file.name)
         if not store.holds(name, file.size, file.sha256):
             report = _of_all(progress, done, manifest.size, file.name)
             store.put(folder / file.name, name, file.sha256, public=public, progress=report)
@@ -130,7 +139,7 @@ def push(
         done += file.size
         progress(done, manifest.size, file.name)
     content = manifest.model_dump_json(indent=1).encode()
-    store.write(f"{_BELOW}{manifest.id}/{_MANIFEST}", content, public=public)
+    store.write(object_name(manifest.id, MANIFEST), content, public=public)
     return manifest, sent
 
 
@@ -143,13 +152,36 @@ def files_of(folder: Path, stays: Sequence[str] = ()) -> tuple[StoredFile, ...]:
     Raises:
         OSError: one cannot be read.
     """
-    found = []
+    return tuple(stored_file(name, path) for name, path in paths_of(folder, stays))
+
+
+def stored_file(name: str, path: Path) -> StoredFile:
+    """The description of a file under the name that it has in a run.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return StoredFile(name=name, size=path.stat().st_size, sha256=digest_of_file(path))
+
+
+def paths_of(folder: Path, stays: Sequence[str] = ()) -> Iterator[tuple[str, Path]]:
+    """The names and paths of the files of a run that are pushed, by name; arguments as for `files_of`."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         hidden = any(part.startswith(".") for part in name.split("/")) or name.partition("/")[0] in stays
         if path.suffix in ENDINGS and path.is_file() and not path.is_symlink() and not hidden:
-            found.append(StoredFile(name=name, size=path.stat().st_size, sha256=digest_of_file(path)))
-    return tuple(found)
+            yield name, path
+
+
+def object_name(run_id: str, file: str) -> str:
+    """The name in a store of a file of a run.
+
+    Raises:
+        StoreError: it is not the id of a run.
+    """
+    if not _ID.fullmatch(run_id):
+        raise StoreError(f"{run_id[:100]!r} is not the id of a run")
+    return f"{_BELOW}{run_id}/{file}"
 
 
 def read_manifest(store: Store, run_id: str) -> Manifest:
@@ -160,9 +192,7 @@ def read_manifest(store: Store, run_id: str) -> Manifest:
         ManifestError: its manifest is damaged or names what may not be fetched.
         StoreError: the store cannot be read.
     """
-    if not _ID.fullmatch(run_id):
-        raise StoreError(f"{run_id[:100]!r} is not the id of a run")
-    content = store.read(f"{_BELOW}{run_id}/{_MANIFEST}", _MOST_BYTES)
+    content = store.read(object_name(run_id, MANIFEST), MOST_BYTES)
     if content is None:
         raise AbsentError(f"there is no run {run_id} in {store.where}", remedy="python -m distrack models --all")
     try:
@@ -176,13 +206,13 @@ def read_manifest(store: Store, run_id: str) -> Manifest:
 
 
 def listed(store: Store) -> list[Manifest]:
-    """The manifests of all runs in a store, by id; one that is refused is left out.
+    """The manifests of all runs in a store, by id; what is no run's and what is refused is left out.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    names = [name for name in store.names(_BELOW) if name.endswith(f"/{_MANIFEST}")]
-    ids = [name.removeprefix(_BELOW).removesuffix(f"/{_MANIFEST}") for name in names]
+    names = [name for name in store.names(_BELOW) if name.endswith(f"/{MANIFEST}")]
+    ids = filter(_ID.fullmatch, (name.removeprefix(_BELOW).removesuffix(f"/{MANIFEST}") for name in names))
 
     def read(run_id: str) -> Manifest | None:
         try:
@@ -222,7 +252,7 @@ def pull(store: Store, manifest: Manifest, folder: Path, *, progress: DetailedPr
                 before = 0
 
             report = _of_all(progress, done, manifest.size, file.name)
-            store.get(f"{_BELOW}{manifest.id}/{file.name}", target, file.size, progress=report)
+            store.get(object_name(manifest.id, file.name), target, file.size, progress=report)
             _verify(store, manifest, file, target)
             fetched += file.size - before
             done += file.size

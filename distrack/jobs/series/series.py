@@ -18,7 +18,8 @@ from pydantic import Field, model_validator
 
 from distrack.errors import DistrackError, RunError
 from distrack.evaluate import Accuracy, Report
-from distrack.jobs.contract import Job, as_json, job_of, work
+from distrack.jobs.contract import Job, as_json, job_of
+from distrack.jobs.control import work
 from distrack.jobs.distillation import DistillJob, earlier_runs, expected_seconds
 from distrack.jobs.on_cluster import handing
 from distrack.jobs.results import evaluation_report
@@ -313,7 +314,7 @@ class _Cell:
             self._progress(int(_PARTS * share_of_phases(seconds, phase, done, total)), f"{self.cell.label}: {phase}")
 
         try:
-            work(self.run, watch=watch)
+            work(self.run, watch=watch, engine=self.session.engine)
         except DistrackError:
             if self.run.status().pid == os.getpid():
                 _remove_if_empty(self.run)

@@ -131,7 +131,7 @@ def test_a_changed_object_is_refused_and_not_here(store: Store, folder: Path, tm
 
 
 BAD_NAMES = ["../x.json", "/etc/x.json", "a/../x.json", "C:x.json", ".lock.json", "a\\b.json", "a//b.json", "a\n.json"]
-BAD_NAMES += ["model.pkl", "model.pt", "run.py", "log.txt", "a/b/c/d.json", "", "x.json/"]
+BAD_NAMES += ["model.pkl", "model.pt", "run.py", "notes.txt", "a/b/c/d.json", "", "x.json/"]
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
