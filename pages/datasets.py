@@ -4,8 +4,9 @@ import streamlit as st
 
 from distrack.datasets import DATASETS, Dataset, home
 from distrack.files import size_text
-from distrack.jobs.preparation import place, preparation_report, used_folders
+from distrack.jobs.preparation import Preparation, place, preparation_report, used_folders
 from distrack.ui.datasets import details
+from distrack.ui.runs import stored
 from distrack.ui.shared.page import begin, errors_shown, tiles
 
 
@@ -17,6 +18,8 @@ def cards() -> None:
         st.subheader(title)
         for dataset in tiles(group, 3):
             card(dataset)
+    stored.transfers()
+    stored.show(Preparation.kind)
 
 
 def card(dataset: Dataset) -> None:

@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from distrack.arrays import Floats
 from distrack.audio import SAMPLE_RATE, Decoded, decibels, decode_clip
 from distrack.datasets.clips import Index, Skipped
 from distrack.datasets.copies import DIGEST_SIZE, digest_of, distinct
 from distrack.datasets.disk import reserve, write_rows, writing_below
+from distrack.datasets.packed import PackedClips, source_of
 from distrack.errors import AudioError, DatasetError
 from distrack.files import files_text, fill_once
 from distrack.progress import Progress, unwatched
@@ -98,9 +100,9 @@ def fingerprint(index: Index, *, seconds: float) -> str:
         OSError: a file is missing.
     """
     digest = hashlib.sha256(f"{_VERSION} {SAMPLE_RATE} {seconds}\n".encode())
-    for clip in index.clips:
-        stat = clip.path.stat()
-        digest.update(f"{clip.path} {stat.st_size} {stat.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+    for path in [source_of(index.root)] if index.packed else [clip.path for clip in index.clips]:
+        stat = path.stat()
+        digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:24]
 
 
@@ -142,6 +144,19 @@ def _read(index: Index, folder: Path) -> Prepared:
     return Prepared(index, waveforms, facts, rows, skipped, copies, conflicts, folder)
 
 
+def decoded(index: Index, *, seconds: float, cache_path: Path) -> tuple[Floats, Floats, list[tuple[str, str]]] | None:
+    """What `prepare` stored of every clip of an index: waveforms, facts, and the clips that could not be decoded.
+
+    Returns:
+        None where the clips were not decoded
+    """
+    folder = cache_path / fingerprint(index, seconds=seconds)
+    if not folder.is_dir():
+        return None
+    waveforms, facts = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("waveforms", "facts"))
+    return waveforms, facts, [(path, reason) for path, reason in json.loads((folder / "skipped.json").read_text())]
+
+
 def fill_cache(folder: Path, fill: Callable[[Path], None]) -> None:
     """Makes a folder of the cache, whole or not at all, in one process at a time; a folder that exists stays as it is.
 
@@ -164,7 +179,11 @@ def _decode_all(index: Index, seconds: float, unfinished: Path, progress: Progre
     reserve(marks, (count,), np.uint8)
     reasons_file = unfinished / "reasons.jsonl"
 
+    packed = PackedClips(index.root, seconds=seconds) if index.packed else None
+
     def decode(row: int) -> Decoded | AudioError:
+        if packed is not None:
+            return packed[row]
         try:
             return decode_clip(index.clips[row].path, seconds=seconds)
         except AudioError as error:

@@ -55,6 +55,7 @@ class Index:
         unlisted: audio files that the dataset's own list does not name; they are ignored.
         notes: sentences for readers of a result: that this is a subset, what was left out, how it was split.
         random: whether the split is a random fifth of each class, drawn here because nothing better is known.
+        packed: whether the clips lie decoded in the root, and not as the files that their paths name.
     """
 
     root: Path
@@ -66,6 +67,7 @@ class Index:
     unlisted: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     random: bool = False
+    packed: bool = False
 
     @property
     def folds(self) -> tuple[int, ...]:
@@ -121,7 +123,7 @@ class Index:
                     f"no {split} clip of {', '.join(missing[:5])} in {self.root}. "
                     f"Every class needs at least one training clip and one test clip"
                 )
-        absent = [clip.path for clip in self.clips if not clip.path.is_file()]
+        absent = [] if self.packed else [clip.path for clip in self.clips if not clip.path.is_file()]
         if absent:
             raise DatasetError(f"{len(absent)} files of the index are missing, the first is {absent[0]}")
         splits: dict[str, set[str]] = defaultdict(set)

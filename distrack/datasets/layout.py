@@ -66,7 +66,10 @@ def _list(root: Path, folder: str) -> tuple[set[str], list[str]]:
 
 
 def left_out(index: Index) -> dict[str, list[Path]]:
-    """Every file below the root of an index that is neither a clip nor skipped, by the reason."""
+    """Every file below the root of an index that is neither a clip nor skipped, by the reason; none of a packed
+    dataset."""
+    if index.packed:
+        return {}
     known = {clip.path for clip in index.clips} | {skip.path for skip in index.skipped}
     reasons = defaultdict[str, list[Path]](list)
     for name in sorted(files_below(index.root.resolve())):

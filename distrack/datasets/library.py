@@ -1,15 +1,19 @@
 """The library of datasets: where each lies on this disk, its index, and its download."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 from urllib.parse import urlsplit
 
-from distrack.datasets.cache import MOST_UNUSABLE, fill_cache
+from distrack.datasets.cache import MOST_UNUSABLE, decoded, fill_cache
+from distrack.datasets.class_folders import Layout
 from distrack.datasets.clips import Index, NotThereError
 from distrack.datasets.contract import DATASETS, Dataset
+from distrack.datasets.disk import writing_below
 from distrack.datasets.download import Remote, download
+from distrack.datasets.packed import is_packed, pack, packed_index
 from distrack.datasets.reading import FolderReading, Reading
 from distrack.errors import ConfigError, DatasetError
 from distrack.progress import DetailedProgress, Progress, unwatched
@@ -83,11 +87,62 @@ def look(
             raise dataset.not_found(root)
         make = dataset.make
         fill_cache(root, lambda unfinished: make(unfinished, progress))
+    clips = _as_it_is(dataset, root, layout)
+    return _with_notes(dataset, _with_fold(dataset, clips, test_fold, subset=subset), subset=subset)
+
+
+def _as_it_is(dataset: Dataset, root: Path, layout: Layout) -> Index:
+    """The clips in a folder before a fold is chosen, those that are missing apart."""
+    if is_packed(root):
+        return packed_index(root)
     try:
         clips = dataset.index(root, layout) if dataset.own_layout else dataset.index(root)
     except NotThereError:
         raise dataset.not_found(root) from None
-    return _with_notes(dataset, _with_fold(dataset, clips.within(root), test_fold, subset=subset), subset=subset)
+    return clips.within(root)
+
+
+def pack_prepared(
+    name: str,
+    data_path: Path | None,
+    folder: Path,
+    *,
+    seconds: float,
+    layout: Layout = "auto",
+    progress: Progress = unwatched,
+) -> None:
+    """Packs a dataset whose clips were decoded before; see `distrack.datasets.packed`.
+
+    Args:
+        folder: an empty folder that gets the files.
+        seconds: length of the decoded clips.
+
+    Raises:
+        DatasetError: the dataset is absent or was not decoded, or the disk is full.
+    """
+    dataset, root = DATASETS[name], home(DATASETS[name], data_path)
+    if not dataset.labelled:
+        raise DatasetError(f"{dataset.name} has no classes: only datasets that can be distilled are packed")
+    if not root.is_dir():
+        raise dataset.not_found(root)
+    index = _as_it_is(dataset, root, layout)
+    found = decoded(index, seconds=seconds, cache_path=settings().cache_path)
+    if found is None:
+        where = "" if data_path is None else f" --data-path {shlex.quote(str(data_path))}"
+        remedy = f"python -m distrack prepare --dataset {dataset.name}{where}"
+        raise DatasetError(f"{root} was not prepared here with clips of {seconds:g} s", remedy=remedy)
+    waveforms, facts, undecodable = found
+    about = {name: getattr(dataset, name) for name in ("title", "licence", "citation", "url")}
+    with writing_below(folder):
+        pack(
+            index,
+            folder,
+            waveforms=waveforms,
+            facts=facts,
+            undecodable=undecodable,
+            about={"dataset": dataset.name, **about},
+            progress=progress,
+        )
 
 
 def folds(name: str, data_path: Path | None = None, **reading: Unpack[FolderReading]) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 The objects of a run are those that a push leaves, and while it is worked on four more:
 
-- `status.json`, written by the worker about once a second. The manifest names it when the work has ended.
+- `status.json`, written by the worker every two seconds.
 - `queue`: the status of a run that waits for a worker, from the process that handed it over.
 - `worker`: a token of the process that may write. Whoever takes a run over writes another one.
 - `stop`: the number of the process that is asked to stop.
@@ -161,7 +161,7 @@ class Mirror:
         """Writes the files that have changed since, and then the manifest.
 
         Args:
-            last: name the status in the manifest, too, which says that the work has ended.
+            last: the work has ended: the manifest says so, and names the status, too.
         """
         if self._is_taken:
             return
@@ -170,7 +170,7 @@ class Mirror:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             sent = pool.map(self._sent_file, *zip(*paths, strict=True))
         files = [file for file in sent if file is not None]
-        manifest = manifest_of(self._run, tuple(files))
+        manifest = manifest_of(self._run, tuple(files)).model_copy(update={"in_progress": not last})
         if manifest != self._manifest:
             content = manifest.model_dump_json(indent=1).encode()
             self._store.write(self._name(MANIFEST), content, public=False)
@@ -191,8 +191,10 @@ class Mirror:
                 copy = Path(folder) / "copy"  # its writer may replace it or add to it meanwhile
                 shutil.copyfile(path, copy)
                 file = stored_file(name, copy)
-                known = before is not None and before[1] == file
-                if not known and not (before is None and self._store.holds(self._name(name), file.size, file.sha256)):
+                is_there = before is not None and before[1] == file
+                if self._manifest is None:  # another process may have sent it
+                    is_there = self._store.holds(self._name(name), file.size, file.sha256)
+                if not is_there:
                     self._store.put(copy, self._name(name), file.sha256, public=False, progress=unwatched)
         except FileNotFoundError:
             return None
@@ -301,7 +303,7 @@ class Follower:
                 if has_worker or not self._digests or status.state not in ALIVE:
                     manifest = read_manifest(self._store, self._id)
                     self.parts = manifest.parts
-                    is_whole = self._fetch(manifest) and not (has_worker and manifest.is_in_progress)
+                    is_whole = self._fetch(manifest) and not (has_worker and manifest.in_progress)
                 else:
                     is_whole = True  # nobody writes to a run that waits
                 self._forward_request_to_stop(status)

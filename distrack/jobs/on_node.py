@@ -9,9 +9,12 @@ from typing import Any
 
 from distrack.engines import LOCAL, EngineConfig
 from distrack.errors import DistrackError
-from distrack.jobs.contract import Job, from_json
+from distrack.jobs.contract import Job, from_json, job_of
 from distrack.jobs.control import cluster_queue, work
+from distrack.jobs.distillation import DistillJob
 from distrack.jobs.live import Follower
+from distrack.jobs.packing import fetch_absent
+from distrack.progress import unwatched
 from distrack.registry import load_plugins
 from distrack.runs import ALIVE, Run, Status, Stopped
 from distrack.settings import settings
@@ -28,7 +31,8 @@ def work_on(where: str, config: dict[str, Any], live_store: str | None) -> dict[
     Args:
         where: the run's folder, which this node shares; with a store, the run's id there.
         config: the job, as `config.json` has it.
-        live_store: the address of a store that the run is fetched from and written to.
+        live_store: the address of a store that the run is fetched from and written to, and its dataset if this node
+            has it not.
 
     Returns:
         `report`, or `stopped`, or `problem` and `remedy` of the error
@@ -40,7 +44,11 @@ def work_on(where: str, config: dict[str, Any], live_store: str | None) -> dict[
             run = Run(Path(where))
             return _done(run, job, run.status, LOCAL)
         with tempfile.TemporaryDirectory(prefix="distrack-", ignore_cleanup_errors=True) as runs_path:
-            follower = Follower(open_store(live_store), where, Path(runs_path))
+            store = open_store(live_store)
+            follower = Follower(store, where, Path(runs_path))
+            follower.look()
+            if isinstance(of_run := job_of(follower.run), DistillJob):
+                fetch_absent(store, of_run.dataset, of_run.data_path, progress=unwatched)
             engine = LOCAL.model_copy(update={"live_store": live_store})
             return _done(follower.run, job, partial(_status_there, follower), engine)
     except Stopped:

@@ -12,6 +12,8 @@ from distrack.errors import RunError, StoreError
 from distrack.files import files_text, size_text
 from distrack.jobs.contract import JOBS, Job, Table, as_json, find, job_of, register
 from distrack.jobs.live import follow, is_followed
+from distrack.jobs.packing import FOLDER as DATASETS_FOLDER
+from distrack.jobs.packing import dataset_id, dataset_of, dataset_place, is_dataset, pull_dataset, push_dataset
 from distrack.jobs.stored import manifest_of, stored_id
 from distrack.progress import DetailedProgress
 from distrack.runs import ALIVE, Run, Session, Status
@@ -29,12 +31,14 @@ class Transferred(Record):
     Attributes:
         where: the address of the store.
         runs: ids of the runs that are there and here now: the one that was named, and those that belong to it.
+        folder: where a dataset lies that was fetched.
         files, size: number of their files, and their bytes.
         moved: bytes that were sent or fetched; the others were there before.
     """
 
     where: str
     runs: tuple[str, ...]
+    folder: str = ""
     files: int
     size: int
     moved: int
@@ -53,7 +57,7 @@ class Transfer(Job):
     has_own_folder: ClassVar[bool] = False
 
     run: Annotated[str, Positional("RUN", many=True)]
-    """Id of a run, of any kind."""
+    """Id of a run of any kind, or a dataset: its name, or the path of a folder."""
     store: Annotated[str | None, Field(title="Store")] = None
     """Address of the store: s3://BUCKET/PREFIX, or a folder; S3_BUCKET where it is not given."""
 
@@ -80,12 +84,15 @@ class Transfer(Job):
     @classmethod
     def tables(cls, report: Any, run_id: str) -> list[Table]:  # noqa: ARG003
         what = f"{files_text(report.files)}, {size_text(report.size)}, of these {size_text(report.moved)} now"
-        return [Table(f"{', '.join(report.runs)} {cls.done} {report.where}: {what}", (), ())]
+        into = f" into {report.folder}" * bool(report.folder)
+        return [Table(f"{', '.join(report.runs)} {cls.done} {report.where}{into}: {what}", (), ())]
 
 
 @register
 class PushJob(Transfer):
     """Copies runs to a store, from which anybody who may read it pulls them: a trained model, a distillation, a series.
+
+    A dataset that was prepared here is copied with its decoded clips, which are recordings: mind its licence.
 
     Safetensors, JSON and FLAC files are copied, and a manifest with their digests; real recordings and answers of
     listeners stay. A run's config and status name folders of this machine. What is there already is not sent again, so
@@ -107,7 +114,15 @@ class PushJob(Transfer):
             RunError: there is no such run, or it is running.
             StoreError: the store cannot be written.
         """
-        store, named = open_store(self.store), find(runs_path_of_transfer(run), self.run)
+        store = open_store(self.store)
+        try:
+            named = find(runs_path_of_transfer(run), self.run)
+        except RunError:
+            if (dataset := dataset_of(self.run)) is None:
+                raise
+            session.phase("push")
+            manifest, sent = push_dataset(store, *dataset, public=self.public, progress=_report(session))
+            return _written(run, store, [manifest], sent)
         every = [*job_of(named).belonging(named), named]
         session.phase("push")
         made, moved = [], 0
@@ -149,14 +164,18 @@ class PullJob(Transfer):
         named = _of_any_kind(store, self.run)
         allow = partial(_require_places, store)
         allow((named.id,))
-        if named.is_in_progress or is_followed(Run(runs_path / named.id)):
+        if is_dataset(named.id):
+            folder = place_here(named.id, runs_path)
+            fetched = pull_dataset(store, named, folder, progress=_report(session))
+            return _written(run, store, [named], fetched, folder)
+        if named.in_progress or is_followed(Run(runs_path / named.id)):
             followers = follow(store, named.id, runs_path, allow=allow, watch=partial(_progress_there, session))
             made = [read_manifest(store, stored_id(each.run)) for each in followers]
             return _written(run, store, made, sum(each.fetched for each in followers))
         allow(named.parts)
         made, moved = [], 0
         for manifest in (*(read_manifest(store, part) for part in named.parts), named):
-            folder = runs_path / manifest.id
+            folder = place_here(manifest.id, runs_path)
             try:
                 folder.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -171,13 +190,18 @@ def place_of(job: Transfer, runs_path: Path) -> Run:
     return Run(runs_path / FOLDER / f"{job.verb}-{re.sub(r'[^A-Za-z0-9._-]+', '-', job.run)[:80]}")
 
 
+def place_here(stored: str, runs_path: Path) -> Path:
+    """The folder on this computer of a run or a dataset in a store, by its id there."""
+    return dataset_place(stored) if is_dataset(stored) else runs_path / stored
+
+
 def runs_path_of_transfer(run: Run) -> Path:
     """The runs path that a transfer belongs to."""
     return run.path.parent.parent
 
 
 def _require_places(store: Store, run_ids: Sequence[str]) -> None:
-    folders = {JOBS[kind].folder for kind in JOBS}
+    folders = {DATASETS_FOLDER, *(JOBS[kind].folder for kind in JOBS)}
     for each in run_ids:
         if each.rpartition("/")[0] not in folders:
             raise ManifestError(f"{each} in {store.where} is refused: no kind of run has that folder")
@@ -190,11 +214,14 @@ def _progress_there(session: Session, status: Status) -> None:
 
 def _of_any_kind(store: Store, run_id: str) -> Manifest:
     """The manifest of a run, whose kind may have a folder of its own that nobody types."""
-    folders = {"": None} if "/" in run_id else dict.fromkeys(JOBS[kind].folder for kind in JOBS)
+    folders = {""} if "/" in run_id else {DATASETS_FOLDER, *(JOBS[kind].folder for kind in JOBS)}
+    ids = [f"{folder}/{run_id}" if folder else run_id for folder in sorted(folders)]
+    if (dataset := dataset_of(run_id)) is not None:
+        ids.append(dataset_id(*dataset))
     refused: StoreError | None = None
-    for folder in sorted(folders):
+    for each in ids:
         try:
-            return read_manifest(store, f"{folder}/{run_id}" if folder else run_id)
+            return read_manifest(store, each)
         except ManifestError:
             raise
         except StoreError as error:
@@ -210,9 +237,10 @@ def _report(session: Session) -> DetailedProgress:
     return progress
 
 
-def _written(run: Run, store: Store, made: list[Manifest], moved: int) -> Transferred:
+def _written(run: Run, store: Store, made: list[Manifest], moved: int, folder: Path | None = None) -> Transferred:
     report = Transferred(
         where=store.where,
+        folder="" if folder is None else str(folder),
         runs=tuple(manifest.id for manifest in made),
         files=sum(len(manifest.files) for manifest in made),
         size=sum(manifest.size for manifest in made),

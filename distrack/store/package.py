@@ -78,6 +78,7 @@ class Manifest(Record):
         kind: its kind of job.
         title: what it is, for people.
         parts: ids of the runs that belong to it, such as the cells of a sweep.
+        in_progress: whether the run was being worked on when this was written.
     """
 
     format: Literal["distrack run 1"] = "distrack run 1"
@@ -86,16 +87,12 @@ class Manifest(Record):
     title: Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
     files: Annotated[tuple[StoredFile, ...], Field(max_length=_MOST_FILES)]
     parts: Annotated[tuple[Annotated[str, Field(pattern=f"^{_ID.pattern}$")], ...], Field(max_length=_MOST_PARTS)] = ()
+    in_progress: bool = False
 
     @property
     def size(self) -> int:
         """Bytes of all files."""
         return sum(file.size for file in self.files)
-
-    @property
-    def is_in_progress(self) -> bool:
-        """Whether the run was being worked on when this was written: its status is not among its files."""
-        return all(file.name != STATUS for file in self.files)
 
 
 def push(

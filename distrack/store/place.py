@@ -10,7 +10,7 @@ _PICKLES = "matching-pursuit-trained-models"
 
 
 def open_store(address: str | None = None) -> Store:
-    """The store at an address, or at that of the environment (`S3_BUCKET`).
+    """The store at an address, or at that of the environment (`S3_BUCKET`, else `DISTRACK_LIVE_STORE`).
 
     Args:
         address: `s3://bucket/prefix`, or the path of a folder. In the environment a word without a slash is the name
@@ -37,11 +37,11 @@ def open_store(address: str | None = None) -> Store:
 
 def is_set() -> bool:
     """Whether the environment names a store."""
-    return bool(settings().s3_bucket)
+    return bool(settings().s3_bucket or settings().live_store)
 
 
 def _of_environment() -> str:
-    address = settings().s3_bucket
+    address = settings().s3_bucket or settings().live_store
     if not address:
         raise StoreError("no store is named", remedy="set S3_BUCKET, or pass --store s3://BUCKET/PREFIX or a folder")
     return address if "/" in address else f"s3://{address}"

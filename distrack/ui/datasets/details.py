@@ -12,6 +12,7 @@ from distrack.files import size_text
 from distrack.jobs.preparation import Preparation, place, preparation_report, reading, used_folders
 from distrack.settings import settings, user_path
 from distrack.ui.datasets import explore, upload
+from distrack.ui.runs import stored
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import sentence
 
@@ -37,6 +38,7 @@ def show(dataset: Dataset) -> None:
     path = _folder(dataset)
     run = place(dataset.name, path)
     job_panel.follow(run, lambda: _preparation(dataset, path, run))
+    stored.transfers()
     if dataset.labelled:
         explore.show(dataset, path)
     elif home(dataset, path).is_dir():
@@ -105,6 +107,8 @@ def _preparation(dataset: Dataset, data_path: Path | None, run: runs.Run) -> Non
             pressed = st.button("Download and prepare", icon=":material/download:", type="primary", key="download")
             total = sum(remote.size or 0 for remote in dataset.downloads)
             st.caption((f"Download size: {size_text(total)}. " if total else "") + f"Licence: {dataset.licence}.")
+        if ready:
+            stored.push_button([str(data_path or dataset.name)])
     if not usable:
         ways = "Download it, or choose its folder above" if downloadable else "Choose its folder above"
         st.info(f"Not on this computer. {ways}. Expected contents: {dataset.layout}. {dataset.form}")

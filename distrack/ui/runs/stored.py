@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from distrack import jobs, runs
+from distrack.errors import ConfigError
 from distrack.files import size_text
-from distrack.jobs.transfer import FOLDER, PullJob, PushJob, Transfer, place_of
+from distrack.jobs.packing import is_dataset
+from distrack.jobs.transfer import FOLDER, PullJob, PushJob, Transfer, place_here, place_of
 from distrack.store import Manifest, is_set, listed, open_store
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import errors_shown
@@ -14,7 +16,7 @@ from distrack.ui.shared.run_in_view import runs_path
 
 
 def show(*kinds: str) -> None:
-    """The runs of some kinds in the store, of every kind if none is named; nothing where no store is named."""
+    """What is in the store of some kinds, runs of every kind if none is named; nothing where no store is named."""
     if not is_set():
         return
     with errors_shown():
@@ -26,10 +28,10 @@ def show(*kinds: str) -> None:
                 _list(where, kinds)
 
 
-def push_button(run_ids: Sequence[str]) -> None:
-    """A button that copies runs to the store; nothing where no store is named."""
-    if is_set() and run_ids and st.button("Push", icon=":material/cloud_upload:", key="push"):
-        _launch([PushJob(run=run_id) for run_id in run_ids])
+def push_button(words: Sequence[str]) -> None:
+    """A button that copies runs, by their ids, or datasets to the store; nothing where no store is named."""
+    if is_set() and words and st.button("Push", icon=":material/cloud_upload:", key="push"):
+        _launch([PushJob(run=word) for word in words])
 
 
 def transfers() -> None:
@@ -45,15 +47,16 @@ def transfers() -> None:
 def _list(where: str, kinds: Sequence[str]) -> None:
     manifests = _manifests(where)
     parts = {part for each in manifests for part in each.parts}
-    wanted = [each for each in manifests if each.id not in parts and (not kinds or each.kind in kinds)]
+    of_kind = [each for each in manifests if (each.kind in kinds if kinds else not is_dataset(each.id))]
+    wanted = [each for each in of_kind if each.id not in parts]
     if not wanted:
-        st.caption("Nothing is there yet. Select runs on the Runs page and press Push.")
+        st.caption("Nothing is there yet. Push copies what is on this computer.")
         return
-    absent = {each.id: each for each in wanted if not (runs_path() / each.id).is_dir()}
+    absent = {each.id: each for each in wanted if not _is_here(each)}
     chosen = st.multiselect(
-        "Runs to fetch",
+        "What to fetch",
         list(absent),
-        format_func=lambda run_id: f"{absent[run_id].title} · {size_text(absent[run_id].size)} · {run_id}",
+        format_func=lambda run_id: _label(absent[run_id]),
         key="to-fetch",
         disabled=not absent,
     )
@@ -64,6 +67,19 @@ def _list(where: str, kinds: Sequence[str]) -> None:
             _manifests.clear()
             st.rerun()
         st.caption(f"{len(wanted) - len(absent)} of {len(wanted)} are on this computer, too.")
+
+
+def _is_here(manifest: Manifest) -> bool:
+    """Whether a run or a dataset is on this computer; a dataset that this version does not know is not offered."""
+    try:
+        return place_here(manifest.id, runs_path()).is_dir()
+    except ConfigError:
+        return True
+
+
+def _label(manifest: Manifest) -> str:
+    state = "in progress" if manifest.in_progress else size_text(manifest.size)
+    return f"{manifest.title} · {state} · {manifest.id}"
 
 
 def _launch(wanted: Sequence[Transfer]) -> None:

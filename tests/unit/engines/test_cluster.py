@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import psutil
@@ -22,9 +24,11 @@ from distrack.jobs.series import SweepJob, sweep_of
 from distrack.runs import ALIVE, Run
 from distrack.runs.session import HOLD_AT
 from distrack.settings import PROJECT, settings
-from tests.s3_server import free_port
+from tests.s3_server import free_port, s3_bucket
 
 Until = Callable[..., None]
+# Keys that nodes have of their own.
+KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
 # Its processes run in an interpreter of their own: Ray warns, and leaves sockets open.
 ALONE = """
 import json, os, sys
@@ -35,7 +39,9 @@ print(json.dumps({"address": two.address}), flush=True)
 for order in sys.stdin:
     if order.strip() == "kill":
         two.remove_node(second, allow_graceful=False)
-        print("killed", flush=True)
+    else:
+        second = two.add_node(num_cpus=1)
+    print("done", flush=True)
 two.shutdown()
 """
 
@@ -50,7 +56,7 @@ class TwoNodes:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **KEYS},
             start_new_session=True,
         )
         assert self._process.stdin
@@ -61,11 +67,18 @@ class TwoNodes:
 
     def kill_second(self) -> None:
         """Kills one node, as a power cut would."""
+        self._order("kill")
+
+    def add_second(self) -> None:
+        """Starts a node in place of the one that was killed."""
+        self._order("add")
+
+    def _order(self, word: str) -> None:
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write("kill\n")
+        self._process.stdin.write(f"{word}\n")
         self._process.stdin.flush()
-        assert self._process.stdout.readline() == "killed\n"
+        assert self._process.stdout.readline() == "done\n"
 
     def stop(self) -> None:
         """Ends all of its processes."""
@@ -86,7 +99,7 @@ class TwoNodes:
 
 @pytest.fixture(scope="module")
 def two_nodes() -> Iterator[TwoNodes]:
-    """A cluster for all tests here; the last of them kills one of its nodes."""
+    """A cluster for all tests here; whoever kills its second node adds another."""
     running = TwoNodes()
     yield running
     running.stop()
@@ -163,11 +176,74 @@ def test_a_sweep_is_stopped_and_resumed_and_loses_a_node_and_ends_with_the_same_
     for run in cells.values():
         (run.path / "go").touch()
     out, _ = driver.communicate(timeout=400)
+    two_nodes.add_second()
     assert driver.returncode == 0, out[-2000:]
     assert states("done") == list(range(6))
     cell_jobs = {cell.job.seed: cell.job for cell in job.cells("table")}
     for seed, run in cells.items():
         assert synthetic_file(run).read_bytes() == done_here(cell_jobs[seed], tmp_path / "here")
+
+
+@pytest.mark.timeout(900)
+def test_nodes_that_share_no_folder_work_through_a_bucket_and_one_of_them_dies(
+    two_nodes: TwoNodes,
+    tiny_job: Callable[..., DistillJob],
+    tmp_path: Path,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = sweep_of([tiny_job(steps=12)], seeds=4)
+    cells = of_cells(job, "table", tmp_path / "driver")
+    with s3_bucket("cluster") as address:
+        for name, value in {"AWS_ENDPOINT_URL": address, **KEYS}.items():
+            monkeypatch.setenv(name, value)
+        words = [*command(job, two_nodes.address, tmp_path / "driver", "table"), "--live-store", "s3://cluster/x"]
+        held = {**os.environ, HOLD_AT: "distill:5"}
+
+        def at_work() -> list[Path]:
+            """Folders of the nodes' own in which runs are held."""
+            folders = Path(gettempdir()).glob("distrack-*/table-seed*")
+            return [folder for folder in folders if Run(folder).status().step >= 5]
+
+        def of_driver(*wanted: str) -> list[int]:
+            return [seed for seed, run in cells.items() if run.path.is_dir() and run.status().state in wanted]
+
+        driver = subprocess.Popen(
+            words, cwd=PROJECT, env=held, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        until(lambda: len(of_driver("running")) == 2 and len(at_work()) == 2, 300)
+        assert len(of_driver("queued")) == 2
+        driver.send_signal(signal.SIGINT)
+        out, _ = driver.communicate(timeout=400)
+        assert driver.returncode == 0, out
+        assert len(of_driver("stopped")) == 4
+        until(lambda: not at_work(), 60)
+
+        driver = subprocess.Popen(
+            words, cwd=PROJECT, env=held, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        until(lambda: len(of_driver("running")) == 2 and len(at_work()) == 2, 300)
+        two_nodes.kill_second()
+        ended = threading.Event()
+
+        def let_go() -> None:
+            while not ended.wait(0.2):
+                for folder in at_work():
+                    with suppress(OSError):
+                        (folder / "go").touch()
+
+        thread = threading.Thread(target=let_go)
+        thread.start()
+        out, _ = driver.communicate(timeout=400)
+        ended.set()
+        thread.join()
+        assert driver.returncode == 0, out[-2000:]
+    two_nodes.add_second()
+    assert of_driver("done") == list(range(4))
+    cell_jobs = {cell.job.seed: cell.job for cell in job.cells("table")}
+    for seed, run in cells.items():
+        assert synthetic_file(run).read_bytes() == done_here(cell_jobs[seed], tmp_path / "here")
+        assert "phase evaluate" in (run.path / "log.txt").read_text()
 
 
 def test_nobody_at_the_address_is_refused(typed: Callable[..., Any], tmp_path: Path) -> None:
