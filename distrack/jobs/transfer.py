@@ -169,6 +169,7 @@ class PullJob(Transfer):
             fetched = pull_dataset(store, named, folder, progress=_report(session))
             return _written(run, store, [named], fetched, folder)
         if named.in_progress or is_followed(Run(runs_path / named.id)):
+            session.phase("watch")
             followers = follow(store, named.id, runs_path, allow=allow, watch=partial(_progress_there, session))
             made = [read_manifest(store, stored_id(each.run)) for each in followers]
             return _written(run, store, made, sum(each.fetched for each in followers))
@@ -209,7 +210,7 @@ def _require_places(store: Store, run_ids: Sequence[str]) -> None:
 
 def _progress_there(session: Session, status: Status) -> None:
     """Reports the progress of a run that is worked on elsewhere."""
-    session.progress(round(1000 * status.share), 1000, f"{status.state}: {status.phase}" * bool(status.phase))
+    session.progress(round(100 * status.share), 100, status.phase or status.state)
 
 
 def _of_any_kind(store: Store, run_id: str) -> Manifest:

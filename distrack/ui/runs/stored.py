@@ -1,5 +1,6 @@
 """The runs in the store that the environment names: which are there, a button that fetches them, and its progress."""
 
+import time
 from collections.abc import Sequence
 
 import streamlit as st
@@ -13,6 +14,9 @@ from distrack.store import Manifest, is_set, listed, open_store
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import errors_shown
 from distrack.ui.shared.run_in_view import runs_path
+
+# Seconds within which a run that is worked on elsewhere usually appears, and between two looks for it.
+_APPEARS, _POLL = 10.0, 0.2
 
 
 def show(*kinds: str) -> None:
@@ -62,7 +66,9 @@ def _list(where: str, kinds: Sequence[str]) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Fetch", icon=":material/cloud_download:", key="fetch", disabled=not chosen):
-            _launch([PullJob(run=run_id) for run_id in chosen])
+            _launch(
+                [PullJob(run=run_id) for run_id in chosen], [run_id for run_id in chosen if absent[run_id].in_progress]
+            )
         if st.button("Look again", icon=":material/refresh:", key="look-again"):
             _manifests.clear()
             st.rerun()
@@ -82,11 +88,18 @@ def _label(manifest: Manifest) -> str:
     return f"{manifest.title} · {state} · {manifest.id}"
 
 
-def _launch(wanted: Sequence[Transfer]) -> None:
+def _launch(wanted: Sequence[Transfer], watched: Sequence[str] = ()) -> None:
+    """Starts transfers, and waits a moment for the runs that will be watched: they are then in the table at once."""
     with errors_shown():
         for job in wanted:
             jobs.launch(job, runs_path())
             st.session_state.setdefault("moved", set()).add(place_of(job, runs_path()).id)
+        deadline = time.monotonic() + _APPEARS
+        with st.spinner("Fetching"):
+            while time.monotonic() < deadline and not all(
+                (place_here(run_id, runs_path()) / "status.json").is_file() for run_id in watched
+            ):
+                time.sleep(_POLL)
         st.rerun()
 
 
