@@ -103,6 +103,17 @@ class Index:
                 links.append(Skipped(clip.path, "a symbolic link out of the dataset's folder"))
         return replace(self, clips=tuple(clips), skipped=(*self.skipped, *links))
 
+    def require_files(self) -> None:
+        """Refuses an index whose recordings are not on this disk.
+
+        Raises:
+            DatasetError: the clips are decoded ones from elsewhere.
+        """
+        if self.packed:
+            raise DatasetError(
+                f"{self.root} holds decoded clips from elsewhere, which can be distilled: this needs the recordings"
+            )
+
     def validate(self) -> None:
         """Refuses an index that cannot be distilled and evaluated.
 

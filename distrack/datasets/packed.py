@@ -128,11 +128,12 @@ class PackedClips:
             with safe_open(path, "numpy") as tensors:
                 wave = np.asarray(tensors.get_slice("waveforms")[position], dtype=np.float32)
                 seconds, channel, bits = map(float, tensors.get_slice("facts")[position])
-        except (OSError, SafetensorError, ValueError, TypeError, IndexError) as error:
+            clip = Decoded(wave, seconds, int(channel) or None, int(bits) or None)
+        except (OSError, SafetensorError, ValueError, TypeError, IndexError, OverflowError) as error:
             raise self._damaged(path, str(error)) from None
         if wave.shape != (round(self._contents.seconds * SAMPLE_RATE),) or not np.isfinite(wave).all():
             raise self._damaged(path, "clips of another length, or samples that are no numbers")
-        return Decoded(wave, seconds, int(channel) or None, int(bits) or None)
+        return clip
 
     def _damaged(self, path: Path, reason: str) -> DatasetError:
         return DatasetError(f"{path} is damaged ({reason}): remove {self._root}, and pull the dataset again")
@@ -157,21 +158,21 @@ def pack(
         about: name, title, licence, citation and address of the dataset.
 
     Raises:
+        DatasetError: the name of a file is no text.
         OSError: the disk is full.
     """
     reasons = dict(undecodable)
     rows = [row for row, clip in enumerate(index.clips) if str(clip.path) not in reasons]
     seconds = waveforms.shape[1] / SAMPLE_RATE
     together = max(1, _SHARD_BYTES // (waveforms.shape[1] * waveforms.itemsize))
-    for start in range(0, len(rows), together):
-        these = rows[start : start + together]
-        tensors = {"waveforms": waveforms[these], "facts": facts[these][:, [0, 2, 3]]}
-        content = safetensors.numpy.save({name: np.ascontiguousarray(values) for name, values in tensors.items()})
-        write_atomically(folder / _shard(start // together), content)
-        progress(min(start + together, len(rows)), len(rows))
 
     def name(path: Path) -> str:
-        return path.relative_to(index.root).as_posix()
+        below = path.relative_to(index.root).as_posix()
+        try:
+            below.encode()
+        except UnicodeEncodeError:
+            raise DatasetError(f"{below!r} is no text: rename the file to pack the dataset") from None
+        return below
 
     def named(some: Sequence[Skipped]) -> Iterator[tuple[str, str]]:
         return ((name(skip.path), skip.reason) for skip in some)
@@ -193,6 +194,12 @@ def pack(
         unlisted=tuple(map(name, index.unlisted)),
         notes=index.notes,
     )
+    for start in range(0, len(rows), together):
+        these = rows[start : start + together]
+        tensors = {"waveforms": waveforms[these], "facts": facts[these][:, [0, 2, 3]]}
+        content = safetensors.numpy.save({key: np.ascontiguousarray(values) for key, values in tensors.items()})
+        write_atomically(folder / _shard(start // together), content)
+        progress(min(start + together, len(rows)), len(rows))
     write_atomically(folder / _NAME, contents.model_dump_json(indent=1))
 
 

@@ -46,6 +46,7 @@ class Job(Config):
         report_type, report_name: model and file name of the report that `work` writes.
         has_own_folder: whether each job makes a run of its own; if not, it works in the folder of an earlier run.
         on_cluster: whether a node of a cluster may do it.
+        needs_folder: whether a node of a cluster has to see the run's folder, as no store gets all that lies there.
         hands_over: whether it is made of runs that it hands to a cluster itself.
         has_own_command: whether the verb's options are this kind's; if not, another kind's command makes such jobs.
         stays: names of files and folders of a run that are not pushed to a store, as they hold real recordings or what
@@ -61,6 +62,7 @@ class Job(Config):
     folder: ClassVar[str] = ""
     has_own_folder: ClassVar[bool] = True
     on_cluster: ClassVar[bool] = False
+    needs_folder: ClassVar[bool] = False
     hands_over: ClassVar[bool] = False
     has_own_command: ClassVar[bool] = True
     stays: ClassVar[tuple[str, ...]] = ()

@@ -6,8 +6,9 @@ from typing import Any
 
 from distrack import runs
 from distrack.engines import LOCAL, EngineConfig
+from distrack.errors import RunError
 from distrack.jobs.contract import Job, job_of, kind_of, runs_path_of
-from distrack.jobs.live import mirrored
+from distrack.jobs.live import is_followed, mirrored
 from distrack.progress import Watch, unwatched
 from distrack.runs import Run, Session, Status
 from distrack.runs.environment import describe
@@ -83,7 +84,7 @@ def work(
     live_store = engine.live_store if job.on_cluster or job.hands_over else None
     with mirrored(run, live_store) as mirror, session.working(), logged(run):
         if mirror is not None:
-            session.before_exit = mirror.beat
+            session.before_exit = mirror.leave
             mirror.begin()
         if job.has_own_folder:
             run.write("environment.json", json.dumps(describe(session.device), indent=2))
@@ -95,8 +96,11 @@ def stop(run: Run, *, timeout: float = 60.0) -> Status:
     """Stops a run of any kind.
 
     Raises:
-        RunError: the run is not running, or did not stop in time.
+        RunError: the run is not running, did not stop in time, or nobody follows it where it is worked on.
     """
+    if run.status().state == "stale" and is_followed(run):
+        problem = f"run {run.id} is worked on elsewhere, and is not followed any more"
+        raise RunError(problem, remedy=f"python -m distrack pull {run.id}")
     status = runs.stop(run, timeout=timeout)
     if kind_of(run):
         job_of(run).after_stop(run)

@@ -122,6 +122,7 @@ class DecomposeJob(DecomposeConfig, Job):
     summary: ClassVar[str] = "Decomposes a recording into events that can be edited like notes."
     report_type: ClassVar[type[DecomposeReport]] = DecomposeReport
     on_cluster: ClassVar[bool] = True
+    needs_folder: ClassVar[bool] = True
     always_given: ClassVar[tuple[tuple[str, ...], ...]] = (("events",),)
 
     file: Annotated[Path, Positional("FILE"), Field(title="Recording", examples=["recording.wav"])]

@@ -148,6 +148,7 @@ class EventModelJob(TrainingConfig, Job):
             return []
         session.phase("prepare")
         index = datasets.look(self.dataset, self.data_path, layout=self.layout, subset=self.subset)
+        index.require_files()
         clips = [clip for clip in index.clips if clip.split == "train"]
         order = np.random.default_rng(derived_seed(self.seed, "clips")).permutation(len(clips))
         pieces: list[Floats] = []

@@ -1,11 +1,15 @@
 """The work on a run on a node of a cluster."""
 
+import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from distrack.engines import LOCAL, EngineConfig
 from distrack.errors import DistrackError
@@ -23,6 +27,8 @@ from distrack.store import open_store
 # Seconds that a run whose node died may still seem to be alive: its last heartbeat is waited out.
 _SILENCE = 30.0
 _POLL = 0.5
+# Begin of the names of folders in which runs of a store are worked on; the number of the process follows.
+_PREFIX = "distrack-node-"
 
 
 def work_on(where: str, config: dict[str, Any], live_store: str | None) -> dict[str, Any]:
@@ -43,12 +49,14 @@ def work_on(where: str, config: dict[str, Any], live_store: str | None) -> dict[
         if live_store is None:
             run = Run(Path(where))
             return _done(run, job, run.status, LOCAL)
-        with tempfile.TemporaryDirectory(prefix="distrack-", ignore_cleanup_errors=True) as runs_path:
+        _remove_abandoned()
+        prefix = f"{_PREFIX}{os.getpid()}-"
+        with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as runs_path:
             store = open_store(live_store)
             follower = Follower(store, where, Path(runs_path))
-            follower.look()
-            if isinstance(of_run := job_of(follower.run), DistillJob):
-                fetch_absent(store, of_run.dataset, of_run.data_path, progress=unwatched)
+            follower.look(with_checkpoint=True)
+            if isinstance(of_run := job_of(follower.run), DistillJob) and of_run.data_path is None:
+                fetch_absent(store, of_run.dataset, progress=unwatched)
             engine = LOCAL.model_copy(update={"live_store": live_store})
             return _done(follower.run, job, partial(_status_there, follower), engine)
     except Stopped:
@@ -57,15 +65,23 @@ def work_on(where: str, config: dict[str, Any], live_store: str | None) -> dict[
         return {"problem": error.problem, "remedy": error.remedy}
 
 
+def _remove_abandoned() -> None:
+    """Removes folders of runs that killed processes of this machine have left."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _status_there(follower: Follower) -> Status:
     """The status of a run in a store, whose files are then here."""
-    status = follower.look()
+    status = follower.look(with_checkpoint=True)
     if not follower.was_asked_to_stop(status):
         return status
     # Its node ended before it could say that it has stopped.
-    status = status.model_copy(update={"state": "stopped"})
-    follower.settle(status)
-    return status
+    stopped = status.model_copy(update={"state": "stopped"})
+    follower.settle(stopped)
+    return stopped
 
 
 def _done(run: Run, job: Job, look: Callable[[], Status], engine: EngineConfig) -> dict[str, Any]:

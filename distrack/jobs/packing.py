@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import shlex
 import shutil
 from pathlib import Path
@@ -20,7 +19,6 @@ from distrack.store.package import AbsentError, StoredFile
 
 # Folder of the ids of datasets in a store.
 FOLDER = "_datasets"
-_OWN = "folder-"
 
 
 def dataset_of(word: str) -> tuple[str, Path | None] | None:
@@ -36,9 +34,8 @@ def dataset_of(word: str) -> tuple[str, Path | None] | None:
 
 
 def dataset_id(name: str, data_path: Path | None) -> str:
-    """The id of a dataset in a store: that of a folder of one's own has the folder's name."""
-    own = re.sub(r"[^A-Za-z0-9]+", "-", data_path.name).strip("-")[:80] if data_path else ""
-    return f"{FOLDER}/{_OWN}{own}" if name == "FOLDER" else f"{FOLDER}/{name.lower()}"
+    """The id of a dataset in a store: that of its preparation, in which each folder of one's own has another digest."""
+    return f"{FOLDER}/{place(name, data_path).path.name}"
 
 
 def is_dataset(stored: str) -> bool:
@@ -48,10 +45,15 @@ def is_dataset(stored: str) -> bool:
 
 def dataset_place(dataset: str) -> Path:
     """The folder on this computer of a dataset in a store, by its id."""
-    name = dataset.removeprefix(f"{FOLDER}/")
-    if name.startswith(_OWN):
-        return settings().data_path / "uploads" / name.removeprefix(_OWN)
-    return DATASETS[name].places(settings().data_path)[0]
+    name, data_path = dataset.removeprefix(f"{FOLDER}/"), settings().data_path
+    if _is_named(name):
+        return DATASETS[name].places(data_path)[0]
+    return data_path / "uploads" / name
+
+
+def _is_named(name: str) -> bool:
+    """Whether a dataset in a store is one of the library, and not a folder of somebody's own."""
+    return name.upper() in DATASETS and name.upper() != "FOLDER"
 
 
 def push_dataset(
@@ -104,7 +106,7 @@ def pull_dataset(store: Store, manifest: Manifest, folder: Path, *, progress: De
         StoreError: the dataset is here with other files, or cannot be fetched; see `distrack.store.pull`.
     """
     name = manifest.id.removeprefix(f"{FOLDER}/")
-    root = folder if name.startswith(_OWN) else home(DATASETS[name], None)
+    root = home(DATASETS[name], None) if _is_named(name) else folder
     if not root.is_dir():
         return pull(store, manifest, folder, progress=progress)
     with contextlib.suppress(OSError):
@@ -115,13 +117,13 @@ def pull_dataset(store: Store, manifest: Manifest, folder: Path, *, progress: De
     )
 
 
-def fetch_absent(store: Store, name: str, data_path: Path | None, *, progress: DetailedProgress) -> None:
-    """Fetches the dataset of a job, if it is not on this computer and a store has it.
+def fetch_absent(store: Store, name: str, *, progress: DetailedProgress) -> None:
+    """Fetches a dataset of the library, if it is not on this computer and a store has it.
 
     Raises:
         StoreError: the dataset cannot be fetched.
     """
-    if DATASETS[name].make is None and not home(DATASETS[name], data_path).is_dir():
-        run_id = dataset_id(name, data_path)
+    if _is_named(name) and DATASETS[name].make is None and not home(DATASETS[name], None).is_dir():
+        run_id = dataset_id(name, None)
         with contextlib.suppress(AbsentError):
-            pull_dataset(store, read_manifest(store, run_id), data_path or dataset_place(run_id), progress=progress)
+            pull_dataset(store, read_manifest(store, run_id), dataset_place(run_id), progress=progress)

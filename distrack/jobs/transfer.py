@@ -163,11 +163,11 @@ class PullJob(Transfer):
         session.phase("pull")
         named = _of_any_kind(store, self.run)
         allow = partial(_require_places, store)
-        allow((named.id,))
         if is_dataset(named.id):
             folder = place_here(named.id, runs_path)
             fetched = pull_dataset(store, named, folder, progress=_report(session))
             return _written(run, store, [named], fetched, folder)
+        allow((named.id,))
         if named.in_progress or is_followed(Run(runs_path / named.id)):
             session.phase("watch")
             followers = follow(store, named.id, runs_path, allow=allow, watch=partial(_progress_there, session))
@@ -202,7 +202,7 @@ def runs_path_of_transfer(run: Run) -> Path:
 
 
 def _require_places(store: Store, run_ids: Sequence[str]) -> None:
-    folders = {DATASETS_FOLDER, *(JOBS[kind].folder for kind in JOBS)}
+    folders = {JOBS[kind].folder for kind in JOBS}
     for each in run_ids:
         if each.rpartition("/")[0] not in folders:
             raise ManifestError(f"{each} in {store.where} is refused: no kind of run has that folder")

@@ -9,16 +9,18 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import psutil
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from distrack.errors import RunError
 from distrack.files import FULL, locked, write_atomically
 from distrack.validation import Record, read_model
 
 State = Literal["queued", "running", "stopping", "done", "stopped", "failed", "stale", "unreadable"]
+# Seconds since the epoch, up to the year 5138.
+Time = Annotated[float, Field(ge=0, le=1e11)]
 ALIVE: frozenset[State] = frozenset({"queued", "running", "stopping"})
 # Seconds without another heartbeat after which a process on another machine counts as gone.
 SILENCE = 8.0
@@ -55,16 +57,18 @@ class Status(Record):
         error: message of the error that ended the run.
     """
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     state: State
     phase: str = ""
     step: int = 0
     steps: int = 0
     detail: str = ""
-    started: float = 0.0
-    phase_started: float = 0.0
-    share: float = 0.0
+    started: Time = 0.0
+    phase_started: Time = 0.0
+    share: Annotated[float, Field(ge=0, le=1)] = 0.0
     counted_from: tuple[float, float] = (0.0, 0.0)
-    heartbeat: float = 0.0
+    heartbeat: Time = 0.0
     seconds: dict[str, float] = Field(default_factory=dict)
     device: str = ""
     command: tuple[str, ...] = ()

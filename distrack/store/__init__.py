@@ -2,6 +2,6 @@
 
 from distrack.store.contract import Store
 from distrack.store.package import Manifest, listed, pull, push, read_manifest
-from distrack.store.place import is_set, open_store
+from distrack.store.place import addresses, is_set, open_store
 
-__all__ = ["Manifest", "Store", "is_set", "listed", "open_store", "pull", "push", "read_manifest"]
+__all__ = ["Manifest", "Store", "addresses", "is_set", "listed", "open_store", "pull", "push", "read_manifest"]

@@ -17,6 +17,8 @@ from distrack.store.contract import BrokenConnectionError, ChangedError, Store
 # Larger files are sent in parts of at least so many bytes, of which S3 takes 10,000.
 _PART, _MOST_PARTS = 8 * 2**20, 10_000
 _BLOCK = 2**18
+# Connections at once; threads that want more wait.
+_CONNECTIONS = 64
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 5, 20
 # What to do about an answer, by its code.
 _ANSWERS = {
@@ -64,6 +66,7 @@ class BucketStore(Store):
             config = Config(
                 connect_timeout=_CONNECT_TIMEOUT,
                 read_timeout=_READ_TIMEOUT,
+                max_pool_connections=_CONNECTIONS,
                 retries={"max_attempts": 3, "mode": "standard"},
                 # Not every service knows the checksums that boto3 would add; the manifest has better ones.
                 request_checksum_calculation="when_required",

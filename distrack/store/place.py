@@ -37,11 +37,18 @@ def open_store(address: str | None = None) -> Store:
 
 def is_set() -> bool:
     """Whether the environment names a store."""
-    return bool(settings().s3_bucket or settings().live_store)
+    return bool(addresses())
+
+
+def addresses() -> tuple[str, ...]:
+    """The addresses that the environment names: `S3_BUCKET`, and the store that runs are written to."""
+    bucket, live = settings().s3_bucket, settings().live_store
+    if bucket and "/" not in bucket:
+        bucket = f"s3://{bucket}"
+    return tuple(dict.fromkeys(address for address in (bucket, live) if address))
 
 
 def _of_environment() -> str:
-    address = settings().s3_bucket or settings().live_store
-    if not address:
+    if not (named := addresses()):
         raise StoreError("no store is named", remedy="set S3_BUCKET, or pass --store s3://BUCKET/PREFIX or a folder")
-    return address if "/" in address else f"s3://{address}"
+    return named[0]

@@ -70,7 +70,7 @@ def test_a_run_in_progress_is_offered_as_such_and_watched(
     run = tiny_job().create(tmp_path / "elsewhere", "live")
     working = Status.queued(Status(state="done"), psutil.Process(), device="cpu")
     run.write("status.json", working.model_copy(update={"state": "running", "phase": "distill"}).model_dump_json())
-    mirror = Mirror(open_store(str(shelf)), run)
+    mirror = Mirror(run, str(shelf))
     mirror.begin()
     opened(app, "runs")
     app.session_state["stored"] = True

@@ -247,15 +247,19 @@ def _on_cluster(series: Run, cells: list[Cell], session: Session) -> Iterator[tu
     """Hands all cells to a cluster, which does as many at once as it has room for; yields each when it has ended."""
     with session.patience(), handing(session.engine, series.path.parent.parent) as handed:
         pending: dict[str, Cell] = {}
+        opened = list[tuple[Run, Job]]()
         for cell in cells:
             try:
                 if (run := _opened(series, cell)) is not None:
-                    handed.hand(run, cell.job)
+                    opened.append((run, cell.job))
                     pending[run.id] = cell
                 else:
                     yield cell, None
             except DistrackError as error:
                 yield cell, error
+        for (run, _), problem in zip(opened, handed.hand(opened), strict=True):
+            if problem is not None:
+                yield pending.pop(run.id), problem
         while handed:
             for ended in handed.ended():
                 cell = pending.pop(ended.run.id)

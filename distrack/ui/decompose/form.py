@@ -102,6 +102,9 @@ def _clip_of_dataset() -> Path | None:
     left, middle, right = st.columns(3)
     name = left.selectbox("Dataset", available, format_func=lambda name: DATASETS[name].title, key="clip-dataset")
     index = _index(name, datasets.home(DATASETS[name], None).stat().st_mtime)
+    if index.packed:
+        st.info("Only decoded clips of this dataset are on this computer. A recording is needed.")
+        return None
     classes = index.classes
     label = middle.selectbox("Class", range(len(classes)), format_func=classes.__getitem__, key="clip-class")
     clips = [clip.path for clip in index.clips if clip.label == label]

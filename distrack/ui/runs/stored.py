@@ -10,7 +10,7 @@ from distrack.errors import ConfigError
 from distrack.files import size_text
 from distrack.jobs.packing import is_dataset
 from distrack.jobs.transfer import FOLDER, PullJob, PushJob, Transfer, place_here, place_of
-from distrack.store import Manifest, is_set, listed, open_store
+from distrack.store import Manifest, addresses, is_set, listed, open_store
 from distrack.ui.shared import job_panel
 from distrack.ui.shared.page import errors_shown
 from distrack.ui.shared.run_in_view import runs_path
@@ -21,15 +21,15 @@ _APPEARS, _POLL = 10.0, 0.2
 
 def show(*kinds: str) -> None:
     """What is in the store of some kinds, runs of every kind if none is named; nothing where no store is named."""
-    if not is_set():
-        return
-    with errors_shown():
-        where = open_store().where
-        shelf = st.expander(f"In {where}", icon=":material/cloud:", key="stored", on_change="rerun")
-        # Looked up once it is wanted: a bucket may be far away.
-        if shelf.open:
-            with shelf:
-                _list(where, kinds)
+    for number, address in enumerate(addresses()):
+        suffix = f"-{number}" * (number > 0)
+        with errors_shown():
+            where = open_store(address).where
+            shelf = st.expander(f"In {where}", icon=":material/cloud:", key=f"stored{suffix}", on_change="rerun")
+            # Looked up once it is wanted: a bucket may be far away.
+            if shelf.open:
+                with shelf:
+                    _list(address, kinds, suffix)
 
 
 def push_button(words: Sequence[str]) -> None:
@@ -48,8 +48,8 @@ def transfers() -> None:
             job_panel.follow(run, lambda: None)
 
 
-def _list(where: str, kinds: Sequence[str]) -> None:
-    manifests = _manifests(where)
+def _list(address: str, kinds: Sequence[str], suffix: str) -> None:
+    manifests = _manifests(address)
     parts = {part for each in manifests for part in each.parts}
     of_kind = [each for each in manifests if (each.kind in kinds if kinds else not is_dataset(each.id))]
     wanted = [each for each in of_kind if each.id not in parts]
@@ -61,15 +61,14 @@ def _list(where: str, kinds: Sequence[str]) -> None:
         "What to fetch",
         list(absent),
         format_func=lambda run_id: _label(absent[run_id]),
-        key="to-fetch",
+        key=f"to-fetch{suffix}",
         disabled=not absent,
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Fetch", icon=":material/cloud_download:", key="fetch", disabled=not chosen):
-            _launch(
-                [PullJob(run=run_id) for run_id in chosen], [run_id for run_id in chosen if absent[run_id].in_progress]
-            )
-        if st.button("Look again", icon=":material/refresh:", key="look-again"):
+        if st.button("Fetch", icon=":material/cloud_download:", key=f"fetch{suffix}", disabled=not chosen):
+            watched = [run_id for run_id in chosen if absent[run_id].in_progress]
+            _launch([PullJob(run=run_id, store=address) for run_id in chosen], watched)
+        if st.button("Look again", icon=":material/refresh:", key=f"look-again{suffix}"):
             _manifests.clear()
             st.rerun()
         st.caption(f"{len(wanted) - len(absent)} of {len(wanted)} are on this computer, too.")
@@ -104,5 +103,5 @@ def _launch(wanted: Sequence[Transfer], watched: Sequence[str] = ()) -> None:
 
 
 @st.cache_data(ttl=60, show_spinner="Looking into the store")
-def _manifests(where: str) -> list[Manifest]:
-    return listed(open_store(where))
+def _manifests(address: str) -> list[Manifest]:
+    return listed(open_store(address))

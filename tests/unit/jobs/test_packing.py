@@ -14,7 +14,7 @@ from distrack import datasets, jobs
 from distrack.datasets import DATASETS, Index
 from distrack.errors import ConfigError, DatasetError, DistrackError, RunError, StoreError
 from distrack.jobs.distillation import DistillJob
-from distrack.jobs.packing import fetch_absent
+from distrack.jobs.packing import dataset_id, fetch_absent
 from distrack.jobs.preparation import Preparation
 from distrack.jobs.results import synthetic_file
 from distrack.jobs.transfer import PullJob, PushJob, Transferred
@@ -58,6 +58,11 @@ def done(job: Preparation | PushJob | PullJob, path: Path) -> Transferred:
     return report
 
 
+def stored(folder: Path) -> str:
+    """The word by which a folder of one's own is pulled."""
+    return dataset_id("FOLDER", folder).rpartition("/")[2]
+
+
 def fsdd(root: Path, sounds: Path) -> None:
     """Recordings that are named as those of FSDD, at another rate than clips have."""
     takes = [path for path in sorted(sounds.rglob("*.wav")) if path.stat().st_size]
@@ -73,7 +78,7 @@ def pushed(bucket: str, sounds: Path, tmp_path: Path) -> Path:
     with machine(tmp_path / "one") as one:
         done(Preparation.validated({"dataset": "folder", "data_path": sounds, "duration": 0.5}), one)
         report = done(PushJob(run=str(sounds), store=bucket), one)
-    assert report.runs == (f"_datasets/folder-{sounds.name}",)
+    assert report.runs == (dataset_id("FOLDER", sounds),)
     assert not list((tmp_path / "one" / "data" / "cache" / "packed").glob("[!.]*"))
     return sounds
 
@@ -85,11 +90,11 @@ def test_another_machine_distils_the_same_bits(
     with machine(tmp_path / "one") as one:
         jobs.work(here := job.create(one / "runs", "here"))
     with machine(tmp_path / "two") as two:
-        report = done(PullJob(run=f"folder-{pushed.name}", store=bucket), two)
+        report = done(PullJob(run=stored(pushed), store=bucket), two)
         folder = Path(report.folder)
-        assert folder == two / "data" / "uploads" / pushed.name
+        assert folder == two / "data" / "uploads" / stored(pushed)
         assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".safetensors"]
-        assert done(PullJob(run=f"_datasets/folder-{pushed.name}", store=bucket), two).moved == 0, "it is here"
+        assert done(PullJob(run=dataset_id("FOLDER", pushed), store=bucket), two).moved == 0, "it is here"
         there = job.model_copy(update={"data_path": folder}).create(two / "runs", "there")
         jobs.work(there)
         before, after = (datasets.index("FOLDER", path) for path in (pushed, folder))
@@ -120,7 +125,7 @@ def test_a_named_dataset_is_found_where_it_was_pulled(bucket: str, sounds: Path,
         assert (row["name"], row["title"]) == ("_datasets/fsdd", "Free Spoken Digit Dataset, clips of 0.5 s")
         here = datasets.index("FSDD")
     with machine(tmp_path / "two") as two:
-        fetch_absent(open_store(bucket), "FSDD", None, progress=unwatched)
+        fetch_absent(open_store(bucket), "FSDD", progress=unwatched)
         there = datasets.index("FSDD")
         assert described(there) == described(here)
         assert there.notes == here.notes == ("Subset: 80 of 3,000 clips",)
@@ -145,7 +150,7 @@ def test_what_cannot_be_decoded_is_named_and_left_out(bucket: str, sounds: Path,
         done(Preparation.validated({"dataset": "folder", "data_path": folder, "duration": 0.5}), one)
         done(PushJob(run=str(folder), store=bucket), one)
     with machine(tmp_path / "two") as two:
-        root = Path(done(PullJob(run="folder-mine", store=bucket), two).folder)
+        root = Path(done(PullJob(run=stored(folder), store=bucket), two).folder)
         prepared = datasets.prepare(datasets.index("FOLDER", root), seconds=0.5, cache_path=two / "cache")
         assert [skip.path.name for skip in prepared.skipped if "same sound" not in skip.reason] == ["broken.wav"]
         assert datasets.left_out(prepared.index) == {}
@@ -173,7 +178,7 @@ def test_a_damaged_dataset_is_refused(
     bucket: str, pushed: Path, tmp_path: Path, changes: dict[str, object], says: str
 ) -> None:
     with machine(tmp_path / "two") as two:
-        root = Path(done(PullJob(run=f"folder-{pushed.name}", store=bucket), two).folder)
+        root = Path(done(PullJob(run=stored(pushed), store=bucket), two).folder)
         with_other(root, **changes)
         with pytest.raises(DistrackError, match=says):
             datasets.prepare(datasets.index("FOLDER", root), seconds=0.5, cache_path=two / "cache")
@@ -181,7 +186,7 @@ def test_a_damaged_dataset_is_refused(
 
 def test_samples_that_are_no_numbers_are_refused(bucket: str, pushed: Path, tmp_path: Path) -> None:
     with machine(tmp_path / "two") as two:
-        root = Path(done(PullJob(run=f"folder-{pushed.name}", store=bucket), two).folder)
+        root = Path(done(PullJob(run=stored(pushed), store=bucket), two).folder)
         shard = root / "clips-00000.safetensors"
         tensors = safetensors.numpy.load(shard.read_bytes())
         tensors["waveforms"][0, 0] = np.nan
@@ -201,6 +206,6 @@ def test_many_clips_lie_in_several_files(
         ours = datasets.prepare(index, seconds=0.5, cache_path=one / "cache")
     assert report.files == 1 + -(-len(index.clips) // 5)
     with machine(tmp_path / "two") as two:
-        root = Path(done(PullJob(run=f"folder-{sounds.name}", store=bucket), two).folder)
+        root = Path(done(PullJob(run=stored(sounds), store=bucket), two).folder)
         theirs = datasets.prepare(datasets.index("FOLDER", root), seconds=0.5, cache_path=two / "cache")
     assert np.array_equal(theirs.waveforms, ours.waveforms)
