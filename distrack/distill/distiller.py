@@ -21,7 +21,7 @@ from distrack.distill.parameterisations import Parameterisation, Stored
 from distrack.distill.pool import Member, NetworkPool
 from distrack.distill.regression import prediction_error
 from distrack.distill.synthetic import SyntheticSet
-from distrack.errors import ConfigError, RunError
+from distrack.errors import RunError
 from distrack.images import RealImages
 from distrack.randomness import generator
 
@@ -164,16 +164,12 @@ class Distiller:
     def _start(self, train: RealImages) -> Stored:
         """All stored numbers before the first step."""
         config = self.config
-        fewest, smallest = min((len(train.of_class(label)), name) for label, name in enumerate(self.classes))
-        count = self._form.tracks(fewest)
+        count = self._form.tracks(min(len(train.of_class(label)) for label in range(len(self.classes))))
         initialisation = INITIALISATIONS[config.initialisation.name]
         positions = initialisation(train, count, config.seed, **config.initialisation.settings)
         noise = self._domain.noise(len(self.classes) * count, generator(config.seed, "noise"))
         if positions is None:
             tracks = noise
-        elif fewest < config.ipc:
-            problem = f"ipc {config.ipc}: class {smallest} has only {fewest} training clips"
-            raise ConfigError(f"{problem}. Use at most {fewest} tracks per class, or initialise from noise")
         else:
             tracks = self._domain.clips(train, positions)
             first = np.unique(positions, return_index=True)[1]

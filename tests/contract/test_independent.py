@@ -11,7 +11,7 @@ import soundfile
 import torch
 from torch import Tensor, nn
 
-from distrack.distill.initialisations.real import random_selection
+from distrack.distill.initialisations.real import random_real
 from distrack.evaluate import EVALUATORS, EvaluationConfig, TrainingSet, Trial
 from distrack.features import FEATURES
 from distrack.jobs.distillation import DistillJob
@@ -108,7 +108,7 @@ def test_random_clips_teach_what_an_independent_computation_says(real_data: Path
     device = torch.device("cpu")
 
     def ours(seed: int) -> float:
-        training = TrainingSet.of_clips(images["train"], random_selection(images["train"], _A_CLASS, seed))
+        training = TrainingSet.of_clips(images["train"], random_real(images["train"], _A_CLASS, seed))
         found = EVALUATORS["random-cnn"].predict(
             Trial(
                 training,

@@ -1,4 +1,7 @@
-"""Baselines of as many real clips per class as there are tracks: random ones, herded ones, medoids."""
+"""Baselines of as many real clips per class as there are tracks: random ones, herded ones, medoids.
+
+A class with fewer clips has all of them, and then the same again.
+"""
 
 from functools import partial
 
@@ -6,7 +9,7 @@ from distrack.distill import SyntheticSet
 from distrack.distill.initialisations import Initialisation
 from distrack.distill.initialisations.herding import herd
 from distrack.distill.initialisations.k_means import central
-from distrack.distill.initialisations.real import random_selection
+from distrack.distill.initialisations.real import random_real
 from distrack.evaluate.contract import BASELINES, Baseline
 from distrack.evaluate.training_set import TrainingSet
 from distrack.images import RealImages
@@ -17,7 +20,7 @@ def _selected_by(select: Initialisation, train: RealImages, like: SyntheticSet, 
     return TrainingSet.of_clips(train, select(train, like.config.ipc, derived_seed(seed, "baseline")))
 
 
-BASELINES.add("random-selection", Baseline(partial(_selected_by, random_selection), "Random clips"))
+BASELINES.add("random-selection", Baseline(partial(_selected_by, random_real), "Random clips"))
 BASELINES.add(
     "herding",
     Baseline(partial(_selected_by, herd), "Clips selected by herding: their mean is close to the class's"),

@@ -1,6 +1,5 @@
 """The distillation: a dataset becomes a synthetic set, which is made audible and evaluated."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -92,8 +91,7 @@ class DistillJob(DistillConfig, Measured):
 
         Raises:
             DatasetError: the dataset is absent or cannot be used.
-            ConfigError: a class has fewer training clips than tracks are wanted, or the images are too small for the
-                evaluation's network.
+            ConfigError: the images are too small for the evaluation's network.
         """
         if self.evaluation is not None:
             try:
@@ -103,12 +101,7 @@ class DistillJob(DistillConfig, Measured):
         root = datasets.home(datasets.DATASETS[self.dataset], self.data_path)
         if not root.is_dir() and datasets.DATASETS[self.dataset].make is not None and self.data_path is None:
             return  # the job will make the dataset
-        index = datasets.index(self.dataset, self.data_path, **self.reading)
-        counts = Counter(clip.label for clip in index.clips if clip.split == "train")
-        label, fewest = min(counts.items(), key=lambda item: item[1])
-        if self.ipc > fewest:
-            problem = f"ipc {self.ipc}: class {index.classes[label]} has only {fewest} training clips"
-            raise ConfigError(f"{problem}. Use at most {fewest} tracks per class, or leave that class out")
+        datasets.index(self.dataset, self.data_path, **self.reading)
 
     def work(self, run: Run, session: Session) -> Report:
         """Prepares the dataset, distills, inverts, evaluates, and makes sounds to compare with; skips what is done."""

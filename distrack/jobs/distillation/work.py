@@ -175,7 +175,7 @@ class Work:
                 disjoint_by=prepared.index.disjoint_by,
                 validation=len(prepared.split_rows("validation")),
                 test_fold=prepared.index.test_fold,
-                notes=prepared.notes,
+                notes=(*prepared.notes, *small_classes(config, material)),
                 copies=len(prepared.copies) + len(prepared.conflicts),
             ),
             feature=config.feature.name,
@@ -254,3 +254,17 @@ def _measure(
 @lru_cache(maxsize=1)
 def _material(config: DistillConfig) -> Material:
     return config.material()
+
+
+def small_classes(config: DistillConfig, material: Material) -> tuple[str, ...]:
+    """A sentence for readers of a result about classes with fewer training clips than tracks, if there are any."""
+    sizes = {name: len(material.train.of_class(label)) for label, name in enumerate(material.classes)}
+    small = {name: size for name, size in sizes.items() if size < config.ipc}
+    if not small:
+        return ()
+    count = "1 class has" if len(small) == 1 else f"{len(small)} classes have"
+    smallest = min(small, key=lambda name: small[name])
+    return (
+        f"{count} fewer training clips than tracks, {smallest} only {small[smallest]}: clips are repeated, with "
+        "noise in tracks that start from them, and as they are where real clips are compared",
+    )

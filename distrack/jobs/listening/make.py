@@ -16,7 +16,7 @@ from torch import Tensor
 from distrack.audio import Wave, flac_bytes, level, loudness
 from distrack.datasets import Index
 from distrack.distill import SyntheticSet
-from distrack.distill.initialisations.real import random_selection
+from distrack.distill.initialisations.real import random_real
 from distrack.errors import RunError, unknown
 from distrack.evaluate.memorisation import NearestClips
 from distrack.images import RealImages, class_means
@@ -179,7 +179,7 @@ class Sources:
     def _real_clips(self, clips: Clips) -> Iterator[_Draft]:
         """For each track the clip that is nearest to it, for each class a random clip."""
         seed = derived_seed(self._synthetic.config.seed, "listening")
-        drawn = random_selection(clips.train, 1, seed)
+        drawn = random_real(clips.train, 1, seed)
         for key, number in self._of_kind("nearest", "random"):
             nearest = key.kind == "nearest"
             position = clips.near.clips[number] if nearest else int(drawn[number])

@@ -10,7 +10,6 @@ from torch import Tensor
 from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.initialisations.herding import herded
 from distrack.distill.initialisations.k_means import medoids
-from distrack.distill.initialisations.real import random_selection
 from distrack.distill.initialisations.selection import embed, selection_network
 from distrack.errors import ConfigError
 from distrack.features import FEATURES, Normalisation
@@ -117,16 +116,6 @@ def test_noise_selects_no_clips() -> None:
 
 
 # Random clips
-
-
-def test_real_clips_are_those_of_the_random_selection_where_there_are_enough() -> None:
-    train = random_clips(9, 12)
-    assert chosen("real", train, 9) == random_selection(train, 9, 0).tolist()
-
-
-def test_more_random_clips_than_a_class_has_are_refused_with_their_number() -> None:
-    with pytest.raises(ConfigError, match=r"class number 0 has only 9 training clips. Use at most"):
-        random_selection(random_clips(9, 12), 10, 0)
 
 
 def test_every_clip_can_be_selected() -> None:

@@ -17,7 +17,7 @@ from distrack.datasets import Prepared
 from distrack.datasets.clips import Split
 from distrack.distill import PRESETS, DistillConfig, Distiller, SyntheticSet
 from distrack.distill.domains import DOMAINS
-from distrack.distill.initialisations.real import random_selection
+from distrack.distill.initialisations.real import random_real
 from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.errors import RunError
 from distrack.features import Normalisation, build_feature
@@ -171,7 +171,7 @@ def test_its_images_are_in_the_feature_s_own_unit(
     start: Start, tiny_prepared: Prepared, tiny_images: Images, tiny_config: DistillConfig
 ) -> None:
     untouched = start(ipc=2).synthetic_set()
-    rows = tiny_images["train"].rows[random_selection(tiny_images["train"], 2, 0)]
+    rows = tiny_images["train"].rows[random_real(tiny_images["train"], 2, 0)]
     sounds = torch.from_numpy(np.array(tiny_prepared.waveforms[rows]))
     torch.testing.assert_close(untouched.images(), build_feature(tiny_config.feature)(sounds), atol=1e-4, rtol=0)
 

@@ -309,6 +309,30 @@ def test_a_run_ends_with_the_sounds_that_its_tracks_are_compared_with(tiny_job: 
     assert listening_of(without) is None
 
 
+def test_classes_of_any_size_are_distilled_and_the_report_says_which_are_small(
+    tiny_job: MakeJob, sounds: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(sounds, tmp_path / "sounds"))
+    for file in sorted((folder / "tone").glob("*.wav"))[5:]:
+        file.unlink()
+    evaluation = {
+        "evaluators": ("prototype",),
+        "baselines": ("random-selection", "same-storage", "herding"),
+        "forms": ("image",),
+        "seeds": 1,
+    }
+    run = tiny_job(data_path=folder, ipc=6, evaluation=evaluation).create(tmp_path, "small")
+    jobs.work(run)
+    report = evaluation_report(run)
+    assert report is not None
+    assert report.tracks_per_class == 6
+    (note,) = (note for note in report.split.notes if "fewer training clips than tracks" in note)
+    assert note.startswith("1 class has fewer training clips than tracks, tone only 4: clips are repeated, with")
+    assert {line.trained_on for line in report.evaluations} == {
+        *("synthetic", "random-selection", "same-storage", "herding")
+    }
+
+
 def test_a_failure_is_in_the_status_and_in_the_log(tiny_job: MakeJob, tmp_path: Path) -> None:
     data = tmp_path / "gone"
     job = tiny_job(steps=1)
