@@ -132,12 +132,15 @@ class Handed:
         publish = time.monotonic() - self._published >= _PUBLISH
         self._published = time.monotonic() if publish else self._published
         with ThreadPoolExecutor(_AT_ONCE) as pool:
+            marks = []
             for task, run in waiting:
                 if run.stop_request.exists():
                     self._cluster.cancel(task)
-                    pool.submit(self._mark, run, "stopped")
+                    marks.append(pool.submit(self._mark, run, "stopped"))
                 else:
-                    pool.submit(self._mark, run, "queued", publish=publish)
+                    marks.append(pool.submit(self._mark, run, "queued", publish=publish))
+            for mark in marks:
+                mark.result()
 
     def _waiting(self) -> list[tuple[Any, Run]]:
         """The runs that no node works on yet."""
@@ -204,6 +207,8 @@ class Handed:
         while follower is not None and not follower.has_ended and time.monotonic() < deadline:
             look(follower)
             time.sleep(_LOOK)
+        if follower is not None and not follower.has_ended:
+            log.warning("run %s is done, and not all of it is here yet: pull it later", run.id)
 
 
 @contextlib.contextmanager

@@ -32,7 +32,8 @@ class Measured(Job):
             return [Table(f"{run_id} is done, not evaluated. Evaluate it with: {again}", (), ())]
         rows = [(e.evaluator, e.training_set, e.accuracy.text, f"{e.macro_f1:.3f}") for e in report.evaluations]
         columns = ("evaluator", "trained on", "accuracy", "macro F1")
-        return [Table(f"{run_id}: {report.split.test} test clips", columns, rows)]
+        notes = [f"note: {note}" for note in report.split.notes]
+        return [Table(f"{run_id}: {report.split.test} test clips", columns, rows, notes)]
 
 
 @register
