@@ -53,7 +53,7 @@ def dataset_place(dataset: str) -> Path:
 
 def _is_named(name: str) -> bool:
     """Whether a dataset in a store is one of the library, and not a folder of somebody's own."""
-    return name.upper() in DATASETS and name.upper() != "FOLDER"
+    return name.upper() in DATASETS and not DATASETS[name].own_layout
 
 
 def push_dataset(
@@ -70,10 +70,8 @@ def push_dataset(
         StoreError: the store cannot be written.
     """
     run = place(name, data_path)
-    report, job = preparation_report(run), None
-    if report is not None:
-        job = job_of(run)
-    if report is None or not isinstance(job, Preparation) or job.duration is None:
+    job = None if preparation_report(run) is None else job_of(run)
+    if not isinstance(job, Preparation) or job.duration is None:
         where = "" if data_path is None else f" --data-path {shlex.quote(str(data_path))}"
         remedy = f"python -m distrack prepare --dataset {name}{where}"
         raise RunError(f"dataset {data_path or name} was not prepared here", remedy=remedy)

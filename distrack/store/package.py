@@ -135,8 +135,7 @@ def push(
             store.publish(name)
         done += file.size
         progress(done, manifest.size, file.name)
-    content = manifest.model_dump_json(indent=1).encode()
-    store.write(object_name(manifest.id, MANIFEST), content, public=public)
+    write_manifest(store, manifest, public=public)
     return manifest, sent
 
 
@@ -179,6 +178,15 @@ def object_name(run_id: str, file: str) -> str:
     if not _ID.fullmatch(run_id):
         raise StoreError(f"{run_id[:100]!r} is not the id of a run")
     return f"{_BELOW}{run_id}/{file}"
+
+
+def write_manifest(store: Store, manifest: Manifest, *, public: bool = False) -> None:
+    """Writes the manifest of a run.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    store.write(object_name(manifest.id, MANIFEST), manifest.model_dump_json(indent=1).encode(), public=public)
 
 
 def read_manifest(store: Store, run_id: str) -> Manifest:

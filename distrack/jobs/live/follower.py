@@ -16,6 +16,7 @@ from distrack.errors import RunError, StoreError
 from distrack.files import FULL, digest_of_file, fill_once, replacing, write_atomically
 from distrack.jobs.live.sending import (
     FILES_AT_ONCE,
+    MOST_STATUS_BYTES,
     PERSONAL,
     QUEUE,
     STOP,
@@ -24,16 +25,14 @@ from distrack.jobs.live.sending import (
     is_content_of,
     manifest_there,
     require_same_state,
-    write_manifest,
 )
 from distrack.progress import unwatched
 from distrack.runs import ALIVE, Run, Status
 from distrack.store import Store
 from distrack.store.contract import ChangedError
-from distrack.store.package import STATUS, AbsentError, StoredFile, object_name, read_manifest
+from distrack.store.package import STATUS, AbsentError, StoredFile, object_name, read_manifest, write_manifest
 from distrack.validation import Record, read_model
 
-_MOST_STATUS_BYTES = 1_000_000
 # A hidden file in the folder of a run that is followed.
 _FOLLOWED = ".followed"
 # Seconds between two looks at a run that is worked on, and at one that waits, at least; of many that wait, so many are
@@ -70,6 +69,7 @@ class Follower:
         fetched: bytes that were fetched so far.
         parts: ids of the runs that belong to the run, as far as the store knows them.
         has_ended: whether the run has ended there, and all of it is here.
+        is_waiting: whether no process had begun to work on the run at the last look.
         problem: the message of the last look, if it failed.
     """
 
@@ -83,20 +83,15 @@ class Follower:
         self._digests = dict(_fetched(self.run, store).files)
         self._was_here = self.run.path.is_dir()
         self._says: Status | None = None
-        self._is_waiting = False
-        self._looked = self._said = float("-inf")
+        self.is_waiting = False
+        self._looked = float("-inf")
         self._heard = (0.0, 0.0)
         self._forwarded = ""
         self._lock = threading.RLock()
 
-    @property
-    def is_waiting(self) -> bool:
-        """Whether no process has begun to work on the run, as far as the last look could see."""
-        return self._is_waiting
-
     def is_due(self, waiting: int) -> bool:
         """Whether it is time for another look, where so many runs wait; those are looked at less often."""
-        pause = max(_LOOK_AT_WAITING, waiting / _WAITING_A_SECOND) if self._is_waiting else _LOOK
+        pause = max(_LOOK_AT_WAITING, waiting / _WAITING_A_SECOND) if self.is_waiting else _LOOK
         return not self.has_ended and time.monotonic() - self._looked >= pause
 
     def look(self, *, with_checkpoint: bool = False) -> Status:
@@ -115,17 +110,17 @@ class Follower:
         """
         with self._lock, self._writing():
             self._looked = time.monotonic()
-            content = self._store.read(self._name(STATUS), _MOST_STATUS_BYTES)
-            self._is_waiting = content is None
+            content = self._store.read(self._name(STATUS), MOST_STATUS_BYTES)
+            self.is_waiting = content is None
             if content is None:
-                status = self._says or self._parsed(self._store.read(self._name(QUEUE), _MOST_STATUS_BYTES))
+                status = self._says or self._parsed(self._store.read(self._name(QUEUE), MOST_STATUS_BYTES))
             else:
                 status = self._parsed(content)
-            is_alive = self._is_waiting or status.state in ALIVE
+            is_alive = self.is_waiting or status.state in ALIVE
             bring = partial(self._bring, is_alive=is_alive, with_checkpoint=with_checkpoint)
             if not self.run.path.is_dir():
                 self._appear(status, bring)
-            elif self._is_waiting:
+            elif self.is_waiting:
                 self._wait(status)
             else:
                 if is_alive:  # before files, which may take a while

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from distrack.errors import DistrackError, RunError, StoreError
 from distrack.jobs.live.sending import (
+    MOST_STATUS_BYTES,
     QUEUE,
     STOP,
     WORKER,
@@ -25,7 +26,6 @@ from distrack.store.package import STATUS, object_name
 log = logging.getLogger(__name__)
 
 _PERIOD = 2.0
-_MOST_STATUS_BYTES = 1_000_000
 # Pauses before further attempts to write the last state of a run, in seconds.
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 # Seconds that a process which is about to end itself waits for its last state to be written.
@@ -121,11 +121,11 @@ class Mirror:
 
     def _beats(self, store: Store) -> bool:
         """Whether the status in the store is written anew."""
-        before = store.read(self._name(STATUS), _MOST_STATUS_BYTES)
+        before = store.read(self._name(STATUS), MOST_STATUS_BYTES)
         if before is None:
             return False
         time.sleep(1.5 * _PERIOD)
-        return store.read(self._name(STATUS), _MOST_STATUS_BYTES) != before
+        return store.read(self._name(STATUS), MOST_STATUS_BYTES) != before
 
     def _write_last(self) -> None:
         if self._store is not None and self._sender is not None and self._is_owner():

@@ -16,7 +16,6 @@ from distrack.runs import Run
 from distrack.store import Manifest, Store
 from distrack.store.package import (
     LOG,
-    MANIFEST,
     STATUS,
     AbsentError,
     StoredFile,
@@ -24,9 +23,11 @@ from distrack.store.package import (
     paths_of,
     read_manifest,
     stored_file,
+    write_manifest,
 )
 
 QUEUE, WORKER, STOP = "queue", "worker", "stop"
+MOST_STATUS_BYTES = 1_000_000
 # Files of a run that people change.
 PERSONAL = frozenset({"notes.json", "edits.json"})
 # Files that are sent or fetched at once, where each is an answer to be waited for.
@@ -112,11 +113,6 @@ class Sender:
             raise StoreError(f"{error.filename}: {error.strerror or error}") from None
         self._sent[name] = (key, file)
         return file
-
-
-def write_manifest(store: Store, manifest: Manifest) -> None:
-    """Writes the manifest of a run."""
-    store.write(object_name(manifest.id, MANIFEST), manifest.model_dump_json(indent=1).encode(), public=False)
 
 
 def manifest_there(store: Store, run: Run) -> Manifest | None:

@@ -32,26 +32,10 @@ from distrack.runs.session import HOLD_AT
 from distrack.settings import PROJECT
 from distrack.store import Store, open_store
 from distrack.store.package import Manifest, read_manifest
-from tests.s3_server import proxy, s3_bucket
+from tests.s3_server import proxy
+from tests.unit.jobs.conftest import BUCKET, KEYS
 
 Until = Callable[..., None]
-BUCKET = "live-runs-of-tests"
-KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The address of an S3 server with an empty bucket."""
-    with s3_bucket(BUCKET) as address:
-        yield address
-
-
-@pytest.fixture
-def bucket(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """The address of a store of the test's own."""
-    for name, value in {"AWS_ENDPOINT_URL": server, **KEYS}.items():
-        monkeypatch.setenv(name, value)
-    return f"s3://{BUCKET}/{tmp_path.name}"
 
 
 @contextmanager

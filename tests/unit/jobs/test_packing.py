@@ -21,25 +21,8 @@ from distrack.jobs.transfer import PullJob, PushJob, Transferred
 from distrack.progress import unwatched
 from distrack.settings import settings
 from distrack.store import open_store
-from tests.s3_server import s3_bucket
 
-BUCKET = "datasets-of-tests"
 Typed = Callable[..., tuple[int | str | None, str, str]]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The address of an S3 server with an empty bucket."""
-    with s3_bucket(BUCKET) as address:
-        yield address
-
-
-@pytest.fixture
-def bucket(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """The address of a store of the test's own."""
-    for name, value in {"AWS_ENDPOINT_URL": server, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}.items():
-        monkeypatch.setenv(name, value)
-    return f"s3://{BUCKET}/{tmp_path.name}"
 
 
 @contextmanager
