@@ -22,10 +22,10 @@ import torch
 
 from distrack.device import one_thread_each
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
-from distrack.evaluate import BASELINES, Recipe, TrainingSet
+from distrack.evaluate import BASELINES, training_set_of
 from distrack.evaluate.evaluation import hold_out
-from distrack.evaluate.training import trained_network
 from distrack.images import RealImages
+from distrack.learning import Recipe, TrainingSet, trained_network
 from distrack.networks import NetworkConfig
 from distrack.progress import unwatched
 from distrack.validation import from_preset
@@ -62,10 +62,10 @@ def taught(name: str, seeds: int) -> Iterator[Taught]:
     like = distiller.synthetic_set()
     for seed in range(seeds):
         control = cast(SyntheticSet, BASELINES["same-storage"].choose(rest, like, seed))
-        yield Taught(f"{name} control", seed, TrainingSet.of_tracks(control, rest), held_out)
+        yield Taught(f"{name} control", seed, training_set_of(control, rest), held_out)
     for _ in distiller:
         pass
-    tracks = TrainingSet.of_tracks(distiller.synthetic_set(), rest)
+    tracks = training_set_of(distiller.synthetic_set(), rest)
     yield from (Taught(f"{name} tracks", seed, tracks, held_out) for seed in range(seeds))
 
 

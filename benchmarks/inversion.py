@@ -21,10 +21,11 @@ import torch
 from torch import Tensor
 
 from distrack.audio import SAMPLE_RATE
-from distrack.evaluate import EVALUATORS, Recipe, TrainingSet, Trial
+from distrack.evaluate import EVALUATORS, Trial
 from distrack.features import FEATURES, build_feature
 from distrack.images import RealImages, load
 from distrack.inversion import INVERSIONS, inversion_error, invert
+from distrack.learning import Recipe, TrainingSet
 
 TABLE = Path(__file__).with_suffix(".md")
 _EXPLANATION = """\

@@ -24,8 +24,9 @@ import torch
 from benchmarks.evaluator import Taught, measured
 from distrack.device import one_thread_each
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
-from distrack.evaluate import BASELINES, Recipe, TrainingSet
+from distrack.evaluate import BASELINES, training_set_of
 from distrack.evaluate.evaluation import hold_out
+from distrack.learning import Recipe
 
 _SEEDS = 2
 
@@ -45,7 +46,7 @@ def main() -> None:
         rest, held_out = hold_out(material.train)
 
         def row(label: str, sets: list[SyntheticSet], seconds: float) -> None:
-            trained = [(TrainingSet.of_tracks(each, rest), seed) for each in sets for seed in range(_SEEDS)]  # noqa: B023
+            trained = [(training_set_of(each, rest), seed) for each in sets for seed in range(_SEEDS)]  # noqa: B023
             taught = [Taught(label, seed, each, held_out) for each, seed in trained]  # noqa: B023
             with one_thread_each(device) as workers, ThreadPoolExecutor(workers) as pool:
                 found = [accuracy for accuracy, _ in pool.map(lambda each: measured(each, Recipe()), taught)]

@@ -1,5 +1,6 @@
 """The configuration of a distillation: one frozen object, filled from a preset where a value is not given."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -46,6 +47,26 @@ class PoolConfig(Config):
     """Random real clips of each class that a network embeds, once for all its steps."""
     training: Annotated[int, Field(ge=0, le=10_000, title="Network pre-training steps")] = 0
     """Each network is trained on real clips for 0 to this many steps; 0 leaves all of them random."""
+
+
+class StudentConfig(Config):
+    """The networks that learn from the tracks while these form, and take the place of the random ones."""
+
+    count: Annotated[int, Field(ge=0, le=64, title="Networks")] = 0
+    """Networks that learn from the tracks, and embed them at the later steps; 0 has random networks at all steps."""
+    first_lesson: Annotated[int, Field(ge=0, title="Steps before the first lesson")] = 60
+    """Steps with random networks before the first lesson begins."""
+    every: Annotated[int, Field(ge=1, title="Steps until another lesson")] = 5
+    """Steps from the beginning of a lesson, which one of the networks has, to the next one."""
+    lesson: Annotated[int, Field(ge=1, le=10_000, title="Training steps of a lesson")] = 30
+    """Training steps on the tracks in each lesson."""
+    lessons: Annotated[int, Field(ge=1, le=1000, title="Lessons of a network")] = 7
+    """Lessons of a network before a random one takes its place."""
+
+    @property
+    def takes_over(self) -> float:
+        """The first step that students embed the tracks at; infinite if there are none."""
+        return self.first_lesson + self.every if self.count else math.inf
 
 
 def _default(registry: Registry[Any], name: str) -> Any:
@@ -104,6 +125,8 @@ class DistillConfig(Config):
     """Network used to compare real and synthetic data."""
     pool: Annotated[PoolConfig, Field(title="Network pool")] = PoolConfig()
     """Networks that embed real clips and tracks."""
+    students: Annotated[StudentConfig, Field(title="Students")] = StudentConfig()
+    """Networks that learn from the tracks while these form, and take the place of the random ones."""
     augmentation: Annotated[AugmentationConfig, Field(title="Siamese augmentation (DSA)"), Option("")] = NO_AUGMENTATION
     """Random shifts, gain and noise, the same for real clips and tracks."""
     optimiser: Annotated[Choice, ChosenFrom(OPTIMISERS, OPTIMISER), Option("optimiser", aliases=("optimizer",))] = (
@@ -215,6 +238,12 @@ class DistillConfig(Config):
     def reading(self) -> Reading:
         """How the dataset is read."""
         return {"test_fold": self.test_fold, "layout": self.layout, "subset": self.subset}
+
+    def begins_lesson(self, step: int) -> bool:
+        """Whether a lesson of a student begins with a step; the last ones would end after the last step."""
+        students, since = self.students, step - self.students.first_lesson
+        begins = students.count > 0 and since >= 0 and since % students.every == 0
+        return begins and step + students.every < self.steps
 
     @property
     def samples(self) -> int:

@@ -19,10 +19,13 @@ from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS, Memory
 from distrack.distill.parameterisations import Parameterisation, Stored
 from distrack.distill.pool import Member, NetworkPool
+from distrack.distill.preconditioner import Preconditioner, ScaledPreconditioner
 from distrack.distill.regression import prediction_error
+from distrack.distill.students import Students
 from distrack.distill.synthetic import SyntheticSet
 from distrack.errors import RunError
 from distrack.images import RealImages
+from distrack.learning import TrainingSet
 from distrack.randomness import generator
 
 # Real clips of a class that a parameterisation is fitted to, at most.
@@ -83,11 +86,13 @@ class Part(NamedTuple):
         classes: the classes that it moves.
         parameters: their rows.
         memory: the optimiser's memory of each of its groups, in order, by name; a number that all share is in each.
+        students: weights of the students, which every distiller has alike.
     """
 
     classes: slice
     parameters: Tensor
     memory: Memory
+    students: dict[str, Tensor]
 
 
 def checked(step: int, loss: float | None) -> StepRecord:
@@ -130,15 +135,16 @@ class Distiller:
         self.step = 0
         self._domain = config.domain_of(train.normalisation)
         self._form = config.form(len(classes))
-        self._preconditioner = self._domain.preconditioner(
-            train, factor=self._form.tracks_per_row, seed=config.seed, device=device
-        )
         self._distance = partial(OBJECTIVES[config.objective.name].distance, **config.objective.settings)
         self._networks = NetworkPool(config, train, device)
+        self._students = Students(config, train, device)
+        self._shift_bands = train.shift_bands
         self._update = partial(OPTIMISERS[config.optimiser.name], **config.optimiser.settings)
         self._memory: Memory = {}
         self._kept: list[Embedded] = []
-        self._constants = {name: values.to(device) for name, values in self._start(train).items()}
+        stored = self._start(train)
+        self._preconditioner = self._preconditioner_of(train, stored)
+        self._constants = {name: values.to(device) for name, values in stored.items()}
         self._parameters = self._constants.pop("parameters").contiguous()
         groups, (number, parts) = self._grouped(), part
         for group in groups:
@@ -176,13 +182,23 @@ class Distiller:
             repeated = np.setdiff1d(np.arange(len(positions)), first)
             tracks[repeated] += _SEPARATING_NOISE * tracks.std() * noise[repeated]
 
-        def examples() -> Iterator[tuple[Tensor, Tensor]]:
-            for label in range(train.classes):
-                fitted = train.shuffled(label, generator(config.seed, "fitted to", label))[:_FITTED_CLIPS]
-                for batch in np.array_split(fitted, -(-len(fitted) // _BATCH)):
-                    yield self._domain.clips(train, batch), torch.full((len(batch),), label)
+        return self._form.store(tracks, partial(self._examples, train))
 
-        return self._form.store(tracks, examples)
+    def _examples(self, train: RealImages) -> Iterator[tuple[Tensor, Tensor]]:
+        """Real clips that a parameterisation is fitted to, with their labels."""
+        for label in range(train.classes):
+            fitted = train.shuffled(label, generator(self.config.seed, "fitted to", label))[:_FITTED_CLIPS]
+            for batch in np.array_split(fitted, -(-len(fitted) // _BATCH)):
+                yield self._domain.clips(train, batch), torch.full((len(batch),), label)
+
+    def _preconditioner_of(self, train: RealImages, stored: Stored) -> Preconditioner:
+        """How a gradient becomes a step: by the parameterisation where it knows the sizes of its numbers, else by the
+        domain."""
+        sizes = self._form.sizes(stored, partial(self._examples, train))
+        if sizes is not None:
+            return ScaledPreconditioner(sizes.to(self.device))
+        factor = self._form.tracks_per_row
+        return self._domain.preconditioner(train, factor=factor, seed=self.config.seed, device=self.device)
 
     def __iter__(self) -> Iterator[StepRecord]:
         """Does the steps that are left, one for each record.
@@ -200,7 +216,7 @@ class Distiller:
 
     def embeddings(self, workers: ThreadPoolExecutor) -> Tensor:
         """The tracks of the own groups in the step's network, class by class, as a regression needs them, `[n, d]`."""
-        member, chosen = self._networks.at(self.step, workers.map), self._chosen_rows()
+        member, chosen = self._member(workers), self._chosen_rows()
         rows = len(self._parameters) if chosen is None else len(chosen) * len(self.classes)
         images = rows * self._form.tracks_per_row * len(self._groups) / len(self.groups)
         numbers = images * math.prod(self._shape) * self.config.network.width * _KEPT_PER_PIXEL
@@ -225,8 +241,10 @@ class Distiller:
             the distance of each group, whose sum is the loss, in units of the spread of the real class means, and that
             spread
         """
-        member = self._networks.at(self.step, workers.map)
+        member = self._member(workers)
         self._networks.make_ahead(self.step, workers)
+        if self.config.begins_lesson(self.step):
+            self._students.teach(self.step, self._training_set(), workers)
         pulls: Sequence[Tensor | None] = [None] * len(self._groups)
         if self.config.regression:
             pulls = self._pulls(member, self.embeddings(workers) if embeddings is None else embeddings)
@@ -244,6 +262,18 @@ class Distiller:
         list(workers.map(partial(self._move, self._learning_rate()), self._groups, parts))
         self.step += 1
         return torch.stack([distance for _, distance in results]), member.spread
+
+    def _member(self, workers: ThreadPoolExecutor) -> Member:
+        """The network of this step and what belongs to it."""
+        if self.step >= self.config.students.takes_over:
+            return self._students.at(self.step)
+        return self._networks.at(self.step, workers.map)
+
+    def _training_set(self) -> TrainingSet:
+        """The tracks as they are now, for a lesson."""
+        tracks = self.synthetic_set()
+        images, classes = tracks.tracks(), len(self.classes)
+        return TrainingSet.of_images(images, tracks.labels, classes=classes, shift_bands=self._shift_bands)
 
     def _embedded(self, member: Member, group: Group, chosen: Tensor | None) -> Embedded:
         """The tracks of a group, or those at the chosen rows of each class, in a network."""
@@ -321,19 +351,25 @@ class Distiller:
             "step": torch.tensor(self.step),
             "parameters": self._parameters.cpu().clone(),
             **{f"optimiser.{name}": value.cpu().clone() for name, value in self._memory.items()},
+            **{f"students.{name}": value for name, value in self._students.state().items()},
         }
 
     def part(self) -> Part:
         """The classes that this distiller moves, and what belongs to them."""
         classes = slice(self._groups[0].classes.start, self._groups[-1].classes.stop)
         memory = {name: value.cpu() for name, value in self._memory.items()}
-        return Part(classes, self._parameters[self._rows(classes)].cpu(), memory)
+        return Part(classes, self._parameters[self._rows(classes)].cpu(), memory, self._students.state())
+
+    def look(self, parts: Sequence[Part]) -> None:
+        """Sees the tracks that others move, as they are now; a lesson needs those of all classes."""
+        for part in parts:
+            self._parameters[self._rows(part.classes)] = part.parameters.to(self.device)
 
     def join(self, step: int, parts: Sequence[Part]) -> None:
         """Takes over what several distillers, which share the classes in this order, have after a step."""
         self.step = step
-        for part in parts:
-            self._parameters[self._rows(part.classes)] = part.parameters.to(self.device)
+        self.look(parts)
+        self._students.resume(parts[0].students)
         self._memory = {
             name: value if value.dim() == 0 else torch.cat([part.memory[name] for part in parts]).to(self.device)
             for name, value in parts[0].memory.items()
@@ -354,6 +390,8 @@ class Distiller:
             for name, value in state.items()
             if name.startswith("optimiser.")
         }
+        students = {name: value for name, value in state.items() if name.startswith("students.")}
+        self._students.resume({name.removeprefix("students."): value for name, value in students.items()})
 
     def _own(self, memory: Tensor) -> Tensor:
         """The rows of an optimiser's memory of all classes that belong to those which this distiller moves."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from distrack.distill.domains import DOMAINS
 from distrack.distill.optimisers import OPTIMISERS
+from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.errors import ConfigError
 from distrack.features import FEATURES
 from distrack.registry import Registry, entry_name
@@ -39,13 +40,22 @@ def migrated_distillation(config: Any) -> Any:
     if isinstance(feature, Mapping):
         unknown = [name for name in _OF_SOME_FEATURES if not _has(FEATURES, feature, name)]
         result["feature"] = {name: value for name, value in feature.items() if name not in unknown}
-    return without_regression(result)
+    return without_news(result)
 
 
-def without_regression(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config in which `regression` is 0 if it is complete and names none: presets of its version had none."""
-    absent = config.keys() >= _COMPLETE and "regression" not in config
-    return {**config, "regression": 0.0} if absent else dict(config)
+def without_news(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A complete config without what its version did not have and presets have since.
+
+    >>> without_news({"steps": 200})
+    {'steps': 200}
+    """
+    if not config.keys() >= _COMPLETE:
+        return dict(config)
+    result = {"regression": 0.0, "students": {"count": 0}, **config}
+    form = config.get("parameterisation")
+    if _has(PARAMETERISATIONS, form, "prior") and (not isinstance(form, Mapping) or "prior" not in form):
+        result["parameterisation"] = {"name": entry_name(form), "prior": "none"}
+    return result
 
 
 def _has(registry: Registry[Any], value: Any, setting: str) -> bool:

@@ -40,7 +40,7 @@ class Member(NamedTuple):
         real: embeddings of real clips, ``[classes, n, d]``; n is 1 where their mean is all that is
             needed.
         spread: sum of the squared distances of the real class means from their common mean, a scalar.
-        trained: whether the network was trained to classify.
+        trained: whether the network was trained to classify real clips.
     """
 
     network: Network
@@ -88,7 +88,8 @@ class NetworkPool:
         A pool makes one network at a time; without a pool the networks of the next steps are made side by side.
         """
         steps_ahead, side_by_side = (_STEPS_AHEAD, 1) if self.config.pool.size else (_SIDE_BY_SIDE + 1, _MADE_AHEAD)
-        for number in map(self.number, range(step + 1, min(step + steps_ahead, self.config.steps))):
+        last = int(min(step + steps_ahead, self.config.steps, self.config.students.takes_over))
+        for number in map(self.number, range(step + 1, last)):
             unfinished = sum(not future.done() for future in self._in_progress.values())
             if unfinished >= side_by_side or len(self._in_progress) >= _MADE_AHEAD:
                 return
@@ -96,30 +97,50 @@ class NetworkPool:
                 self._in_progress[number] = workers.submit(self._make, number)
 
     def _make(self, number: int, each: Each = map) -> Member:
-        """A network and what belongs to it; `each` embeds the batches of its real clips, as `map` does."""
+        """A random or briefly trained network and what belongs to it."""
         config, train = self.config, self.train
         seed = derived_seed(config.seed, "network", number)
         network = build_network(config.network, shape=train.shape, classes=train.classes, seed=seed).to(self.device)
         steps = training_steps(config, number)
         _train(network, config, train, number, steps, self.device)
-        network.requires_grad_(False)
-        draws = generator(config.seed, "augmentation", number)
-        siamese = draw(config.augmentation, 1, train.shape, draws, shift_bands=train.shift_bands).to(self.device)
-        clips = _random_clips_of_each_class(train, config, number)
+        return member_of(network, config, train, self.device, draws=(number,), trained=steps > 0, each=each)
 
-        def embed(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-            with torch.no_grad():
-                return network.embed(siamese.apply(batch[0])), batch[1]
 
-        embedded = each(embed, clips.batches(self.device))
-        if OBJECTIVES[config.objective.name].real == "mean" and not config.regression:
-            real = class_means(embedded, clips.classes).unsqueeze(1)
-        else:
-            real = torch.cat([embeddings for embeddings, _ in embedded])
-            real = real.reshape(clips.classes, config.pool.clips_per_class, -1)
-        means = real.mean(1)
-        spread = (means - means.mean(0)).square().sum()
-        return Member(network, siamese, real, spread, trained=steps > 0)
+def member_of(
+    network: Network,
+    config: DistillConfig,
+    train: RealImages,
+    device: torch.device,
+    *,
+    draws: tuple[str | int, ...],
+    trained: bool = False,
+    each: Each = map,
+) -> Member:
+    """A network, frozen, and what belongs to it.
+
+    Args:
+        draws: names the random draws of its augmentation and its real clips.
+        trained: whether it was trained to classify real clips.
+        each: embeds the batches of its real clips, as `map` does.
+    """
+    network.requires_grad_(False)
+    random = generator(config.seed, "augmentation", *draws)
+    siamese = draw(config.augmentation, 1, train.shape, random, shift_bands=train.shift_bands).to(device)
+    clips = _random_clips_of_each_class(train, config, draws)
+
+    def embed(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            return network.embed(siamese.apply(batch[0])), batch[1]
+
+    embedded = each(embed, clips.batches(device))
+    if OBJECTIVES[config.objective.name].real == "mean" and not config.regression:
+        real = class_means(embedded, clips.classes).unsqueeze(1)
+    else:
+        real = torch.cat([embeddings for embeddings, _ in embedded])
+        real = real.reshape(clips.classes, config.pool.clips_per_class, -1)
+    means = real.mean(1)
+    spread = (means - means.mean(0)).square().sum()
+    return Member(network, siamese, real, spread, trained=trained)
 
 
 def training_steps(config: DistillConfig, number: int) -> int:
@@ -144,11 +165,11 @@ def _train(
                 parameter.sub_(adam_step(gradient, memory), alpha=_LEARNING_RATE)
 
 
-def _random_clips_of_each_class(train: RealImages, config: DistillConfig, number: int) -> RealImages:
+def _random_clips_of_each_class(train: RealImages, config: DistillConfig, draws: tuple[str | int, ...]) -> RealImages:
     """The random real clips of one network, class by class; clips of a class with too few of them are repeated."""
     count, chosen = config.pool.clips_per_class, []
     for label in range(train.classes):
-        draws = generator(config.seed, "clips", number, label)
+        random = generator(config.seed, "clips", *draws, label)
         rounds = -(-count // len(train.of_class(label)))
-        chosen.append(np.concatenate([train.shuffled(label, draws) for _ in range(rounds)])[:count])
+        chosen.append(np.concatenate([train.shuffled(label, random) for _ in range(rounds)])[:count])
     return train.at(np.concatenate(chosen))

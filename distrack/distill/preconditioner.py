@@ -50,6 +50,36 @@ class Preconditioner:
         """Projects the parameters of some classes onto the constraints after a step, in place."""
 
 
+class ScaledPreconditioner(Preconditioner):
+    """Steps in units of each number's typical size: a number that is small among real clips takes small steps.
+
+    An optimiser that gives every coefficient an equal step adds white noise, most of it where real images have nothing.
+
+    Args:
+        sizes: typical size of every number among the real clips of a class. Only their proportions matter.
+
+    Shape:
+        - sizes: ``[classes, numbers]``
+        - parameters: ``[classes * rows, numbers]``
+    """
+
+    def __init__(self, sizes: Tensor) -> None:
+        mean = sizes.square().mean(1, keepdim=True).sqrt()
+        # Clips that are all silent have no sizes.
+        self._weights = torch.where(mean > 0, sizes / mean, 1.0)
+
+    def to_coordinates(self, gradient: Tensor, classes: slice) -> Tensor:
+        return self._weighted(gradient, classes)
+
+    def to_parameters(self, step: Tensor, classes: slice) -> Tensor:
+        return self._weighted(step, classes)
+
+    def _weighted(self, values: Tensor, classes: slice) -> Tensor:
+        weights = self._weights[classes]
+        weighted: Tensor = (values.unflatten(0, (len(weights), -1)) * weights.unsqueeze(1)).flatten(0, 1)
+        return weighted
+
+
 class SpectrumPreconditioner(Preconditioner):
     """The preconditioner of waveforms: steps in the cells of a short-time spectrum, within a class's level and band.
 

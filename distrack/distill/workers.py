@@ -84,6 +84,8 @@ class Workers:
     def __iter__(self) -> Iterator[StepRecord]:
         """Does the steps that are left, one for each record; see `Distiller`."""
         while self.step < self.config.steps:
+            if self.config.begins_lesson(self.step):
+                self._asked("look", self._asked("part"))
             # By value: tensors would be passed as files, a dozen a step, which a busy machine may be slow to hand over.
             embeddings = np.concatenate(self._asked("embed")) if self.config.regression else None
             answers = self._asked("step", embeddings)
@@ -182,7 +184,7 @@ def _answer(distiller: Distiller, pool: ThreadPoolExecutor, what: str, value: An
             return distances.cpu().numpy(), spread.cpu().numpy()
         if what == "part":
             return distiller.part()
-        distiller.resume(value)
+        (distiller.look if what == "look" else distiller.resume)(value)
     except DistrackError as error:
         return error
     except (RuntimeError, MemoryError) as error:  # torch's, such as a device that is full

@@ -5,10 +5,9 @@ from distrack.evaluate.config import TRAINING_SETS, EvaluationConfig, Measuremen
 from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial, formed, name_of
 from distrack.evaluate.evaluation import Bench, PredictionCache
 from distrack.evaluate.inspection import Inspection, Point, inspect
-from distrack.evaluate.recipe import Recipe
 from distrack.evaluate.report import Accuracy, Comparison, Evaluation, Paired, Report, SplitReport, comparisons, score
 from distrack.evaluate.snapshot_score import snapshot_score
-from distrack.evaluate.training_set import TrainingSet
+from distrack.evaluate.tracks import training_set_of
 
 __all__ = [
     "BASELINES",
@@ -24,10 +23,8 @@ __all__ = [
     "Paired",
     "Point",
     "PredictionCache",
-    "Recipe",
     "Report",
     "SplitReport",
-    "TrainingSet",
     "Trial",
     "comparisons",
     "formed",
@@ -36,4 +33,5 @@ __all__ = [
     "name_of",
     "score",
     "snapshot_score",
+    "training_set_of",
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, NamedTuple, get_args
 from pydantic import Field
 
 from distrack.evaluate.contract import BASELINES, EVALUATORS, formed
-from distrack.evaluate.recipe import Recipe
+from distrack.learning import Recipe
 from distrack.networks import NETWORKS
 from distrack.registry import NameIn
 from distrack.validation import Option

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from distrack.distill import SyntheticSet
-from distrack.evaluate.recipe import Recipe
-from distrack.evaluate.training_set import TrainingSet
 from distrack.images import RealImages
+from distrack.learning import Recipe, TrainingSet
 from distrack.progress import Progress
 from distrack.registry import Registry
 

@@ -22,10 +22,11 @@ from distrack.distill.sounds import exported
 from distrack.evaluate.config import Form, Measurement
 from distrack.evaluate.contract import BASELINES, EVALUATORS, Trial
 from distrack.evaluate.report import Evaluation, score
-from distrack.evaluate.training_set import TrainingSet
+from distrack.evaluate.tracks import training_set_of
 from distrack.files import write_atomically
 from distrack.images import RealImages
 from distrack.known_reports import VERSION
+from distrack.learning import TrainingSet
 from distrack.progress import Progress, unwatched
 from distrack.randomness import derived_seed
 
@@ -229,7 +230,7 @@ class Bench:
         return self._once(form, lambda: self._presented(self._synthetic, form, self._files))
 
     def _presented(self, synthetic: SyntheticSet, form: Form, sounds: Callable[[], Sequence[bytes]]) -> TrainingSet:
-        return TrainingSet.of_tracks(synthetic, self._train, sounds=None if form == "image" else sounds())
+        return training_set_of(synthetic, self._train, sounds=None if form == "image" else sounds())
 
     def _files(self) -> Sequence[bytes]:
         return self._once("files", self._sounds)

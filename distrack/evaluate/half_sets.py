@@ -10,8 +10,9 @@ from distrack.distill import Distiller, SyntheticSet
 from distrack.distill.initialisations import INITIALISATIONS
 from distrack.errors import ConfigError
 from distrack.evaluate.contract import BASELINES
-from distrack.evaluate.training_set import TrainingSet
+from distrack.evaluate.tracks import training_set_of
 from distrack.images import RealImages
+from distrack.learning import TrainingSet
 from distrack.randomness import derived_seed
 
 # Tracks that are distilled as the run's are, but do not start from clips.
@@ -77,10 +78,10 @@ class HalfSets:
             for record in distiller:
                 progress(before + record.step)
             before += config.steps
-            sets[name] = TrainingSet.of_tracks(distiller.synthetic_set(), clips)
+            sets[name] = training_set_of(distiller.synthetic_set(), clips)
         for name in CONTROLS:
             chosen = BASELINES[name].choose(clips, self._like, seed)
-            sets[name] = chosen if isinstance(chosen, TrainingSet) else TrainingSet.of_tracks(chosen, clips)
+            sets[name] = chosen if isinstance(chosen, TrainingSet) else training_set_of(chosen, clips)
         return sets
 
 

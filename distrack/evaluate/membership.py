@@ -19,10 +19,8 @@ from torch import Tensor
 from distrack.arrays import Doubles, Integers, Mask
 from distrack.distill import SyntheticSet
 from distrack.evaluate.memorisation import nearest_vectors, scaled_vectors
-from distrack.evaluate.recipe import Recipe
-from distrack.evaluate.training import trained_network
-from distrack.evaluate.training_set import TrainingSet
 from distrack.images import RealImages
+from distrack.learning import Recipe, TrainingSet, trained_network
 from distrack.progress import Progress
 from distrack.randomness import derived_seed
 from distrack.registry import Registry

@@ -8,8 +8,8 @@ import torch
 
 from distrack.distill import SyntheticSet
 from distrack.evaluate.evaluators.prototype import nearest
-from distrack.evaluate.recipe import Recipe
 from distrack.images import RealImages
+from distrack.learning import Recipe
 from distrack.networks import build_network
 from distrack.randomness import derived_seed
 

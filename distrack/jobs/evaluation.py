@@ -10,12 +10,12 @@ from distrack.distill import SyntheticSet
 from distrack.errors import RunError
 from distrack.evaluate import EvaluationConfig, Report
 from distrack.evaluate.config import Seeds
-from distrack.evaluate.recipe import ADAMW
 from distrack.jobs.contract import Job, job_of, read_report, register
 from distrack.jobs.distillation.job import Measured, distillation_job
 from distrack.jobs.distillation.phases import device_of
 from distrack.jobs.distillation.work import Work
 from distrack.jobs.results import synthetic_file
+from distrack.learning import ADAMW
 from distrack.runs import Run, Session, find
 from distrack.validation import Option, Overrides, Positional, overlaid
 

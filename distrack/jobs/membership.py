@@ -16,7 +16,6 @@ from distrack.arrays import Doubles
 from distrack.device import one_thread_each
 from distrack.distill import SyntheticSet
 from distrack.errors import ConfigError
-from distrack.evaluate import Recipe
 from distrack.evaluate.half_sets import HalfSets
 from distrack.evaluate.membership import NO_PROOF, SIGNALS, Membership, attack, exposed, scores
 from distrack.images import RealImages
@@ -27,6 +26,7 @@ from distrack.jobs.evaluation import FollowUp, report_of_present_tracks
 from distrack.jobs.inspection import InspectionJob
 from distrack.jobs.results import synthetic_file
 from distrack.known_reports import VERSION
+from distrack.learning import Recipe
 from distrack.progress import DetailedProgress
 from distrack.runs import Run, Session
 from distrack.validation import Overrides

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from distrack.distill.migration import migrated_distillation, without_regression
+from distrack.distill.migration import migrated_distillation, without_news
 
 
 def migrated(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def _with_unstored(config: Any) -> Any:
         return _with_recipe(config)
     evaluation = config.get("evaluation")
     stored = {"evaluation": _with_recipe(evaluation)} if isinstance(evaluation, Mapping) else {}
-    return {**without_regression(config), **stored}
+    return {**without_news(config), **stored}
 
 
 def _with_recipe(evaluation: Mapping[str, Any]) -> dict[str, Any]:

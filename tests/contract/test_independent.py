@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from distrack.distill.initialisations.real import random_real
-from distrack.evaluate import EVALUATORS, EvaluationConfig, TrainingSet, Trial
+from distrack.evaluate import EVALUATORS, EvaluationConfig, Trial
 from distrack.features import FEATURES
 from distrack.jobs.distillation import DistillJob
+from distrack.learning import TrainingSet
 from distrack.networks import NetworkConfig
 
 pytestmark = pytest.mark.real_data

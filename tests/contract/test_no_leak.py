@@ -15,19 +15,12 @@ from distrack import datasets, jobs
 from distrack.audio import SAMPLE_RATE
 from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
-from distrack.evaluate import (
-    BASELINES,
-    EVALUATORS,
-    Bench,
-    Evaluation,
-    EvaluationConfig,
-    TrainingSet,
-    measurements,
-)
+from distrack.evaluate import BASELINES, EVALUATORS, Bench, Evaluation, EvaluationConfig, measurements, training_set_of
 from distrack.evaluate import inspect as inspected
 from distrack.images import RealImages
 from distrack.jobs.distillation import DistillJob
 from distrack.jobs.results import evaluation_report, synthetic_file
+from distrack.learning import TrainingSet
 from distrack.networks import NetworkConfig
 from distrack.randomness import generator
 
@@ -138,7 +131,7 @@ def test_a_baseline_looks_at_no_test_clip(
     spoilt = np.array(train.images)
     spoilt[tiny_images["test"].rows] = np.nan
     chosen = [BASELINES[name].choose(clips, synthetic, 0) for clips in (train, replace(train, images=spoilt))]
-    sets = [each if isinstance(each, TrainingSet) else TrainingSet.of_tracks(each, train) for each in chosen]
+    sets = [each if isinstance(each, TrainingSet) else training_set_of(each, train) for each in chosen]
     first, second = (chosen.images(np.arange(len(chosen)), cpu) for chosen in sets)
     assert torch.equal(first, second)
     assert torch.equal(sets[0].labels, sets[1].labels)

@@ -14,10 +14,11 @@ from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS
 from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
-from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig, TrainingSet, Trial
+from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig, Trial, training_set_of
 from distrack.features import FEATURES, FeatureConfig, build_feature
 from distrack.images import Material, RealImages
 from distrack.inversion import INVERSIONS, invert
+from distrack.learning import TrainingSet
 from distrack.networks import NETWORKS, NetworkConfig, build_network
 from distrack.registry import canonical
 from distrack.validation import from_preset
@@ -338,7 +339,7 @@ def test_a_baseline_has_clips_of_every_class_and_runs_in_each_of_its_evaluators(
     assert suitable
     chosen = baseline.choose(tiny_images["train"], synthetic, 0)
     assert isinstance(chosen, SyntheticSet) == baseline.is_stored
-    training = chosen if isinstance(chosen, TrainingSet) else TrainingSet.of_tracks(chosen, tiny_images["train"])
+    training = chosen if isinstance(chosen, TrainingSet) else training_set_of(chosen, tiny_images["train"])
     assert set(training.labels.tolist()) == {0, 1, 2}
     images = training.images(np.arange(len(training)), cpu)
     assert images.shape == (len(training), 1, 16, 32)

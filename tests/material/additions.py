@@ -15,8 +15,8 @@ from distrack.distill.optimisers.contract import OPTIMISERS
 from distrack.distill.parameterisations.contract import PARAMETERISATIONS
 from distrack.distill.parameterisations.identity import Identity
 from distrack.evaluate.contract import BASELINES, EVALUATORS, Baseline, Evaluator, Trial
-from distrack.evaluate.training_set import TrainingSet
 from distrack.jobs.contract import Job, register
+from distrack.learning import TrainingSet
 from distrack.registry import Choice
 from distrack.runs import Run, Session
 

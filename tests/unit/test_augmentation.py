@@ -12,8 +12,9 @@ from torch.nn.functional import one_hot
 
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig, augment, draw, mixup
 from distrack.datasets.clips import Split
-from distrack.evaluate import EVALUATORS, EvaluationConfig, TrainingSet, Trial
+from distrack.evaluate import EVALUATORS, EvaluationConfig, Trial
 from distrack.images import RealImages
+from distrack.learning import TrainingSet
 from distrack.networks import NetworkConfig
 from distrack.randomness import generator
 

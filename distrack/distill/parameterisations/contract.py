@@ -97,6 +97,14 @@ class Parameterisation(ABC):
             - tracks: ``[classes * tracks, *size]``
         """
 
+    def sizes(self, stored: Stored, examples: Examples) -> Tensor | None:  # noqa: ARG002
+        """Typical size of each parameter among the real clips of a class, in proportion to which it is moved.
+
+        Shape:
+            - returns: ``[classes, numbers of a row]``; None if all parameters are moved by steps of one size
+        """
+        return None
+
     @abstractmethod
     def render(self, parameters: Tensor, stored: Stored) -> Tensor:
         """The tracks of the given parameters, differentiable.

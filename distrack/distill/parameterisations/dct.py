@@ -2,15 +2,27 @@
 
 import math
 from functools import lru_cache
+from typing import Annotated
 
 import torch
 import torchaudio
+from pydantic import Field
 from torch import Tensor
 
-from distrack.distill.parameterisations.contract import PARAMETERISATIONS, Examples, Parameterisation, Stored
+from distrack.distill.parameterisations.contract import PARAMETERISATIONS, Examples, Parameterisation, Plan, Stored
+from distrack.distill.preconditioner import Prior
+from distrack.registry import Choice
+from distrack.validation import Option
 
 
-@PARAMETERISATIONS.register("dct")
+class CosineConfig(Choice):
+    """Settings of the cosine coefficients."""
+
+    prior: Annotated[Prior, Field(title="Step scaling"), Option("coefficient-prior")] = "spectrum"
+    """How a step is spread over the coefficients: in proportion to the class's typical values, or evenly."""
+
+
+@PARAMETERISATIONS.register("dct", config=CosineConfig)
 class CosineCoefficients(Parameterisation):
     """Stores the values of a few coefficients of each track; which coefficients these are is chosen for each class.
 
@@ -29,6 +41,10 @@ class CosineCoefficients(Parameterisation):
     domains = ("spectral",)
     factors = (1, 2, 4, 8, 16, 32)
     constants = ("positions",)
+
+    def __init__(self, plan: Plan, *, prior: Prior = "spectrum") -> None:
+        super().__init__(plan)
+        self.prior = prior
 
     @classmethod
     def usual_factor(cls, ipc: int) -> int:
@@ -55,13 +71,18 @@ class CosineCoefficients(Parameterisation):
             - positions: ``[classes, coefficients]`` int32
         """
         count = self._coefficients(len(tracks) // self.plan.classes)
-        positions = self._strongest(examples)[:, :count]
+        positions = self._energy(examples).argsort(dim=1, descending=True)[:, :count]
         coefficients = self._analyse(tracks).reshape(self.plan.classes, -1, math.prod(self.plan.size))
         chosen = positions.unsqueeze(1).expand(-1, coefficients.shape[1], -1)
         return {
             "parameters": coefficients.gather(2, chosen).flatten(0, 1).contiguous(),
             "positions": positions.int().contiguous(),
         }
+
+    def sizes(self, stored: Stored, examples: Examples) -> Tensor | None:
+        if self.prior == "none":
+            return None
+        return self._energy(examples).gather(1, stored["positions"].long()).sqrt()
 
     def render(self, parameters: Tensor, stored: Stored) -> Tensor:
         """Images of these coefficients; the others are zero."""
@@ -82,12 +103,12 @@ class CosineCoefficients(Parameterisation):
         coefficients: Tensor = _basis(bands, tracks.device) @ tracks @ _basis(frames, tracks.device).T
         return coefficients.flatten(1)
 
-    def _strongest(self, examples: Examples) -> Tensor:
-        """Positions of every class's coefficients in the order of their mean energy, the strongest first."""
+    def _energy(self, examples: Examples) -> Tensor:
+        """Sum of the squares of every coefficient over the clips of each class, ``[classes, bands * frames]``."""
         energy = torch.zeros(self.plan.classes, math.prod(self.plan.size))
         for clips, labels in examples():
             energy.index_add_(0, labels, self._analyse(clips).square())
-        return energy.argsort(dim=1, descending=True)
+        return energy
 
 
 @lru_cache(maxsize=16)

@@ -11,8 +11,8 @@ from distrack.distill.initialisations.herding import herd
 from distrack.distill.initialisations.k_means import central
 from distrack.distill.initialisations.real import random_real
 from distrack.evaluate.contract import BASELINES, Baseline
-from distrack.evaluate.training_set import TrainingSet
 from distrack.images import RealImages
+from distrack.learning import TrainingSet
 from distrack.randomness import derived_seed
 
 

@@ -1,7 +1,7 @@
 """The baseline of k-means centres in an evaluator's latent space, as many per class as there are tracks."""
 
 from distrack.evaluate.contract import BASELINES, Baseline
-from distrack.evaluate.training_set import TrainingSet
+from distrack.learning import TrainingSet
 
 BASELINES.add(
     "k-means-centres",

@@ -1,7 +1,7 @@
 """The baseline of class means: one mean of all real clips for each class, whatever the number of tracks."""
 
 from distrack.evaluate.contract import BASELINES, Baseline
-from distrack.evaluate.training_set import TrainingSet
+from distrack.learning import TrainingSet
 
 BASELINES.add(
     "class-mean",

@@ -1,7 +1,7 @@
 """The baseline of all real training clips, which shows what the compression to tracks costs."""
 
 from distrack.evaluate.contract import BASELINES, Baseline
-from distrack.evaluate.training_set import TrainingSet
+from distrack.learning import TrainingSet
 
 BASELINES.add(
     "full",

@@ -8,10 +8,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from distrack.evaluate.contract import EVALUATORS, Evaluator, Trial
-from distrack.evaluate.recipe import Recipe
-from distrack.evaluate.training import train
-from distrack.evaluate.training_set import TrainingSet
 from distrack.images import class_means
+from distrack.learning import Recipe, TrainingSet, train
 from distrack.networks import Network, build_network
 from distrack.randomness import derived_seed, generator
 

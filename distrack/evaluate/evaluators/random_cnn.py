@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from distrack.evaluate.contract import EVALUATORS, Evaluator, Trial
-from distrack.evaluate.training import trained_network
+from distrack.learning import trained_network
 
 
 def random_cnn(trial: Trial) -> Tensor:

@@ -16,8 +16,9 @@ from distrack.distill.initialisations import INITIALISATIONS
 from distrack.distill.initialisations.real import random_real
 from distrack.distill.regression import prediction_error
 from distrack.errors import RunError
-from distrack.evaluate import Bench, Measurement, Recipe
+from distrack.evaluate import Bench, Measurement
 from distrack.images import RealImages
+from distrack.learning import Recipe
 from distrack.networks import Network, NetworkConfig, build_network
 from distrack.randomness import derived_seed
 

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 from distrack.errors import ConfigError
-from distrack.evaluate import Accuracy, EvaluationConfig, Recipe, Report, SplitReport, measurements, score
+from distrack.evaluate import Accuracy, EvaluationConfig, Report, SplitReport, measurements, score
+from distrack.learning import Recipe
 
 # The evaluation in a `config.json` of the first version.
 EARLIER: dict[str, Any] = {

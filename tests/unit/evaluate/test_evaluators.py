@@ -11,9 +11,9 @@ from torch.nn.functional import cosine_similarity, cross_entropy
 
 from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
-from distrack.evaluate import BASELINES, EVALUATORS, Recipe, TrainingSet, Trial
-from distrack.evaluate.training import train
+from distrack.evaluate import BASELINES, EVALUATORS, Trial
 from distrack.images import RealImages, class_means
+from distrack.learning import Recipe, TrainingSet, train
 from distrack.networks import NetworkConfig, build_network
 from distrack.randomness import derived_seed, generator
 

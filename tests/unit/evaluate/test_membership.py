@@ -8,10 +8,9 @@ from sklearn.metrics import roc_auc_score
 from distrack.arrays import Doubles, Mask
 from distrack.evaluate.half_sets import half
 from distrack.evaluate.membership import RATES, SIGNALS, attack, scores
-from distrack.evaluate.recipe import Recipe
-from distrack.evaluate.training_set import TrainingSet
 from distrack.features import Normalisation
 from distrack.images import RealImages
+from distrack.learning import Recipe, TrainingSet
 from distrack.networks import NetworkConfig
 from distrack.progress import unwatched
 

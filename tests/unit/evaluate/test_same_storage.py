@@ -11,7 +11,7 @@ from distrack.audio import SAMPLE_RATE, flac_bytes
 from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.distill.sounds import decoded, exported, heard
-from distrack.evaluate import BASELINES, Accuracy, Comparison, Evaluation, TrainingSet, comparisons
+from distrack.evaluate import BASELINES, Accuracy, Comparison, Evaluation, comparisons, training_set_of
 from distrack.images import RealImages
 
 Images = Mapping[Split, RealImages]
@@ -72,7 +72,7 @@ def test_a_sound_is_analysed_as_it_was_exported(synthetic: SyntheticSet, tiny_im
     error = (seen - synthetic.tracks()).square().mean().sqrt()
     louder = [flac_bytes(np.clip(wave * 10**0.5, -1, 1).astype(np.float32)) for wave in decoded(files)]
     assert error < 0.5 * (heard(louder, synthetic) - synthetic.tracks()).square().mean().sqrt()
-    presented = TrainingSet.of_tracks(synthetic, tiny_images["train"], sounds=files)
+    presented = training_set_of(synthetic, tiny_images["train"], sounds=files)
     assert torch.equal(presented.labels, synthetic.labels)
 
 

@@ -5,10 +5,11 @@ import torch
 
 from distrack.datasets.clips import Split
 from distrack.distill import SyntheticSet
-from distrack.evaluate import Recipe, TrainingSet, Trial, snapshot_score
+from distrack.evaluate import Trial, snapshot_score
 from distrack.evaluate.evaluators.prototype import prototype
 from distrack.images import RealImages
 from distrack.jobs.results import SCORES, synthetic_file
+from distrack.learning import Recipe, TrainingSet
 from distrack.runs import Run
 
 

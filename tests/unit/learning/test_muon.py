@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from distrack.muon import muon_step, orthogonalised
+from distrack.learning.muon import muon_step, orthogonalised
 
 
 @pytest.mark.parametrize("shape", [(8, 40), (40, 8), (12, 12), (1, 9), (9, 1)])

@@ -1,6 +1,6 @@
-"""Training sets: labelled images in memory or on disk, read in batches, that an evaluator learns from."""
+"""Training sets: labelled images in memory or on disk, read in batches, that a network learns from."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,8 +9,6 @@ import torch
 from torch import Tensor
 
 from distrack.arrays import Integers
-from distrack.distill import SyntheticSet
-from distrack.distill.sounds import heard
 from distrack.images import RealImages, class_means
 
 _BATCH = 256
@@ -43,17 +41,6 @@ class TrainingSet:
         """Normalised images in memory, `[n, 1, bands, frames]`."""
         bands, frames = images.shape[2:]
         return cls(lambda at, device: images[at].to(device), labels, classes, (bands, frames), shift_bands)
-
-    @classmethod
-    def of_tracks(cls, synthetic: SyntheticSet, like: RealImages, *, sounds: Sequence[bytes] | None = None) -> Self:
-        """The tracks of a synthetic set: their stored images, or the images of their exported sounds.
-
-        Args:
-            like: real clips of the same dataset.
-            sounds: the exported FLAC files, in the order of the tracks.
-        """
-        images = synthetic.tracks() if sounds is None else heard(sounds, synthetic)
-        return cls.of_images(images, synthetic.labels, classes=like.classes, shift_bands=like.shift_bands)
 
     @classmethod
     def of_clips(cls, clips: RealImages, selection: Integers | None = None, *, centres: int = 0) -> Self:

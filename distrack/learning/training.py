@@ -11,9 +11,9 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from distrack.adam import adam_step
 from distrack.augmentation import augment, mixup
-from distrack.evaluate.recipe import Recipe
-from distrack.evaluate.training_set import TrainingSet
-from distrack.muon import muon_step
+from distrack.learning.muon import muon_step
+from distrack.learning.recipe import Recipe
+from distrack.learning.training_set import TrainingSet
 from distrack.networks import Network, build_network
 from distrack.progress import Progress
 from distrack.randomness import derived_seed, generator
