@@ -27,6 +27,9 @@ _LONG_TRACK = 2.0
 # The usual number of classes, which the number of steps is computed for.
 _CLASSES = 10
 _FEWEST_STEPS = 20
+# Share of the steps that have random networks, and lessons in all steps together if there were none of those.
+_WITHOUT_STUDENTS = 3 / 8
+_LESSONS = 32
 
 
 def recommended(target: Target, work: float) -> dict[str, Any]:
@@ -50,6 +53,12 @@ def recommended(target: Target, work: float) -> dict[str, Any]:
     recipe["steps"] = max(_FEWEST_STEPS, round(work / cost))
     # A class must not have more tracks than real clips to match.
     recipe["pool"] = {"clips_per_class": 50 if few else 200, "size": 32 if few else 16, "grow_every": 10 if few else 3}
+    recipe["students"] = {
+        "count": 4,
+        "first_lesson": round(_WITHOUT_STUDENTS * recipe["steps"]),
+        "every": max(1, round(recipe["steps"] / _LESSONS)),
+        "lesson": 30 if few else 60,
+    }
     if long:
         recipe["feature"] = {"hop_length": 1024} | ({} if target.feature == "chromagram" else {"n_fft": 2048})
     return recipe
@@ -58,9 +67,8 @@ def recommended(target: Target, work: float) -> dict[str, Any]:
 @PRESETS.register("quick", title="Quick: 1-3 min")
 def quick(target: Target) -> Overrides:
     """Takes half a minute to 3 minutes on two cores of a laptop; measured in `benchmarks/`."""
-    # Few images hardly gain after a hundred steps.
     few_images = target.domain == "spectral" and target.ipc < _MANY_TRACKS
-    return recommended(target, work=8_000 if few_images else 16_000)
+    return recommended(target, work=12_800 if few_images else 16_000)
 
 
 @PRESETS.register("standard", title="Standard: a few minutes, more accurate")
