@@ -20,7 +20,7 @@ from distrack.distill.presets import PRESETS, Target
 from distrack.errors import ConfigError
 from distrack.features import FEATURES, FeatureConfig, Normalisation
 from distrack.images import Material
-from distrack.networks import NetworkConfig, check_shape
+from distrack.networks import NETWORKS, NetworkConfig, check_shape
 from distrack.progress import DetailedProgress, unwatched
 from distrack.registry import Choice, ChosenFrom, NameIn, Registry, entry_name, filled_choices
 from distrack.settings import AbsolutePath
@@ -47,6 +47,10 @@ class PoolConfig(Config):
     """Random real clips of each class that a network embeds, once for all its steps."""
     training: Annotated[int, Field(ge=0, le=10_000, title="Network pre-training steps")] = 0
     """Each network is trained on real clips for 0 to this many steps; 0 leaves all of them random."""
+    architectures: Annotated[tuple[Annotated[str, NameIn(NETWORKS)], ...], Field(title="Other architectures")] = ()
+    """Other architectures, of the embedding network's width and depth, that the networks have in turn with its own."""
+    widths: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Field(title="Other widths")] = ()
+    """Other widths of the embedding network that the networks have in turn with its own."""
 
 
 class StudentConfig(Config):
@@ -198,7 +202,8 @@ class DistillConfig(Config):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        check_shape(self.network, self.feature.shape(self.samples))
+        for network in self.networks:
+            check_shape(network, self.feature.shape(self.samples))
         name, domain = self.parameterisation.name, self.domain.name
         form = PARAMETERISATIONS[name]
         if domain not in form.domains:
@@ -238,6 +243,13 @@ class DistillConfig(Config):
     def reading(self) -> Reading:
         """How the dataset is read."""
         return {"test_fold": self.test_fold, "layout": self.layout, "subset": self.subset}
+
+    @property
+    def networks(self) -> tuple[NetworkConfig, ...]:
+        """What the networks of the pool and the students are, in turn: the embedding network first."""
+        others: list[dict[str, Any]] = [{"name": name} for name in self.pool.architectures]
+        others += [{"width": width} for width in self.pool.widths]
+        return self.network, *(self.network.model_copy(update=other) for other in others)
 
     def begins_lesson(self, step: int) -> bool:
         """Whether a lesson of a student begins with a step; the last ones would end after the last step."""

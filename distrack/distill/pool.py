@@ -100,7 +100,8 @@ class NetworkPool:
         """A random or briefly trained network and what belongs to it."""
         config, train = self.config, self.train
         seed = derived_seed(config.seed, "network", number)
-        network = build_network(config.network, shape=train.shape, classes=train.classes, seed=seed).to(self.device)
+        kind = config.networks[number % len(config.networks)]
+        network = build_network(kind, shape=train.shape, classes=train.classes, seed=seed).to(self.device)
         steps = training_steps(config, number)
         _train(network, config, train, number, steps, self.device)
         return member_of(network, config, train, self.device, draws=(number,), trained=steps > 0, each=each)

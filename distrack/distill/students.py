@@ -10,7 +10,7 @@ from distrack.distill.config import DistillConfig
 from distrack.distill.pool import Member, member_of
 from distrack.images import RealImages
 from distrack.learning import Recipe, TrainingSet, train
-from distrack.networks import Network, build_network
+from distrack.networks import Network, NetworkConfig, build_network
 from distrack.progress import unwatched
 from distrack.randomness import derived_seed, generator
 
@@ -73,7 +73,7 @@ class Students:
         else:
             network = copy.deepcopy(before).requires_grad_()
         draws = generator(self.config.seed, "lesson", number)
-        recipe = Recipe(network=self.config.network)
+        recipe = Recipe(network=self._kind(number))
         train(network, tracks, recipe, draws, steps=chosen.lesson, device=self.device, progress=unwatched)
         return self._member(number, network)
 
@@ -81,7 +81,12 @@ class Students:
         """A random network."""
         seed = derived_seed(self.config.seed, "student", number)
         shape, classes = self.clips.shape, self.clips.classes
-        return build_network(self.config.network, shape=shape, classes=classes, seed=seed).to(self.device)
+        return build_network(self._kind(number), shape=shape, classes=classes, seed=seed).to(self.device)
+
+    def _kind(self, number: int) -> NetworkConfig:
+        """What the student of a lesson is; it does not change from one lesson to the next."""
+        kinds = self.config.networks
+        return kinds[number % self.config.students.count % len(kinds)]
 
     def _member(self, number: int, network: Network) -> Member:
         return member_of(network, self.config, self.clips, self.device, draws=("student", number))
