@@ -1,9 +1,8 @@
 """The configuration of a distillation: one frozen object, filled from a preset where a value is not given."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -56,21 +55,40 @@ class PoolConfig(Config):
 class StudentConfig(Config):
     """The networks that learn from the tracks while these form, and take the place of the random ones."""
 
-    count: Annotated[int, Field(ge=0, le=64, title="Networks")] = 0
+    count: Annotated[int, Field(ge=0, le=64, title="Students")] = 0
     """Networks that learn from the tracks, and embed them at the later steps; 0 has random networks at all steps."""
-    first_lesson: Annotated[int, Field(ge=0, title="Steps before the first lesson")] = 60
-    """Steps with random networks before the first lesson begins."""
-    every: Annotated[int, Field(ge=1, title="Steps until another lesson")] = 5
-    """Steps from the beginning of a lesson, which one of the networks has, to the next one."""
+    start: Annotated[float, Field(ge=0, lt=1, title="Share of the steps before the first lesson")] = 0.375
+    """Share of the steps before the first lesson; they have random networks."""
+    lessons: Annotated[int, Field(ge=1, le=10_000, title="Lessons")] = 20
+    """Lessons of all students together, spread evenly over the steps that are left."""
     lesson: Annotated[int, Field(ge=1, le=10_000, title="Training steps of a lesson")] = 30
     """Training steps on the tracks in each lesson."""
-    lessons: Annotated[int, Field(ge=1, le=1000, title="Lessons of a network")] = 7
-    """Lessons of a network before a random one takes its place."""
+    stay: Annotated[int, Field(ge=1, le=1000, title="Lessons of a student")] = 7
+    """Lessons of a student before a random network takes its place."""
 
-    @property
-    def takes_over(self) -> float:
-        """The first step that students embed the tracks at; infinite if there are none."""
-        return self.first_lesson + self.every if self.count else math.inf
+
+class Timetable(NamedTuple):
+    """When students have lessons.
+
+    Attributes:
+        first: the step that the first lesson begins with.
+        every: steps from the beginning of a lesson to that of the next one.
+        takes_over: the first step that students embed the tracks at; after the last step if there are none.
+        steps: steps of the distillation.
+    """
+
+    first: int
+    every: int
+    takes_over: int
+    steps: int
+
+    def begins(self, step: int) -> bool:
+        """Whether a lesson begins with a step; none begins that would end after the last step."""
+        return step >= self.first and (step - self.first) % self.every == 0 and step + self.every < self.steps
+
+    def ended(self, step: int) -> int:
+        """Number of lessons that have ended by a step."""
+        return (step - self.first) // self.every
 
 
 def _default(registry: Registry[Any], name: str) -> Any:
@@ -251,11 +269,14 @@ class DistillConfig(Config):
         others += [{"width": width} for width in self.pool.widths]
         return self.network, *(self.network.model_copy(update=other) for other in others)
 
-    def begins_lesson(self, step: int) -> bool:
-        """Whether a lesson of a student begins with a step; the last ones would end after the last step."""
-        students, since = self.students, step - self.students.first_lesson
-        begins = students.count > 0 and since >= 0 and since % students.every == 0
-        return begins and step + students.every < self.steps
+    @property
+    def timetable(self) -> Timetable:
+        """When students have lessons; never if there are none."""
+        if not self.students.count:
+            return Timetable(self.steps, 1, self.steps, self.steps)
+        first = round(self.students.start * self.steps)
+        every = max(1, (self.steps - first) // self.students.lessons)
+        return Timetable(first, every, min(first + every, self.steps), self.steps)
 
     @property
     def samples(self) -> int:

@@ -137,7 +137,7 @@ class Distiller:
         self._form = config.form(len(classes))
         self._distance = partial(OBJECTIVES[config.objective.name].distance, **config.objective.settings)
         self._networks = NetworkPool(config, train, device)
-        self._students = Students(config, train, device)
+        self._students, self._timetable = Students(config, train, device), config.timetable
         self._shift_bands = train.shift_bands
         self._update = partial(OPTIMISERS[config.optimiser.name], **config.optimiser.settings)
         self._memory: Memory = {}
@@ -243,7 +243,7 @@ class Distiller:
         """
         member = self._member(workers)
         self._networks.make_ahead(self.step, workers)
-        if self.config.begins_lesson(self.step):
+        if self._timetable.begins(self.step):
             self._students.teach(self.step, self._training_set(), workers)
         pulls: Sequence[Tensor | None] = [None] * len(self._groups)
         if self.config.regression:
@@ -265,7 +265,7 @@ class Distiller:
 
     def _member(self, workers: ThreadPoolExecutor) -> Member:
         """The network of this step and what belongs to it."""
-        if self.step >= self.config.students.takes_over:
+        if self.step >= self._timetable.takes_over:
             return self._students.at(self.step)
         return self._networks.at(self.step, workers.map)
 

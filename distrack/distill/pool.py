@@ -88,7 +88,7 @@ class NetworkPool:
         A pool makes one network at a time; without a pool the networks of the next steps are made side by side.
         """
         steps_ahead, side_by_side = (_STEPS_AHEAD, 1) if self.config.pool.size else (_SIDE_BY_SIDE + 1, _MADE_AHEAD)
-        last = int(min(step + steps_ahead, self.config.steps, self.config.students.takes_over))
+        last = min(step + steps_ahead, self.config.timetable.takes_over)
         for number in map(self.number, range(step + 1, last)):
             unfinished = sum(not future.done() for future in self._in_progress.values())
             if unfinished >= side_by_side or len(self._in_progress) >= _MADE_AHEAD:

@@ -27,9 +27,6 @@ _LONG_TRACK = 2.0
 # The usual number of classes, which the number of steps is computed for.
 _CLASSES = 10
 _FEWEST_STEPS = 20
-# Share of the steps that have random networks, and lessons in all steps together if there were none of those.
-_WITHOUT_STUDENTS = 3 / 8
-_LESSONS = 32
 
 
 def recommended(target: Target, work: float) -> dict[str, Any]:
@@ -53,12 +50,7 @@ def recommended(target: Target, work: float) -> dict[str, Any]:
     recipe["steps"] = max(_FEWEST_STEPS, round(work / cost))
     # A class must not have more tracks than real clips to match.
     recipe["pool"] = {"clips_per_class": 50 if few else 200, "size": 32 if few else 16, "grow_every": 10 if few else 3}
-    recipe["students"] = {
-        "count": 4,
-        "first_lesson": round(_WITHOUT_STUDENTS * recipe["steps"]),
-        "every": max(1, round(recipe["steps"] / _LESSONS)),
-        "lesson": 30 if few else 60,
-    }
+    recipe["students"] = {"count": 4, "lesson": 30 if few else 60}
     if long:
         recipe["feature"] = {"hop_length": 1024} | ({} if target.feature == "chromagram" else {"n_fft": 2048})
     return recipe

@@ -31,6 +31,7 @@ class Students:
 
     def __init__(self, config: DistillConfig, clips: RealImages, device: torch.device) -> None:
         self.config, self.clips, self.device = config, clips, device
+        self.timetable = config.timetable
         # The last lesson of every student and the one that goes on, by number.
         self._lessons: dict[int, Future[Member]] = {}
         # Weights after lessons of an earlier process, which become networks when they are needed.
@@ -38,19 +39,17 @@ class Students:
 
     def teach(self, step: int, tracks: TrainingSet, workers: Executor) -> None:
         """Begins the lesson of a step, from the tracks as they are now; the lesson before it has to end first."""
-        chosen = self.config.students
-        number = (step - chosen.first_lesson) // chosen.every
+        number, count = self.timetable.ended(step), self.config.students.count
         if number:
             self._after(number - 1)
-        before = self._after(number - chosen.count).network if number >= chosen.count else None
+        before = self._after(number - count).network if number >= count else None
         self._lessons[number] = workers.submit(self._lesson, number, before, tracks)
-        self._lessons.pop(number - chosen.count - 1, None)
+        self._lessons.pop(number - count - 1, None)
 
     def at(self, step: int) -> Member:
         """The student of a step: any one of those whose last lesson has ended by then."""
-        chosen = self.config.students
-        ended = (step - chosen.first_lesson) // chosen.every
-        present = min(ended, chosen.count)
+        ended = self.timetable.ended(step)
+        present = min(ended, self.config.students.count)
         drawn = int(torch.randint(present, (), generator=generator(self.config.seed, "student", step)))
         return self._after(ended - 1 - drawn)
 
@@ -67,8 +66,8 @@ class Students:
         chosen = self.config.students
         student, count = number % chosen.count, number // chosen.count
         # The first students leave early, each at another time, so that they are not all of one stage.
-        stage = count + student * chosen.lessons // chosen.count
-        if before is None or stage % chosen.lessons == 0:
+        stage = count + student * chosen.stay // chosen.count
+        if before is None or stage % chosen.stay == 0:
             network = self._network(number)
         else:
             network = copy.deepcopy(before).requires_grad_()

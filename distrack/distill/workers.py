@@ -84,7 +84,7 @@ class Workers:
     def __iter__(self) -> Iterator[StepRecord]:
         """Does the steps that are left, one for each record; see `Distiller`."""
         while self.step < self.config.steps:
-            if self.config.begins_lesson(self.step):
+            if self.config.timetable.begins(self.step):
                 self._asked("look", self._asked("part"))
             # By value: tensors would be passed as files, a dozen a step, which a busy machine may be slow to hand over.
             embeddings = np.concatenate(self._asked("embed")) if self.config.regression else None
