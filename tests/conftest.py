@@ -48,6 +48,7 @@ TINY: Mapping[str, Any] = {
     "regression": 0.0,
     "network": {"name": "convnet", "width": 4, "depth": 2},
     "pool": {"size": 3, "grow_every": 2, "refresh_every": 0, "clips_per_class": 4, "training": 0},
+    "students": {"count": 0},
     "augmentation": {"time_shift": 0, "band_shift": 0, "time_mask": 0, "band_mask": 0, "gain": 0, "noise": 0},
     "optimiser": "adam",
     "learning_rate": 0.05,

@@ -160,10 +160,11 @@ def test_a_network_too_deep_for_the_images_is_refused_and_any_other_accepted(
 KINDS = [
     (domain, form) for domain, form in product(DOMAINS, PARAMETERISATIONS) if domain in PARAMETERISATIONS[form].domains
 ]
-# All that a step draws, and a pool that is replaced in the middle.
+# All that a step draws, a pool that is replaced in the middle, and students.
 ALL_AT_ONCE: Mapping[str, Any] = {
     "ipc": 3,
     "steps": 6,
+    "students": {"count": 2, "start": 0.3, "lessons": 4, "lesson": 2, "stay": 2},
     "tracks_per_step": 2,
     "classification": 0.5,
     "augmentation": AUGMENTED,

@@ -37,6 +37,7 @@ def losses(run: Run) -> list[float]:
         {"ipc": 8, "objective": "mmd", "network": {"width": 4}},
         {"ipc": 6, "domain": "waveform", "optimiser": "sgd", "tracks_per_step": 2},
         {"ipc": 32, "objective": "mean", "regression": 1.0, "tracks_per_step": 3},
+        {"ipc": 8, "objective": "mmd", "regression": 1.0, "students": {"count": 2, "start": 0.2, "lesson": 2}},
     ],
 )
 def test_any_number_of_processes_gives_the_same_bytes(
@@ -52,7 +53,8 @@ def test_any_number_of_processes_gives_the_same_bytes(
 
 
 def test_a_stopped_distillation_goes_on_with_another_number_of_processes(tiny_job: MakeJob, tmp_path: Path) -> None:
-    recipe = {"ipc": 8, "objective": "mmd", "regression": 0.5, "steps": 8}
+    recipe: dict[str, Any] = {"ipc": 8, "objective": "mmd", "regression": 0.5, "steps": 8}
+    recipe["students"] = {"count": 2, "start": 0.2, "lesson": 2, "stay": 2}
     whole = run_of(tiny_job(**recipe), tmp_path / "whole")
     for first, then in ((2, 1), (1, 2)):
         job = tiny_job(**recipe, devices=first).model_copy(update={"evaluation": None})

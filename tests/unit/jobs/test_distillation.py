@@ -41,6 +41,7 @@ pytestmark = pytest.mark.usefixtures("workers")
 POOLED = {
     **{"optimiser": "adam", "parameterisation": "dct", "factor": 4, "objective": "cf", "classification": 0.1},
     "pool": {"size": 3, "grow_every": 5, "refresh_every": 8, "training": 5},
+    "students": {"count": 2, "lesson": 2, "stay": 2},
     "augmentation": {"time_shift": 0.1, "gain": 0.2, "noise": 0.1},
 }
 WAVES = {
