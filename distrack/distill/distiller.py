@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from distrack.device import one_thread_each
 from distrack.distill.config import DistillConfig
-from distrack.distill.initialisations import INITIALISATIONS
+from distrack.distill.initialisations import INITIALISATIONS, Combinations
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS, Memory
 from distrack.distill.parameterisations import Parameterisation, Stored
@@ -172,14 +172,20 @@ class Distiller:
         config = self.config
         count = self._form.tracks(min(len(train.of_class(label)) for label in range(len(self.classes))))
         initialisation = INITIALISATIONS[config.initialisation.name]
-        positions = initialisation(train, count, config.seed, **config.initialisation.settings)
+        chosen = initialisation(train, count, config.seed, **config.initialisation.settings)
         noise = self._domain.noise(len(self.classes) * count, generator(config.seed, "noise"))
-        if positions is None:
+        if chosen is None:
             tracks = noise
+        elif isinstance(chosen, Combinations):
+            sums = (
+                torch.tensordot(shares, self._domain.clips(train, clips), 1)
+                for clips, shares in zip(chosen.clips, chosen.shares, strict=True)
+            )
+            tracks = torch.cat(list(sums))
         else:
-            tracks = self._domain.clips(train, positions)
-            first = np.unique(positions, return_index=True)[1]
-            repeated = np.setdiff1d(np.arange(len(positions)), first)
+            tracks = self._domain.clips(train, chosen)
+            first = np.unique(chosen, return_index=True)[1]
+            repeated = np.setdiff1d(np.arange(len(chosen)), first)
             tracks[repeated] += _SEPARATING_NOISE * tracks.std() * noise[repeated]
 
         return self._form.store(tracks, partial(self._examples, train))

@@ -10,7 +10,7 @@ from torch import Tensor
 from distrack.datasets.clips import Split
 from distrack.distill import PRESETS, DistillConfig, Distiller, SyntheticSet
 from distrack.distill.domains import DOMAINS
-from distrack.distill.initialisations import INITIALISATIONS
+from distrack.distill.initialisations import INITIALISATIONS, Combinations
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS
 from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
@@ -247,12 +247,20 @@ def test_an_initialisation_names_clips_of_every_class_and_belongs_to_its_seed(ti
     positions = select(train, 3, 0)
     torch.manual_seed(2)
     again, other = select(train, 3, 0), select(train, 3, 1)
+    assert type(again) is type(other) is type(positions)
     if positions is None:
-        assert again is None
-        assert other is None
         return
-    assert again is not None
-    assert other is not None
+    if isinstance(positions, Combinations):
+        assert isinstance(again, Combinations)
+        assert isinstance(other, Combinations)
+        for label, (clips, shares) in enumerate(zip(positions.clips, positions.shares, strict=True)):
+            assert set(train.labels[clips]) == {label}
+            assert shares.shape == (3, len(clips))
+            assert torch.equal(shares, again.shares[label])
+            assert not torch.equal(shares, other.shares[label])
+        return
+    assert isinstance(again, np.ndarray)
+    assert isinstance(other, np.ndarray)
     assert positions.dtype == np.int64
     assert train.labels[positions].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert len(set(positions.tolist())) == 9
@@ -265,7 +273,7 @@ def test_an_initialisation_of_more_tracks_than_clips_names_each_clip_and_then_th
     tiny_images: Images, name: str
 ) -> None:
     positions = INITIALISATIONS[name](tiny_images["train"], 40, 0)
-    if positions is None:
+    if positions is None or isinstance(positions, Combinations):
         return
     for label, chosen in enumerate(positions.reshape(3, 40)):
         assert sorted(chosen[:32].tolist()) == tiny_images["train"].of_class(label).tolist()

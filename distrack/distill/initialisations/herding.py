@@ -9,7 +9,6 @@ from distrack.distill.initialisations.selection import selected
 from distrack.images import RealImages
 
 
-@INITIALISATIONS.register("herding", title="Herding (match the class mean)")
 def herd(train: RealImages, count: int, seed: int) -> Integers:
     """Clips of each class whose mean is near to that of the class, in the order of choice; see `Initialisation`.
 
@@ -43,3 +42,6 @@ def herded(embeddings: Tensor, count: int) -> list[int]:
         chosen.append(int(lengths_with.argmin()))
         total += centred[chosen[-1]]
     return chosen
+
+
+INITIALISATIONS.add("herding", herd, title="Herding (match the class mean)")

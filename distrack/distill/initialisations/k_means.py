@@ -16,7 +16,6 @@ _STARTS = 3
 _ROUNDS = 50
 
 
-@INITIALISATIONS.register("k-means", title="K-means (one clip per cluster)")
 def central(train: RealImages, count: int, seed: int) -> Integers:
     """The middle clips of clusters, of which each class has as many as tracks; see `Initialisation`.
 
@@ -94,3 +93,6 @@ def _seeds(rows: Tensor, lengths: Tensor, count: int, draw: torch.Generator) -> 
 def _distances(rows: Tensor, lengths: Tensor, centres: Tensor) -> Tensor:
     """Squared distances ``[n, centres]``; `lengths` are those of the rows, squared, ``[n, 1]``."""
     return torch.addmm(lengths + centres.square().sum(1), rows, centres.T, alpha=-2).clamp_min_(0)
+
+
+INITIALISATIONS.add("k-means", central, title="K-means (one clip per cluster)")

@@ -3,10 +3,11 @@
 A class with fewer clips has all of them, and then the same again.
 """
 
+from collections.abc import Callable
 from functools import partial
 
+from distrack.arrays import Integers
 from distrack.distill import SyntheticSet
-from distrack.distill.initialisations import Initialisation
 from distrack.distill.initialisations.herding import herd
 from distrack.distill.initialisations.k_means import central
 from distrack.distill.initialisations.real import random_real
@@ -16,7 +17,9 @@ from distrack.learning import TrainingSet
 from distrack.randomness import derived_seed
 
 
-def _selected_by(select: Initialisation, train: RealImages, like: SyntheticSet, seed: int) -> TrainingSet:
+def _selected_by(
+    select: Callable[[RealImages, int, int], Integers], train: RealImages, like: SyntheticSet, seed: int
+) -> TrainingSet:
     return TrainingSet.of_clips(train, select(train, like.config.ipc, derived_seed(seed, "baseline")))
 
 

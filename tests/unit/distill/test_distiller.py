@@ -12,7 +12,7 @@ from torch import Tensor
 
 from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, StepRecord
-from distrack.distill.initialisations import INITIALISATIONS
+from distrack.distill.initialisations import INITIALISATIONS, Combinations
 from distrack.distill.initialisations.real import random_real
 from distrack.distill.regression import prediction_error
 from distrack.errors import RunError
@@ -145,7 +145,7 @@ def test_with_a_learning_rate_of_almost_zero_tracks_stay_the_clips_that_they_sta
     _, parameters = finished(distiller)
     train = tiny_images["train"]
     chosen = INITIALISATIONS[initialisation](train, 3, 0)
-    assert chosen is not None
+    assert isinstance(chosen, np.ndarray)
     if initialisation == "real":
         assert np.array_equal(chosen, random_real(train, 3, 0))
     assert len(set(chosen.tolist())) == 9
@@ -158,6 +158,31 @@ def test_noise_has_the_deviation_of_normalised_images_and_differs_between_tracks
     assert abs(float(tracks.mean())) < 0.05
     assert float(tracks.std()) == pytest.approx(1, abs=0.05)
     assert len(tracks.unique(dim=0)) == 24
+
+
+def test_draws_from_a_class_have_its_mean_and_covariance_and_are_near_no_clip(
+    start: Start, tiny_images: Images, cpu: torch.device
+) -> None:
+    tracks = start(ipc=1000, initialisation="gaussian").synthetic_set().parameters.view(3, 1000, -1)
+    for label in range(3):
+        clips = tiny_images["train"].batch(tiny_images["train"].of_class(label), cpu).flatten(1)
+        apart = clips - clips.mean(0)
+        typical = float(apart.square().sum(1).mean().sqrt())
+        assert float((tracks[label].mean(0) - clips.mean(0)).norm()) < 0.15 * typical
+        axes = torch.linalg.svd(apart, full_matrices=False)[2][:5]
+        spread = ((tracks[label] - clips.mean(0)) @ axes.T).std(0) / (apart @ axes.T).std(0)
+        assert (spread - 1).abs().max() < 0.15
+        # Clips are as far from each other as draws are from clips.
+        between = torch.cdist(clips, clips).fill_diagonal_(torch.inf).amin(1).median()
+        assert torch.cdist(tracks[label][:100], clips).amin(1).median() > 0.7 * between
+
+
+def test_a_class_of_one_clip_has_that_clip_for_a_mean(tiny_images: Images) -> None:
+    train = tiny_images["train"]
+    first = np.array([train.of_class(label)[0] for label in range(3)])
+    chosen = INITIALISATIONS["gaussian"](train.at(first), 2, 0)
+    assert isinstance(chosen, Combinations)
+    assert all(torch.equal(shares, torch.ones(2, 1)) for shares in chosen.shares)
 
 
 def test_tracks_that_start_from_the_same_clip_differ_a_little(start: Start) -> None:

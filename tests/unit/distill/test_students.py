@@ -107,7 +107,7 @@ def test_nothing_depends_on_how_long_a_lesson_takes(start: Start) -> None:
         gone_on.wait(0.05)
         return lesson(*given)
 
-    slow._students._lesson = late  # type: ignore[method-assign]
+    slow._students._lesson = late  # type: ignore[assignment,method-assign]
     with ThreadPoolExecutor(3) as workers:
         while slow.step < 14:
             slow.advance(workers)
@@ -125,7 +125,7 @@ def test_students_change_the_tracks_and_a_lesson_that_fails_is_not_swallowed(sta
     def lesson(*_given: Any) -> Any:
         raise RuntimeError("out of memory")
 
-    failing._students._lesson = lesson  # type: ignore[method-assign]
+    failing._students._lesson = lesson  # type: ignore[assignment,method-assign]
     with pytest.raises(RuntimeError, match="out of memory"):
         list(failing)
 
