@@ -19,7 +19,10 @@ _USUAL = {"prepare": 1.0, "distill": 50.0, "invert": 3.0, "evaluate": 0.0, "insp
 _USUAL_PACE = 0.003
 _USUAL_CLASSES, _USUAL_CLIPS = 10, 2400
 # Runs that are alike in these take about the same time for a step, or measure the same real clips.
-_TIMED_BY = ("dataset", "preset", "ipc", "domain", "duration", "parameterisation", "factor", "network", "objective")
+_TIMED_BY = (
+    *("dataset", "preset", "ipc", "domain", "duration", "parameterisation", "factor"),
+    *("network", "pool", "students", "objective", "regression"),
+)
 _MEASURED_BY = ("dataset", "data_path", "test_fold", "duration", "feature", "pitch_is_class")
 
 

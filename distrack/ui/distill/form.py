@@ -204,6 +204,7 @@ def _matching(fields: Fields, start: DistillJob, duration: float) -> None:
         fields.set("classification", 0.0)
     fields.switch("augmentation", third, off=NO_AUGMENTATION, on=AugmentationConfig())
     fields.draw("regression", first)
+    fields.draw("students.count", third)
     if not DATASETS[start.dataset].pitch_is_class:
         fields.draw("pitch_is_class", second)
 

@@ -12,6 +12,8 @@ GLOSSARY = {
     "means alone.",
     "Ridge regression": "The last layer of a network, learnt from the tracks by one formula. How well it names the "
     "classes of real clips is a second loss, which sees all classes at once.",
+    "Student": "A network that learns from the tracks while they form. Random networks show what tracks look like, "
+    "students what they teach.",
     "Latent space": "The numbers that a network turns a clip into before it decides on a class.",
     "DCT": "Discrete cosine transform: it describes an image by cosine waves. Storing the strongest ones leaves room "
     "for more tracks in the same budget.",
