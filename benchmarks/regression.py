@@ -1,8 +1,8 @@
-"""What the regression adds to a distillation, by its weight, its steps and what surrounds it.
+"""What a change of `quick` adds to a distillation: the regression, students, other steps or starts.
 
-Nothing here sees a test clip: a fifth of the training clips is held out, the rest is distilled, and networks that learn
-from the tracks classify the held-out clips. Two distillations, two networks each. The command prints the rows that
-`regression.md` contains.
+Nothing here sees a test clip: a fifth of the training clips, or a fold of them where there are folds, is held out, the
+rest is distilled, and networks that learn from the tracks classify the held-out clips. Two distillations, two networks
+each. The command prints rows as `regression.md` and `students.md` contain them.
 
     python -m benchmarks.regression FSDD,1 ESC10,1 FOLDER,1,DIR '{"regression": 0, "steps": 200}' '{}'
 """
@@ -19,6 +19,7 @@ from distrack.process_environment import compute_fast
 
 compute_fast("benchmarks.regression")
 
+import numpy as np
 import torch
 
 from benchmarks.evaluator import Taught, measured
@@ -26,6 +27,7 @@ from distrack.device import one_thread_each
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.evaluate import BASELINES, training_set_of
 from distrack.evaluate.evaluation import hold_out
+from distrack.images import Material, RealImages
 from distrack.learning import Recipe
 
 _SEEDS = 2
@@ -43,7 +45,7 @@ def main() -> None:
         usual |= {"test_fold": 1} if dataset.startswith("ESC") else {}
         usual |= {"data_path": Path(folder[0])} if folder else {}
         material = DistillConfig.validated(usual).material()
-        rest, held_out = hold_out(material.train)
+        rest, held_out = _held_out(material)
 
         def row(label: str, sets: list[SyntheticSet], seconds: float) -> None:
             trained = [(training_set_of(each, rest), seed) for each in sets for seed in range(_SEEDS)]  # noqa: B023
@@ -65,6 +67,13 @@ def main() -> None:
                     pass
                 made.append(distiller.synthetic_set())
             row(changes.replace("{}", "quick"), made, (time.monotonic() - before) / _SEEDS)
+
+
+def _held_out(material: Material) -> tuple[RealImages, RealImages]:
+    """The training clips to distill and to test on: the last fold where there are folds, else a fifth of each class."""
+    folds = np.array([material.prepared.index.clips[row].fold or 0 for row in material.train.rows])
+    last = folds.max()
+    return (material.train.at(folds != last), material.train.at(folds == last)) if last else hold_out(material.train)
 
 
 if __name__ == "__main__":
