@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import torchaudio
 from torch import Tensor
 
 from distrack import jobs
@@ -16,7 +17,7 @@ from distrack.audio import SAMPLE_RATE
 from distrack.datasets.clips import Split
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
-from distrack.distill.preconditioner import Preconditioner, Prior, SpectrumPreconditioner
+from distrack.distill.preconditioner import Preconditioner, Prior, ScaledPreconditioner, SpectrumPreconditioner
 from distrack.features import FEATURES, FeatureConfig, Normalisation
 from distrack.images import RealImages
 from distrack.inversion import at_level_of
@@ -458,3 +459,39 @@ def test_a_run_s_sounds_are_the_distilled_samples_without_levelling(
     at_peak = (waves.abs().amax(1) - 10 ** (-1 / 20)).abs() < 1e-3
     at_level = ((levelled.norm(dim=1) / waves.norm(dim=1)).log10() * 20).abs() < 0.1
     assert (at_level | at_peak).all()
+
+
+# Numbers that have sizes of their own
+
+
+def test_each_number_of_a_class_takes_steps_in_proportion_to_its_size_there() -> None:
+    sizes = torch.tensor([[3.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
+    scaled = ScaledPreconditioner(sizes)
+    whole = scaled.to_parameters(torch.ones(6, 2), ALL)
+    # The mean square of a class's weights is one; a class that is silent takes steps of one size.
+    torch.testing.assert_close(whole[:2], torch.tensor([[3.0, 1.0]]).expand(2, 2) / 5**0.5)
+    torch.testing.assert_close(whole[2:], torch.ones(4, 2))
+    assert torch.equal(scaled.to_coordinates(torch.ones(4, 2), slice(1, 3)), whole[2:])
+    assert torch.equal(scaled.to_parameters(torch.ones(2, 2), slice(0, 1)), whole[:2])
+
+
+def test_coefficients_move_in_proportion_to_their_size_among_real_clips_unless_evenly_is_asked_for(
+    start: Start, tiny_images: Images, cpu: torch.device
+) -> None:
+    settings = {"factor": 4, "ipc": 2, "steps": 1, "optimiser": "sgd"}
+    moved = {}
+    for prior in ("spectrum", "none"):
+        distiller = start(**settings, parameterisation={"name": "dct", "prior": prior})
+        before = distiller.synthetic_set()
+        list(distiller)
+        moved[prior] = (distiller.synthetic_set().parameters - before.parameters).double().view(3, 8, -1)
+    for label, positions in enumerate(before.constants["positions"].long()):
+        clips = tiny_images["train"].batch(tiny_images["train"].of_class(label), cpu)
+        bands, frames = (torchaudio.functional.create_dct(size, size, "ortho") for size in clips.shape[2:])
+        size = (bands.T @ clips @ frames).flatten(1)[:, positions].square().mean(0).sqrt()
+        weight = size / size.square().mean().sqrt()
+        # Once into the coordinates of the step, and once back.
+        expected = moved["none"][label] * weight.square()
+        torch.testing.assert_close(
+            moved["spectrum"][label], expected, rtol=1e-2, atol=1e-3 * float(expected.abs().max())
+        )

@@ -291,3 +291,20 @@ def test_a_grid_average_covers_the_map_with_equal_windows(shape: tuple[int, int]
     assert (gradient > 0).all()
     if all(length % size == 0 for length in shape):
         torch.testing.assert_close(grid, torch.nn.functional.adaptive_avg_pool2d(images, size))
+
+
+def test_statistics_do_not_know_the_order_of_frames_but_how_much_they_change() -> None:
+    network = small("statistics", (12, 20))
+    images = normal(3, 1, 12, 20).requires_grad_()
+    mean, deviation, change = network.embed(images).view(3, 3, 16).unbind(1)
+    order = torch.randperm(20, generator=torch.Generator().manual_seed(1))
+    again = network.embed(images[..., order]).view(3, 3, 16).unbind(1)
+    torch.testing.assert_close(again[:2], (mean, deviation), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(again[2], change, rtol=1e-2)
+    # A still image changes nothing, and its gradient is a number.
+    still = torch.ones(1, 1, 12, 20, requires_grad=True)
+    embedded = network.embed(still).view(3, 16)
+    assert embedded[1].max() < 0.02
+    torch.testing.assert_close(embedded[2], torch.zeros(16), rtol=0, atol=1e-5)
+    (gradient,) = torch.autograd.grad(embedded.sum(), still)
+    assert gradient.isfinite().all()
