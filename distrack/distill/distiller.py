@@ -288,7 +288,8 @@ class Distiller:
         moved = parameters
         if chosen is not None:
             moved = parameters.unflatten(0, (classes.stop - classes.start, -1))[:, chosen].flatten(0, 1)
-        constants = {name: values[classes] for name, values in self._constants.items()}
+        shared = group.form.shared
+        constants = {name: each if name in shared else each[classes] for name, each in self._constants.items()}
         images = self._domain.images(group.form.render(moved, constants))
         return Embedded(parameters, member.network.embed(member.augmentation.apply(images)))
 

@@ -73,7 +73,7 @@ class SyntheticSet:
     def floats_per_class(self) -> int:
         """Numbers stored for one class, labels and constants counted."""
         stored = (self.parameters, self.row_labels, *self.constants.values())
-        return sum(tensor.numel() for tensor in stored) // len(self.classes)
+        return -(-sum(tensor.numel() for tensor in stored) // len(self.classes))
 
     @property
     def fingerprint(self) -> str:

@@ -51,12 +51,14 @@ class Parameterisation(ABC):
         domains: domains that it can store tracks of.
         factors: possible values of a plan's factor; the first is the usual one.
         constants: names of what is stored beside the parameters.
+        shared: names of those that all classes have in common; the others are stored class by class.
     """
 
     summary: ClassVar[str]
     domains: ClassVar[tuple[str, ...]] = ("spectral", "waveform")
     factors: ClassVar[tuple[int, ...]] = (1,)
     constants: ClassVar[tuple[str, ...]] = ()
+    shared: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

@@ -72,7 +72,7 @@ class CosineCoefficients(Parameterisation):
         """
         count = self._coefficients(len(tracks) // self.plan.classes)
         positions = self._energy(examples).argsort(dim=1, descending=True)[:, :count]
-        coefficients = self._analyse(tracks).reshape(self.plan.classes, -1, math.prod(self.plan.size))
+        coefficients = analyse(tracks).reshape(self.plan.classes, -1, math.prod(self.plan.size))
         chosen = positions.unsqueeze(1).expand(-1, coefficients.shape[1], -1)
         return {
             "parameters": coefficients.gather(2, chosen).flatten(0, 1).contiguous(),
@@ -86,29 +86,37 @@ class CosineCoefficients(Parameterisation):
 
     def render(self, parameters: Tensor, stored: Stored) -> Tensor:
         """Images of these coefficients; the others are zero."""
-        _, bands, frames = self.plan.size
         positions = stored["positions"].to(parameters.device).long()
         values = parameters.reshape(self.plan.classes, -1, positions.shape[1])
         chosen = positions.unsqueeze(1).expand(-1, values.shape[1], -1)
-        grid = values.new_zeros(*values.shape[:2], bands * frames).scatter(2, chosen, values)
-        rows, columns = _basis(bands, parameters.device), _basis(frames, parameters.device)
-        return rows.T @ grid.view(-1, 1, bands, frames) @ columns
+        whole = values.new_zeros(*values.shape[:2], math.prod(self.plan.size)).scatter(2, chosen, values)
+        return synthesise(whole.flatten(0, 1), self.plan.size)
 
     def _coefficients(self, tracks: int) -> int:
         """Coefficients of each of a class's tracks: as many as the budget holds with their positions and the labels."""
         return min(math.prod(self.plan.size), (self.plan.budget - tracks) // (tracks + 1))
 
-    def _analyse(self, tracks: Tensor) -> Tensor:
-        _, bands, frames = self.plan.size
-        coefficients: Tensor = _basis(bands, tracks.device) @ tracks @ _basis(frames, tracks.device).T
-        return coefficients.flatten(1)
-
     def _energy(self, examples: Examples) -> Tensor:
         """Sum of the squares of every coefficient over the clips of each class, ``[classes, bands * frames]``."""
         energy = torch.zeros(self.plan.classes, math.prod(self.plan.size))
         for clips, labels in examples():
-            energy.index_add_(0, labels, self._analyse(clips).square())
+            energy.index_add_(0, labels, analyse(clips).square())
         return energy
+
+
+def analyse(images: Tensor) -> Tensor:
+    """All coefficients of images ``[n, 1, bands, frames]``, ``[n, bands * frames]``."""
+    bands, frames = images.shape[2:]
+    coefficients: Tensor = _basis(bands, images.device) @ images @ _basis(frames, images.device).T
+    return coefficients.flatten(1)
+
+
+def synthesise(coefficients: Tensor, size: tuple[int, ...]) -> Tensor:
+    """The images of that size that have these coefficients; the inverse of `analyse`."""
+    bands, frames = size[1:]
+    rows, columns = _basis(bands, coefficients.device), _basis(frames, coefficients.device)
+    images: Tensor = rows.T @ coefficients.view(-1, *size) @ columns
+    return images
 
 
 @lru_cache(maxsize=16)
