@@ -95,7 +95,7 @@ class PrincipalComponents(Parameterisation):
         """Components that the budget of all classes holds with their places, the tracks' shares and their labels."""
         classes, coefficients = self.plan.classes, self._coefficients
         left = classes * (self.plan.budget - tracks) - coefficients
-        return min(coefficients, left // (coefficients + classes * tracks))
+        return min(coefficients, int(left) // (coefficients + classes * tracks))
 
     def _fitted(self, examples: Examples) -> tuple[Tensor, Tensor]:
         """All components, the strongest first, and the places of their coefficients."""
