@@ -62,7 +62,7 @@ def test_what_cannot_be_combined_is_not_offered(app: AppTest) -> None:
     assert set(labelled(app, "selectbox", "Parameterisation").options) == titles
     labelled(app, "selectbox", "Optimise").select("waveform")
     again(app)
-    titles = {PARAMETERISATIONS.title(name) for name in ("identity", "multiformation")}
+    titles = {PARAMETERISATIONS.title(name) for name in ("identity", "mdct", "multiformation")}
     assert set(labelled(app, "selectbox", "Parameterisation").options) == titles
     assert labelled(app, "selectbox", "Step scaling").value == "spectrum"
     assert "16,001 floats" in texts(app)
