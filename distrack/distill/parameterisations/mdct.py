@@ -21,6 +21,10 @@ _ENVELOPE_SHARE = 0.5
 _MEASURED_CLIPS = 200
 # Range of the envelope, in natural logarithms of amplitude: from far below the quietest feature to above full scale.
 _QUIETEST, _LOUDEST = -14.0, 3.0
+# Largest ratio of a track's level to that of its class: 2 dB.
+_LEVEL_RANGE = 10 ** (2 / 20)
+# Level of silence, -80 dB: a track far below it stays silent.
+_SILENCE = 1e-4
 # Highest sample, as a share of full scale; a louder track is made softer as a whole.
 _HIGHEST_PEAK = 0.95
 
@@ -29,12 +33,12 @@ _HIGHEST_PEAK = 0.95
 class TransformCells(Parameterisation):
     """Stores, of each track, an envelope over time and frequency, and the values of a few cells in units of it.
 
-    A cell of the modified discrete cosine transform is the product of the envelope there, which is interpolated between
-    its stored bands and frames, and a number. For the strongest cells of a class this number is stored; for all others
-    it is normal noise from a stored seed, the same for all tracks of the class. Without noise a log-mel image would see
-    empty bands between the stored cells. The positions of the stored cells are chosen for each class and count: one
-    number for each cell and class. If the smallest class has fewer clips than there would be tracks, there are as many
-    tracks as clips, each with more cells.
+    A cell of the modified discrete cosine transform is the product of the envelope there, which is interpolated
+    between its stored bands and frames, and a number. For the strongest cells of a class this number is stored; for
+    all others it is normal noise from a stored seed, the same for all tracks of the class. Without noise a log-mel
+    image would see empty bands between the stored cells. Each track keeps the level of its class. The positions of
+    the stored cells are chosen for each class and count: one number for each cell and class. If the smallest class
+    has fewer clips than there would be tracks, there are as many tracks as clips, each with more cells.
 
     Source:
         Herre and Schulz, "Extending the MPEG-4 AAC Codec by Perceptual Noise Substitution", AES Convention 104, 1998
@@ -44,7 +48,7 @@ class TransformCells(Parameterisation):
     summary = "strongest MDCT cells, and noise under an envelope"
     domains = ("waveform",)
     factors = (1, 2, 4, 8, 16, 32)
-    constants = ("positions", "seeds")
+    constants = ("positions", "seeds", "levels")
 
     @classmethod
     def usual_factor(cls, ipc: int) -> int:  # noqa: ARG003
@@ -67,26 +71,22 @@ class TransformCells(Parameterisation):
 
     def floats(self, tracks: int) -> int:
         cells = self._cells(tracks)
-        return tracks * (_BANDS * self._knots(tracks) + cells + 1) + cells + 1
+        return tracks * (_BANDS * self._knots(tracks) + cells + 1) + cells + 2
 
     def store(self, tracks: Tensor, examples: Examples) -> Stored:
-        """Envelopes and cells of the tracks, the strongest cell first.
-
-        A track beyond full scale, as noise is, takes the level of its class.
+        """Envelopes and cells of the tracks, the strongest cell first, and the level of each class.
 
         Shape:
             - parameters: ``[classes * tracks, bands * knots + cells]``, first the logarithms of the envelope
             - positions: ``[classes, cells]`` int32
             - seeds: ``[classes]`` int64
+            - levels: ``[classes]``, the root mean square of the class's clips
         """
         classes = self.plan.classes
         each = len(tracks) // classes
         energy = self._energy(examples)
         positions = energy.argsort(dim=1, descending=True, stable=True)[:, : self._cells(each)]
-        levels = (energy.sum(1) / self._samples).sqrt().repeat_interleave(each)[:, None]
-        beyond = tracks.abs().amax(1, keepdim=True) > 1
-        rms = tracks.square().mean(1, keepdim=True).sqrt().clamp(min=1e-9)
-        cells = mdct(torch.where(beyond, tracks * levels / rms, tracks), _BINS)
+        cells = mdct(tracks, _BINS)
         envelopes = self._fitted(cells, self._knots(each))
         chosen = positions.repeat_interleave(each, 0)
         values = (cells / self._interpolated(envelopes)).flatten(1).gather(1, chosen)
@@ -94,6 +94,7 @@ class TransformCells(Parameterisation):
             "parameters": torch.cat([envelopes, values], 1).contiguous(),
             "positions": positions.int().contiguous(),
             "seeds": torch.tensor([derived_seed(0, "noise floor", label) for label in range(classes)]),
+            "levels": (energy.sum(1) / self._samples).sqrt(),
         }
 
     def sizes(self, stored: Stored, examples: Examples) -> Tensor:  # noqa: ARG002
@@ -106,7 +107,7 @@ class TransformCells(Parameterisation):
         return torch.cat([envelope, size[:, None].expand(positions.shape)], 1)
 
     def render(self, parameters: Tensor, stored: Stored) -> Tensor:
-        """Sounds of these cells, each below full scale."""
+        """Sounds of these cells, each within 2 dB of its class's level and below full scale."""
         positions = stored["positions"].to(parameters.device).long()
         each = len(parameters) // len(positions)
         envelopes, values = parameters.tensor_split([parameters.shape[1] - positions.shape[1]], 1)
@@ -115,6 +116,9 @@ class TransformCells(Parameterisation):
         noise = noise.to(parameters.device).repeat_interleave(each, 0)
         numbers = noise.scatter(1, positions.repeat_interleave(each, 0), values)
         waves = inverse_mdct(gains * numbers.view_as(gains), self._samples)
+        level = stored["levels"].to(parameters.device).clamp(min=_SILENCE).repeat_interleave(each)[:, None]
+        rms = (waves.square().mean(1, keepdim=True) + _SILENCE**2).sqrt()
+        waves = waves * ((rms / level).clamp(1 / _LEVEL_RANGE, _LEVEL_RANGE) * level / rms)
         peaks = waves.abs().amax(1, keepdim=True).clamp(min=_HIGHEST_PEAK)
         return waves * (_HIGHEST_PEAK / peaks)
 
@@ -133,7 +137,7 @@ class TransformCells(Parameterisation):
 
     def _cells(self, tracks: int) -> int:
         """Cells of each of a class's tracks: as many as the budget holds beside all else that is stored."""
-        left = self.plan.budget - tracks * (_BANDS * self._knots(tracks) + 1) - 1
+        left = self.plan.budget - tracks * (_BANDS * self._knots(tracks) + 1) - 2
         return min(self._frames * _BINS, left // (tracks + 1))
 
     def _energy(self, examples: Examples) -> Tensor:
