@@ -213,7 +213,9 @@ def test_resumed_it_ends_equal_to_one_that_was_not_interrupted_and_another_seed_
     assert not torch.equal(other["parameters"], whole["parameters"])
 
 
-@pytest.mark.parametrize(("domain", "form"), [("spectral", "dct"), ("waveform", "multiformation")])
+@pytest.mark.parametrize(
+    ("domain", "form"), [("spectral", "dct"), ("waveform", "mdct"), ("waveform", "multiformation")]
+)
 def test_on_another_number_of_threads_it_ends_almost_equal(start: Start, domain: str, form: str) -> None:
     before = torch.get_num_threads()
     results = []

@@ -36,6 +36,7 @@ def losses(run: Run) -> list[float]:
     [
         {"ipc": 8, "objective": "mmd", "network": {"width": 4}},
         {"ipc": 6, "domain": "waveform", "optimiser": "sgd", "tracks_per_step": 2},
+        {"ipc": 2, "domain": "waveform", "parameterisation": "mdct", "objective": "mmd", "regression": 1.0},
         {"ipc": 32, "objective": "mean", "regression": 1.0, "tracks_per_step": 3},
         {"ipc": 8, "objective": "mmd", "regression": 1.0, "students": {"count": 2, "start": 0.2, "lesson": 2}},
     ],

@@ -48,6 +48,7 @@ WAVES = {
     **{"optimiser": "adam", "domain": "waveform", "parameterisation": "multiformation", "objective": "mmd"},
     **{"ipc": 2, "tracks_per_step": 1},
 }
+CELLS = {"optimiser": "adam", "domain": "waveform", "parameterisation": "mdct", "objective": "mmd", "ipc": 2}
 FRESH = {"optimiser": "sgd", "learning_rate": 1.0, "pool": {"size": 0}, "schedule": "constant"}
 
 
@@ -117,7 +118,7 @@ def test_stopped_then_killed_then_resumed_in_processes_equals_never_interrupted(
     assert report.seconds["distill"] > at_first
 
 
-@pytest.mark.parametrize("changes", [WAVES, FRESH], ids=["waveforms", "sgd-and-fresh-networks"])
+@pytest.mark.parametrize("changes", [WAVES, CELLS, FRESH], ids=["waveforms", "mdct", "sgd-and-fresh-networks"])
 def test_killed_with_an_older_checkpoint_it_ends_equal(
     changes: dict[str, Any], tiny_job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
