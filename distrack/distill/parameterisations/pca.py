@@ -89,13 +89,13 @@ class PrincipalComponents(Parameterisation):
     @property
     def _coefficients(self) -> int:
         """Coefficients that a component is made of."""
-        return min(math.prod(self.plan.size), round(_COEFFICIENTS * (self.plan.classes * self.plan.budget) ** 0.5))
+        return min(math.prod(self.plan.size), round(_COEFFICIENTS * math.sqrt(self.plan.classes * self.plan.budget)))
 
     def _components(self, tracks: int) -> int:
         """Components that the budget of all classes holds with their places, the tracks' shares and their labels."""
         classes, coefficients = self.plan.classes, self._coefficients
         left = classes * (self.plan.budget - tracks) - coefficients
-        return min(coefficients, int(left) // (coefficients + classes * tracks))
+        return min(coefficients, left // (coefficients + classes * tracks))
 
     def _fitted(self, examples: Examples) -> tuple[Tensor, Tensor]:
         """All components, the strongest first, and the places of their coefficients."""
