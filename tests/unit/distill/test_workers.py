@@ -37,6 +37,10 @@ def losses(run: Run) -> list[float]:
         {"ipc": 8, "objective": "mmd", "network": {"width": 4}},
         {"ipc": 6, "domain": "waveform", "optimiser": "sgd", "tracks_per_step": 2},
         {"ipc": 32, "objective": "mean", "regression": 1.0, "tracks_per_step": 3},
+        {
+            **{"ipc": 2, "domain": "waveform", "parameterisation": "vocoder", "factor": 8, "sound_every": 2},
+            **{"regression": 1.0, "students": {"count": 1, "first_lesson": 2, "every": 2, "lesson": 2}},
+        },
     ],
 )
 def test_any_number_of_processes_gives_the_same_bytes(

@@ -26,7 +26,12 @@ def start(config: DistillConfig, images: Images, cpu: torch.device) -> Synthetic
 @pytest.mark.parametrize("name", CONTROLS)
 @pytest.mark.parametrize(
     "stored",
-    [{"parameterisation": "dct", "factor": 4}, {"parameterisation": "multiformation", "factor": 2}, {"ipc": 2}],
+    [
+        {"parameterisation": "dct", "factor": 4},
+        {"parameterisation": "multiformation", "factor": 2},
+        {"ipc": 2},
+        {"domain": "waveform", "parameterisation": "vocoder", "factor": 8},
+    ],
 )
 def test_a_control_takes_the_storage_of_the_tracks_and_holds_as_many(
     tiny: Callable[..., DistillConfig], tiny_images: Images, cpu: torch.device, name: str, stored: dict[str, Any]

@@ -47,6 +47,7 @@ WAVES = {
     **{"optimiser": "adam", "domain": "waveform", "parameterisation": "multiformation", "objective": "mmd"},
     **{"ipc": 2, "tracks_per_step": 1},
 }
+HEARD = {"domain": "waveform", "parameterisation": "vocoder", "factor": 8, "sound_every": 3, "tracks_per_step": 5}
 FRESH = {"optimiser": "sgd", "learning_rate": 1.0, "pool": {"size": 0}, "schedule": "constant"}
 
 
@@ -116,7 +117,7 @@ def test_stopped_then_killed_then_resumed_in_processes_equals_never_interrupted(
     assert report.seconds["distill"] > at_first
 
 
-@pytest.mark.parametrize("changes", [WAVES, FRESH], ids=["waveforms", "sgd-and-fresh-networks"])
+@pytest.mark.parametrize("changes", [WAVES, HEARD, FRESH], ids=["waveforms", "heard", "sgd-and-fresh-networks"])
 def test_killed_with_an_older_checkpoint_it_ends_equal(
     changes: dict[str, Any], tiny_job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
