@@ -334,6 +334,18 @@ def test_classes_of_any_size_are_distilled_and_the_report_says_which_are_small(
     }
 
 
+def test_the_report_names_the_inversion_of_sounds_that_are_not_stored_as_samples(
+    tiny_job: MakeJob, tmp_path: Path
+) -> None:
+    run = tiny_job(**HEARD).create(tmp_path, "heard")
+    jobs.work(run)
+    report = evaluation_report(run)
+    assert report is not None
+    (note,) = (note for note in report.split.notes if "fixed inversion" in note)
+    assert "Griffin-Lim" in note
+    assert report.floats_per_class <= 8_001
+
+
 def test_a_failure_is_in_the_status_and_in_the_log(tiny_job: MakeJob, tmp_path: Path) -> None:
     data = tmp_path / "gone"
     job = tiny_job(steps=1)
