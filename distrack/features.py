@@ -129,11 +129,13 @@ class Feature(nn.Module):
         title: name on the screen.
         per_band_normalisation: whether bands differ so much in scale that each needs its own mean and deviation.
         bands_are_pitch: whether a sound at a slightly higher pitch gives the same image some bands further up.
+        silence_is_lowest: whether no value of an image is below that of silence.
     """
 
     title: ClassVar[str]
     per_band_normalisation: ClassVar[bool] = False
     bands_are_pitch: ClassVar[bool] = True
+    silence_is_lowest: ClassVar[bool] = True
 
     def __init__(self, config: FeatureConfig) -> None:
         super().__init__()
@@ -187,6 +189,7 @@ class MelCepstrum(LogMelSpectrogram):
     title = "MFCC"
     per_band_normalisation = True
     bands_are_pitch = False
+    silence_is_lowest = False
 
     def __init__(self, config: MfccConfig) -> None:
         super().__init__(config)

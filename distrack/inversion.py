@@ -21,8 +21,28 @@ from distrack.features import (
 )
 from distrack.registry import Registry
 
-# (images, the feature's own config, samples) -> waveforms; (images, the feature's own config) -> mel power.
-Sound = Callable[[Tensor, Any, int], Tensor]
+
+class Effort(NamedTuple):
+    """Iterations of an inversion.
+
+    Attributes:
+        least_squares: of the power spectrogram of mel bands.
+        griffin_lim: of the phase.
+        chroma: of the shares of a chromagram's tones.
+    """
+
+    least_squares: int
+    griffin_lim: int
+    chroma: int
+
+
+# As accurate as half as many again, or twice as many of the first; measured in `benchmarks/sounds.md`.
+THOROUGH = Effort(least_squares=200, griffin_lim=32, chroma=20)
+# A fifth of the time; its images differ from those of the thorough one by a third of what both differ from the given.
+QUICK = Effort(least_squares=30, griffin_lim=4, chroma=4)
+
+# (images, the feature's own config, samples, effort) -> waveforms; (images, the feature's own config) -> mel power.
+Sound = Callable[[Tensor, Any, int, Effort], Tensor]
 MelPower = Callable[[Tensor, Any], Tensor]
 
 
@@ -49,10 +69,6 @@ INVERSIONS: Registry[Inversion] = Registry("inversion")
 
 _GRIFFIN_LIM = "non-negative least squares for the spectrum, fast Griffin-Lim for its phase"
 _BATCH = 64
-# As accurate as 100 and 60, which take twice the time.
-_NNLS_ITERATIONS = 200
-_GRIFFIN_LIM_ITERATIONS = 32
-_CHROMA_ITERATIONS = 20
 # A frame of less power than this share of the loudest one, 60 dB below it, is inaudible.
 _INAUDIBLE = 1e-6
 # Shepard tones are loudest where neighbouring semitones are this many bins of the window apart.
@@ -61,7 +77,7 @@ _BINS_APART = 8
 _BELL = 0.75
 
 
-def invert(images: Tensor, config: FeatureConfig, *, samples: int) -> Tensor:
+def invert(images: Tensor, config: FeatureConfig, *, samples: int, effort: Effort = THOROUGH) -> Tensor:
     """Waveforms whose feature is near to the given images. Nothing is random.
 
     Args:
@@ -72,7 +88,7 @@ def invert(images: Tensor, config: FeatureConfig, *, samples: int) -> Tensor:
         - returns: ``[n, samples]``, not levelled
     """
     sound = INVERSIONS[config.name].sound
-    return torch.cat([sound(batch, config, samples) for batch in images.float().cpu().split(_BATCH)])
+    return torch.cat([sound(batch, config, samples, effort) for batch in images.float().cpu().split(_BATCH)])
 
 
 def inversion_error(images: Tensor, waves: Tensor, config: FeatureConfig) -> Tensor:
@@ -122,8 +138,13 @@ def _images(waves: Tensor, config: FeatureConfig) -> Tensor:
     return images
 
 
-def _mel_power_of_log(images: Tensor, _: FeatureConfig) -> Tensor:
-    return (images.exp() - LOG_FLOOR).clamp(min=0)
+def _mel_power_of_log(images: Tensor, config: FeatureConfig) -> Tensor:
+    return (images.clamp(max=_loudest(config)).exp() - LOG_FLOOR).clamp(min=0)
+
+
+def _loudest(config: FeatureConfig) -> float:
+    """Logarithm of a power that no band of a sound exceeds."""
+    return 2 * math.log(config.n_fft)
 
 
 def _mel_power_of_mfcc(images: Tensor, config: MfccConfig) -> Tensor:
@@ -133,7 +154,7 @@ def _mel_power_of_mfcc(images: Tensor, config: MfccConfig) -> Tensor:
     of speech without its pitch.
     """
     log_mel = cepstral_basis(config).T @ images / DECIBELS
-    return _mel_power_of_log(log_mel.clamp(max=2 * math.log(config.n_fft)), config)
+    return _mel_power_of_log(log_mel, config)
 
 
 def _of_mel(mel_power: MelPower, summary: str = _GRIFFIN_LIM) -> Inversion:
@@ -144,26 +165,28 @@ def _of_mel(mel_power: MelPower, summary: str = _GRIFFIN_LIM) -> Inversion:
         Perraudin, Balazs and Sondergaard, "A Fast Griffin-Lim Algorithm", WASPAA 2013.
     """
     return Inversion(
-        lambda images, config, samples: _sound_of_power(mel_power(images, config), config, samples), mel_power, summary
+        lambda images, config, samples, effort: _sound_of_power(mel_power(images, config), config, samples, effort),
+        mel_power,
+        summary,
     )
 
 
-def _sound_of_power(mel: Tensor, config: MelConfig, samples: int) -> Tensor:
+def _sound_of_power(mel: Tensor, config: MelConfig, samples: int, effort: Effort) -> Tensor:
     """Waveforms of mel power ``[n, 1, bands, frames]``, ``[n, samples]``."""
     griffin_lim = torchaudio.transforms.GriffinLim(
         n_fft=config.n_fft,
         hop_length=config.hop_length,
-        n_iter=_GRIFFIN_LIM_ITERATIONS,
+        n_iter=effort.griffin_lim,
         power=2.0,
         length=samples,
         rand_init=False,
     ).double()
     # The iterations are chaotic: in single precision the result for an image would depend on the size of its batch.
-    waves: Tensor = griffin_lim(spectrum_of_mel(mel.squeeze(1), config).double())
+    waves: Tensor = griffin_lim(spectrum_of_mel(mel.squeeze(1), config, iterations=effort.least_squares).double())
     return waves.float()
 
 
-def invert_chroma(images: Tensor, config: FeatureConfig, samples: int) -> Tensor:
+def invert_chroma(images: Tensor, config: FeatureConfig, samples: int, effort: Effort = THOROUGH) -> Tensor:
     """A Shepard tone for each pitch class at the level of its share of the power; their sum has a constant loudness.
 
     Neighbouring tones leak into each other's class and beat, so that the shares are corrected by the chromagram of the
@@ -183,7 +206,7 @@ def invert_chroma(images: Tensor, config: FeatureConfig, samples: int) -> Tensor
     target = chroma / loudest.clamp(min=1e-6)
     # A chromagram is proportional to the fourth root of the power.
     power = target**4
-    for _ in range(_CHROMA_ITERATIONS):
+    for _ in range(effort.chroma):
         again = feature(_sounded(power, loudness, tones, config)).squeeze(1)
         power = power * (target / again.clamp(min=1e-3)).clamp(max=2) ** 4
     return _sounded(power, loudness, tones, config)
@@ -245,7 +268,7 @@ def shepard_tones(config: FeatureConfig, samples: int) -> Tensor:
     return tones * (0.5 - 0.5 * torch.cos(math.pi * edge)).float()
 
 
-def spectrum_of_mel(mel: Tensor, config: MelConfig) -> Tensor:
+def spectrum_of_mel(mel: Tensor, config: MelConfig, *, iterations: int = THOROUGH.least_squares) -> Tensor:
     """The non-negative power spectrogram whose mel bands are nearest to the given ones.
 
     Shape:
@@ -257,12 +280,12 @@ def spectrum_of_mel(mel: Tensor, config: MelConfig) -> Tensor:
     )
     power: Tensor = (torch.linalg.pinv(filters.T) @ mel).clamp(min=1e-8)
     target = filters @ mel
-    for _ in range(_NNLS_ITERATIONS):
+    for _ in range(iterations):
         power = power * target / (filters @ (filters.T @ power)).clamp(min=1e-12)
     return power
 
 
-INVERSIONS.add("melspectrogram", _of_mel(lambda images, _: images.clamp(min=0)))
+INVERSIONS.add("melspectrogram", _of_mel(lambda images, config: images.clamp(0, config.n_fft**2)))
 INVERSIONS.add("logmelspectrogram", _of_mel(_mel_power_of_log))
 INVERSIONS.add("mfcc", _of_mel(_mel_power_of_mfcc, f"the envelope that the coefficients describe; {_GRIFFIN_LIM}"))
 INVERSIONS.add(

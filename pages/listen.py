@@ -38,7 +38,9 @@ def summary(synthetic: SyntheticSet) -> str:
     config, count = synthetic.config, synthetic.tracks_per_class
     tracks = f"{count} {'track' if count == 1 else 'tracks'} of {config.seconds:g} s per class (budget {config.ipc})"
     audio = "Audio as distilled."
-    if config.domain.name != "waveform":
+    if config.domain.name == "waveform" and config.inverts:
+        audio = f"Audio by a fixed inversion: {INVERSIONS[config.feature.name].summary}."
+    elif config.inverts:
         audio = f"Audio: {INVERSIONS[config.feature.name].summary}, -20 dB RMS, peak below -1 dB."
     return f"{DATASETS[config.dataset].title} · {FEATURES[config.feature.name].title} · {tracks}. {audio}"
 

@@ -1,5 +1,6 @@
 """The configuration of a distillation: one frozen object, filled from a preset where a value is not given."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -143,6 +144,9 @@ class DistillConfig(Config):
         float, Field(ge=0, le=1000, title="Ridge regression weight", json_schema_extra={"step": 0.5})
     ] = 0.0
     """Weight of the error with which the tracks of all classes predict the classes of real clips (ridge regression)."""
+    sound_every: Annotated[int, Field(ge=0, le=1_000_000, title="Steps until tracks are heard again")] = 0
+    """Steps after which images are made audible and analysed again, so that networks see them as their sounds will
+    be; 0 never does."""
     network: Annotated[NetworkConfig, Field(title="Embedding network"), Option("")] = NetworkConfig()
     """Network used to compare real and synthetic data."""
     pool: Annotated[PoolConfig, Field(title="Network pool")] = PoolConfig()
@@ -239,11 +243,24 @@ class DistillConfig(Config):
 
     def plan(self, classes: int) -> Plan:
         """Number and size of the tracks of that many classes."""
-        return Plan(classes, self.ipc, self.factor, DOMAINS[self.domain.name].size_of(self.feature, self.samples))
+        size, whole = (each.size_of(self.feature, self.samples) for each in (self._rendered, DOMAINS[self.domain.name]))
+        return Plan(classes, self.ipc, self.factor, size, clip_floats=math.prod(whole) + 1)
 
     def domain_of(self, normalisation: Normalisation) -> Domain:
-        """The domain of tracks whose images are normalised that way."""
-        return DOMAINS[self.domain.name](self.feature, self.samples, normalisation, **self.domain.settings)
+        """The domain of what the parameterisation renders, with images that are normalised that way."""
+        settings = self.domain.settings if self._rendered is DOMAINS[self.domain.name] else {}
+        return self._rendered(self.feature, self.samples, normalisation, **settings)
+
+    @property
+    def _rendered(self) -> type[Domain]:
+        """The kind of domain of what the parameterisation renders."""
+        stores_images = PARAMETERISATIONS[self.parameterisation.name].stores_images
+        return DOMAINS["spectral" if stores_images else self.domain.name]
+
+    @property
+    def inverts(self) -> bool:
+        """Whether an inversion makes the sounds, from images."""
+        return self._rendered is DOMAINS["spectral"]
 
     def material(self, *, cache_path: Path | None = None, progress: DetailedProgress = unwatched) -> Material:
         """The dataset's clips and images; see `distrack.images.load` for arguments and errors."""
@@ -277,6 +294,10 @@ class DistillConfig(Config):
         first = round(self.students.start * self.steps)
         every = max(1, (self.steps - first) // self.students.lessons)
         return Timetable(first, every, min(first + every, self.steps), self.steps)
+
+    def hears(self, step: int) -> bool:
+        """Whether the tracks are made audible after that many steps."""
+        return self.inverts and self.sound_every > 0 and 0 < step < self.steps and step % self.sound_every == 0
 
     @property
     def samples(self) -> int:

@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from distrack.device import one_thread_each
 from distrack.distill.config import DistillConfig
+from distrack.distill.hearing import Hearing
 from distrack.distill.initialisations import INITIALISATIONS, Combinations
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS, Memory
@@ -86,12 +87,14 @@ class Part(NamedTuple):
         classes: the classes that it moves.
         parameters: their rows.
         memory: the optimiser's memory of each of its groups, in order, by name; a number that all share is in each.
+        correction: of the images of their tracks; None as long as they were not made audible.
         students: weights of the students, which every distiller has alike.
     """
 
     classes: slice
     parameters: Tensor
     memory: Memory
+    correction: Tensor | None
     students: dict[str, Tensor]
 
 
@@ -138,6 +141,7 @@ class Distiller:
         self._distance = partial(OBJECTIVES[config.objective.name].distance, **config.objective.settings)
         self._networks = NetworkPool(config, train, device)
         self._students, self._timetable = Students(config, train, device), config.timetable
+        self._hearing = Hearing(config, train.normalisation, device)
         self._shift_bands = train.shift_bands
         self._update = partial(OPTIMISERS[config.optimiser.name], **config.optimiser.settings)
         self._memory: Memory = {}
@@ -267,6 +271,8 @@ class Distiller:
         parts = step.split([len(gradient) for gradient, _ in results])
         list(workers.map(partial(self._move, self._learning_rate()), self._groups, parts))
         self.step += 1
+        if self.config.hears(self.step):
+            self._listen(workers)
         return torch.stack([distance for _, distance in results]), member.spread
 
     def _member(self, workers: ThreadPoolExecutor) -> Member:
@@ -276,10 +282,29 @@ class Distiller:
         return self._networks.at(self.step, workers.map)
 
     def _training_set(self) -> TrainingSet:
-        """The tracks as they are now, for a lesson."""
-        tracks = self.synthetic_set()
-        images, classes = tracks.tracks(), len(self.classes)
-        return TrainingSet.of_images(images, tracks.labels, classes=classes, shift_bands=self._shift_bands)
+        """The tracks as networks see them now, for a lesson."""
+        classes = len(self.classes)
+        whole = slice(0, classes)
+        images = self._images(self._form, whole, self._parameters)
+        images = self._hearing.heard(images, self._tracks(whole)).cpu()
+        labels = torch.arange(classes).repeat_interleave(len(images) // classes)
+        return TrainingSet.of_images(images, labels, classes=classes, shift_bands=self._shift_bands)
+
+    def _listen(self, workers: ThreadPoolExecutor) -> None:
+        """Makes the own tracks audible."""
+        corrections = self._hearing.corrections(self._track_count)
+
+        def listen(group: Group) -> None:
+            with torch.no_grad():
+                images = self._images(group.form, group.classes, self._parameters[self._rows(group.classes)])
+            self._hearing.listen(images, self._tracks(group.classes), corrections)
+
+        list(workers.map(listen, self._groups))
+
+    def _images(self, form: Parameterisation, classes: slice, parameters: Tensor) -> Tensor:
+        """Images of tracks of some classes, from all their rows or from the same number of rows of each class."""
+        constants = {name: each if name in form.shared else each[classes] for name, each in self._constants.items()}
+        return self._domain.images(form.render(parameters, constants))
 
     def _embedded(self, member: Member, group: Group, chosen: Tensor | None) -> Embedded:
         """The tracks of a group, or those at the chosen rows of each class, in a network."""
@@ -288,9 +313,8 @@ class Distiller:
         moved = parameters
         if chosen is not None:
             moved = parameters.unflatten(0, (classes.stop - classes.start, -1))[:, chosen].flatten(0, 1)
-        shared = group.form.shared
-        constants = {name: each if name in shared else each[classes] for name, each in self._constants.items()}
-        images = self._domain.images(group.form.render(moved, constants))
+        images = self._images(group.form, classes, moved)
+        images = self._hearing.seen(images, self._tracks(classes, chosen), self.step)
         return Embedded(parameters, member.network.embed(member.augmentation.apply(images)))
 
     def _pulls(self, member: Member, embeddings: Tensor) -> list[Tensor]:
@@ -332,6 +356,16 @@ class Distiller:
         each = len(self._parameters) // len(self.classes)
         return slice(classes.start * each, classes.stop * each)
 
+    @property
+    def _track_count(self) -> int:
+        return len(self._parameters) * self._form.tracks_per_row
+
+    def _tracks(self, classes: slice, chosen: Tensor | None = None) -> Tensor:
+        """Numbers of the tracks of some classes, or of those at the chosen rows of each class."""
+        numbers = torch.arange(self._track_count, device=self.device)
+        numbers = numbers.view(len(self.classes), -1, self._form.tracks_per_row)[classes]
+        return (numbers if chosen is None else numbers[:, chosen]).flatten()
+
     def _chosen_rows(self) -> Tensor | None:
         """The stored tracks of each class that this step moves; None for all."""
         each, count = len(self._parameters) // len(self.classes), self.config.tracks_per_step
@@ -358,6 +392,7 @@ class Distiller:
             "step": torch.tensor(self.step),
             "parameters": self._parameters.cpu().clone(),
             **{f"optimiser.{name}": value.cpu().clone() for name, value in self._memory.items()},
+            **({} if self._hearing.correction is None else {"correction": self._hearing.correction.cpu().clone()}),
             **{f"students.{name}": value for name, value in self._students.state().items()},
         }
 
@@ -365,12 +400,17 @@ class Distiller:
         """The classes that this distiller moves, and what belongs to them."""
         classes = slice(self._groups[0].classes.start, self._groups[-1].classes.stop)
         memory = {name: value.cpu() for name, value in self._memory.items()}
-        return Part(classes, self._parameters[self._rows(classes)].cpu(), memory, self._students.state())
+        correction = self._hearing.correction
+        correction = None if correction is None else correction[self._tracks(classes)].cpu()
+        return Part(classes, self._parameters[self._rows(classes)].cpu(), memory, correction, self._students.state())
 
     def look(self, parts: Sequence[Part]) -> None:
         """Sees the tracks that others move, as they are now; a lesson needs those of all classes."""
         for part in parts:
             self._parameters[self._rows(part.classes)] = part.parameters.to(self.device)
+            if part.correction is not None:
+                corrections = self._hearing.corrections(self._track_count)
+                corrections[self._tracks(part.classes)] = part.correction.to(self.device)
 
     def join(self, step: int, parts: Sequence[Part]) -> None:
         """Takes over what several distillers, which share the classes in this order, have after a step."""
@@ -397,6 +437,9 @@ class Distiller:
             for name, value in state.items()
             if name.startswith("optimiser.")
         }
+        self._hearing.correction = None
+        if "correction" in state:
+            self._hearing.corrections(self._track_count).copy_(state["correction"])
         students = {name: value for name, value in state.items() if name.startswith("students.")}
         self._students.resume({name.removeprefix("students."): value for name, value in students.items()})
 

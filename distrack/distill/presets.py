@@ -27,6 +27,8 @@ _LONG_TRACK = 2.0
 # The usual number of classes, which the number of steps is computed for.
 _CLASSES = 10
 _FEWEST_STEPS = 20
+# Steps are divided into this many parts, after each of which the tracks are made audible.
+_TIMES_HEARD = 5
 
 
 def recommended(target: Target, work: float) -> dict[str, Any]:
@@ -38,16 +40,15 @@ def recommended(target: Target, work: float) -> dict[str, Any]:
     few = target.ipc < _MANY_TRACKS
     recipe: dict[str, Any] = {"objective": "mmd", "regression": 1.0, "initialisation": "real", "optimiser": "adam"}
     if target.domain == "waveform":
-        recipe |= {"parameterisation": "multiformation", "learning_rate": 0.1 if few else 0.03}
+        recipe |= {"parameterisation": "vocoder", "learning_rate": 0.1 if few else 0.05}
     else:
         recipe |= {"parameterisation": "dct", "learning_rate": 0.15 if few else 0.05}
     long = target.seconds > _LONG_TRACK
     factor = PARAMETERISATIONS[recipe["parameterisation"]].usual_factor(target.ipc)
-    # Work of one step: half as much if frames are twice as far apart, three times as much if the feature and the
-    # preconditioner are computed as well.
-    cost = target.ipc * factor * _CLASSES * target.seconds
-    cost *= (0.5 if long else 1.0) * (3.0 if target.domain == "waveform" else 1.0)
+    # Work of one step: half as much if frames are twice as far apart.
+    cost = target.ipc * factor * _CLASSES * target.seconds * (0.5 if long else 1.0)
     recipe["steps"] = max(_FEWEST_STEPS, round(work / cost))
+    recipe["sound_every"] = max(1, round(recipe["steps"] / _TIMES_HEARD))
     # A class must not have more tracks than real clips to match.
     recipe["pool"] = {"clips_per_class": 50 if few else 200, "size": 32 if few else 16, "grow_every": 10 if few else 3}
     recipe["students"] = {"count": 4, "lesson": 30 if few else 60}
@@ -68,8 +69,7 @@ def standard(target: Target) -> Overrides:
     """Takes a few minutes on a laptop, for more accuracy in the same storage; measured in `benchmarks/`."""
     # Images gain more by students that have learnt to the end than by more steps.
     return overlaid(
-        recommended(target, work=100_000 if target.domain == "waveform" else 32_000),
-        {"students": {"count": 6, "lessons": 40, "lesson": 120, "stay": 2}},
+        recommended(target, work=32_000), {"students": {"count": 6, "lessons": 40, "lesson": 120, "stay": 2}}
     )
 
 

@@ -10,25 +10,20 @@ import soundfile
 import torch
 from torch import Tensor
 
-from distrack.audio import SILENCE, Wave, flac_bytes, level
+from distrack.audio import Wave, flac_bytes
 from distrack.device import one_thread_each
+from distrack.distill.audible import audible
 from distrack.distill.synthetic import SyntheticSet
 from distrack.features import build_feature
-from distrack.inversion import INVERSIONS, at_level_of, invert
 
 # Tracks that are made audible, or analysed, together.
 _BATCH = 16
-# Highest sample of an exported sound: 1 dB below full scale.
-_HIGHEST_PEAK = 10 ** (-1 / 20)
 
 
 def exported(synthetic: SyntheticSet) -> Iterator[bytes]:
-    """Every track as a FLAC file, in order: an image inverted, a waveform as it is.
+    """Every track as a FLAC file, in order: an image made audible, a waveform as it is.
 
-    A sound has the level of its image, so that its image is nearly that one again: at another level a network learns
-    less from it. It is softer only where its peak would exceed full scale. A feature without a level, the chromagram,
-    gives sounds of -20 dBFS. Each thread computes a few tracks, so that the bytes do not depend on the number of
-    threads.
+    Each thread computes a few tracks, so that the bytes do not depend on the number of threads.
     """
     with one_thread_each(torch.device("cpu")) as workers, ThreadPoolExecutor(workers) as pool:
         for files in pool.map(partial(_exported, synthetic), synthetic.render().split(_BATCH)):
@@ -40,13 +35,8 @@ def _exported(synthetic: SyntheticSet, tracks: Tensor) -> list[bytes]:
     config = synthetic.config
     if config.domain.name == "waveform":
         return [flac_bytes(wave) for wave in tracks.clamp(-1, 1).numpy()]
-    images = synthetic.normalisation.undo(tracks)
-    sounds = invert(images, config.feature, samples=config.samples)
-    if INVERSIONS[config.feature.name].mel_power is None:
-        return [flac_bytes(level(wave)) for wave in sounds.numpy()]
-    sounds = at_level_of(images, sounds, config.feature)
-    softer = (_HIGHEST_PEAK / sounds.abs().amax(1, keepdim=True).clamp_min(SILENCE)).clamp_max(1)
-    return [flac_bytes(wave) for wave in (sounds * softer).numpy()]
+    sounds = audible(synthetic.normalisation.undo(tracks), config.feature, samples=config.samples)
+    return [flac_bytes(wave) for wave in sounds.numpy()]
 
 
 def decoded(files: Sequence[bytes]) -> list[Wave]:

@@ -2,20 +2,29 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from distrack.device import one_thread_each
+from distrack.distill.audible import audible
 from distrack.distill.config import DistillConfig
 from distrack.distill.migration import migrated_distillation
 from distrack.distill.parameterisations import PARAMETERISATIONS, Parameterisation, Stored
 from distrack.errors import ConfigError, RunError
-from distrack.features import Normalisation
+from distrack.features import Normalisation, build_feature
 from distrack.files import class_stems, ordered_tensors
+from distrack.inversion import INVERSIONS
+
+# Tracks that are made audible, or analysed, together.
+_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -48,12 +57,35 @@ class SyntheticSet:
         return self.row_labels.repeat_interleave(self._form.tracks_per_row)
 
     def render(self) -> Tensor:
-        """Tracks in the domain that was optimised: normalised images, or waveforms ``[classes * tracks, samples]``."""
-        return self._form.render(self.parameters, self.constants)
+        """Tracks in the domain that was chosen: normalised images, or waveforms ``[classes * tracks, samples]``."""
+        return self._sounds if self._form.stores_images else self._rendered
 
     def tracks(self) -> Tensor:
         """Rendered tracks as a network sees them, ``[classes * tracks, 1, bands, frames]``."""
-        return self.config.domain_of(self.normalisation).images(self.render())
+        if not self._form.stores_images:
+            return self.drawn()
+        feature = build_feature(self.config.feature)
+        return torch.cat([self.normalisation.apply(feature(sounds)) for sounds in self._sounds.split(_BATCH)])
+
+    def drawn(self) -> Tensor:
+        """The images that distillation moved, before they are made audible; where it moved sounds, their images.
+
+        They are nearly those of `tracks`, and come at once.
+        """
+        return self.config.domain_of(self.normalisation).images(self._rendered)
+
+    @property
+    def _rendered(self) -> Tensor:
+        return self._form.render(self.parameters, self.constants)
+
+    # An inversion takes long, and several parts of an evaluation need its sounds.
+    @cached_property
+    def _sounds(self) -> Tensor:
+        """Sounds of the images that are stored; each thread computes a few, so that all numbers of threads agree."""
+        images = self.normalisation.undo(self._rendered).split(_BATCH)
+        sounds = partial(audible, feature=self.config.feature, samples=self.config.samples)
+        with one_thread_each(torch.device("cpu")) as workers, ThreadPoolExecutor(workers) as pool:
+            return torch.cat(list(pool.map(sounds, images)))
 
     def images(self) -> Tensor:
         """Rendered tracks in the feature's own unit."""
@@ -88,6 +120,8 @@ class SyntheticSet:
             "normalisation": self.normalisation.model_dump_json(),
             "config": self.config.model_copy(update={"data_path": None, "devices": 1}).model_dump_json(),
         }
+        if self._form.stores_images:
+            header["inversion"] = INVERSIONS[self.config.feature.name].summary
         stored = {**self.constants, "parameters": self.parameters.contiguous(), "labels": self.row_labels}
         return ordered_tensors(save(stored, metadata=header))
 

@@ -17,7 +17,8 @@ from distrack.randomness import derived_seed
 def snapshot_score(test: RealImages, recipe: Recipe, device: torch.device) -> Callable[[SyntheticSet], float]:
     """Accuracy on test clips whose class is that of the nearest track in the latent space of one random CNN.
 
-    This is the evaluator "prototype" with one seed and at most 1,000 test clips. Nothing in a run depends on it.
+    This is the evaluator "prototype" with one seed and at most 1,000 test clips. Nothing in a run depends on it. Images
+    are not made audible for it.
     """
     some = test.at(np.arange(0, len(test), -(-len(test) // 1000)))
     seed = derived_seed(0, "evaluation network")
@@ -29,7 +30,7 @@ def snapshot_score(test: RealImages, recipe: Recipe, device: torch.device) -> Ca
 
     @torch.no_grad()
     def score(synthetic: SyntheticSet) -> float:
-        tracks = network.embed(synthetic.tracks().to(device))
+        tracks = network.embed(synthetic.drawn().to(device))
         predicted = synthetic.labels[nearest(clips(), tracks, recipe.metric).cpu()]
         return float((predicted.numpy() == some.labels).mean())
 

@@ -13,7 +13,7 @@ from distrack.distill.domains import DOMAINS
 from distrack.distill.initialisations import INITIALISATIONS, Combinations
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.optimisers import OPTIMISERS
-from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
+from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.evaluate import BASELINES, EVALUATORS, EvaluationConfig, Trial, training_set_of
 from distrack.features import FEATURES, FeatureConfig, build_feature
 from distrack.images import Material, RealImages
@@ -169,13 +169,13 @@ def test_an_objective_takes_a_single_row_for_its_real_side(name: str) -> None:
 @every_parameterisation
 @every_domain
 def test_a_parameterisation_renders_the_real_tracks_that_it_stored(
-    tiny_images: Images, tiny_config: DistillConfig, name: str, domain: str
+    tiny_images: Images, tiny: Callable[..., DistillConfig], name: str, domain: str
 ) -> None:
-    kind, train = PARAMETERISATIONS[name], tiny_images["train"]
-    if domain not in kind.domains:
+    train = tiny_images["train"]
+    if domain not in PARAMETERISATIONS[name].domains:
         return
-    view = DOMAINS[domain](tiny_config.feature, 8_000, train.normalisation)
-    form = kind(Plan(3, 2, kind.usual_factor(2), view.size))
+    config = tiny(domain=domain, parameterisation=name, ipc=2)
+    view, form = config.domain_of(train.normalisation), config.form(3)
     each = form.tracks(32)
     positions = np.concatenate([train.of_class(label)[:each] for label in range(3)])
     tracks = view.clips(train, positions)

@@ -1,6 +1,5 @@
 """The contract of parameterisations: a pair of maps between stored numbers and tracks, within a storage budget."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import ClassVar, NamedTuple
@@ -21,18 +20,15 @@ class Plan(NamedTuple):
     Attributes:
         ipc: storage budget of a class, in whole tracks.
         factor: number of tracks that are rendered from the storage of one.
-        size: size of a whole track: ``(1, bands, frames)`` or ``(samples,)``.
+        size: size of a rendered track: ``(1, bands, frames)`` or ``(samples,)``.
+        clip_floats: numbers that one whole track of the domain takes with its label, and so does one clip.
     """
 
     classes: int
     ipc: int
     factor: int
     size: tuple[int, ...]
-
-    @property
-    def clip_floats(self) -> int:
-        """Numbers that one whole track takes with its label, and so does one clip."""
-        return math.prod(self.size) + 1
+    clip_floats: int
 
     @property
     def budget(self) -> int:
@@ -49,6 +45,7 @@ class Parameterisation(ABC):
     Attributes:
         summary: what it stores, in a few words; its label in menus.
         domains: domains that it can store tracks of.
+        stores_images: whether it renders images that a fixed inversion makes the sounds of the waveform domain.
         factors: possible values of a plan's factor; the first is the usual one.
         constants: names of what is stored beside the parameters.
         shared: names of those that all classes have in common; the others are stored class by class.
@@ -56,6 +53,7 @@ class Parameterisation(ABC):
 
     summary: ClassVar[str]
     domains: ClassVar[tuple[str, ...]] = ("spectral", "waveform")
+    stores_images: ClassVar[bool] = False
     factors: ClassVar[tuple[int, ...]] = (1,)
     constants: ClassVar[tuple[str, ...]] = ()
     shared: ClassVar[tuple[str, ...]] = ()

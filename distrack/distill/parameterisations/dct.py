@@ -2,7 +2,7 @@
 
 import math
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 import torchaudio
@@ -39,7 +39,7 @@ class CosineCoefficients(Parameterisation):
 
     summary = "strongest DCT coefficients"
     domains = ("spectral",)
-    factors = (1, 2, 4, 8, 16, 32)
+    factors: ClassVar[tuple[int, ...]] = (1, 2, 4, 8, 16, 32)
     constants = ("positions",)
 
     def __init__(self, plan: Plan, *, prior: Prior = "spectrum") -> None:

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
+from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.distill.sounds import exported
 from distrack.distill.workers import Workers, distilling
 from distrack.errors import RunError
@@ -31,6 +32,7 @@ from distrack.evaluate import (
     snapshot_score,
 )
 from distrack.images import Material
+from distrack.inversion import INVERSIONS
 from distrack.jobs.distillation.phases import device_of, prepared_material
 from distrack.jobs.results import SCORES, evaluation_report, synthetic_file, track_file
 from distrack.progress import Progress
@@ -175,7 +177,7 @@ class Work:
                 disjoint_by=prepared.index.disjoint_by,
                 validation=len(prepared.split_rows("validation")),
                 test_fold=prepared.index.test_fold,
-                notes=(*prepared.notes, *small_classes(config, material)),
+                notes=(*prepared.notes, *small_classes(config, material), *fixed_inversion(config)),
                 copies=len(prepared.copies) + len(prepared.conflicts),
             ),
             feature=config.feature.name,
@@ -267,4 +269,13 @@ def small_classes(config: DistillConfig, material: Material) -> tuple[str, ...]:
     return (
         f"{count} fewer training clips than tracks, {smallest} only {small[smallest]}: clips are repeated, with "
         "noise in tracks that start from them, and as they are where real clips are compared",
+    )
+
+
+def fixed_inversion(config: DistillConfig) -> tuple[str, ...]:
+    """A sentence that names the inversion, if sounds that are a result are not stored as samples."""
+    if not PARAMETERISATIONS[config.parameterisation.name].stores_images:
+        return ()
+    return (
+        f"Sounds by a fixed inversion, which is not part of the storage: {INVERSIONS[config.feature.name].summary}",
     )

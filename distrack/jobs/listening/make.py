@@ -209,8 +209,8 @@ class Sources:
         if not missing:
             return
         then, labels = SyntheticSet.load(self._snapshots[step]), self._synthetic.labels.tolist()
-        last, waveforms = then.fingerprint == self._fingerprint, then.config.domain.name == "waveform"
-        tracks = then.render() if waveforms else then.images()
+        last, waveforms = then.fingerprint == self._fingerprint, not then.config.inverts
+        tracks = then.render() if waveforms else then.normalisation.undo(then.drawn())
         for key, position in missing:
             if not tracks[position].isfinite().all():
                 raise RunError(f"run {self._run.id}: track {key.track} was not made of numbers at step {step}")

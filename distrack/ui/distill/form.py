@@ -8,8 +8,7 @@ import streamlit as st
 from distrack.audio import SAMPLE_RATE
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
 from distrack.datasets import DATASETS, home
-from distrack.distill.domains import DOMAINS
-from distrack.distill.parameterisations import PARAMETERISATIONS, Plan
+from distrack.distill.parameterisations import PARAMETERISATIONS
 from distrack.errors import DistrackError
 from distrack.evaluate import EvaluationConfig
 from distrack.features import FeatureConfig
@@ -184,8 +183,8 @@ def _factors(start: DistillJob, form: str, duration: float) -> list[int]:
     possible = []
     for factor in PARAMETERISATIONS[form].factors:
         try:
-            size = DOMAINS[start.domain.name].size_of(start.feature, round(duration * SAMPLE_RATE))
-            PARAMETERISATIONS[form](Plan(1, start.ipc, factor, size)).check()
+            chosen = {"parameterisation": PARAMETERISATIONS.choice(form), "factor": factor, "duration": duration}
+            start.model_copy(update=chosen).form(1).check()
         except ValueError:
             continue
         possible.append(factor)
@@ -205,6 +204,7 @@ def _matching(fields: Fields, start: DistillJob, duration: float) -> None:
     fields.switch("augmentation", third, off=NO_AUGMENTATION, on=AugmentationConfig())
     fields.draw("regression", first)
     fields.draw("students.count", third)
+    fields.draw("sound_every", second, disabled=not start.inverts)
     if not DATASETS[start.dataset].pitch_is_class:
         fields.draw("pitch_is_class", second)
 

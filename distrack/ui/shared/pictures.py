@@ -21,7 +21,9 @@ def picture(uri: str, alt: str, style: str = "") -> str:
 def track_pictures(path: Path, most: int) -> tuple[list[str], list[list[str]], int]:
     """Classes, for each the pictures of its first `most` tracks, and the number of tracks it has; of a snapshot too."""
     synthetic = SyntheticSet.load(path)
-    images, count = synthetic.images().squeeze(1).numpy(), synthetic.tracks_per_class
+    # Snapshots would take long to be made audible.
+    images = synthetic.normalisation.undo(synthetic.drawn()).squeeze(1).numpy()
+    count = synthetic.tracks_per_class
     uris = image_uris(images[np.arange(len(images)) % count < most], like=images, height=64)
     each = min(count, most)
     return list(synthetic.classes), [uris[first : first + each] for first in range(0, len(uris), each)], count

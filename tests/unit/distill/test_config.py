@@ -1,6 +1,7 @@
 """The distillation's config: a preset says what was not asked for and nothing else, and JSON carries all of it."""
 
 import json
+import math
 import random
 from collections.abc import Iterator, Mapping
 from itertools import product
@@ -270,8 +271,14 @@ def test_a_plan_is_of_the_domain_s_size() -> None:
     spectral = DistillConfig.model_validate({"dataset": "FOLDER", "duration": 2.0, "parameterisation": "identity"})
     assert spectral.plan(7)[:2] == (7, spectral.ipc)
     assert spectral.plan(7).size == (1, *spectral.feature.shape(2 * SAMPLE_RATE))
-    waveform = from_preset(DistillConfig, {"dataset": "FOLDER", "duration": 2.0, "domain": "waveform"})
+    assert spectral.plan(7).clip_floats == math.prod(spectral.plan(7).size) + 1
+    asked = {"dataset": "FOLDER", "duration": 2.0, "domain": "waveform"}
+    waveform = from_preset(DistillConfig, {**asked, "parameterisation": "identity"})
     assert waveform.plan(7).size == (2 * SAMPLE_RATE,)
+    # Images in the storage of waveforms.
+    images = from_preset(DistillConfig, {**asked, "parameterisation": "vocoder"})
+    assert images.plan(7).size == (1, *images.feature.shape(2 * SAMPLE_RATE))
+    assert images.plan(7).clip_floats == waveform.plan(7).clip_floats == 2 * SAMPLE_RATE + 1
 
 
 # What is refused, in one line

@@ -61,7 +61,7 @@ def test_a_tone_is_in_the_cells_of_its_frequency() -> None:
 
 
 def form(*, classes: int = 2, ipc: int = 1, factor: int = 4, samples: int = SAMPLES) -> Parameterisation:
-    return PARAMETERISATIONS["mdct"](Plan(classes, ipc, factor, (samples,)))
+    return PARAMETERISATIONS["mdct"](Plan(classes, ipc, factor, (samples,), samples + 1))
 
 
 def hiss(count: int, seed: int = 0, level: float = 0.05) -> Tensor:

@@ -161,7 +161,7 @@ def test_silence_stays_silence(noises: RealImages) -> None:
 def test_a_rendered_track_is_within_full_scale_as_well(noises: RealImages, factor: int) -> None:
     # Between the samples of a lower rate a wave can be higher than at all of them.
     form = "identity" if factor == 1 else "multiformation"
-    kind = PARAMETERISATIONS[form](Plan(3, 4, factor, (SAMPLES,)))
+    kind = PARAMETERISATIONS[form](Plan(3, 4, factor, (SAMPLES,), SAMPLES + 1))
     loud = real(4 * torch.from_numpy(noises.waveforms))
     parameters = preconditioned(loud, factor=factor, prior="none").initial(normal(12, SAMPLES), ALL)
     peaks = kind.render(parameters, {}).abs().amax(1)

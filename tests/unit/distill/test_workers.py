@@ -39,6 +39,10 @@ def losses(run: Run) -> list[float]:
         {"ipc": 2, "domain": "waveform", "parameterisation": "mdct", "objective": "mmd", "regression": 1.0},
         {"ipc": 32, "objective": "mean", "regression": 1.0, "tracks_per_step": 3},
         {"ipc": 8, "objective": "mmd", "regression": 1.0, "students": {"count": 2, "start": 0.2, "lesson": 2}},
+        {
+            **{"ipc": 2, "domain": "waveform", "parameterisation": "vocoder", "factor": 8, "sound_every": 2},
+            **{"regression": 1.0, "students": {"count": 1, "start": 0.4, "lessons": 2, "lesson": 2}},
+        },
     ],
 )
 def test_any_number_of_processes_gives_the_same_bytes(

@@ -31,6 +31,7 @@ def start(config: DistillConfig, images: Images, cpu: torch.device) -> Synthetic
         {"parameterisation": "multiformation", "factor": 2},
         {"domain": "waveform", "parameterisation": "mdct"},
         {"ipc": 2},
+        {"domain": "waveform", "parameterisation": "vocoder", "factor": 8},
     ],
 )
 def test_a_control_takes_the_storage_of_the_tracks_and_holds_as_many(

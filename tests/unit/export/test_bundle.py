@@ -19,6 +19,7 @@ import pytest
 import soundfile
 import torch
 
+from distrack import jobs
 from distrack.audio import SAMPLE_RATE, flac_bytes, level
 from distrack.datasets import DATASETS
 from distrack.distill import SyntheticSet
@@ -186,6 +187,16 @@ def test_distilled_waveforms_are_among_the_arrays(made: Make) -> None:
     rendered = SyntheticSet.load(synthetic_file(run)).render()
     np.testing.assert_array_equal(arrays(content)["waveforms"], rendered[2:].numpy())
     assert "distilled waveforms" in content["README.md"].decode()
+
+
+def test_a_card_names_the_inversion_of_sounds_that_are_not_stored_as_samples(tiny_job: MakeJob, tmp_path: Path) -> None:
+    job = tiny_job(domain="waveform", parameterisation="vocoder", factor=8)
+    run = job.model_copy(update={"evaluation": None}).create(tmp_path, "vocoder")
+    jobs.work(run)
+    content = files(zipped(run))
+    rendered = SyntheticSet.load(synthetic_file(run)).render()
+    np.testing.assert_array_equal(arrays(content)["waveforms"], rendered.numpy())
+    assert "which a fixed inversion makes audible (non-negative least squares" in content["README.md"].decode()
 
 
 def test_the_same_run_gives_the_same_bytes_at_any_place_and_time(made: Make, tmp_path: Path) -> None:

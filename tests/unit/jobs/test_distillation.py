@@ -49,6 +49,7 @@ WAVES = {
     **{"ipc": 2, "tracks_per_step": 1},
 }
 CELLS = {"optimiser": "adam", "domain": "waveform", "parameterisation": "mdct", "objective": "mmd", "ipc": 2}
+HEARD = {"domain": "waveform", "parameterisation": "vocoder", "factor": 8, "sound_every": 3, "tracks_per_step": 5}
 FRESH = {"optimiser": "sgd", "learning_rate": 1.0, "pool": {"size": 0}, "schedule": "constant"}
 
 
@@ -118,7 +119,9 @@ def test_stopped_then_killed_then_resumed_in_processes_equals_never_interrupted(
     assert report.seconds["distill"] > at_first
 
 
-@pytest.mark.parametrize("changes", [WAVES, CELLS, FRESH], ids=["waveforms", "mdct", "sgd-and-fresh-networks"])
+@pytest.mark.parametrize(
+    "changes", [WAVES, CELLS, HEARD, FRESH], ids=["waveforms", "mdct", "heard", "sgd-and-fresh-networks"]
+)
 def test_killed_with_an_older_checkpoint_it_ends_equal(
     changes: dict[str, Any], tiny_job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,6 +336,18 @@ def test_classes_of_any_size_are_distilled_and_the_report_says_which_are_small(
     assert {line.trained_on for line in report.evaluations} == {
         *("synthetic", "random-selection", "same-storage", "herding")
     }
+
+
+def test_the_report_names_the_inversion_of_sounds_that_are_not_stored_as_samples(
+    tiny_job: MakeJob, tmp_path: Path
+) -> None:
+    run = tiny_job(**HEARD).create(tmp_path, "heard")
+    jobs.work(run)
+    report = evaluation_report(run)
+    assert report is not None
+    (note,) = (note for note in report.split.notes if "fixed inversion" in note)
+    assert "Griffin-Lim" in note
+    assert report.floats_per_class <= 8_001
 
 
 def test_a_failure_is_in_the_status_and_in_the_log(tiny_job: MakeJob, tmp_path: Path) -> None:
