@@ -38,7 +38,8 @@ class Effort(NamedTuple):
 
 # Three times the iterations for the phase change little; measured in `benchmarks/sounds.md`.
 THOROUGH = Effort(least_squares=200, griffin_lim=32, chroma=20)
-# About a seventh of the time; its images differ from those of the thorough one by a third of what both differ from the given.
+# About a seventh of the time. Its images differ from those of the thorough one by a third of what both differ from the
+# given ones.
 QUICK = Effort(least_squares=30, griffin_lim=4, chroma=4)
 
 # (images, the feature's own config, samples, effort) -> waveforms; (images, the feature's own config) -> mel power.
