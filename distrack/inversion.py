@@ -36,9 +36,10 @@ class Effort(NamedTuple):
     chroma: int
 
 
-# As accurate as half as many again, or twice as many of the first; measured in `benchmarks/sounds.md`.
+# Three times the iterations for the phase change little; measured in `benchmarks/sounds.md`.
 THOROUGH = Effort(least_squares=200, griffin_lim=32, chroma=20)
-# A fifth of the time; its images differ from those of the thorough one by a third of what both differ from the given.
+# About a seventh of the time. Its images differ from those of the thorough one by a third of what both differ from the
+# given ones.
 QUICK = Effort(least_squares=30, griffin_lim=4, chroma=4)
 
 # (images, the feature's own config, samples, effort) -> waveforms; (images, the feature's own config) -> mel power.

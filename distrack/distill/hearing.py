@@ -18,7 +18,8 @@ class Hearing:
     follow see image plus correction. The correction is a constant for the gradient (a straight-through estimator).
     Values below silence are raised to it at every step.
 
-    Where images are a result as well, in the spectral domain, every other step sees them as they are.
+    Where images are a result as well, in the spectral domain, every other step sees them as they are; measured in
+    `benchmarks/sounds.md`.
 
     Attributes:
         correction: images of the sounds less the images, of all tracks; None until they are made audible.
