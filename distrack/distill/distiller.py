@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from distrack.arrays import Floats
 from distrack.device import one_thread_each
 from distrack.distill.config import DistillConfig
 from distrack.distill.hearing import Hearing
@@ -81,7 +82,7 @@ class Embedded(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What one of several distillers has of a common state.
+    """What one of several distillers has of a common state, as arrays: tensors would be handed over as files.
 
     Attributes:
         classes: the classes that it moves.
@@ -92,10 +93,10 @@ class Part(NamedTuple):
     """
 
     classes: slice
-    parameters: Tensor
-    memory: Memory
-    correction: Tensor | None
-    students: dict[str, Tensor]
+    parameters: Floats
+    memory: dict[str, Floats]
+    correction: Floats | None
+    students: dict[str, Floats]
 
 
 def checked(step: int, loss: float | None) -> StepRecord:
@@ -286,7 +287,8 @@ class Distiller:
         classes = len(self.classes)
         whole = slice(0, classes)
         images = self._images(self._form, whole, self._parameters)
-        images = self._hearing.heard(images, self._tracks(whole)).cpu()
+        # A copy: the steps go on while a lesson does, and move the parameters in place.
+        images = self._hearing.heard(images, self._tracks(whole)).cpu().clone()
         labels = torch.arange(classes).repeat_interleave(len(images) // classes)
         return TrainingSet.of_images(images, labels, classes=classes, shift_bands=self._shift_bands)
 
@@ -362,7 +364,7 @@ class Distiller:
 
     def _tracks(self, classes: slice, chosen: Tensor | None = None) -> Tensor:
         """Numbers of the tracks of some classes, or of those at the chosen rows of each class."""
-        numbers = torch.arange(self._track_count, device=self.device)
+        numbers = torch.arange(self._track_count, device=self._parameters.device)
         numbers = numbers.view(len(self.classes), -1, self._form.tracks_per_row)[classes]
         return (numbers if chosen is None else numbers[:, chosen]).flatten()
 
@@ -399,26 +401,30 @@ class Distiller:
     def part(self) -> Part:
         """The classes that this distiller moves, and what belongs to them."""
         classes = slice(self._groups[0].classes.start, self._groups[-1].classes.stop)
-        memory = {name: value.cpu() for name, value in self._memory.items()}
+        memory = {name: value.cpu().numpy() for name, value in self._memory.items()}
         correction = self._hearing.correction
-        correction = None if correction is None else correction[self._tracks(classes)].cpu()
-        return Part(classes, self._parameters[self._rows(classes)].cpu(), memory, correction, self._students.state())
+        heard = None if correction is None else correction[self._tracks(classes)].cpu().numpy()
+        students = {name: value.numpy() for name, value in self._students.state().items()}
+        return Part(classes, self._parameters[self._rows(classes)].cpu().numpy(), memory, heard, students)
 
     def look(self, parts: Sequence[Part]) -> None:
         """Sees the tracks that others move, as they are now; a lesson needs those of all classes."""
         for part in parts:
-            self._parameters[self._rows(part.classes)] = part.parameters.to(self.device)
+            self._parameters[self._rows(part.classes)] = torch.tensor(part.parameters, device=self.device)
             if part.correction is not None:
                 corrections = self._hearing.corrections(self._track_count)
-                corrections[self._tracks(part.classes)] = part.correction.to(self.device)
+                corrections[self._tracks(part.classes)] = torch.tensor(part.correction, device=self.device)
 
     def join(self, step: int, parts: Sequence[Part]) -> None:
         """Takes over what several distillers, which share the classes in this order, have after a step."""
         self.step = step
         self.look(parts)
-        self._students.resume(parts[0].students)
+        self._students.resume({name: torch.tensor(value) for name, value in parts[0].students.items()})
+        # A number that all groups share stays on the CPU.
         self._memory = {
-            name: value if value.dim() == 0 else torch.cat([part.memory[name] for part in parts]).to(self.device)
+            name: torch.tensor(np.concatenate([part.memory[name] for part in parts]), device=self.device)
+            if value.ndim
+            else torch.tensor(value)
             for name, value in parts[0].memory.items()
         }
 

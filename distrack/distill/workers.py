@@ -107,7 +107,7 @@ class Workers:
         """Returns to a state, from however many processes it is."""
         self._whole.resume(state)
         self.step = self._whole.step
-        self._asked("resume", state)
+        self._asked("resume", {name: value.numpy() for name, value in state.items()})
 
     def _gather(self) -> None:
         self._whole.join(self.step, self._asked("part"))
@@ -184,7 +184,10 @@ def _answer(distiller: Distiller, pool: ThreadPoolExecutor, what: str, value: An
             return distances.cpu().numpy(), spread.cpu().numpy()
         if what == "part":
             return distiller.part()
-        (distiller.look if what == "look" else distiller.resume)(value)
+        if what == "look":
+            distiller.look(value)
+        else:
+            distiller.resume({name: torch.tensor(array) for name, array in value.items()})
     except DistrackError as error:
         return error
     except (RuntimeError, MemoryError) as error:  # torch's, such as a device that is full

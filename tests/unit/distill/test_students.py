@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from distrack.datasets.clips import Split
+from distrack.device import one_thread_each
 from distrack.distill import DistillConfig, Distiller
 from distrack.distill.students import Students
 from distrack.images import RealImages
@@ -108,7 +109,8 @@ def test_nothing_depends_on_how_long_a_lesson_takes(start: Start) -> None:
         return lesson(*given)
 
     slow._students._lesson = late  # type: ignore[assignment,method-assign]
-    with ThreadPoolExecutor(3) as workers:
+    # With one thread each, as in an iteration: operations on several round otherwise.
+    with one_thread_each(torch.device("cpu")), ThreadPoolExecutor(3) as workers:
         while slow.step < 14:
             slow.advance(workers)
     assert torch.equal(slow.synthetic_set().parameters, whole.synthetic_set().parameters)
