@@ -42,7 +42,8 @@ def recommended(target: Target, work: float) -> dict[str, Any]:
     if target.domain == "waveform":
         recipe |= {"parameterisation": "vocoder", "learning_rate": 0.1 if few else 0.05}
     else:
-        recipe |= {"parameterisation": "dct", "learning_rate": 0.15 if few else 0.05}
+        # Many tracks share their storage better than few.
+        recipe |= {"parameterisation": "dct" if few else "pca", "learning_rate": 0.15 if few else 0.05}
     long = target.seconds > _LONG_TRACK
     factor = PARAMETERISATIONS[recipe["parameterisation"]].usual_factor(target.ipc)
     # Work of one step: half as much if frames are twice as far apart.

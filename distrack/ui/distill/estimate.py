@@ -7,10 +7,14 @@ from distrack.jobs.distillation import DistillJob, earlier_runs, expected_second
 from distrack.ui.shared.progress import spoken
 from distrack.ui.shared.run_in_view import runs_path
 
+# Classes that share what a parameterisation stores for all of them, about: a form does not know how many there are.
+_CLASSES = 10
+
 
 def storage_text(job: DistillJob) -> str:
     """Tracks and stored floats per class."""
-    tracks, budget, floats = job.ipc * job.factor, job.plan(1).budget, job.form(1).floats(job.ipc * job.factor)
+    tracks, budget = job.ipc * job.factor, job.plan(1).budget
+    floats = job.form(_CLASSES).floats(tracks)
     count = f"**{tracks} track{'s' * (tracks > 1)} per class**"
     if tracks == job.ipc:
         return f"{count} ({floats:,} floats)."
