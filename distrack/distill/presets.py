@@ -49,7 +49,8 @@ def recommended(target: Target, work: float) -> dict[str, Any]:
     # Work of one step: half as much if frames are twice as far apart.
     cost = target.ipc * factor * _CLASSES * target.seconds * (0.5 if long else 1.0)
     recipe["steps"] = max(_FEWEST_STEPS, round(work / cost))
-    recipe["sound_every"] = max(1, round(recipe["steps"] / _TIMES_HEARD))
+    if few or target.domain == "waveform":  # many images lose little as sounds, and take long to be heard
+        recipe["sound_every"] = max(1, round(recipe["steps"] / _TIMES_HEARD))
     # A class must not have more tracks than real clips to match.
     recipe["pool"] = {"clips_per_class": 50 if few else 200, "size": 32 if few else 16, "grow_every": 10 if few else 3}
     recipe["students"] = {"count": 4, "lesson": 30 if few else 60}
@@ -69,9 +70,8 @@ def quick(target: Target) -> Overrides:
 def standard(target: Target) -> Overrides:
     """Takes a few minutes on a laptop, for more accuracy in the same storage; measured in `benchmarks/`."""
     # Images gain more by students that have learnt to the end than by more steps.
-    return overlaid(
-        recommended(target, work=32_000), {"students": {"count": 6, "lessons": 40, "lesson": 120, "stay": 2}}
-    )
+    work = 32_000 if target.ipc < _MANY_TRACKS else 64_000
+    return overlaid(recommended(target, work), {"students": {"count": 6, "lessons": 40, "lesson": 120, "stay": 2}})
 
 
 @PRESETS.register("show", title="Show: tracks form out of noise, for a talk")

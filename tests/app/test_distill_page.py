@@ -39,7 +39,7 @@ def test_every_registered_choice_is_offered_and_the_budget_is_shown(app: AppTest
     app.slider[0].set_value(10)
     again(app)
     assert (
-        "**40 tracks per class**, stored in the space of 10 (20,458 of 20,490 floats: strongest DCT coefficients)"
+        "**160 tracks per class**, stored in the space of 10 (20,408 of 20,490 floats: shares of principal components)"
         in texts(app)
     )
 

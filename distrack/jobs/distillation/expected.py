@@ -1,16 +1,17 @@
 """The time that a distillation will take, phase by phase, going by earlier runs on this machine."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from distrack.distill import DistillConfig
 from distrack.errors import RunError
 from distrack.evaluate import EvaluationConfig, Measurement, Report, measurements
 from distrack.jobs.contract import all_runs, job_of
 from distrack.jobs.results import evaluation_report
+from distrack.registry import Choice
 from distrack.runs import Run
 
 # What is expected where no earlier run tells: seconds of the phases on two cores, seconds of a network's training for
@@ -19,10 +20,7 @@ _USUAL = {"prepare": 1.0, "distill": 50.0, "invert": 3.0, "evaluate": 0.0, "insp
 _USUAL_PACE = 0.003
 _USUAL_CLASSES, _USUAL_CLIPS = 10, 2400
 # Runs that are alike in these take about the same time for a step, or measure the same real clips.
-_TIMED_BY = (
-    *("dataset", "preset", "ipc", "domain", "duration", "parameterisation", "factor"),
-    *("network", "pool", "students", "objective", "regression"),
-)
+_TIMED_BY = ("dataset", "preset", "ipc", "domain", "duration", "parameterisation", "factor", "network", "objective")
 _MEASURED_BY = ("dataset", "data_path", "test_fold", "duration", "feature", "pitch_is_class")
 
 
@@ -33,9 +31,9 @@ class Earlier(NamedTuple):
     report: Report
     seconds: dict[str, float]
 
-    def is_like(self, config: DistillConfig, fields: Iterable[str] = _TIMED_BY) -> bool:
-        """Whether a distillation has the same values in these fields."""
-        return all(getattr(self.config, name) == getattr(config, name) for name in fields)
+    def is_like(self, config: DistillConfig) -> bool:
+        """Whether a distillation takes about the same time for a step, or measures the same real clips."""
+        return all(_kind(getattr(self.config, name)) == _kind(getattr(config, name)) for name in _TIMED_BY)
 
     def measured(self, wanted: Measurement, config: DistillConfig) -> int:
         """Number of networks of a measurement that were trained here: their predictions are in the cache."""
@@ -43,7 +41,13 @@ class Earlier(NamedTuple):
         fields = DistillConfig.model_fields if depends_on is None else (*_MEASURED_BY, *depends_on)
         line = next((line for line in self.report.evaluations if line.key == wanted.key), None)
         same = line is not None and line.recipe == wanted.recipe.model_dump(mode="json")
-        return len(line.accuracy.runs) if line and same and self.is_like(config, fields) else 0
+        same &= all(getattr(self.config, name) == getattr(config, name) for name in fields)
+        return len(line.accuracy.runs) if line and same else 0
+
+
+def _kind(value: Any) -> Any:
+    """The name of a chosen entry, whose settings hardly change its time; any other value itself."""
+    return value.name if isinstance(value, Choice) else value
 
 
 def earlier_runs(runs_path: Path) -> list[Earlier]:

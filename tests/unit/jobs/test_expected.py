@@ -81,7 +81,7 @@ def test_time_that_the_cache_saved_does_not_make_a_network_cheap() -> None:
 
 
 def test_steps_are_scaled_and_a_run_that_is_alike_goes_before_a_newer_one() -> None:
-    assert expected(job(steps=200), earlier(job()))["distill"] == pytest.approx(80)
+    assert expected(job(steps=2 * job().steps), earlier(job()))["distill"] == pytest.approx(80)
     slow = earlier(job(objective="mean"))._replace(seconds={**SECONDS, "distill": 7.0})
     assert expected(job(), slow, earlier(job()))["distill"] == pytest.approx(40)
     assert expected(job(), slow)["distill"] == pytest.approx(7)
