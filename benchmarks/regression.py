@@ -25,6 +25,7 @@ import torch
 from benchmarks.evaluator import Taught, measured
 from distrack.device import one_thread_each
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
+from distrack.distill.sounds import exported
 from distrack.evaluate import BASELINES, training_set_of
 from distrack.evaluate.evaluation import hold_out
 from distrack.images import Material, RealImages
@@ -37,7 +38,9 @@ def main() -> None:
     """Prints, for each dataset, a row of the control and one for each set of changes to `quick`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="+", metavar="NAME,IPC[,DIR] | CHANGES")
-    words = parser.parse_args().words
+    parser.add_argument("--sound", action="store_true", help="what the exported sounds teach, too")
+    asked = parser.parse_args()
+    words = asked.words
     device = torch.device("cpu")
     for name in (word for word in words if not word.startswith("{")):
         dataset, ipc, *folder = name.split(",")
@@ -47,8 +50,10 @@ def main() -> None:
         material = DistillConfig.validated(usual).material()
         rest, held_out = _held_out(material)
 
-        def row(label: str, sets: list[SyntheticSet], seconds: float) -> None:
-            trained = [(training_set_of(each, rest), seed) for each in sets for seed in range(_SEEDS)]  # noqa: B023
+        def row(label: str, sets: list[SyntheticSet], seconds: float, *, sound: bool = False) -> None:
+            files = [list(exported(each)) if sound else None for each in sets]
+            training = [training_set_of(each, rest, sounds=file) for each, file in zip(sets, files, strict=True)]  # noqa: B023
+            trained = [(each, seed) for each in training for seed in range(_SEEDS)]
             taught = [Taught(label, seed, each, held_out) for each, seed in trained]  # noqa: B023
             with one_thread_each(device) as workers, ThreadPoolExecutor(workers) as pool:
                 found = [accuracy for accuracy, _ in pool.map(lambda each: measured(each, Recipe()), taught)]
@@ -66,7 +71,10 @@ def main() -> None:
                 for _ in distiller:
                     pass
                 made.append(distiller.synthetic_set())
-            row(changes.replace("{}", "quick"), made, (time.monotonic() - before) / _SEEDS)
+            seconds, label = (time.monotonic() - before) / _SEEDS, changes.replace("{}", "quick")
+            row(label, made, seconds)
+            if asked.sound:
+                row(f"{label}, as sound", made, seconds, sound=True)
 
 
 def _held_out(material: Material) -> tuple[RealImages, RealImages]:
