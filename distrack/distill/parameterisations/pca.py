@@ -12,6 +12,8 @@ from distrack.distill.parameterisations.dct import analyse, synthesise
 # Coefficients that components are made of, as a multiple of the root of the numbers stored for all classes together.
 # With it a third of the storage is the components'.
 _COEFFICIENTS = 2.1
+# Coefficients, at most: components are found in seconds.
+_MOST_COEFFICIENTS = 2048
 
 
 @PARAMETERISATIONS.register("pca")
@@ -89,7 +91,8 @@ class PrincipalComponents(Parameterisation):
     @property
     def _coefficients(self) -> int:
         """Coefficients that a component is made of."""
-        return min(math.prod(self.plan.size), round(_COEFFICIENTS * math.sqrt(self.plan.classes * self.plan.budget)))
+        wanted = round(_COEFFICIENTS * math.sqrt(self.plan.classes * self.plan.budget))
+        return min(math.prod(self.plan.size), wanted, _MOST_COEFFICIENTS)
 
     def _components(self, tracks: int) -> int:
         """Components that the budget of all classes holds with their places, the tracks' shares and their labels."""
