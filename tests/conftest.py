@@ -55,7 +55,7 @@ TINY: Mapping[str, Any] = {
     "schedule": "cosine",
     "balance": "spread",
     "tracks_per_step": 0,
-    "sound_every": 0,
+    "hearings": 0,
 }
 
 

@@ -46,7 +46,8 @@ class PoolConfig(Config):
     clips_per_class: Annotated[int, Field(ge=1, title="Real clips per class"), Option("clips-per-class")] = 50
     """Random real clips of each class that a network embeds, once for all its steps."""
     training: Annotated[int, Field(ge=0, le=10_000, title="Network pre-training steps")] = 0
-    """Each network is trained on real clips for 0 to this many steps; 0 leaves all of them random."""
+    """Each network is trained on real clips for 0 to this many steps; 0 leaves all of them random. Students begin as
+    random networks in any case."""
     architectures: Annotated[tuple[Annotated[str, NameIn(NETWORKS)], ...], Field(title="Other architectures")] = ()
     """Other architectures, of the embedding network's width and depth, that the networks have in turn with its own."""
     widths: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Field(title="Other widths")] = ()
@@ -139,14 +140,15 @@ class DistillConfig(Config):
     classification: Annotated[
         float, Field(ge=0, le=1000, title="Classification loss weight", json_schema_extra={"step": 0.05})
     ] = 0.0
-    """Weight of a cross-entropy of the tracks in the pre-trained networks of the pool."""
+    """Weight of a cross-entropy of the tracks in the pre-trained networks of the pool, as long as there are no students
+    yet."""
     regression: Annotated[
         float, Field(ge=0, le=1000, title="Ridge regression weight", json_schema_extra={"step": 0.5})
     ] = 0.0
     """Weight of the error with which the tracks of all classes predict the classes of real clips (ridge regression)."""
-    sound_every: Annotated[int, Field(ge=0, le=1_000_000, title="Steps until tracks are heard again")] = 0
-    """Steps after which images are made audible and analysed again, so that networks see them as their sounds will
-    be; 0 never does."""
+    hearings: Annotated[int, Field(ge=0, le=10_000, title="Times that tracks are heard")] = 0
+    """Times that images are made audible and analysed again, evenly spread over the steps, so that networks see them as
+    their sounds will be; 0 never does."""
     network: Annotated[NetworkConfig, Field(title="Embedding network"), Option("")] = NetworkConfig()
     """Network used to compare real and synthetic data."""
     pool: Annotated[PoolConfig, Field(title="Network pool")] = PoolConfig()
@@ -187,11 +189,13 @@ class DistillConfig(Config):
             return given
         try:
             dataset = DATASETS[given.get("dataset", DATASET)]
+            chosen = entry_name(given.get("parameterisation", {}))
             target = Target(
                 domain=DOMAINS.name(entry_name(given.get("domain", {})) or DOMAIN),
                 ipc=int(given.get("ipc", 1)),
                 seconds=float(dataset.seconds if given.get("duration") is None else given["duration"]),
                 feature=FEATURES.name(entry_name(given.get("feature", {})) or FEATURE),
+                parameterisation=chosen and PARAMETERISATIONS.name(chosen),
             )
             recipe = PRESETS[given.get("preset", PRESET)]
             if not 1 <= target.ipc <= MOST_TRACKS or not SHORTEST <= target.seconds <= LONGEST:
@@ -297,7 +301,8 @@ class DistillConfig(Config):
 
     def hears(self, step: int) -> bool:
         """Whether the tracks are made audible after that many steps."""
-        return self.inverts and self.sound_every > 0 and 0 < step < self.steps and step % self.sound_every == 0
+        every = max(1, round(self.steps / (self.hearings + 1)))
+        return self.inverts and self.hearings > 0 and 0 < step < self.steps and step % every == 0
 
     @property
     def samples(self) -> int:

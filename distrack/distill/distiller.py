@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from distrack.arrays import Floats
-from distrack.device import one_thread_each
+from distrack.device import one_thread, one_thread_each
 from distrack.distill.config import DistillConfig
 from distrack.distill.hearing import Hearing
 from distrack.distill.initialisations import INITIALISATIONS, Combinations
@@ -147,8 +147,10 @@ class Distiller:
         self._update = partial(OPTIMISERS[config.optimiser.name], **config.optimiser.settings)
         self._memory: Memory = {}
         self._kept: list[Embedded] = []
-        stored = self._start(train)
-        self._preconditioner = self._preconditioner_of(train, stored)
+        # With one thread the sums have the same bits whatever the number of cores.
+        with one_thread():
+            stored = self._start(train)
+            self._preconditioner = self._preconditioner_of(train, stored)
         self._constants = {name: values.to(device) for name, values in stored.items()}
         self._parameters = self._constants.pop("parameters").contiguous()
         groups, (number, parts) = self._grouped(), part
@@ -187,6 +189,8 @@ class Distiller:
                 for clips, shares in zip(chosen.clips, chosen.shares, strict=True)
             )
             tracks = torch.cat(list(sums))
+            alone = torch.tensor([len(clips) == 1 for clips in chosen.clips]).repeat_interleave(count)
+            tracks[alone] += _SEPARATING_NOISE * tracks.std() * noise[alone]
         else:
             tracks = self._domain.clips(train, chosen)
             first = np.unique(chosen, return_index=True)[1]
@@ -230,7 +234,8 @@ class Distiller:
         member, chosen = self._member(workers), self._chosen_rows()
         rows = len(self._parameters) if chosen is None else len(chosen) * len(self.classes)
         images = rows * self._form.tracks_per_row * len(self._groups) / len(self.groups)
-        numbers = images * math.prod(self._shape) * self.config.network.width * _KEPT_PER_PIXEL
+        width = max(network.width for network in self.config.networks)
+        numbers = images * math.prod(self._shape) * width * _KEPT_PER_PIXEL
         # A group that is alone keeps its maps in any case.
         keep = len(self._groups) == 1 or numbers <= _NUMBERS_KEPT
 
@@ -279,6 +284,7 @@ class Distiller:
     def _member(self, workers: ThreadPoolExecutor) -> Member:
         """The network of this step and what belongs to it."""
         if self.step >= self._timetable.takes_over:
+            self._networks.close()
             return self._students.at(self.step)
         return self._networks.at(self.step, workers.map)
 
@@ -389,10 +395,11 @@ class Distiller:
         return SyntheticSet(parameters, labels, self.classes, self.normalisation, self.config, constants)
 
     def state(self) -> dict[str, Tensor]:
-        """The step, the parameters and the optimiser's memory; random draws depend on the step alone."""
+        """All that later steps depend on: random draws depend on the step alone."""
         return {
             "step": torch.tensor(self.step),
             "parameters": self._parameters.cpu().clone(),
+            **{f"constants.{name}": value.cpu().clone() for name, value in self._constants.items()},
             **{f"optimiser.{name}": value.cpu().clone() for name, value in self._memory.items()},
             **({} if self._hearing.correction is None else {"correction": self._hearing.correction.cpu().clone()}),
             **{f"students.{name}": value for name, value in self._students.state().items()},
@@ -437,6 +444,9 @@ class Distiller:
         if state["parameters"].shape != self._parameters.shape:
             raise RunError("the checkpoint belongs to another config: its parameters have another shape")
         self._parameters.copy_(state["parameters"])
+        # On another machine components may be others.
+        for name, values in self._constants.items():
+            values.copy_(state.get(f"constants.{name}", values))
         self.step = int(state["step"])
         self._memory = {
             name.removeprefix("optimiser."): value.clone() if value.dim() == 0 else self._own(value).to(self.device)

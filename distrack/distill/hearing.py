@@ -8,6 +8,9 @@ from distrack.distill.config import DistillConfig
 from distrack.features import FEATURES, Normalisation, build_feature
 from distrack.inversion import QUICK
 
+# Tracks that are made audible together.
+_BATCH = 16
+
 
 class Hearing:
     """What an inversion changes in the images of tracks, measured every few steps, and the images with that change.
@@ -60,8 +63,9 @@ class Hearing:
             - tracks: ``[n]``
         """
         config, images = self.config, self._above_silence(images)
-        heard = image_of_sound(images, config.feature, self.normalisation, samples=config.samples, effort=QUICK)
-        corrections[tracks] = heard - images
+        for some, numbers in zip(images.split(_BATCH), tracks.split(_BATCH), strict=True):
+            heard = image_of_sound(some, config.feature, self.normalisation, samples=config.samples, effort=QUICK)
+            corrections[numbers] = heard - some
 
     def seen(self, images: Tensor, tracks: Tensor, step: int) -> Tensor:
         """Images of some tracks as the network of a step sees them, differentiable."""

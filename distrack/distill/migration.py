@@ -51,7 +51,7 @@ def without_news(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not config.keys() >= _COMPLETE:
         return dict(config)
-    result = {"regression": 0.0, "students": {"count": 0}, "sound_every": 0, **config}
+    result = {"regression": 0.0, "students": {"count": 0}, "hearings": 0, **config}
     form = config.get("parameterisation")
     if _has(PARAMETERISATIONS, form, "prior") and (not isinstance(form, Mapping) or "prior" not in form):
         result["parameterisation"] = {"name": entry_name(form), "prior": "none"}

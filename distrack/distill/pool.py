@@ -82,6 +82,11 @@ class NetworkPool:
             self._members[number] = future.result() if future else self._make(number, each)
         return self._members[number]
 
+    def close(self) -> None:
+        """Gives back the memory of all networks; no step needs them any more."""
+        self._members.clear()
+        self._in_progress.clear()
+
     def make_ahead(self, step: int, workers: ThreadPoolExecutor) -> None:
         """Starts to make networks of the steps after this one while other work is done.
 

@@ -9,12 +9,18 @@ from distrack.validation import Overrides, overlaid
 
 
 class Target(NamedTuple):
-    """The values of a config that a recipe may depend on: the names of its domain and its feature, and two numbers."""
+    """The values of a config that a recipe may depend on.
+
+    Attributes:
+        domain, feature: names.
+        parameterisation: name of the one that is asked for; empty where the recipe chooses it.
+    """
 
     domain: str
     ipc: int
     seconds: float
     feature: str
+    parameterisation: str = ""
 
 
 Recipe = Callable[[Target], Overrides]
@@ -27,8 +33,8 @@ _LONG_TRACK = 2.0
 # The usual number of classes, which the number of steps is computed for.
 _CLASSES = 10
 _FEWEST_STEPS = 20
-# Steps are divided into this many parts, after each of which the tracks are made audible.
-_TIMES_HEARD = 5
+# Times that images are made audible.
+_HEARINGS = 4
 
 
 def recommended(target: Target, work: float) -> dict[str, Any]:
@@ -45,12 +51,13 @@ def recommended(target: Target, work: float) -> dict[str, Any]:
         # Many tracks share their storage better than few.
         recipe |= {"parameterisation": "dct" if few else "pca", "learning_rate": 0.15 if few else 0.05}
     long = target.seconds > _LONG_TRACK
-    factor = PARAMETERISATIONS[recipe["parameterisation"]].usual_factor(target.ipc)
-    # Work of one step: half as much if frames are twice as far apart.
-    cost = target.ipc * factor * _CLASSES * target.seconds * (0.5 if long else 1.0)
+    form = PARAMETERISATIONS[target.parameterisation or recipe["parameterisation"]]
+    # Work of one step: half as much if frames are twice as far apart, three times as much with the feature's own.
+    cost = target.ipc * form.usual_factor(target.ipc) * _CLASSES * target.seconds * (0.5 if long else 1.0)
+    cost *= 3.0 if target.domain == "waveform" and not form.stores_images else 1.0
     recipe["steps"] = max(_FEWEST_STEPS, round(work / cost))
     if few or target.domain == "waveform":  # many images lose little as sounds, and take long to be heard
-        recipe["sound_every"] = max(1, round(recipe["steps"] / _TIMES_HEARD))
+        recipe["hearings"] = _HEARINGS
     # A class must not have more tracks than real clips to match.
     recipe["pool"] = {"clips_per_class": 50 if few else 200, "size": 32 if few else 16, "grow_every": 10 if few else 3}
     recipe["students"] = {"count": 4, "lesson": 30 if few else 60}

@@ -18,11 +18,11 @@ from distrack.randomness import derived_seed, generator
 class Students:
     """The networks of a distillation's later steps, which take lessons from the tracks in turn.
 
-    A random network says how the tracks look to one that knows nothing; a network that has learnt from them shows what
-    they teach and what they do not. In a lesson, which begins every few steps, one student trains on the tracks as they
-    are then, while the steps go on with the others. Afterwards it embeds real clips, once for all its steps. After all
-    its lessons a student leaves and a random network takes its place, so that there are students of every stage.
-    Nothing depends on how long a lesson takes.
+    A random network says how the tracks look to one that knows nothing; a network that has learnt from them shows
+    what they teach and what they do not. In a lesson, which begins every few steps, one student trains on the
+    tracks as they are then, while the steps go on with the others as far as there are cores. Afterwards it embeds
+    real clips, once for all its steps. After all its lessons a student leaves and a random network takes its place,
+    so that there are students of every stage. Nothing depends on how long a lesson takes.
 
     Source:
         Zhou, Nezhadarya and Ba, "Dataset Distillation using Neural Feature Regression" (FRePo), NeurIPS 2022 (a pool of
@@ -45,6 +45,7 @@ class Students:
         before = self._after(number - count).network if number >= count else None
         self._lessons[number] = workers.submit(self._lesson, number, before, tracks)
         self._lessons.pop(number - count - 1, None)
+        self._weights.pop(number - count - 1, None)
 
     def at(self, step: int) -> Member:
         """The student of a step: any one of those whose last lesson has ended by then."""

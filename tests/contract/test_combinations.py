@@ -166,7 +166,7 @@ ALL_AT_ONCE: Mapping[str, Any] = {
     "steps": 6,
     "students": {"count": 2, "start": 0.3, "lessons": 4, "lesson": 2, "stay": 2},
     "tracks_per_step": 2,
-    "sound_every": 2,
+    "hearings": 2,
     "classification": 0.5,
     "augmentation": AUGMENTED,
     "pool": {"size": 2, "grow_every": 1, "refresh_every": 3, "training": 2, "clips_per_class": 4},

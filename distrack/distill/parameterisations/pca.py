@@ -5,7 +5,6 @@ import math
 import torch
 from torch import Tensor
 
-from distrack.device import one_thread
 from distrack.distill.parameterisations.contract import PARAMETERISATIONS, Examples, Parameterisation, Stored
 from distrack.distill.parameterisations.dct import analyse, synthesise
 
@@ -14,6 +13,8 @@ from distrack.distill.parameterisations.dct import analyse, synthesise
 _COEFFICIENTS = 2.1
 # Coefficients, at most: components are found in seconds.
 _MOST_COEFFICIENTS = 2048
+# Clips of all classes that components are fitted to, at most.
+_MOST_CLIPS = 10_000
 
 
 @PARAMETERISATIONS.register("pca")
@@ -63,13 +64,10 @@ class PrincipalComponents(Parameterisation):
             - components: ``[components, coefficients]``, orthonormal
             - positions: ``[coefficients]`` int32
         """
-        # With one thread the sums have the same bits whatever the number of cores.
-        with one_thread():
-            components, positions = self._fitted(examples)
-            components = components[: self._components(len(tracks) // self.plan.classes)]
-            parameters = analyse(tracks)[:, positions] @ components.T
+        components, positions = self._fitted(examples)
+        components = components[: self._components(len(tracks) // self.plan.classes)]
         return {
-            "parameters": parameters.contiguous(),
+            "parameters": analyse(tracks)[:, positions] @ components.T,
             "components": components.contiguous(),
             "positions": positions.int(),
         }
@@ -77,9 +75,8 @@ class PrincipalComponents(Parameterisation):
     def sizes(self, stored: Stored, examples: Examples) -> Tensor | None:
         components, positions = stored["components"], stored["positions"].long()
         energy = torch.zeros(self.plan.classes, len(components))
-        with one_thread():
-            for clips, labels in examples():
-                energy.index_add_(0, labels, (analyse(clips)[:, positions] @ components.T).square())
+        for clips, labels in examples():
+            energy.index_add_(0, labels, (analyse(clips)[:, positions] @ components.T).square())
         return energy.sqrt()
 
     def render(self, parameters: Tensor, stored: Stored) -> Tensor:
@@ -111,9 +108,13 @@ class PrincipalComponents(Parameterisation):
         mean = (energy / counts[:, None]).mean(0)
         positions = mean.argsort(descending=True, stable=True)[: self._coefficients]
         products = torch.zeros(len(positions), len(positions), dtype=torch.float64)
+        most = max(1, _MOST_CLIPS // self.plan.classes)
+        taken = torch.zeros(self.plan.classes, dtype=torch.int64)
         for clips, labels in examples():
-            chosen = analyse(clips)[:, positions].double()
-            products += chosen.T @ (chosen / counts[labels].double()[:, None])
+            few = torch.cat([(labels == each).nonzero()[: most - taken[each], 0] for each in labels.unique()])
+            taken += labels[few].bincount(minlength=self.plan.classes)
+            chosen = analyse(clips[few])[:, positions].double()
+            products += chosen.T @ (chosen / counts.clamp_max(most)[labels[few]].double()[:, None])
         components = torch.linalg.eigh(products)[1].flip(1).T.float()
         # A component and its negative are the same: the largest coefficient is made positive.
         largest = components.gather(1, components.abs().argmax(1, keepdim=True))

@@ -204,7 +204,7 @@ def _matching(fields: Fields, start: DistillJob, duration: float) -> None:
     fields.switch("augmentation", third, off=NO_AUGMENTATION, on=AugmentationConfig())
     fields.draw("regression", first)
     fields.draw("students.count", third)
-    fields.draw("sound_every", second, disabled=not start.inverts)
+    fields.draw("hearings", second, disabled=not start.inverts)
     if not DATASETS[start.dataset].pitch_is_class:
         fields.draw("pitch_is_class", second)
 

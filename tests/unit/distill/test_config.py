@@ -78,7 +78,7 @@ def test_every_preset_is_a_valid_config_for_every_job(
         assert leaves(config).items() >= {**dict(flat(asked)), "feature.name": feature}.items()
         # The config has what the preset gives, but for settings of entries that were not chosen.
         target, overrides = said[-1]
-        assert target == (domain, ipc, seconds, feature)
+        assert target == Target(domain, ipc, seconds, feature)
         expected = dict(flat(overrides)) | {"feature.name": feature, "domain.name": domain}
         assert {path for path in expected if path not in leaves(config)} <= {"feature.n_mels", "domain.prior"}
         assert leaves(config).items() >= {path: expected[path] for path in expected & leaves(config).keys()}.items()

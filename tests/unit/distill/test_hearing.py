@@ -67,7 +67,7 @@ def error_of(made: SyntheticSet, images: torch.Tensor) -> float:
 
 
 def test_a_vocoder_s_sounds_are_what_its_networks_see_and_what_is_exported(start: Start) -> None:
-    distiller = start(**VOCODER, sound_every=2, steps=6)
+    distiller = start(**VOCODER, hearings=2, steps=6)
     list(distiller)
     made = distiller.synthetic_set()
     waves = made.render()
@@ -82,7 +82,7 @@ def test_a_vocoder_s_sounds_are_what_its_networks_see_and_what_is_exported(start
 @pytest.mark.parametrize("domain", ["spectral", "waveform"])
 def test_a_state_holds_what_was_heard(start: Start, domain: str) -> None:
     form = VOCODER if domain == "waveform" else {"parameterisation": "dct", "factor": 4, "objective": "mmd"}
-    settings = {**form, "sound_every": 2, "tracks_per_step": 3, "regression": 1.0, "steps": 5}
+    settings = {**form, "hearings": 2, "tracks_per_step": 3, "regression": 1.0, "steps": 5}
     whole, stopped, resumed = (start(**settings) for _ in range(3))
     records = list(whole)
     drive = iter(stopped)
@@ -95,7 +95,7 @@ def test_a_state_holds_what_was_heard(start: Start, domain: str) -> None:
     resumed.resume(state)
     assert list(resumed) == records[3:]
     assert torch.equal(resumed.synthetic_set().parameters, whole.synthetic_set().parameters)
-    deaf = start(**{**settings, "sound_every": 0})
+    deaf = start(**{**settings, "hearings": 0})
     list(deaf)
     assert not torch.equal(deaf.synthetic_set().parameters, whole.synthetic_set().parameters)
 
@@ -103,7 +103,7 @@ def test_a_state_holds_what_was_heard(start: Start, domain: str) -> None:
 @pytest.mark.parametrize("domain", ["spectral", "waveform"])
 def test_with_an_enormous_learning_rate_all_stays_a_number(start: Start, domain: str) -> None:
     form = VOCODER if domain == "waveform" else {"parameterisation": "dct", "factor": 4}
-    distiller = start(**{**form, "sound_every": 1, "learning_rate": 1000.0, "regression": 1.0, "steps": 5})
+    distiller = start(**{**form, "hearings": 4, "learning_rate": 1000.0, "regression": 1.0, "steps": 5})
     list(distiller)
     assert distiller.state()["correction"].isfinite().all()
     assert distiller.synthetic_set().tracks().isfinite().all()
@@ -111,6 +111,6 @@ def test_with_an_enormous_learning_rate_all_stays_a_number(start: Start, domain:
 
 
 def test_sounds_that_are_stored_as_samples_are_not_made_audible(start: Start) -> None:
-    distiller = start(domain="waveform", sound_every=1, steps=2)
+    distiller = start(domain="waveform", hearings=1, steps=2)
     list(distiller)
     assert "correction" not in distiller.state()

@@ -40,7 +40,7 @@ def losses(run: Run) -> list[float]:
         {"ipc": 32, "objective": "mean", "regression": 1.0, "tracks_per_step": 3},
         {"ipc": 8, "objective": "mmd", "regression": 1.0, "students": {"count": 2, "start": 0.2, "lesson": 2}},
         {
-            **{"ipc": 2, "domain": "waveform", "parameterisation": "vocoder", "factor": 8, "sound_every": 2},
+            **{"ipc": 2, "domain": "waveform", "parameterisation": "vocoder", "factor": 8, "hearings": 2},
             **{"regression": 1.0, "students": {"count": 1, "start": 0.4, "lessons": 2, "lesson": 2}},
         },
     ],

@@ -49,7 +49,7 @@ WAVES = {
     **{"ipc": 2, "tracks_per_step": 1},
 }
 CELLS = {"optimiser": "adam", "domain": "waveform", "parameterisation": "mdct", "objective": "mmd", "ipc": 2}
-HEARD = {"domain": "waveform", "parameterisation": "vocoder", "factor": 8, "sound_every": 3, "tracks_per_step": 5}
+HEARD = {"domain": "waveform", "parameterisation": "vocoder", "factor": 8, "hearings": 3, "tracks_per_step": 5}
 FRESH = {"optimiser": "sgd", "learning_rate": 1.0, "pool": {"size": 0}, "schedule": "constant"}
 
 
