@@ -405,14 +405,17 @@ class Distiller:
             **{f"students.{name}": value for name, value in self._students.state().items()},
         }
 
-    def part(self) -> Part:
-        """The classes that this distiller moves, and what belongs to them."""
+    def part(self, *, tracks_alone: bool = False) -> Part:
+        """The classes that this distiller moves, and what belongs to them, or their tracks alone."""
         classes = slice(self._groups[0].classes.start, self._groups[-1].classes.stop)
         memory = {name: value.cpu().numpy() for name, value in self._memory.items()}
         correction = self._hearing.correction
         heard = None if correction is None else correction[self._tracks(classes)].cpu().numpy()
+        parameters = self._parameters[self._rows(classes)].cpu().numpy()
+        if tracks_alone:
+            return Part(classes, parameters, {}, heard, {})
         students = {name: value.numpy() for name, value in self._students.state().items()}
-        return Part(classes, self._parameters[self._rows(classes)].cpu().numpy(), memory, heard, students)
+        return Part(classes, parameters, memory, heard, students)
 
     def look(self, parts: Sequence[Part]) -> None:
         """Sees the tracks that others move, as they are now; a lesson needs those of all classes."""

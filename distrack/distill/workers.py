@@ -85,7 +85,7 @@ class Workers:
         """Does the steps that are left, one for each record; see `Distiller`."""
         while self.step < self.config.steps:
             if self.config.timetable.begins(self.step):
-                self._asked("look", self._asked("part"))
+                self._asked("look", self._asked("tracks"))
             # By value: tensors would be passed as files, a dozen a step, which a busy machine may be slow to hand over.
             embeddings = np.concatenate(self._asked("embed")) if self.config.regression else None
             answers = self._asked("step", embeddings)
@@ -182,8 +182,8 @@ def _answer(distiller: Distiller, pool: ThreadPoolExecutor, what: str, value: An
             # A copy lies in memory as torch's own tensors do, on which the rounding of a product may depend.
             distances, spread = distiller.advance(pool, None if value is None else torch.tensor(value))
             return distances.cpu().numpy(), spread.cpu().numpy()
-        if what == "part":
-            return distiller.part()
+        if what in ("part", "tracks"):
+            return distiller.part(tracks_alone=what == "tracks")
         if what == "look":
             distiller.look(value)
         else:
