@@ -230,6 +230,10 @@ class DistillConfig(Config):
     def _fits(self) -> Self:
         for network in self.networks:
             check_shape(network, self.feature.shape(self.samples))
+        kinds = len(self.networks)
+        for field, count in (("pool.size", self.pool.size), ("students.count", self.students.count)):
+            if 0 < count < kinds:
+                raise ValueError(f"{field} {count}: there are {kinds} kinds of networks; choose {kinds} or more")
         name, domain = self.parameterisation.name, self.domain.name
         form = PARAMETERISATIONS[name]
         if domain not in form.domains:

@@ -299,6 +299,8 @@ def test_a_plan_is_of_the_domain_s_size() -> None:
         ({"classification": float("nan")}, "classification nan"),
         ({"tracks_per_step": -1}, "tracks_per_step -1"),
         ({"pool": {"training": -1}}, "pool.training -1"),
+        ({"pool": {"architectures": ["mlp", "lenet"]}, "students": {"count": 2}}, "students.count 2: there are 3"),
+        ({"pool": {"size": 1, "widths": [8]}}, "pool.size 1: there are 2 kinds"),
         ({"pool": {"training": 10_001}}, "pool.training 10001"),
         ({"pool": {"refresh_every": -1}}, "pool.refresh_every -1"),
         ({"augmentation": {"time_shift": 0.6}}, "augmentation.time_shift 0.6"),
