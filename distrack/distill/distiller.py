@@ -141,7 +141,7 @@ class Distiller:
         self._form = config.form(len(classes))
         self._distance = partial(OBJECTIVES[config.objective.name].distance, **config.objective.settings)
         self._networks = NetworkPool(config, train, device)
-        self._students, self._timetable = Students(config, train, device), config.timetable
+        self._students = Students(config, train, device)
         self._hearing = Hearing(config, train.normalisation, device)
         self._shift_bands = train.shift_bands
         self._update = partial(OPTIMISERS[config.optimiser.name], **config.optimiser.settings)
@@ -259,7 +259,7 @@ class Distiller:
         """
         member = self._member(workers)
         self._networks.make_ahead(self.step, workers)
-        if self._timetable.begins(self.step):
+        if self._students.timetable.begins(self.step):
             self._students.teach(self.step, self._training_set(), workers)
         pulls: Sequence[Tensor | None] = [None] * len(self._groups)
         if self.config.regression:
@@ -283,7 +283,7 @@ class Distiller:
 
     def _member(self, workers: ThreadPoolExecutor) -> Member:
         """The network of this step and what belongs to it."""
-        if self.step >= self._timetable.takes_over:
+        if self.step >= self._students.timetable.takes_over:
             self._networks.close()
             return self._students.at(self.step)
         return self._networks.at(self.step, workers.map)
@@ -408,12 +408,12 @@ class Distiller:
     def part(self, *, tracks_alone: bool = False) -> Part:
         """The classes that this distiller moves, and what belongs to them, or their tracks alone."""
         classes = slice(self._groups[0].classes.start, self._groups[-1].classes.stop)
-        memory = {name: value.cpu().numpy() for name, value in self._memory.items()}
         correction = self._hearing.correction
         heard = None if correction is None else correction[self._tracks(classes)].cpu().numpy()
         parameters = self._parameters[self._rows(classes)].cpu().numpy()
         if tracks_alone:
             return Part(classes, parameters, {}, heard, {})
+        memory = {name: value.cpu().numpy() for name, value in self._memory.items()}
         students = {name: value.numpy() for name, value in self._students.state().items()}
         return Part(classes, parameters, memory, heard, students)
 

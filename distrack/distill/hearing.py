@@ -1,5 +1,7 @@
 """Hearing: while tracks are images, networks see them as the sounds that are made of them."""
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -39,10 +41,6 @@ class Hearing:
         self.config, self.normalisation, self.device = config, normalisation, device
         self.correction: Tensor | None = None
         self._alternates = config.domain.name == "spectral"
-        self._silence = None
-        if FEATURES[config.feature.name].silence_is_lowest:
-            image = build_feature(config.feature)(torch.zeros(1, config.samples))
-            self._silence = normalisation.apply(image).to(device)
 
     def corrections(self, count: int) -> Tensor:
         """The corrections of so many tracks, zero before they are made audible."""
@@ -81,6 +79,15 @@ class Hearing:
         if self.correction is None:
             return images
         return self._above_silence(images) + self.correction[tracks]
+
+    # Not needed by those that never hear.
+    @cached_property
+    def _silence(self) -> Tensor | None:
+        """The image of silence; None for a feature that has lower values."""
+        if not FEATURES[self.config.feature.name].silence_is_lowest:
+            return None
+        image = build_feature(self.config.feature)(torch.zeros(1, self.config.samples))
+        return self.normalisation.apply(image).to(self.device)
 
     def _above_silence(self, images: Tensor) -> Tensor:
         return images if self._silence is None else images.maximum(self._silence)

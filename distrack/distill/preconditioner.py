@@ -23,9 +23,9 @@ _USABLE_BAND = 0.95
 # Seconds of a window of the short-time spectrum.
 _WINDOW = 0.032
 # Highest sample, as a share of full scale; a louder track is made softer as a whole.
-_HIGHEST_PEAK = 0.95
+HIGHEST_PEAK = 0.95
 # Largest ratio of a track's level to that of its class: 2 dB.
-_LEVEL_RANGE = 10 ** (2 / 20)
+LEVEL_RANGE = 10 ** (2 / 20)
 
 
 class Preconditioner:
@@ -142,9 +142,9 @@ class SpectrumPreconditioner(Preconditioner):
         level = self.level[classes]
         of_class = parameters.view(len(level), -1, self.length)
         rms = of_class.square().mean(2, keepdim=True).sqrt().clamp(min=1e-9)
-        of_class *= (rms / level).clamp(1 / _LEVEL_RANGE, _LEVEL_RANGE) * level / rms
+        of_class *= (rms / level).clamp(1 / LEVEL_RANGE, LEVEL_RANGE) * level / rms
         rendered = torchaudio.functional.resample(of_class, 1, self._factor)
-        of_class *= (_HIGHEST_PEAK / rendered.abs().amax(2, keepdim=True).clamp(min=1e-9)).clamp(max=1)
+        of_class *= (HIGHEST_PEAK / rendered.abs().amax(2, keepdim=True).clamp(min=1e-9)).clamp(max=1)
 
     def _cells(self, waves: Tensor) -> Tensor:
         cells: Tensor = torch.stft(

@@ -1,4 +1,4 @@
-"""Training of an evaluation's networks: Muon or AdamW, augmentation, mixup and hard labels."""
+"""Training of a network on a training set: Muon or AdamW, augmentation, mixup and hard labels."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -16,7 +16,7 @@ _BATCH = 256
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Labelled images that an evaluator learns from.
+    """Labelled images that a network learns from.
 
     Attributes:
         images: reads the normalised images at some positions to a device, `[m, 1, bands, frames]`.

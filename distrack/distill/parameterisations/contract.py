@@ -47,6 +47,7 @@ class Parameterisation(ABC):
         domains: domains that it can store tracks of.
         stores_images: whether it renders images that a fixed inversion makes the sounds of the waveform domain.
         factors: possible values of a plan's factor; the first is the usual one.
+        limited_by_clips: whether a class has no more tracks than the smallest class has clips; each then stores more.
         constants: names of what is stored beside the parameters.
         shared: names of those that all classes have in common; the others are stored class by class.
     """
@@ -55,6 +56,7 @@ class Parameterisation(ABC):
     domains: ClassVar[tuple[str, ...]] = ("spectral", "waveform")
     stores_images: ClassVar[bool] = False
     factors: ClassVar[tuple[int, ...]] = (1,)
+    limited_by_clips: ClassVar[bool] = False
     constants: ClassVar[tuple[str, ...]] = ()
     shared: ClassVar[tuple[str, ...]] = ()
 
@@ -78,9 +80,10 @@ class Parameterisation(ABC):
         """Tracks that a stored row holds side by side along time; a number stands for as many numbers of a track."""
         return 1
 
-    def tracks(self, clips: int) -> int:  # noqa: ARG002
+    def tracks(self, clips: int) -> int:
         """Tracks rendered for a class, if the smallest class has that many real clips."""
-        return self.plan.ipc * self.plan.factor
+        planned = self.plan.ipc * self.plan.factor
+        return min(planned, max(clips, self.plan.ipc)) if self.limited_by_clips else planned
 
     def floats(self, tracks: int) -> int:  # noqa: ARG002
         """Numbers stored for a class of that many rendered tracks, labels and constants counted."""

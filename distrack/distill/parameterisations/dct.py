@@ -40,6 +40,7 @@ class CosineCoefficients(Parameterisation):
     summary = "strongest DCT coefficients"
     domains = ("spectral",)
     factors: ClassVar[tuple[int, ...]] = (1, 2, 4, 8, 16, 32)
+    limited_by_clips = True
     constants = ("positions",)
 
     def __init__(self, plan: Plan, *, prior: Prior = "spectrum") -> None:
@@ -56,9 +57,6 @@ class CosineCoefficients(Parameterisation):
             raise ValueError(
                 f"factor {self.plan.factor}: each of so many tracks would have no coefficient; choose a smaller factor"
             )
-
-    def tracks(self, clips: int) -> int:
-        return min(self.plan.ipc * self.plan.factor, max(clips, self.plan.ipc))
 
     def floats(self, tracks: int) -> int:
         return (tracks + 1) * self._coefficients(tracks) + tracks

@@ -9,6 +9,7 @@ from torch import Tensor
 from distrack.audio import SAMPLE_RATE
 from distrack.distill.lapped_transform import inverse_mdct, mdct
 from distrack.distill.parameterisations.contract import PARAMETERISATIONS, Examples, Parameterisation, Stored
+from distrack.distill.preconditioner import HIGHEST_PEAK, LEVEL_RANGE
 from distrack.randomness import derived_seed
 
 # Cells of a frame, and samples from a frame to the next: 16 ms.
@@ -21,12 +22,8 @@ _ENVELOPE_SHARE = 0.5
 _MEASURED_CLIPS = 200
 # Range of the envelope, in natural logarithms of amplitude: from far below the quietest feature to above full scale.
 _QUIETEST, _LOUDEST = -14.0, 3.0
-# Largest ratio of a track's level to that of its class: 2 dB.
-_LEVEL_RANGE = 10 ** (2 / 20)
 # Level of silence, -80 dB: a track far below it stays silent.
 _SILENCE = 1e-4
-# Highest sample, as a share of full scale; a louder track is made softer as a whole.
-_HIGHEST_PEAK = 0.95
 
 
 @PARAMETERISATIONS.register("mdct")
@@ -48,6 +45,7 @@ class TransformCells(Parameterisation):
     summary = "strongest MDCT cells, and noise under an envelope"
     domains = ("waveform",)
     factors = (1, 2, 4, 8, 16, 32)
+    limited_by_clips = True
     constants = ("positions", "seeds", "levels")
 
     @classmethod
@@ -65,9 +63,6 @@ class TransformCells(Parameterisation):
             raise ValueError(
                 f"factor {self.plan.factor}: each of so many tracks would have no cell; choose a smaller factor"
             )
-
-    def tracks(self, clips: int) -> int:
-        return min(self.plan.ipc * self.plan.factor, max(clips, self.plan.ipc))
 
     def floats(self, tracks: int) -> int:
         cells = self._cells(tracks)
@@ -118,9 +113,9 @@ class TransformCells(Parameterisation):
         waves = inverse_mdct(gains * numbers.view_as(gains), self._samples)
         level = stored["levels"].to(parameters.device).clamp(min=_SILENCE).repeat_interleave(each)[:, None]
         rms = (waves.square().mean(1, keepdim=True) + _SILENCE**2).sqrt()
-        waves = waves * ((rms / level).clamp(1 / _LEVEL_RANGE, _LEVEL_RANGE) * level / rms)
-        peaks = waves.abs().amax(1, keepdim=True).clamp(min=_HIGHEST_PEAK)
-        return waves * (_HIGHEST_PEAK / peaks)
+        waves = waves * ((rms / level).clamp(1 / LEVEL_RANGE, LEVEL_RANGE) * level / rms)
+        peaks = waves.abs().amax(1, keepdim=True).clamp(min=HIGHEST_PEAK)
+        return waves * (HIGHEST_PEAK / peaks)
 
     @property
     def _samples(self) -> int:

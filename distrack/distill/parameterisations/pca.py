@@ -35,6 +35,7 @@ class PrincipalComponents(Parameterisation):
     summary = "shares of principal components"
     domains = ("spectral",)
     factors = (32, 2, 4, 8, 16, 64)
+    limited_by_clips = True
     constants = ("components", "positions")
     shared = ("components", "positions")
 
@@ -48,9 +49,6 @@ class PrincipalComponents(Parameterisation):
             raise ValueError(
                 f"factor {self.plan.factor}: so many tracks would have no component to share; choose a smaller factor"
             )
-
-    def tracks(self, clips: int) -> int:
-        return min(self.plan.ipc * self.plan.factor, max(clips, self.plan.ipc))
 
     def floats(self, tracks: int) -> int:
         components = self._components(tracks)
