@@ -11,7 +11,6 @@ import argparse
 import statistics
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, cast
 
 from distrack.process_environment import compute_fast
@@ -20,7 +19,7 @@ compute_fast("benchmarks.evaluator")
 
 import torch
 
-from distrack.device import one_thread_each
+from distrack.device import side_by_side
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.evaluate import BASELINES, training_set_of
 from distrack.evaluate.evaluation import hold_out
@@ -88,7 +87,7 @@ def main() -> None:
     given = parser.parse_args()
     sets = [each for name in given.datasets for each in taught(name, given.seeds)]
     names = list(dict.fromkeys(each.name for each in sets))
-    with one_thread_each(torch.device("cpu")) as workers, ThreadPoolExecutor(workers) as pool:
+    with side_by_side(torch.device("cpu")) as pool:
         for network in given.networks.split(","):
             print(f"\n{network}\n\n| recipe | {' | '.join(names)} | mean | core seconds |", flush=True)
             print("|---" * (len(names) + 3) + "|")

@@ -11,7 +11,6 @@ import argparse
 import json
 import statistics
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +22,7 @@ import numpy as np
 import torch
 
 from benchmarks.evaluator import Taught, measured
-from distrack.device import one_thread_each
+from distrack.device import side_by_side
 from distrack.distill import DistillConfig, Distiller, SyntheticSet
 from distrack.distill.sounds import exported
 from distrack.evaluate import BASELINES, training_set_of
@@ -55,7 +54,7 @@ def main() -> None:
             training = [training_set_of(each, rest, sounds=file) for each, file in zip(sets, files, strict=True)]  # noqa: B023
             trained = [(each, seed) for each in training for seed in range(_SEEDS)]
             taught = [Taught(label, seed, each, held_out) for each, seed in trained]  # noqa: B023
-            with one_thread_each(device) as workers, ThreadPoolExecutor(workers) as pool:
+            with side_by_side(device) as pool:
                 found = [accuracy for accuracy, _ in pool.map(lambda each: measured(each, Recipe()), taught)]
             mean, spread = statistics.mean(found), statistics.stdev(found)
             print(f"| {name} | {label} | {mean:.3f} ± {spread:.3f} | {seconds:.1f} s |", flush=True)  # noqa: B023

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
@@ -21,19 +22,17 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(present[0] if name == "auto" else name)
 
 
-# Number of torch's threads before each block of `one_thread_each` that is open, the outermost first.
+# Number of torch's threads before each block of `one_thread` that is open, the outermost first.
 _THREADS: list[int] = []
 
 
 @contextlib.contextmanager
-def one_thread_each(device: torch.device) -> Iterator[int]:
-    """Yields the number of pieces of work to compute side by side; inside the block each has one thread of the CPU.
+def one_thread() -> Iterator[int]:
+    """Lets torch compute with one thread inside the block, and yields the number of threads outside of all such blocks.
 
-    Blocks may overlap. The number of threads is restored when the last one ends.
+    The result does not depend on the number of cores then, and work in pieces that fit the processor's cache is done
+    sooner than a second thread wakes up. Blocks may overlap; the number is restored when the last one ends.
     """
-    if device.type != "cpu":
-        yield 1
-        return
     threads = _THREADS[0] if _THREADS else torch.get_num_threads()
     _THREADS.append(threads)
     torch.set_num_threads(1)
@@ -46,14 +45,16 @@ def one_thread_each(device: torch.device) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Lets torch compute with one thread inside the block, for work in pieces that fit the processor's cache.
+def side_by_side(device: torch.device) -> Iterator[ThreadPoolExecutor]:
+    """Threads for pieces of work that share the cores of a CPU, each of which computes with one of torch's threads.
 
-    Such a piece is done sooner than a second thread wakes up, and the result does not depend on the number of cores.
+    For an accelerator there is one thread.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    if device.type != "cpu":
+        with ThreadPoolExecutor(1) as workers:
+            yield workers
+        return
+    # OpenMP counts for each thread by itself: a new one would take all cores until some larger operation tells it the
+    # number, and sums would be rounded as the tasks happen to fall to the threads.
+    with one_thread() as threads, ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        yield pool

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from distrack.arrays import Floats
-from distrack.device import one_thread_each
+from distrack.device import one_thread, side_by_side
 from distrack.distill.config import DistillConfig
 from distrack.distill.hearing import Hearing
 from distrack.distill.initialisations import INITIALISATIONS, Combinations
@@ -148,7 +148,7 @@ class Distiller:
         self._memory: Memory = {}
         self._kept: list[Embedded] = []
         # With one thread the sums have the same bits whatever the number of cores.
-        with one_thread_each(torch.device("cpu")):
+        with one_thread():
             stored = self._start(train)
             self._preconditioner = self._preconditioner_of(train, stored)
         self._constants = {name: values.to(device) for name, values in stored.items()}
@@ -221,7 +221,7 @@ class Distiller:
         Raises:
             RunError: the loss is no longer a number.
         """
-        with one_thread_each(self.device) as threads, ThreadPoolExecutor(threads) as workers:
+        with side_by_side(self.device) as workers:
             while self.step < self.config.steps:
                 distances, spread = self.advance(workers)
                 loss = distances.sum() / spread

@@ -1,7 +1,6 @@
 """Tracks as sounds: how a synthetic set is exported as audio, and what a network sees of that audio."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from io import BytesIO
 
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from distrack.audio import Wave, flac_bytes
-from distrack.device import one_thread_each
+from distrack.device import side_by_side
 from distrack.distill.audible import audible
 from distrack.distill.synthetic import SyntheticSet
 from distrack.features import build_feature
@@ -25,7 +24,7 @@ def exported(synthetic: SyntheticSet) -> Iterator[bytes]:
 
     Each thread computes a few tracks, so that the bytes do not depend on the number of threads.
     """
-    with one_thread_each(torch.device("cpu")) as workers, ThreadPoolExecutor(workers) as pool:
+    with side_by_side(torch.device("cpu")) as pool:
         for files in pool.map(partial(_exported, synthetic), synthetic.render().split(_BATCH)):
             yield from files
 

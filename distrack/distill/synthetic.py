@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from distrack.device import one_thread_each
+from distrack.device import side_by_side
 from distrack.distill.audible import audible
 from distrack.distill.config import DistillConfig
 from distrack.distill.migration import migrated_distillation
@@ -84,7 +83,7 @@ class SyntheticSet:
         """Sounds of the images that are stored; each thread computes a few, so that all numbers of threads agree."""
         images = self.normalisation.undo(self._rendered).split(_BATCH)
         sounds = partial(audible, feature=self.config.feature, samples=self.config.samples)
-        with one_thread_each(torch.device("cpu")) as workers, ThreadPoolExecutor(workers) as pool:
+        with side_by_side(torch.device("cpu")) as pool:
             return torch.cat(list(pool.map(sounds, images)))
 
     def images(self) -> Tensor:

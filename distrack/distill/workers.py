@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distrack.device import one_thread_each
+from distrack.device import side_by_side
 from distrack.distill.config import DistillConfig
 from distrack.distill.distiller import Distiller, StepRecord, checked
 from distrack.distill.synthetic import SyntheticSet
@@ -168,7 +168,7 @@ def _work(end: Connection, order: _Order) -> None:
             end.recv()
             end.send(error)
             return
-        with one_thread_each(order.device) as threads, ThreadPoolExecutor(threads) as pool:
+        with side_by_side(order.device) as pool:
             while True:
                 what, value = end.recv()
                 end.send(_answer(distiller, pool, what, value))

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from distrack.arrays import Integers
-from distrack.device import one_thread_each
+from distrack.device import side_by_side
 from distrack.distill import SyntheticSet
 from distrack.distill.sounds import exported
 from distrack.evaluate.config import Form, Measurement
@@ -113,7 +112,7 @@ class Bench:
         # What is in the cache, or trains no network, takes hardly any time.
         progress_of = _share_of_all(progress, {part: 1 + cost for part, cost in self.costs(plan).items()})
         # A small network gains little from a second thread inside each operation, much from training beside another.
-        with one_thread_each(self._device) as workers, ThreadPoolExecutor(workers) as pool:
+        with side_by_side(self._device) as pool:
             pending = []
             for measurement in plan:
                 rate = pool.submit(self.learning_rate, measurement)

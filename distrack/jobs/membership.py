@@ -1,7 +1,6 @@
 """The membership attack: which of the clips that tracks were made from can be told by someone who has the tracks."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -13,7 +12,7 @@ from pydantic import Field, model_validator
 from safetensors import SafetensorError, safe_open
 
 from distrack.arrays import Doubles
-from distrack.device import one_thread_each
+from distrack.device import side_by_side
 from distrack.distill import SyntheticSet
 from distrack.errors import ConfigError
 from distrack.evaluate.half_sets import HalfSets
@@ -185,5 +184,5 @@ class _Attacker:
                 lambda *_: progress(steps, total, "training networks"),
             )
 
-        with one_thread_each(self._device) as threads, ThreadPoolExecutor(threads) as pool:
+        with side_by_side(self._device) as pool:
             return dict(zip(pairs, pool.map(signal_of, pairs), strict=True))

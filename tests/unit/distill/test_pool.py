@@ -3,7 +3,6 @@
 import gc
 import weakref
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import cycle
 from typing import Any
@@ -16,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from distrack.augmentation import NO_AUGMENTATION, AugmentationConfig
 from distrack.datasets.clips import Split
+from distrack.device import side_by_side
 from distrack.distill import DistillConfig, Distiller
 from distrack.distill.objectives import OBJECTIVES
 from distrack.distill.parameterisations import PARAMETERISATIONS
@@ -140,7 +140,7 @@ def test_a_step_has_the_same_network_and_clips_in_any_order_of_the_steps(source:
 def test_a_network_that_was_made_ahead_is_the_same(source: Source) -> None:
     pool = {"size": 3, "grow_every": 2, "refresh_every": 6, "training": 4}
     plain, ahead = (source(pool, steps=14, augmentation=AUGMENTED) for _ in range(2))
-    with ThreadPoolExecutor(2) as workers:
+    with side_by_side(torch.device("cpu")) as workers:
         for step in range(14):
             ahead.make_ahead(step, workers)
             one, other = plain.at(step), ahead.at(step)

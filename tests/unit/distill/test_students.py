@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from distrack.datasets.clips import Split
-from distrack.device import one_thread_each
+from distrack.device import side_by_side
 from distrack.distill import DistillConfig, Distiller
 from distrack.distill.students import Students
 from distrack.images import RealImages
@@ -109,8 +109,7 @@ def test_nothing_depends_on_how_long_a_lesson_takes(start: Start) -> None:
         return lesson(*given)
 
     slow._students._lesson = late  # type: ignore[assignment,method-assign]
-    # With one thread each, as in an iteration: operations on several round otherwise.
-    with one_thread_each(torch.device("cpu")), ThreadPoolExecutor(3) as workers:
+    with side_by_side(torch.device("cpu")) as workers:
         while slow.step < 14:
             slow.advance(workers)
     assert torch.equal(slow.synthetic_set().parameters, whole.synthetic_set().parameters)
