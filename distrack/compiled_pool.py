@@ -15,6 +15,9 @@ from distrack.arrays import Floats
 
 _Compiled = TypeVar("_Compiled", bound=Callable[..., Any])
 _ZERO, _QUARTER, _ONE = np.float32(0), np.float32(0.25), np.float32(1)
+# Numbers of memory around a scratch row. A compiled loop adds one by one, and so rounds otherwise, where it finds that
+# what it reads and what it writes lie nearer to each other than a vector is long.
+_APART = 256
 
 
 def _compiled(function: _Compiled) -> _Compiled:
@@ -51,7 +54,7 @@ def pooled(maps: Floats, wide: int, weight: Floats, bias: Floats, epsilon: np.fl
     count, size = maps.shape
     channels, rows, columns = len(weight), size // wide // 2, wide // 2
     statistics = np.empty((2, count), np.float32)
-    row = np.empty(wide, np.float32)
+    row = np.empty(wide + 2 * _APART, np.float32)[_APART : _APART + wide]
     for number in range(count):
         pixels, target = maps[number], out[number]
         total = _ZERO
@@ -103,7 +106,7 @@ def pooled_gradient(
     count, size = maps.shape
     channels, rows, columns = len(weight), size // wide // 2, wide // 2
     of_parameters = np.zeros((2, channels), np.float32)
-    row = np.zeros(wide, np.float32)
+    row = np.zeros(wide + 2 * _APART, np.float32)[_APART : _APART + wide]
     share = _ONE / np.float32(size)
     for number in range(count):
         channel, pixels, source, target = number % channels, maps[number], gradient[number], out[number]
