@@ -36,6 +36,8 @@ class AtomSearch:
         orthogonal: refit the amplitudes of overlapping atoms after each new atom.
     """
 
+    refining = False
+
     def __init__(self, wave: Floats, sample_rate: int, *, atoms: str, orthogonal: bool) -> None:
         self.kind_name, self.sample_rate, self.orthogonal = KIND_NAMES[atoms], sample_rate, orthogonal
         self.channels, self.samples = wave.shape

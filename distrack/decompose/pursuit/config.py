@@ -17,8 +17,8 @@ class PursuitConfig(Method):
     name: str = "matching-pursuit"
     atoms: Annotated[Literal["gabor", "damped", "both", "learned"], Field(title="Atom type")] = "gabor"
     """Gabor atoms, damped sinusoids, both, or waveforms learned from the clip itself."""
-    orthogonal: Annotated[bool, Field(title="Orthogonal pursuit")] = False
-    """Refit the amplitudes of overlapping atoms after each new atom. Better, slower."""
+    orthogonal: Annotated[bool, Field(title="Orthogonal pursuit")] = True
+    """Fit overlapping atoms together. Better, and takes up to twice as long."""
     snr_db: Annotated[float | None, Field(gt=0, le=120, title="Stop at SNR (dB)"), Option("snr")] = None
     """The pursuit ends once the reconstruction has this signal-to-noise ratio."""
     waveforms: Annotated[int, Field(ge=1, le=MOST_WAVEFORMS)] = 8

@@ -12,6 +12,7 @@ from distrack.decompose.decomposer import DECOMPOSERS, Budget, Decomposer, Progr
 from distrack.decompose.events import Events
 from distrack.decompose.pursuit.atom_search import AtomSearch
 from distrack.decompose.pursuit.config import PursuitConfig
+from distrack.decompose.pursuit.gabor_search import GaborSearch
 from distrack.decompose.pursuit.waveform_search import WaveformSearch
 
 # A residual below this share of the clip's energy is rounding error.
@@ -40,8 +41,15 @@ class Search(Protocol):
     def prepare(self, *, hurried: bool) -> None:
         """Does one preparation step; if `hurried`, optional steps are left out."""
 
+    @property
+    def refining(self) -> bool:
+        """Whether the next step refines atoms that were found."""
+
     def take(self) -> float:
-        """Subtracts one more atom; returns the energy removed from the residual, 0 or less if there was no atom."""
+        """Subtracts one more atom, or refines some, and returns the energy removed from the residual.
+
+        Where it is 0 or less and no atom was refined, there is no atom left.
+        """
 
     def rows(self) -> Floats:
         """The events found, in the order in which they were found: ``[events, columns]``."""
@@ -73,6 +81,8 @@ class MatchingPursuit(Decomposer):
         self.search: Search
         if settings.atoms == "learned":
             self.search = WaveformSearch(wave, sample_rate, budget, settings)
+        elif settings.atoms == "gabor":
+            self.search = GaborSearch(wave, sample_rate, events=budget.events, orthogonal=settings.orthogonal)
         else:
             self.search = AtomSearch(wave, sample_rate, atoms=settings.atoms, orthogonal=settings.orthogonal)
         self.clip_energy = self.residual_energy = float(np.square(wave, dtype=np.float64).sum())
@@ -84,7 +94,8 @@ class MatchingPursuit(Decomposer):
         target, count = self.settings.snr_db, self.search.count
         near = target is not None and self.snr_db() >= target
         nothing = self.exhausted or self.residual_energy <= NOTHING * self.clip_energy
-        return (count > 0 and (self.late() or near)) or nothing or count >= self.budget.events
+        enough = count >= self.budget.events and not self.search.refining
+        return (count > 0 and (self.late() or near)) or nothing or enough
 
     def step(self) -> None:
         """One step of preparation, or one more atom."""
@@ -92,9 +103,10 @@ class MatchingPursuit(Decomposer):
         if done < steps:
             self.search.prepare(hurried=self.late(PREPARATION))
         else:
+            refining = self.search.refining
             removed = self.search.take()
             self.residual_energy -= removed
-            self.exhausted = removed <= 0
+            self.exhausted = removed <= 0 and not refining
 
     def snr_db(self) -> float:
         """Signal-to-noise ratio of the reconstruction so far, in dB."""

@@ -125,10 +125,10 @@ class Scale:
         energy[:, self.edge] = both * self.weight
         return energy
 
-    def atom(self, frame: int, sample_rate: int) -> Atom:
-        """The best atom of a frame."""
+    def atom(self, frame: int, at: int, sample_rate: int) -> Atom:
+        """The atom of a frame and a bin."""
         place = frame * self.hop - self.lead + (self.length / 2 if self.shape == GABOR else 0)
-        frequency = min(int(self.bin[frame]) * sample_rate / self.length, highest(sample_rate))
+        frequency = min(at * sample_rate / self.length, highest(sample_rate))
         return Atom(self.shape, place / sample_rate, self.scale / sample_rate, frequency)
 
 
@@ -176,7 +176,7 @@ class Grid:
             scale.update(self.padded, self.offset, frame, frame + 1)
             energy = float(scale.energy[frame])
             if energy >= UNCHANGED * expected:
-                return energy, scale.atom(frame, self.sample_rate)
+                return energy, scale.atom(frame, int(scale.bin[frame]), self.sample_rate)
 
     def state(self) -> dict[str, NDArray[Any]]:
         state: dict[str, NDArray[Any]] = {"residual": self.residual.copy()}

@@ -14,6 +14,8 @@ from distrack.decompose.pursuit.atoms import DAMPED, GABOR, REACH, Atom, highest
 FINE = 16
 # Most steps, and the greatest factor by which the scale changes.
 STEPS, WIDEST = 8, 3.0
+# The steps end when the energy grows by less than this factor.
+CONVERGED = 1.0002
 # A better onset of a decay is searched within this many scales of the current one.
 AROUND = 0.5
 
@@ -58,11 +60,16 @@ def refined(atom: Atom, residual: Floats, sample_rate: int) -> tuple[Atom, float
         if next_energy <= energy:
             reach /= 4
             continue
-        converged = next_energy < 1.0002 * energy
+        converged = next_energy < CONVERGED * energy
         best, step, energy = candidate, next_step, next_energy
         if converged:
             break
     return best_onset(best, residual, sample_rate) if atom.shape == DAMPED else (best, energy)
+
+
+def energy(atom: Atom, residual: Floats, sample_rate: int) -> float:
+    """The energy that an atom removes from a residual, about."""
+    return _newton_step(atom, baseband(atom, residual, sample_rate))[1]
 
 
 def baseband(atom: Atom, residual: Floats, sample_rate: int) -> Baseband:

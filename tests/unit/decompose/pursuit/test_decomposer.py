@@ -10,8 +10,8 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from distrack.decompose import render, snr_db, storage
-from distrack.decompose.pursuit.atom_search import AtomSearch
 from distrack.decompose.pursuit.atoms import DAMPED, GABOR
+from distrack.decompose.pursuit.gabor_search import GaborSearch
 from tests.unit.decompose.pursuit.clips import ATOMS, RATE, atoms, finished, music, pursuit
 
 all_atoms = pytest.mark.parametrize("atom_type", ATOMS)
@@ -188,7 +188,7 @@ def test_soft_atoms_are_found_at_any_rate(rate: int) -> None:
 
 
 def test_a_pursuit_ends_when_no_atom_removes_energy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(AtomSearch, "take", lambda _: 0.0)
+    monkeypatch.setattr(GaborSearch, "take", lambda _: 0.0)
     search = pursuit(music(0.1))
     steps = search.search.preparing[1]
     assert len(list(islice(search, 100))) == steps + 1

@@ -26,7 +26,7 @@ def test_the_energy_of_an_atom_is_what_subtracting_it_removes(shape: int) -> Non
         grid.fill(number)
         # From before the beginning of the clip to its middle.
         for frame in range(0, scale.count // 2, max(scale.count // 8, 1)):
-            atom = scale.atom(frame, RATE)
+            atom = scale.atom(frame, int(scale.bin[frame]), RATE)
             where = atom.support(RATE, wave.shape[1])
             waveform = atom.waveform(where, RATE)
             before = wave[:, where].astype(np.float64)
@@ -87,6 +87,5 @@ def test_an_atom_at_half_the_sample_rate_is_fitted_just_below_it() -> None:
     for rate in (8_000, 22_050, 192_000):
         grid = Grid(np.ones((1, 5000), np.float32), rate, (GABOR, DAMPED))
         for scale in grid.scales:
-            scale.bin[:] = scale.length // 2
-            atom = scale.atom(scale.count // 2, rate).stored()
+            atom = scale.atom(scale.count // 2, scale.length // 2, rate).stored()
             assert rate / 2 - 1 < atom.frequency < rate / 2

@@ -3,14 +3,14 @@
 import numpy as np
 
 from distrack.decompose import render, snr_db
-from distrack.decompose.pursuit.atoms import Atom
+from distrack.decompose.pursuit.atoms import GABOR, Atom
 from tests.unit.decompose.pursuit.clips import RATE, finished, music
 
 
 def test_orthogonal_amplitudes_are_nearly_those_of_least_squares_over_all_atoms() -> None:
     wave = music()
     search, found = finished(wave, events=30, orthogonal=True)
-    atoms = [Atom(int(row[0]), *row[1:].tolist()) for row in search.search.table[:30]]
+    atoms = [Atom(GABOR, *row[:3].tolist()) for row in search.search.rows()]
     columns = np.zeros((60, wave.shape[1]))
     for number, atom in enumerate(atoms):
         where = atom.support(RATE, wave.shape[1])

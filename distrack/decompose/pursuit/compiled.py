@@ -1,0 +1,545 @@
+"""The inner loops of a pursuit of Gabor atoms, compiled by numba. `plain.py` has the same functions in NumPy.
+
+Numba compiles them at their first use, within ten seconds, and keeps the result beside this file or in the user's cache
+folder. No loop adds numbers in an order that the compiler may choose: the same clip gives the same bits.
+
+Times and scales are in samples, frequencies in cycles per sample.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numba import njit
+
+from distrack.arrays import Complex, Doubles, Floats
+from distrack.decompose.pursuit.atoms import GABOR, REACH
+from distrack.decompose.pursuit.layout import (
+    BINS,
+    BLOCK,
+    BLOCKS,
+    FIRST_CELL,
+    FIRST_FRAME,
+    FIRST_GROUP,
+    FIRST_PEAK,
+    FRAMES,
+    GROUP,
+    GROUPS,
+    HOP,
+    LEAD,
+    LENGTH,
+    Store,
+)
+from distrack.decompose.pursuit.newton import CONVERGED, FINE, STEPS, WIDEST
+
+_Compiled = TypeVar("_Compiled", bound=Callable[..., Any])
+_TURN = 2 * math.pi
+# Samples that a step of a recurrence computes side by side, and samples of a block that are summed side by side.
+_LANES, _SUMMED = 64, 8
+_REACH = REACH[GABOR] * math.sqrt(WIDEST)
+# Columns of an atom that is computed step by step: its values, and what takes each to the sample `_LANES` further on.
+_RE, _IM, _FACTOR_RE, _FACTOR_IM = range(4)
+
+
+def _compiled(function: _Compiled) -> _Compiled:
+    settings: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"nnan", "nsz"}}
+    compiled: _Compiled
+    try:
+        compiled = njit(function, cache=True, **settings)
+    except RuntimeError:  # no folder for the result can be written: every process compiles
+        compiled = njit(function, **settings)
+    return compiled
+
+
+@_compiled
+def _start(begin: int, time: float, scale: float, frequency: float, state: Doubles) -> None:
+    """Writes the values of an atom from a sample on, and the factors that lead to the next samples, ``[4, lanes]``."""
+    for lane in range(_LANES):
+        away = begin + lane - time
+        size = math.exp(-0.5 * (away / scale) ** 2)
+        turn = _TURN * ((frequency * away) % 1.0)
+        state[_RE, lane], state[_IM, lane] = size * math.cos(turn), size * math.sin(turn)
+        factor = math.exp(-(away * _LANES + 0.5 * _LANES * _LANES) / scale**2)
+        turn = _TURN * ((frequency * _LANES) % 1.0)
+        state[_FACTOR_RE, lane], state[_FACTOR_IM, lane] = factor * math.cos(turn), factor * math.sin(turn)
+
+
+@_compiled
+def _advance(state: Doubles, slower: float) -> None:
+    """Moves an atom on by `_LANES` samples; each factor is itself multiplied by ``slower``."""
+    for lane in range(_LANES):
+        re, im, factor_re, factor_im = (
+            state[_RE, lane],
+            state[_IM, lane],
+            state[_FACTOR_RE, lane],
+            state[_FACTOR_IM, lane],
+        )
+        state[_RE, lane] = re * factor_re - im * factor_im
+        state[_IM, lane] = re * factor_im + im * factor_re
+        state[_FACTOR_RE, lane] = factor_re * slower
+        state[_FACTOR_IM, lane] = factor_im * slower
+
+
+@_compiled
+def _products(residual: Floats, begin: int, end: int, time: float, scale: float, frequency: float) -> Doubles:
+    """Inner products of an atom's cosine and sine with themselves, each other and each channel, between two samples.
+
+    Shape:
+        - residual: ``[channels, samples]``
+        - returns: ``[3 + 2 * channels]``: cosine by cosine, cosine by sine, sine by sine, then of each channel
+    """
+    channels = len(residual)
+    state, sums = np.empty((4, _LANES)), np.zeros((3 + 2 * channels, _LANES))
+    _start(begin, time, scale, frequency, state)
+    slower = math.exp(-((_LANES / scale) ** 2))
+    for first in range(begin, end, _LANES):
+        count = min(_LANES, end - first)
+        for lane in range(count):
+            re, im = state[0, lane], -state[1, lane]
+            sums[0, lane] += re * re
+            sums[1, lane] += re * im
+            sums[2, lane] += im * im
+        for channel in range(channels):
+            for lane in range(count):
+                sample = residual[channel, first + lane]
+                sums[3 + 2 * channel, lane] += state[0, lane] * sample
+                sums[4 + 2 * channel, lane] -= state[1, lane] * sample
+        if first + _LANES < end:
+            _advance(state, slower)
+    total = np.zeros(len(sums))
+    for row in range(len(sums)):
+        for lane in range(_LANES):
+            total[row] += sums[row, lane]
+    return total
+
+
+@_compiled
+def fitted(residual: Floats, begin: int, end: int, time: float, scale: float, frequency: float) -> Complex:
+    """The complex amplitude of each channel with which an atom fits the residual between two samples.
+
+    Where cosine and sine are one function, at 0 Hz for example, the smallest amplitude that fits is chosen.
+    """
+    found = _products(residual, begin, end, time, scale, frequency)
+    cosine, both, sine = found[0], found[1], found[2]
+    trace, determinant = cosine + sine, cosine * sine - both * both
+    channels = len(residual)
+    amplitudes = np.zeros(channels, np.complex128)
+    if not trace > 0:
+        return amplitudes
+    apart = determinant > 1e-9 * trace * trace
+    for channel in range(channels):
+        right, other = found[3 + 2 * channel], found[4 + 2 * channel]
+        if apart:
+            re, im = (sine * right - both * other) / determinant, (cosine * other - both * right) / determinant
+        else:
+            re, im = (cosine * right + both * other) / trace**2, (both * right + sine * other) / trace**2
+        amplitudes[channel] = complex(re, im)
+    return amplitudes
+
+
+@_compiled
+def subtract(
+    residual: Floats,
+    begin: int,
+    end: int,
+    time: float,
+    scale: float,
+    frequency: float,
+    amplitudes: Complex,
+    only_if_less: bool,
+) -> float:
+    """Subtracts an atom from each channel between two samples, and returns the energy that this removes.
+
+    Args:
+        only_if_less: whether the residual stays as it was unless the energy falls.
+    """
+    channels = len(residual)
+    removed = 0.0
+    state = np.empty((4, _LANES))
+    slower = math.exp(-((_LANES / scale) ** 2))
+    before = residual[:, begin:end].copy() if only_if_less else residual[:, :0].copy()
+    _start(begin, time, scale, frequency, state)
+    sums = np.zeros(_LANES)
+    for first in range(begin, end, _LANES):
+        count = min(_LANES, end - first)
+        for channel in range(channels):
+            re, im = amplitudes[channel].real, amplitudes[channel].imag
+            for lane in range(count):
+                old = residual[channel, first + lane]
+                new = np.float32(old - (re * state[0, lane] - im * state[1, lane]))
+                residual[channel, first + lane] = new
+                sums[lane] += np.float64(old) * old - np.float64(new) * new
+        if first + _LANES < end:
+            _advance(state, slower)
+    for lane in range(_LANES):
+        removed += sums[lane]
+    if only_if_less and removed <= 0:
+        residual[:, begin:end] = before
+    return removed
+
+
+@_compiled
+def _baseband(residual: Floats, begin: int, width: int, blocks: int, frequency: float) -> Doubles:
+    """The sound from a sample on, shifted by a frequency to 0 and summed in blocks: ``[channels, blocks, 2]``."""
+    channels, samples = residual.shape
+    sums = np.zeros((channels, blocks, 2))
+    turns = np.empty((2, width))
+    for at in range(width):
+        turn = -_TURN * ((frequency * at) % 1.0)
+        turns[0, at], turns[1, at] = math.cos(turn), math.sin(turn)
+    lanes = np.empty((2, _SUMMED))
+    for channel in range(channels):
+        for block in range(blocks):
+            first = begin + block * width
+            count = min(width, samples - first)
+            lanes[:] = 0.0
+            whole = count // _SUMMED * _SUMMED
+            for start in range(0, whole, _SUMMED):
+                for lane in range(_SUMMED):
+                    sample = residual[channel, first + start + lane]
+                    lanes[0, lane] += sample * turns[0, start + lane]
+                    lanes[1, lane] += sample * turns[1, start + lane]
+            for at in range(whole, count):
+                sample = residual[channel, first + at]
+                lanes[0, at - whole] += sample * turns[0, at]
+                lanes[1, at - whole] += sample * turns[1, at]
+            re = im = 0.0
+            for lane in range(_SUMMED):
+                re += lanes[0, lane]
+                im += lanes[1, lane]
+            turn = -_TURN * ((frequency * first) % 1.0)
+            cosine, sine = math.cos(turn), math.sin(turn)
+            sums[channel, block, 0] = re * cosine - im * sine
+            sums[channel, block, 1] = re * sine + im * cosine
+    return sums
+
+
+@_compiled
+def _newton_step(
+    sums: Doubles, middle: Doubles, counts: Doubles, time: float, scale: float, frequency: float
+) -> tuple[float, float, float, float]:
+    """Newton's steps in time, logarithm of scale and frequency, and the energy that the atom removes.
+
+    Args:
+        sums: of `_baseband`.
+        middle, counts: middle of each block, and how many samples of it lie within the clip.
+        frequency: distance from the frequency that was shifted to 0.
+
+    Source:
+        See `newton.py`.
+    """
+    channels, blocks = sums.shape[:2]
+    moments = np.zeros((channels, 6))
+    own = own_first = own_second = 0.0
+    for block in range(blocks):
+        away = (middle[block] - time) / scale
+        envelope = math.exp(-0.5 * away * away)
+        weight = envelope * envelope * counts[block]
+        own += weight
+        own_first += weight * away
+        own_second += weight * away * away
+        turn = -_TURN * ((frequency * middle[block]) % 1.0)
+        cosine, sine = envelope * math.cos(turn), envelope * math.sin(turn)
+        for channel in range(channels):
+            re = sums[channel, block, 0] * cosine - sums[channel, block, 1] * sine
+            im = sums[channel, block, 0] * sine + sums[channel, block, 1] * cosine
+            moments[channel, 0] += re
+            moments[channel, 1] += im
+            moments[channel, 2] += re * away
+            moments[channel, 3] += im * away
+            moments[channel, 4] += re * away * away
+            moments[channel, 5] += im * away * away
+    size = first = first_turned = second = 0.0
+    for channel in range(channels):
+        re, im, re1, im1, re2, im2 = moments[channel]
+        size += re * re + im * im
+        first += re * re1 + im * im1
+        first_turned += re * im1 - im * re1
+        second += re * re2 + im * im2
+    if not (size > 0 and own > 0):
+        return 0.0, 0.0, 0.0, 0.0
+    in_time = scale * (2 * first / size - 2 * own_first / own)
+    in_scale = 2 * second / size - 2 * own_second / own
+    # The moment times -2 pi i scale: its product with the conjugate has this real part.
+    in_frequency = 2 * (_TURN * scale * first_turned) / size / (_TURN**2 * scale**2)
+    return in_time, in_scale, in_frequency, 2 * size / own
+
+
+@_compiled
+def refined(
+    residual: Floats, time: float, scale: float, frequency: float, highest: float
+) -> tuple[float, float, float, float, float]:
+    """The Gabor atom near a given one that removes about the most energy, that energy, and that of the given one.
+
+    Source:
+        See `newton.refined`.
+    """
+    samples = residual.shape[1]
+    width = max(int(scale / FINE), 1)
+    begin = max(math.ceil(time - _REACH * scale), 0)
+    end = min(math.floor(time + _REACH * scale) + 1, samples)
+    blocks = max(-(-(end - begin) // width), 0)
+    sums = _baseband(residual[:, :end], begin, width, blocks, frequency)
+    middle, counts = np.empty(blocks), np.empty(blocks)
+    for block in range(blocks):
+        counts[block] = min(width, end - begin - block * width)
+        middle[block] = begin + block * width + (counts[block] - 1) / 2
+    best_time, best_scale, best_frequency = time, scale, frequency
+    in_time, in_scale, in_frequency, energy = _newton_step(sums, middle, counts, time, scale, 0.0)
+    given, share = energy, 1.0
+    for _ in range(STEPS):
+        new_time = best_time + max(min(share * in_time, best_scale), -best_scale)
+        new_scale = best_scale * math.exp(max(min(share * in_scale, 0.5), -0.5))
+        new_scale = min(max(new_scale, scale / WIDEST), scale * WIDEST)
+        limit = 0.25 / best_scale
+        new_frequency = best_frequency + max(min(share * in_frequency, limit), -limit)
+        if not 0 < new_frequency < highest:
+            break
+        found = _newton_step(sums, middle, counts, new_time, new_scale, new_frequency - frequency)
+        if found[3] <= energy:
+            share /= 4
+            continue
+        converged = found[3] < CONVERGED * energy
+        best_time, best_scale, best_frequency = new_time, new_scale, new_frequency
+        in_time, in_scale, in_frequency, energy = found
+        if converged:
+            break
+    return best_time, best_scale, best_frequency, energy, given
+
+
+@_compiled
+def _column(at: int, bins: int, edge: int) -> int:
+    """The column of `Store.edges` for a bin; -1 for a bin whose atom does not overlap its conjugate."""
+    if at < edge:
+        return at
+    return at - bins + 2 * edge if at >= bins - edge else -1
+
+
+@_compiled
+def _energy(cells: Complex, edges: Floats, layer: int, at: int, place: int) -> np.float32:
+    """Half of the energy that the atom of a cell removes, but for what an end of the clip cuts.
+
+    Args:
+        at: the cell.
+        place: -1, or the column of `edges` for an atom near 0 or half the sample rate, which overlaps its conjugate.
+    """
+    energy = np.float32(0.0)
+    for channel in range(len(cells)):
+        re, im = cells[channel, at].real, cells[channel, at].imag
+        size = re * re + im * im
+        if place >= 0:
+            if edges[layer, 3, place] == 0:
+                size -= edges[layer, 0, place] * (re * re - im * im) - edges[layer, 1, place] * 2 * re * im
+            size *= edges[layer, 2, place]
+        energy += size
+    return energy
+
+
+@_compiled
+def _measure(store: Store, layer: int, first: int, last: int, first_block: int, last_block: int) -> None:
+    """Writes the largest energies of some blocks of bins of some frames, of those frames, and of their groups."""
+    cells, peaks, frames, groups, inside, edges = (
+        store.cells,
+        store.peaks,
+        store.frames,
+        store.groups,
+        store.inside,
+        store.edges,
+    )
+    sizes, channels, edge = store.sizes, len(store.cells), store.edges.shape[2] // 2
+    bins, blocks, count = sizes[layer, BINS], sizes[layer, BLOCKS], sizes[layer, FRAMES]
+    place, group = sizes[layer, FIRST_FRAME], sizes[layer, FIRST_GROUP]
+    for frame in range(first, last):
+        cell, peak = sizes[layer, FIRST_CELL] + frame * bins, sizes[layer, FIRST_PEAK] + frame * blocks
+        factor = np.float32(2) * inside[place + frame]
+        for number in range(first_block, last_block):
+            low, high = number * BLOCK, min((number + 1) * BLOCK, bins)
+            best = np.float32(0.0)
+            if low < edge or high > bins - edge:
+                for at in range(low, high):
+                    best = max(best, _energy(cells, edges, layer, cell + at, _column(at, bins, edge)))
+            elif channels == 1:
+                for at in range(cell + low, cell + high):
+                    re, im = cells[0, at].real, cells[0, at].imag
+                    best = max(best, re * re + im * im)
+            else:
+                for at in range(cell + low, cell + high):
+                    re, im = cells[0, at].real, cells[0, at].imag
+                    other_re, other_im = cells[1, at].real, cells[1, at].imag
+                    best = max(best, (re * re + im * im) + (other_re * other_re + other_im * other_im))
+            peaks[peak + number] = best * factor
+        best = np.float32(0.0)
+        for at in range(peak, peak + blocks):
+            best = max(best, peaks[at])
+        frames[place + frame] = best
+    for number in range(first // GROUP, (last - 1) // GROUP + 1):
+        best = np.float32(0.0)
+        for frame in range(place + number * GROUP, place + min((number + 1) * GROUP, count)):
+            best = max(best, frames[frame])
+        groups[group + number] = best
+
+
+@_compiled
+def measure(store: Store, layer: int, first: int, last: int) -> None:
+    """Writes the largest energies of some frames of a layer, whose cells were written."""
+    if last > first:
+        _measure(store, layer, first, last, 0, store.sizes[layer, BLOCKS])
+
+
+@_compiled
+def best(store: Store) -> tuple[float, int, int, int]:
+    """The energy that the best atom of all layers removes, and its layer, frame and bin."""
+    top, layer, number = np.float32(-1.0), 0, 0
+    for each in range(len(store.sizes)):
+        first = store.sizes[each, FIRST_GROUP]
+        for at in range(first, first + store.sizes[each, GROUPS]):
+            if store.groups[at] > top:
+                top, layer, number = store.groups[at], each, at - first
+    sizes = store.sizes[layer]
+    frame = number * GROUP
+    for at in range(frame, min(frame + GROUP, sizes[FRAMES])):
+        if store.frames[sizes[FIRST_FRAME] + at] > store.frames[sizes[FIRST_FRAME] + frame]:
+            frame = at
+    row, part = sizes[FIRST_PEAK] + frame * sizes[BLOCKS], 0
+    for at in range(1, sizes[BLOCKS]):
+        if store.peaks[row + at] > store.peaks[row + part]:
+            part = at
+    bins, edge = sizes[BINS], store.edges.shape[2] // 2
+    cell = sizes[FIRST_CELL] + frame * bins
+    energy, where = np.float32(-1.0), part * BLOCK
+    for at in range(part * BLOCK, min((part + 1) * BLOCK, bins)):
+        held = _energy(store.cells, store.edges, layer, cell + at, _column(at, bins, edge))
+        if held > energy:
+            energy, where = held, at
+    return float(2 * energy * store.inside[sizes[FIRST_FRAME] + frame]), layer, frame, where
+
+
+@_compiled
+def _lessen_image(
+    store: Store,
+    layer: int,
+    first: int,
+    last: int,
+    low: int,
+    high: int,
+    time: float,
+    scale: float,
+    centre: float,
+    turned: float,
+    top: float,
+    amplitudes: Complex,
+    conjugate: bool,
+) -> None:
+    """Takes one of the complex sinusoids of a real atom out of some frames and bins of a layer.
+
+    In a row of bins the phase turns evenly; from frame to frame the phase of the first bin and that turn do, and the
+    logarithm of the size falls evenly faster: all are recurrences.
+    """
+    cells, channels = store.cells, len(store.cells)
+    hop, length, bins = store.sizes[layer, HOP], store.sizes[layer, LENGTH], store.sizes[layer, BINS]
+    own, first_cell = store.windows[layer, 0], store.sizes[layer, FIRST_CELL]
+    square = scale * scale + own * own
+    narrow = _TURN * _TURN * scale * scale * own * own / square
+    sizes_of_bins = np.empty(high - low)
+    distance = low / length - centre
+    value, factor = (
+        math.exp(-0.5 * narrow * distance * distance),
+        math.exp(-narrow * (distance + 0.5 / length) / length),
+    )
+    slower = math.exp(-narrow / (length * length))
+    for at in range(high - low):
+        sizes_of_bins[at] = value
+        value *= factor
+        factor *= slower
+    begin = first * hop - store.sizes[layer, LEAD]
+    away = begin + 0.5 * length - time
+    # Where the product of atom and window has its middle, and how far that moves from frame to frame.
+    share = scale * scale / square
+    between = time + away * share
+    size, shrink = top * math.exp(-0.5 * away * away / square), math.exp(-hop * (away + 0.5 * hop) / square)
+    shrinking = math.exp(-hop * hop / square)
+    turn = _TURN * ((centre * (between - time)) % 1.0 + (low / length * (begin - between)) % 1.0 + turned)
+    phase_re, phase_im = math.cos(turn), math.sin(turn)
+    turn = _TURN * ((centre * hop * share) % 1.0 + (low / length * hop * (1 - share)) % 1.0)
+    phase_turn_re, phase_turn_im = math.cos(turn), math.sin(turn)
+    turn = _TURN * (((begin - between) / length) % 1.0)
+    step_re, step_im = math.cos(turn), math.sin(turn)
+    turn = _TURN * ((hop * (1 - share) / length) % 1.0)
+    step_turn_re, step_turn_im = math.cos(turn), math.sin(turn)
+    for frame in range(first, last):
+        row = first_cell + frame * bins
+        for channel in range(channels):
+            a, b = size * amplitudes[channel].real, size * amplitudes[channel].imag
+            if conjugate:
+                b = -b
+            re, im = a * phase_re - b * phase_im, a * phase_im + b * phase_re
+            for at in range(high - low):
+                weight = sizes_of_bins[at]
+                cells[channel, row + low + at] -= np.complex64(complex(weight * re, weight * im))
+                re, im = re * step_re - im * step_im, re * step_im + im * step_re
+        phase_re, phase_im = (
+            phase_re * phase_turn_re - phase_im * phase_turn_im,
+            phase_re * phase_turn_im + phase_im * phase_turn_re,
+        )
+        step_re, step_im = (
+            step_re * step_turn_re - step_im * step_turn_im,
+            step_re * step_turn_im + step_im * step_turn_re,
+        )
+        size *= shrink
+        shrink *= shrinking
+    _measure(store, layer, first, last, low // BLOCK, (high - 1) // BLOCK + 1)
+
+
+@_compiled
+def lessen(store: Store, time: float, scale: float, frequency: float, amplitudes: Complex, tolerance: float) -> None:
+    """Takes an atom out of the cells that it overlaps, by the closed form of their inner product.
+
+    The product of an atom and a cell's window is a Gaussian, whose Fourier transform is one, too. A real atom is half
+    the sum of a complex one and its conjugate, which lies at -f, and as samples do at 1 - f.
+
+    Args:
+        tolerance: a smaller change of a cell is left out.
+
+    Source:
+        The inner product of two Gabor atoms: Mallat and Zhang, 1993, appendix E.
+    """
+    channels = len(store.cells)
+    largest = 0.0
+    for channel in range(channels):
+        largest = max(largest, abs(amplitudes[channel]))
+    for layer in range(len(store.sizes)):
+        sizes = store.sizes[layer]
+        hop, lead, length, count, bins = sizes[HOP], sizes[LEAD], sizes[LENGTH], sizes[FRAMES], sizes[BINS]
+        own, gain = store.windows[layer, 0], store.windows[layer, 1]
+        square = scale * scale + own * own
+        # The variance of the product, and what a squared distance in frequency is divided by.
+        spread = scale * scale * own * own / square
+        narrow = _TURN * _TURN * spread
+        top = 0.5 * gain * math.sqrt(_TURN * spread)
+        if not top * largest > tolerance:
+            continue
+        reach = 2 * math.log(top * largest / tolerance)
+        half, widest = math.sqrt(reach * square), math.sqrt(reach / narrow)
+        middle = time + lead - 0.5 * length
+        first = max(math.ceil((middle - half) / hop), 0)
+        last = min(math.floor((middle + half) / hop) + 1, count)
+        if last <= first:
+            continue
+        for image in range(3):
+            if image == 0:
+                centre, turned = frequency, 0.0
+            elif image == 1:
+                if frequency > widest:
+                    continue
+                centre, turned = -frequency, 0.0
+            else:
+                if frequency < 0.5 - widest:
+                    continue
+                centre, turned = 1.0 - frequency, time % 1.0
+            low = max(math.ceil((centre - widest) * length), 0)
+            high = min(math.floor((centre + widest) * length) + 1, bins)
+            if high > low:
+                _lessen_image(
+                    store, layer, first, last, low, high, time, scale, centre, turned, top, amplitudes, image > 0
+                )
