@@ -12,7 +12,7 @@ from distrack.decompose.pursuit.kernels import kernels
 from distrack.decompose.pursuit.layout import BINS, BLOCK, FIRST_CELL, GROUP, Store
 
 # Bins near 0 Hz, and near half the sample rate, whose atoms may overlap their own conjugates.
-_EDGE = 8
+_EDGE = 4
 _REACH = CORE[GABOR]
 
 

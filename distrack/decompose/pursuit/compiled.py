@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from distrack.arrays import Complex, Doubles, Floats
-from distrack.decompose.pursuit.atoms import GABOR, REACH
+from distrack.decompose.pursuit.atoms import GABOR
 from distrack.decompose.pursuit.layout import (
     BINS,
     BLOCK,
@@ -31,13 +31,13 @@ from distrack.decompose.pursuit.layout import (
     LENGTH,
     Store,
 )
-from distrack.decompose.pursuit.newton import CONVERGED, FINE, STEPS, WIDEST
+from distrack.decompose.pursuit.newton import CONVERGED, FINE, STEPS, SUMMED, WIDEST
 
 _Compiled = TypeVar("_Compiled", bound=Callable[..., Any])
 _TURN = 2 * math.pi
 # Samples that a step of a recurrence computes side by side, and samples of a block that are summed side by side.
 _LANES, _SUMMED = 64, 8
-_REACH = REACH[GABOR] * math.sqrt(WIDEST)
+_REACH = SUMMED[GABOR]
 # Columns of an atom that is computed step by step: its values, and what takes each to the sample `_LANES` further on.
 _RE, _IM, _FACTOR_RE, _FACTOR_IM = range(4)
 
@@ -96,15 +96,15 @@ def _products(residual: Floats, begin: int, end: int, time: float, scale: float,
     for first in range(begin, end, _LANES):
         count = min(_LANES, end - first)
         for lane in range(count):
-            re, im = state[0, lane], -state[1, lane]
+            re, im = state[_RE, lane], -state[_IM, lane]
             sums[0, lane] += re * re
             sums[1, lane] += re * im
             sums[2, lane] += im * im
         for channel in range(channels):
             for lane in range(count):
                 sample = residual[channel, first + lane]
-                sums[3 + 2 * channel, lane] += state[0, lane] * sample
-                sums[4 + 2 * channel, lane] -= state[1, lane] * sample
+                sums[3 + 2 * channel, lane] += state[_RE, lane] * sample
+                sums[4 + 2 * channel, lane] -= state[_IM, lane] * sample
         if first + _LANES < end:
             _advance(state, slower)
     total = np.zeros(len(sums))
@@ -139,6 +139,31 @@ def fitted(residual: Floats, begin: int, end: int, time: float, scale: float, fr
 
 
 @_compiled
+def _added(
+    residual: Floats, begin: int, end: int, time: float, scale: float, frequency: float, amplitudes: Complex
+) -> float:
+    """Adds an atom to each channel between two samples, and returns the energy that this adds."""
+    state, sums = np.empty((4, _LANES)), np.zeros(_LANES)
+    _start(begin, time, scale, frequency, state)
+    slower = math.exp(-((_LANES / scale) ** 2))
+    for first in range(begin, end, _LANES):
+        count = min(_LANES, end - first)
+        for channel in range(len(residual)):
+            re, im = amplitudes[channel].real, amplitudes[channel].imag
+            for lane in range(count):
+                old = residual[channel, first + lane]
+                new = np.float32(old + (re * state[_RE, lane] - im * state[_IM, lane]))
+                residual[channel, first + lane] = new
+                sums[lane] += np.float64(new) * new - np.float64(old) * old
+        if first + _LANES < end:
+            _advance(state, slower)
+    total = 0.0
+    for lane in range(_LANES):
+        total += sums[lane]
+    return total
+
+
+@_compiled
 def subtract(
     residual: Floats,
     begin: int,
@@ -152,30 +177,11 @@ def subtract(
     """Subtracts an atom from each channel between two samples, and returns the energy that this removes.
 
     Args:
-        only_if_less: whether the residual stays as it was unless the energy falls.
+        only_if_less: whether to add the atom again unless the energy falls.
     """
-    channels = len(residual)
-    removed = 0.0
-    state = np.empty((4, _LANES))
-    slower = math.exp(-((_LANES / scale) ** 2))
-    before = residual[:, begin:end].copy() if only_if_less else residual[:, :0].copy()
-    _start(begin, time, scale, frequency, state)
-    sums = np.zeros(_LANES)
-    for first in range(begin, end, _LANES):
-        count = min(_LANES, end - first)
-        for channel in range(channels):
-            re, im = amplitudes[channel].real, amplitudes[channel].imag
-            for lane in range(count):
-                old = residual[channel, first + lane]
-                new = np.float32(old - (re * state[0, lane] - im * state[1, lane]))
-                residual[channel, first + lane] = new
-                sums[lane] += np.float64(old) * old - np.float64(new) * new
-        if first + _LANES < end:
-            _advance(state, slower)
-    for lane in range(_LANES):
-        removed += sums[lane]
+    removed = -_added(residual, begin, end, time, scale, frequency, -amplitudes)
     if only_if_less and removed <= 0:
-        residual[:, begin:end] = before
+        _added(residual, begin, end, time, scale, frequency, amplitudes)
     return removed
 
 
@@ -232,24 +238,38 @@ def _newton_step(
     channels, blocks = sums.shape[:2]
     moments = np.zeros((channels, 6))
     own = own_first = own_second = 0.0
+    # From block to block the phase turns evenly, and the logarithm of the envelope falls evenly faster.
+    width = middle[1] - middle[0] if blocks > 2 else 0.0
+    turn = -_TURN * ((frequency * width) % 1.0)
+    turn_re, turn_im = math.cos(turn), math.sin(turn)
+    slower = math.exp(-((width / scale) ** 2))
+    re, im, factor = 0.0, 0.0, 0.0
+    envelope = 0.0
     for block in range(blocks):
         away = (middle[block] - time) / scale
-        envelope = math.exp(-0.5 * away * away)
+        # The last block may be shorter.
+        if block == 0 or block == blocks - 1:
+            envelope = math.exp(-0.5 * away * away)
+            factor = math.exp(-width / scale * (away + 0.5 * width / scale))
+            turn = -_TURN * ((frequency * middle[block]) % 1.0)
+            re, im = math.cos(turn), math.sin(turn)
         weight = envelope * envelope * counts[block]
         own += weight
         own_first += weight * away
         own_second += weight * away * away
-        turn = -_TURN * ((frequency * middle[block]) % 1.0)
-        cosine, sine = envelope * math.cos(turn), envelope * math.sin(turn)
+        cosine, sine = envelope * re, envelope * im
         for channel in range(channels):
-            re = sums[channel, block, 0] * cosine - sums[channel, block, 1] * sine
-            im = sums[channel, block, 0] * sine + sums[channel, block, 1] * cosine
-            moments[channel, 0] += re
-            moments[channel, 1] += im
-            moments[channel, 2] += re * away
-            moments[channel, 3] += im * away
-            moments[channel, 4] += re * away * away
-            moments[channel, 5] += im * away * away
+            real = sums[channel, block, 0] * cosine - sums[channel, block, 1] * sine
+            imaginary = sums[channel, block, 0] * sine + sums[channel, block, 1] * cosine
+            moments[channel, 0] += real
+            moments[channel, 1] += imaginary
+            moments[channel, 2] += real * away
+            moments[channel, 3] += imaginary * away
+            moments[channel, 4] += real * away * away
+            moments[channel, 5] += imaginary * away * away
+        envelope *= factor
+        factor *= slower
+        re, im = re * turn_re - im * turn_im, re * turn_im + im * turn_re
     size = first = first_turned = second = 0.0
     for channel in range(channels):
         re, im, re1, im1, re2, im2 = moments[channel]
@@ -353,26 +373,33 @@ def _measure(store: Store, layer: int, first: int, last: int, first_block: int, 
     for frame in range(first, last):
         cell, peak = sizes[layer, FIRST_CELL] + frame * bins, sizes[layer, FIRST_PEAK] + frame * blocks
         factor = np.float32(2) * inside[place + frame]
+        before, highest, lost = frames[place + frame], np.float32(0.0), False
         for number in range(first_block, last_block):
-            low, high = number * BLOCK, min((number + 1) * BLOCK, bins)
+            low = number * BLOCK
             best = np.float32(0.0)
-            if low < edge or high > bins - edge:
-                for at in range(low, high):
+            if low < edge or low + BLOCK > bins - edge:
+                for at in range(low, min(low + BLOCK, bins)):
                     best = max(best, _energy(cells, edges, layer, cell + at, _column(at, bins, edge)))
-            elif channels == 1:
-                for at in range(cell + low, cell + high):
-                    re, im = cells[0, at].real, cells[0, at].imag
-                    best = max(best, re * re + im * im)
             else:
-                for at in range(cell + low, cell + high):
+                # A loop of a fixed length is one or two instructions of the processor.
+                for within in range(BLOCK):
+                    at = cell + low + within
                     re, im = cells[0, at].real, cells[0, at].imag
-                    other_re, other_im = cells[1, at].real, cells[1, at].imag
-                    best = max(best, (re * re + im * im) + (other_re * other_re + other_im * other_im))
-            peaks[peak + number] = best * factor
-        best = np.float32(0.0)
-        for at in range(peak, peak + blocks):
-            best = max(best, peaks[at])
-        frames[place + frame] = best
+                    energy = re * re + im * im
+                    if channels > 1:
+                        re, im = cells[1, at].real, cells[1, at].imag
+                        energy += re * re + im * im
+                    best = max(best, energy)
+            best *= factor
+            lost |= peaks[peak + number] >= before
+            peaks[peak + number] = best
+            highest = max(highest, best)
+        if highest < before and lost:
+            for at in range(peak, peak + blocks):
+                highest = max(highest, peaks[at])
+        elif highest < before:
+            highest = before
+        frames[place + frame] = highest
     for number in range(first // GROUP, (last - 1) // GROUP + 1):
         best = np.float32(0.0)
         for frame in range(place + number * GROUP, place + min((number + 1) * GROUP, count)):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from distrack.arrays import Complex, Doubles, Floats, Integers
 
 # Bins of a block and frames of a group, whose largest energies are kept, so that the best atom is found quickly.
-BLOCK, GROUP = 16, 64
+BLOCK, GROUP = 8, 64
 # Columns of the table of sizes, a row for each layer: where its numbers begin in each array, and how many there are.
 FIRST_CELL, FIRST_FRAME, FIRST_PEAK, FIRST_GROUP, FRAMES, BINS, BLOCKS, GROUPS, HOP, LEAD, LENGTH = range(11)
 

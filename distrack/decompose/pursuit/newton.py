@@ -12,6 +12,8 @@ from distrack.decompose.pursuit.atoms import DAMPED, GABOR, REACH, Atom, highest
 # Samples are summed in blocks of this fraction of the atom's scale before the search, which then works on a few hundred
 # numbers, however long the atom is.
 FINE = 16
+# Scales from an atom's time up to where the sound is summed: a wider atom of the same time has little beyond.
+SUMMED = {GABOR: 6.0, DAMPED: REACH[DAMPED] * math.sqrt(3.0)}
 # Most steps, and the greatest factor by which the scale changes.
 STEPS, WIDEST = 8, 3.0
 # The steps end when the energy grows by less than this factor.
@@ -75,7 +77,7 @@ def energy(atom: Atom, residual: Floats, sample_rate: int) -> float:
 def baseband(atom: Atom, residual: Floats, sample_rate: int) -> Baseband:
     """The sound around an atom, shifted by its frequency, in blocks of a fraction of its scale."""
     width = max(int(atom.scale * sample_rate) // FINE, 1)
-    reach = REACH[atom.shape] * atom.scale * math.sqrt(WIDEST)
+    reach = SUMMED[atom.shape] * atom.scale
     begin = math.ceil((atom.time - (reach if atom.shape == GABOR else 0.0)) * sample_rate)
     begin = max(begin, 0)
     end = min(math.floor((atom.time + reach) * sample_rate) + 1, residual.shape[1])
