@@ -79,17 +79,26 @@ class Cells:
             tolerance: a smaller change of a cell is left out.
         """
         kernels.lessen(self.store, time, scale, frequency, amplitudes, tolerance)
+        reach = _REACH * scale
+        if time < reach or self.samples - 1 - time < reach:
+            self._repair(time, scale, at_start=time < reach, at_end=self.samples - 1 - time < reach)
+
+    def _repair(self, time: float, scale: float, *, at_start: bool, at_end: bool) -> None:
+        """Computes those cells anew that an atom changed which an end of the clip cuts.
+
+        The closed form knows no end: it is wrong for the frames that hang over the end, too.
+        """
         for layer, grid in enumerate(self.scales):
-            # The closed form knows no end of the clip: what overlaps an atom there, and hangs over, is computed anew.
             half = _REACH * math.hypot(scale, grid.scale)
             middle = time + grid.lead - grid.length / 2
             first = max(math.ceil((middle - half) / grid.hop), 0)
             last = min(math.floor((middle + half) / grid.hop) + 1, grid.count)
+            # Frames between these two lie within the clip.
             inner = min(-(-grid.lead // grid.hop), last)
             outer = max((self.samples - grid.length + grid.lead) // grid.hop + 1, inner, first)
-            if time < _REACH * scale and first < inner:
+            if at_start and first < inner:
                 self.transform(layer, first, inner)
-            if self.samples - 1 - time < _REACH * scale and outer < last:
+            if at_end and outer < last:
                 self.transform(layer, outer, last)
 
 
