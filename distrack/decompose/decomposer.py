@@ -47,9 +47,11 @@ class Method(Choice):
 
     Attributes:
         suggested_rate: the sample rate in Hz that the page selects at first; None for that of the recording.
+        uses_torch: whether the method computes with torch; a command with one that does not never imports it.
     """
 
     suggested_rate: ClassVar[int | None] = None
+    uses_torch: ClassVar[bool] = True
 
     def check(self, sample_rate: int) -> None:
         """Refuses settings that are impossible at a sample rate in Hz, before any work.
