@@ -29,44 +29,56 @@ _ALL = click.Option(["--all", "every"], is_flag=True, help="List the runs of eve
 _MARKS = [option for option in options_of(about.About) if option.key in {"tags", "star"}]
 
 
-def _of_jobs() -> Mapping[str, click.Command]:
+# The generated command of a name, or all of them by name.
+_Generated = Callable[[str | None], Mapping[str, click.Command]]
+
+
+def _of_events(_name: str | None) -> Mapping[str, click.Command]:
+    from distrack.cli import event_commands
+
+    return event_commands.commands()
+
+
+def _of_jobs(name: str | None) -> Mapping[str, click.Command]:
     from distrack.cli import job_commands
 
-    return job_commands.commands()
+    return job_commands.commands(name)
 
 
-def _of_files() -> Mapping[str, click.Command]:
-    from distrack.cli import file_commands
+def _of_runs(_name: str | None) -> Mapping[str, click.Command]:
+    from distrack.cli import run_commands
 
-    return file_commands.commands()
+    return run_commands.commands()
 
 
-def _of_kinds() -> Mapping[str, click.Command]:
+def _of_kinds(name: str | None) -> Mapping[str, click.Command]:
     from distrack.cli.job_commands import config_commands
 
-    return config_commands()
+    return config_commands(name)
 
 
 class _Commands(click.Group):
     """Commands that are written here, and groups of generated ones, which are loaded in turn until one is found."""
 
-    def __init__(self, name: str, *generated: Callable[[], Mapping[str, click.Command]], **settings: Any) -> None:
+    def __init__(self, name: str, *generated: _Generated, **settings: Any) -> None:
         super().__init__(name, **settings)
         self._generated = generated
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *(name for group in self._generated for name in group())})
+        return sorted({*super().list_commands(ctx), *(name for group in self._generated for name in group(None))})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if (command := super().get_command(ctx, cmd_name)) is not None:
             return command
-        return next((found for group in self._generated if (found := group().get(cmd_name))), None)
+        return next((found for group in self._generated if (found := group(cmd_name).get(cmd_name))), None)
 
 
 app = _Commands(
     "distrack",
+    # In this order: those that are found without torch are the first to be asked.
+    _of_events,
     _of_jobs,
-    _of_files,
+    _of_runs,
     help="Distills audio datasets to a handful of synthetic tracks per class, makes them audible, and evaluates them.",
     context_settings={"token_normalize_func": lambda word: word.replace("_", "-")},
 )
@@ -216,7 +228,7 @@ def list_runs(runs_path: Path, as_json: bool) -> None:
 @app.command("models", params=[_STORE, _ALL, RUNS_PATH, AS_JSON])
 def list_models(address: str | None, every: bool, runs_path: Path, as_json: bool) -> None:
     """Lists the models of events here and in the store, and with --all every run in the store."""
-    from distrack.decompose.siam.model import names, shipped
+    from distrack.decompose.siam.model_files import names, shipped
     from distrack.jobs.event_model import EventModelJob
     from distrack.store import is_set, listed, open_store
 

@@ -34,14 +34,24 @@ from distrack.runs import Run, Stopped
 from distrack.validation import Overrides, overlaid
 
 
-def commands() -> dict[str, click.Command]:
-    """A command for the verb of every kind of job."""
-    return {JOBS[kind].verb: _command(JOBS[kind]) for kind in JOBS if JOBS[kind].has_own_command}
+def commands(verb: str | None = None) -> dict[str, click.Command]:
+    """A command for the verb of every kind of job, or for one verb."""
+    return {JOBS[kind].verb: _command(JOBS[kind]) for kind in _kinds(verb) if JOBS[kind].has_own_command}
 
 
-def config_commands() -> dict[str, click.Command]:
-    """A command for every kind of job that prints its config."""
-    return {kind: _config_command(JOBS[kind]) for kind in JOBS}
+def config_commands(kind: str | None = None) -> dict[str, click.Command]:
+    """A command for every kind of job, or for one kind, that prints its config."""
+    return {name: _config_command(JOBS[name]) for name in _kinds(kind)}
+
+
+def _kinds(word: str | None) -> list[str]:
+    """The kinds of job that a kind or a verb names; all of them without one."""
+    if word is None:
+        return list(JOBS)
+    try:
+        return [JOBS.name(word)]
+    except ConfigError:
+        return []
 
 
 def _command(kind: type[Job]) -> click.Command:
@@ -115,8 +125,8 @@ def _overrides(
     config = read_config(config_file)
     if config:
         config = migrated(config)
-        made_by = {JOBS[name].kind for name in JOBS if JOBS[name].verb == kind.verb}
-        if JOBS.name(str(config.pop("kind"))) not in made_by:
+        if JOBS[str(config.pop("kind"))].verb != kind.verb:
+            made_by = {JOBS[name].kind for name in JOBS if JOBS[name].verb == kind.verb}
             raise ConfigError(f"--config {config_file}: it is not the config of a {' or '.join(sorted(made_by))}")
     given = overrides_of(options, values)
     if "distillations" in config and given:

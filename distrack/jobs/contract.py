@@ -10,6 +10,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -212,8 +213,9 @@ J = TypeVar("J", bound=type[Job])
 
 
 def register(cls: J) -> J:
-    """Registers a kind of job under its `kind`, as a decorator."""
-    JOBS.add(cls.kind, cls)
+    """Registers a kind of job under its `kind`, and under the verb of its own command, as a decorator."""
+    verb = (cls.verb,) if cls.has_own_command and cls.verb != cls.kind else ()
+    JOBS.add(cls.kind, cls, aliases=verb)
     return cls
 
 
@@ -318,7 +320,8 @@ def find(runs_path: Path, run_id: str) -> Run:
     Raises:
         RunError: there is none.
     """
-    for folder in dict.fromkeys(JOBS[kind].folder for kind in JOBS):
+    # Most kinds lie in the runs path itself; only a run that does not needs the folders of all kinds.
+    for folder in chain([""], (JOBS[kind].folder for kind in JOBS)):
         with contextlib.suppress(RunError):
             run = runs.find(runs_path / folder, run_id)
             if (run.path / "config.json").is_file():
