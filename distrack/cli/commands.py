@@ -5,12 +5,10 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from distrack import datasets as library
-from distrack import known_reports
 from distrack.cli import terminal
 from distrack.cli.options import AS_JSON, ENGINE, QUIET, RUNS_PATH, engine_of, parameters_of
 from distrack.errors import DistrackError
@@ -19,6 +17,9 @@ from distrack.options import options_of, overrides_of
 from distrack.registry import load_plugins
 from distrack.runs import about
 from distrack.settings import PROJECT, settings
+
+if TYPE_CHECKING:
+    from distrack.datasets import Dataset
 
 _DATASET_FIELDS = ("name", "title", "task", "stands_for", "clips", "size", "licence", "citation", "url", "layout")
 _RUN = click.Argument(["run_id"], metavar="RUN")
@@ -92,10 +93,12 @@ def main() -> None:
     words = sys.argv[1:]
     try:
         load_plugins(settings().plugins)
-        answers = known_reports.known(words) if words[:1] == ["evaluate"] else None
-        if answers is not None:
-            terminal.show_reports(answers, as_json="--json" in words)
-            sys.exit(0)
+        if words[:1] == ["evaluate"]:
+            from distrack import known_reports
+
+            if (answers := known_reports.known(words)) is not None:
+                terminal.show_reports(answers, as_json="--json" in words)
+                sys.exit(0)
         app(words or ["--help"], prog_name="python -m distrack", standalone_mode=False)
     except DistrackError as error:
         _refuse(str(error))
@@ -115,6 +118,8 @@ def _refuse(message: str) -> None:
 @app.command("datasets", params=[AS_JSON])
 def list_datasets(as_json: bool) -> None:
     """Lists the known datasets, where they are, and how to get them."""
+    from distrack import datasets as library
+
     rows = [_dataset_row(library.DATASETS[name]) for name in library.DATASETS]
     columns: terminal.Columns = {
         "dataset": lambda row: row["name"],
@@ -128,7 +133,9 @@ def list_datasets(as_json: bool) -> None:
     terminal.show_rows(rows, columns, as_json=as_json, notes=[note])
 
 
-def _dataset_row(dataset: library.Dataset) -> dict[str, Any]:
+def _dataset_row(dataset: "Dataset") -> dict[str, Any]:
+    from distrack import datasets as library
+
     root = library.home(dataset, None)
     present = root.is_dir()
     get = "prepare" if present or dataset.make else "prepare --download" if dataset.downloads else "--data-path FOLDER"

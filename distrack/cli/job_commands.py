@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from distrack import jobs, known_reports
+from distrack import jobs
 from distrack.cli import terminal
 from distrack.cli.options import (
     AS_JSON,
@@ -28,7 +28,6 @@ from distrack.engines import EngineConfig
 from distrack.errors import ConfigError, DistrackError
 from distrack.jobs import JOBS, Job
 from distrack.jobs.migration import migrated
-from distrack.jobs.on_cluster import work_elsewhere
 from distrack.options import overrides_of
 from distrack.runs import Run, Stopped
 from distrack.validation import Overrides, overlaid
@@ -78,6 +77,8 @@ def _command(kind: type[Job]) -> click.Command:
         if answers:
             terminal.show_reports(answers, as_json=as_json)
         if kind.kind == "evaluation" and answers:
+            from distrack import known_reports
+
             known_reports.store(words, runs_path, {run_id: tables for run_id, (_, tables) in answers.items()})
 
     return click.Command(
@@ -176,6 +177,8 @@ def finish(
     try:
         with terminal.progress(quiet=quiet) as watch:
             if job.on_cluster and not engine.is_here:
+                from distrack.jobs.on_cluster import work_elsewhere
+
                 report = work_elsewhere(run, job, engine, watch=watch)
             else:
                 report = jobs.work(run, job, watch=watch, command=words, engine=engine)

@@ -7,12 +7,12 @@ import numpy as np
 
 from distrack.arrays import Floats
 from distrack.decompose.events import Events
-from distrack.decompose.quality import KEPT, Reference
+from distrack.decompose.quality import Reference
 from distrack.decompose.rendering import render, soloed
 
-# Numbers of events at which the quality of a clip is measured, and of one whose magnitudes are not kept: measuring must
-# not take longer than finding the events.
-POINTS, POINTS_OF_LONG = 10, 4
+# Numbers of events at which the quality is measured: of a short clip, and of one of so many samples (half a minute) or
+# more. Measuring must not take longer than finding the events.
+POINTS, POINTS_OF_LONG, LONG = 10, 5, 1 << 19
 
 
 class Point(NamedTuple):
@@ -35,9 +35,9 @@ def numbers_of_events(count: int, samples: int) -> list[int]:
     >>> numbers_of_events(64, 33_075)
     [1, 2, 3, 4, 6, 10, 16, 25, 40, 64]
     >>> numbers_of_events(100_000, 13_230_000)
-    [1, 46, 2154, 100000]
+    [1, 18, 316, 5623, 100000]
     """
-    points = POINTS if samples <= KEPT else POINTS_OF_LONG
+    points = POINTS if samples < LONG else POINTS_OF_LONG
     numbers: list[int] = np.unique(np.geomspace(1, count, points).round().astype(int)).tolist()
     return numbers
 

@@ -19,7 +19,7 @@ class Budget(Config):
     """What a decomposition may use, whatever its method."""
 
     events: Annotated[int, Field(ge=1, le=MOST_EVENTS, title="Max. events")] = 64
-    """The sound is split into at most this many."""
+    """The sound is split into at most this many. Each is a row of at most 20 numbers, 80 bytes."""
     time_limit: Annotated[float | None, Field(gt=0, le=86_400, title="Time limit (s)")] = None
     """Seconds of computing after which the events found so far are the result."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

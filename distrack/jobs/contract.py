@@ -10,7 +10,6 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -320,13 +319,19 @@ def find(runs_path: Path, run_id: str) -> Run:
     Raises:
         RunError: there is none.
     """
-    # Most kinds lie in the runs path itself; only a run that does not needs the folders of all kinds.
-    for folder in chain([""], (JOBS[kind].folder for kind in JOBS)):
+    for folder in _folders():
         with contextlib.suppress(RunError):
             run = runs.find(runs_path / folder, run_id)
             if (run.path / "config.json").is_file():
                 return run
     return runs.find(runs_path, run_id)
+
+
+def _folders() -> Iterator[str]:
+    """The folders below the runs path that hold runs: first that of most kinds, which is found without importing any."""
+    yield ""
+    for kind in JOBS:
+        yield JOBS[kind].folder
 
 
 def runs_path_of(run: Run) -> Path:

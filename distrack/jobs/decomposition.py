@@ -37,11 +37,12 @@ from distrack.validation import Positional, Record, read_model
 log = logging.getLogger(__name__)
 
 _CHECKPOINT_SECONDS = 2.0
-# Seconds between two snapshots for viewers, and the most snapshots that are kept.
-_SNAPSHOT_SECONDS = 0.5
+# Seconds between two snapshots for viewers, the same as a share of the time so far, and the most snapshots that are
+# kept: a second has two, the first hour some hundred.
+_SNAPSHOT_SECONDS, _SNAPSHOT_SHARE = 0.5, 0.02
 _MAX_SNAPSHOTS = 60
 _SOURCE = "source.json"
-# Share of the time that writing checkpoints may take.
+# Share of the time that writing checkpoints may take, and snapshots.
 _CHECKPOINT_SHARE = 0.05
 
 
@@ -321,23 +322,29 @@ def _find_events(run: Run, decomposer: Decomposer, session: Session, events: int
     """The phase `decompose`: drives the decomposer, with snapshots for viewers and checkpoints."""
     _restore(run, decomposer)
     session.phase("decompose", events)
-    viewed = saved = time.monotonic()
-    pause = _CHECKPOINT_SECONDS
+    began = viewed = saved = time.monotonic()
+    pause, until_snapshot = _CHECKPOINT_SECONDS, _SNAPSHOT_SECONDS
     for progress in decomposer:
         now = time.monotonic()
-        if now - viewed > _SNAPSHOT_SECONDS:
+        if now - viewed > until_snapshot:
             _snapshot(run, decomposer, progress, session)
             viewed = time.monotonic()
+            # The events of a long clip take long to sort and to write.
+            shares = (_SNAPSHOT_SHARE * (viewed - began), (viewed - now) / _CHECKPOINT_SHARE)
+            until_snapshot = max(_SNAPSHOT_SECONDS, *shares)
         if session.stop_requested or now - saved > pause:
             run.write("checkpoint.safetensors", safetensors.numpy.save(dict(decomposer.state())))
             saved = time.monotonic()
             # The residual of a long clip takes long to write.
             pause = max(_CHECKPOINT_SECONDS, (saved - now) / _CHECKPOINT_SHARE)
-        session.progress(progress.step, progress.steps, f"{progress.events} events", progress.loss)
+        session.progress_often(progress.step, progress.steps, f"{progress.events} events", progress.loss)
     result = decomposer.events()
     if not len(result):
         raise EventsError("the decomposition has no events: the clip holds too little sound")
-    run.write("events.json", storage.to_json(result))
+    if len(result) <= storage.MOST_AS_TEXT:
+        run.write("events.json", storage.to_json(result))
+    else:
+        log.info("events.json is left out above %s events: render writes it", f"{storage.MOST_AS_TEXT:,}")
     run.write("events.safetensors", storage.to_bytes(result))
     run.checkpoint.unlink(missing_ok=True)
 
