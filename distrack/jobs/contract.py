@@ -328,7 +328,7 @@ def find(runs_path: Path, run_id: str) -> Run:
 
 
 def _folders() -> Iterator[str]:
-    """The folders below the runs path that hold runs: first that of most kinds, which is found without importing any."""
+    """The folders below the runs path that hold runs; the first is that of most kinds, known without importing any."""
     yield ""
     for kind in JOBS:
         yield JOBS[kind].folder
