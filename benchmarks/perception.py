@@ -21,8 +21,8 @@ import numpy as np
 from benchmarks.splat import RATE, SEGMENTS, segment
 from distrack.arrays import Floats
 from distrack.decompose import DecomposeConfig, render, snr_db, spectral_convergence
-from distrack.decompose.loss import LOSSES
-from distrack.decompose.splat.decomposer import SplatConfig
+from distrack.decompose.losses import LOSSES
+from distrack.decompose.splat.config import SplatConfig
 from distrack.perception import DISTANCES, distance
 
 TABLE = Path(__file__).with_suffix(".md")

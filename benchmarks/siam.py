@@ -23,7 +23,8 @@ from benchmarks.splat import RATE, SEGMENTS, distance, segment
 from distrack.audio import read_segment
 from distrack.decompose import DecomposeConfig, Events
 from distrack.decompose.siam.measuring import NEAR_PITCH, held_out_scenes, scenes_found
-from distrack.decompose.siam.model import DEFAULT, load, model_file
+from distrack.decompose.siam.model import load
+from distrack.decompose.siam.model_files import DEFAULT, model_file
 from distrack.decompose.siam.scenes import RATE as HEARD
 
 TABLE = Path(__file__).with_suffix(".md")

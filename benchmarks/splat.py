@@ -24,8 +24,9 @@ import soxr
 from distrack.arrays import Floats
 from distrack.decompose import DecomposeConfig, Events, render, snr_db, spectral_convergence
 from distrack.decompose.decomposer import Budget
-from distrack.decompose.loss import least_important
-from distrack.decompose.splat.decomposer import PRUNE_AT, SplatConfig, Splatter
+from distrack.decompose.losses.spectral import least_important
+from distrack.decompose.splat.config import SplatConfig
+from distrack.decompose.splat.decomposer import PRUNE_AT, Splatter
 from distrack.decompose.transforms import remove
 
 TABLE = Path(__file__).with_suffix(".md")

@@ -1,38 +1,22 @@
 """Instance norm, ReLU and 2 x 2 average pooling in one pass over each map, compiled by numba.
 
 A map of a small network fits into a processor's cache. Torch's three operations, and those of their gradient, read and
-write it through memory each time; here it is read once and written once, which takes a fifth of the time. Numba
-compiles at the first use, within two seconds, and keeps the result beside this file or in the user's cache folder.
+write it through memory each time; here it is read once and written once, which takes a fifth of the time.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import numpy as np
-from numba import njit
 
 from distrack.arrays import Floats
+from distrack.compiled import compiled
 
-_Compiled = TypeVar("_Compiled", bound=Callable[..., Any])
 _ZERO, _QUARTER, _ONE = np.float32(0), np.float32(0.25), np.float32(1)
 # Numbers of memory around a scratch row. A compiled loop adds one by one, and so rounds otherwise, where it finds that
 # what it reads and what it writes lie nearer to each other than a vector is long.
 _APART = 256
 
 
-def _compiled(function: _Compiled) -> _Compiled:
-    """Compiles a function. Sums may be reordered; not-a-number stays what it is, by which a divergence is noticed."""
-    settings: dict[str, Any] = {
-        "fastmath": {"reassoc", "contract", "nsz", "arcp"},
-        "nogil": True,
-        "error_model": "numpy",
-    }
-    compiled: _Compiled
-    try:
-        compiled = njit(function, cache=True, **settings)
-    except RuntimeError:  # no folder for the result can be written: every process compiles
-        compiled = njit(function, **settings)
-    return compiled
+# Sums may be reordered; not-a-number stays what it is, by which a divergence is noticed.
+_compiled = compiled(fastmath=frozenset({"reassoc", "contract", "nsz", "arcp"}))
 
 
 @_compiled

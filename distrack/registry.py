@@ -1,5 +1,8 @@
 """Registries: the named things of one kind, found by name in any case, and the config that each of them brings.
 
+An entry is known before it is imported if its `Place` is registered, or if it is `found_in` a package: what a command
+does not use, such as methods that compute with torch, does not make it start later.
+
 A config field that selects an entry of a registry is annotated with `ChosenFrom`. Its value is an instance of that
 entry's own config, a subclass of `Choice`; a bare name or a mapping is accepted in its place.
 """
@@ -10,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
 import pydantic
@@ -48,8 +52,20 @@ class Choice(Config):
         return {field: getattr(self, field) for field in type(self).model_fields if field != "name"}
 
 
+@dataclass(frozen=True)
+class Place:
+    """Stands for an entry whose module is imported when the entry is used."""
+
+    module: str
+    attribute: str
+
+    def entry(self) -> Any:
+        """Imports the module and returns the entry."""
+        return getattr(importlib.import_module(self.module), self.attribute)
+
+
 class Registry(Generic[T]):
-    """The named things of one kind, in the order they were added.
+    """The named things of one kind, in the order they were added; those found in a package are in alphabetical order.
 
     An unknown name raises `ConfigError` wherever a spelling is looked up; the message gives the nearest names.
 
@@ -59,14 +75,44 @@ class Registry(Generic[T]):
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self._entries: dict[str, T] = {}
+        self._entries: dict[str, T | Place] = {}
         self._names: dict[str, str] = {}
         self._configs: dict[str, type[Choice]] = {}
         self._titles: dict[str, str] = {}
+        # Modules of a package that entries are found in; None if all entries add themselves.
+        self._unread: list[str] | None = None
+
+    def found_in(self, package: str, path: Iterable[str]) -> None:
+        """Names the modules of a package as the origin of entries: adding an entry is adding a file.
+
+        A module is imported when a name is looked up that no entry has yet. The module whose name begins most like it
+        is the first, so that hardly any other is imported before the entry is found.
+        """
+        self._unread = [f"{package}.{module}" for module in _modules(path)]
+
+    def _read(self, like: str | None = None) -> None:
+        """Imports the modules that entries are found in, until one registers a name if that is given."""
+
+        def likeness(module: str) -> int:
+            letters = zip(canonical(module.rpartition(".")[2]), like or "", strict=False)
+            return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], letters))
+
+        for module in sorted(self._unread or (), key=likeness, reverse=True):
+            if like in self._names:
+                return
+            importlib.import_module(module)
+            if self._unread and module in self._unread:
+                self._unread.remove(module)
 
     def add(
-        self, name: str, entry: T, *, aliases: tuple[str, ...] = (), config: type[Choice] = Choice, title: str = ""
-    ) -> T:
+        self,
+        name: str,
+        entry: T | Place,
+        *,
+        aliases: tuple[str, ...] = (),
+        config: type[Choice] = Choice,
+        title: str = "",
+    ) -> None:
         """Registers `entry`, and the config that selects it; a name or alias that is taken is a programming error.
 
         The label on the screen is `title`, by default the `title` or the `summary` that `entry` has.
@@ -78,16 +124,21 @@ class Registry(Generic[T]):
         self._entries[name] = entry
         self._configs[name] = config
         self._titles[name] = title
-        return entry
 
     def register(
         self, name: str, *, aliases: tuple[str, ...] = (), config: type[Choice] = Choice, title: str = ""
     ) -> Callable[[T], T]:
         """`add` as a decorator."""
-        return lambda entry: self.add(name, entry, aliases=aliases, config=config, title=title)
+
+        def registered(entry: T) -> T:
+            self.add(name, entry, aliases=aliases, config=config, title=title)
+            return entry
+
+        return registered
 
     def name(self, spelling: str) -> str:
         """The registered name behind any spelling."""
+        self._read(canonical(spelling))
         try:
             return self._names[canonical(spelling)]
         except KeyError:
@@ -121,10 +172,17 @@ class Registry(Generic[T]):
         return self._configs[name].model_validate({**settings, "name": name})
 
     def __getitem__(self, spelling: str) -> T:
-        return self._entries[self.name(spelling)]
+        name = self.name(spelling)
+        entry = self._entries[name]
+        if isinstance(entry, Place):
+            entry = self._entries[name] = entry.entry()
+        return entry
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
+        if self._unread is None:
+            return iter(self._entries)
+        self._read()
+        return iter(sorted(self._entries))
 
 
 @dataclass(frozen=True)
@@ -223,8 +281,12 @@ class NameIn:
 
 def discover(package: str, path: Iterable[str]) -> None:
     """Imports every module of a package, so that their entries are registered: adding an entry is adding a file."""
-    for module in sorted(pkgutil.iter_modules(path), key=lambda module: module.name):
-        importlib.import_module(f"{package}.{module.name}")
+    for module in _modules(path):
+        importlib.import_module(f"{package}.{module}")
+
+
+def _modules(path: Iterable[str]) -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(path))
 
 
 def load_plugins(names: str) -> None:

@@ -5,12 +5,10 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from distrack import datasets as library
-from distrack import known_reports
 from distrack.cli import terminal
 from distrack.cli.options import AS_JSON, ENGINE, QUIET, RUNS_PATH, engine_of, parameters_of
 from distrack.errors import DistrackError
@@ -19,6 +17,9 @@ from distrack.options import options_of, overrides_of
 from distrack.registry import load_plugins
 from distrack.runs import about
 from distrack.settings import PROJECT, settings
+
+if TYPE_CHECKING:
+    from distrack.datasets import Dataset
 
 _DATASET_FIELDS = ("name", "title", "task", "stands_for", "clips", "size", "licence", "citation", "url", "layout")
 _RUN = click.Argument(["run_id"], metavar="RUN")
@@ -29,44 +30,56 @@ _ALL = click.Option(["--all", "every"], is_flag=True, help="List the runs of eve
 _MARKS = [option for option in options_of(about.About) if option.key in {"tags", "star"}]
 
 
-def _of_jobs() -> Mapping[str, click.Command]:
+# The generated command of a name, or all of them by name.
+_Generated = Callable[[str | None], Mapping[str, click.Command]]
+
+
+def _of_events(_name: str | None) -> Mapping[str, click.Command]:
+    from distrack.cli import event_commands
+
+    return event_commands.commands()
+
+
+def _of_jobs(name: str | None) -> Mapping[str, click.Command]:
     from distrack.cli import job_commands
 
-    return job_commands.commands()
+    return job_commands.commands(name)
 
 
-def _of_files() -> Mapping[str, click.Command]:
-    from distrack.cli import file_commands
+def _of_runs(_name: str | None) -> Mapping[str, click.Command]:
+    from distrack.cli import run_commands
 
-    return file_commands.commands()
+    return run_commands.commands()
 
 
-def _of_kinds() -> Mapping[str, click.Command]:
+def _of_kinds(name: str | None) -> Mapping[str, click.Command]:
     from distrack.cli.job_commands import config_commands
 
-    return config_commands()
+    return config_commands(name)
 
 
 class _Commands(click.Group):
     """Commands that are written here, and groups of generated ones, which are loaded in turn until one is found."""
 
-    def __init__(self, name: str, *generated: Callable[[], Mapping[str, click.Command]], **settings: Any) -> None:
+    def __init__(self, name: str, *generated: _Generated, **settings: Any) -> None:
         super().__init__(name, **settings)
         self._generated = generated
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *(name for group in self._generated for name in group())})
+        return sorted({*super().list_commands(ctx), *(name for group in self._generated for name in group(None))})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if (command := super().get_command(ctx, cmd_name)) is not None:
             return command
-        return next((found for group in self._generated if (found := group().get(cmd_name))), None)
+        return next((found for group in self._generated if (found := group(cmd_name).get(cmd_name))), None)
 
 
 app = _Commands(
     "distrack",
+    # In this order: those that are found without torch are the first to be asked.
+    _of_events,
     _of_jobs,
-    _of_files,
+    _of_runs,
     help="Distills audio datasets to a handful of synthetic tracks per class, makes them audible, and evaluates them.",
     context_settings={"token_normalize_func": lambda word: word.replace("_", "-")},
 )
@@ -80,10 +93,12 @@ def main() -> None:
     words = sys.argv[1:]
     try:
         load_plugins(settings().plugins)
-        answers = known_reports.known(words) if words[:1] == ["evaluate"] else None
-        if answers is not None:
-            terminal.show_reports(answers, as_json="--json" in words)
-            sys.exit(0)
+        if words[:1] == ["evaluate"]:
+            from distrack import known_reports
+
+            if (answers := known_reports.known(words)) is not None:
+                terminal.show_reports(answers, as_json="--json" in words)
+                sys.exit(0)
         app(words or ["--help"], prog_name="python -m distrack", standalone_mode=False)
     except DistrackError as error:
         _refuse(str(error))
@@ -103,6 +118,8 @@ def _refuse(message: str) -> None:
 @app.command("datasets", params=[AS_JSON])
 def list_datasets(as_json: bool) -> None:
     """Lists the known datasets, where they are, and how to get them."""
+    from distrack import datasets as library
+
     rows = [_dataset_row(library.DATASETS[name]) for name in library.DATASETS]
     columns: terminal.Columns = {
         "dataset": lambda row: row["name"],
@@ -116,7 +133,9 @@ def list_datasets(as_json: bool) -> None:
     terminal.show_rows(rows, columns, as_json=as_json, notes=[note])
 
 
-def _dataset_row(dataset: library.Dataset) -> dict[str, Any]:
+def _dataset_row(dataset: "Dataset") -> dict[str, Any]:
+    from distrack import datasets as library
+
     root = library.home(dataset, None)
     present = root.is_dir()
     get = "prepare" if present or dataset.make else "prepare --download" if dataset.downloads else "--data-path FOLDER"
@@ -216,7 +235,7 @@ def list_runs(runs_path: Path, as_json: bool) -> None:
 @app.command("models", params=[_STORE, _ALL, RUNS_PATH, AS_JSON])
 def list_models(address: str | None, every: bool, runs_path: Path, as_json: bool) -> None:
     """Lists the models of events here and in the store, and with --all every run in the store."""
-    from distrack.decompose.siam.model import names, shipped
+    from distrack.decompose.siam.model_files import names, shipped
     from distrack.jobs.event_model import EventModelJob
     from distrack.store import is_set, listed, open_store
 

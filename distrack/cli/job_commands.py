@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from distrack import jobs, known_reports
+from distrack import jobs
 from distrack.cli import terminal
 from distrack.cli.options import (
     AS_JSON,
@@ -28,20 +28,29 @@ from distrack.engines import EngineConfig
 from distrack.errors import ConfigError, DistrackError
 from distrack.jobs import JOBS, Job
 from distrack.jobs.migration import migrated
-from distrack.jobs.on_cluster import work_elsewhere
 from distrack.options import overrides_of
 from distrack.runs import Run, Stopped
 from distrack.validation import Overrides, overlaid
 
 
-def commands() -> dict[str, click.Command]:
-    """A command for the verb of every kind of job."""
-    return {JOBS[kind].verb: _command(JOBS[kind]) for kind in JOBS if JOBS[kind].has_own_command}
+def commands(verb: str | None = None) -> dict[str, click.Command]:
+    """A command for the verb of every kind of job, or for one verb."""
+    return {JOBS[kind].verb: _command(JOBS[kind]) for kind in _kinds(verb) if JOBS[kind].has_own_command}
 
 
-def config_commands() -> dict[str, click.Command]:
-    """A command for every kind of job that prints its config."""
-    return {kind: _config_command(JOBS[kind]) for kind in JOBS}
+def config_commands(kind: str | None = None) -> dict[str, click.Command]:
+    """A command for every kind of job, or for one kind, that prints its config."""
+    return {name: _config_command(JOBS[name]) for name in _kinds(kind)}
+
+
+def _kinds(word: str | None) -> list[str]:
+    """The kinds of job that a kind or a verb names; all of them without one."""
+    if word is None:
+        return list(JOBS)
+    try:
+        return [JOBS.name(word)]
+    except ConfigError:
+        return []
 
 
 def _command(kind: type[Job]) -> click.Command:
@@ -68,6 +77,8 @@ def _command(kind: type[Job]) -> click.Command:
         if answers:
             terminal.show_reports(answers, as_json=as_json)
         if kind.kind == "evaluation" and answers:
+            from distrack import known_reports
+
             known_reports.store(words, runs_path, {run_id: tables for run_id, (_, tables) in answers.items()})
 
     return click.Command(
@@ -115,8 +126,8 @@ def _overrides(
     config = read_config(config_file)
     if config:
         config = migrated(config)
-        made_by = {JOBS[name].kind for name in JOBS if JOBS[name].verb == kind.verb}
-        if JOBS.name(str(config.pop("kind"))) not in made_by:
+        if JOBS[str(config.pop("kind"))].verb != kind.verb:
+            made_by = {JOBS[name].kind for name in JOBS if JOBS[name].verb == kind.verb}
             raise ConfigError(f"--config {config_file}: it is not the config of a {' or '.join(sorted(made_by))}")
     given = overrides_of(options, values)
     if "distillations" in config and given:
@@ -166,6 +177,8 @@ def finish(
     try:
         with terminal.progress(quiet=quiet) as watch:
             if job.on_cluster and not engine.is_here:
+                from distrack.jobs.on_cluster import work_elsewhere
+
                 report = work_elsewhere(run, job, engine, watch=watch)
             else:
                 report = jobs.work(run, job, watch=watch, command=words, engine=engine)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from distrack.progress import Watch
 
+_NUMBER = re.compile(r"[\d.,]+")
 # Width of a table in a pipe.
 _PIPE_WIDTH = 160
 # The headings of a table, each with the text that it shows of a row.
@@ -53,8 +55,9 @@ def _plain_lines() -> Watch:
 
     def watch(phase: str, done: int, total: int, detail: str, loss: float | None) -> None:
         tenth = 10 * done // max(total, 1)
-        if tenths.get((phase, detail)) != tenth:
-            tenths[phase, detail] = tenth
+        words = _NUMBER.sub("", detail)  # a number that counts on is no other detail
+        if tenths.get((phase, words)) != tenth:
+            tenths[phase, words] = tenth
             text = detail if loss is None else f"loss {loss:.4f}"
             sys.stderr.write(f"{phase} {done}/{total} {text}".rstrip() + "\n")
 

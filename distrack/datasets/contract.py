@@ -96,4 +96,4 @@ DATASETS: Registry[Dataset] = Registry("dataset")
 
 def register(dataset: Dataset, *, aliases: tuple[str, ...] = ()) -> Dataset:
     """Adds a dataset to the registry under its own name."""
-    return DATASETS.add(dataset.name, dataset, aliases=aliases)
+    return DATASETS.register(dataset.name, aliases=aliases)(dataset)

@@ -19,7 +19,7 @@ class Budget(Config):
     """What a decomposition may use, whatever its method."""
 
     events: Annotated[int, Field(ge=1, le=MOST_EVENTS, title="Max. events")] = 64
-    """The sound is split into at most this many."""
+    """The sound is split into at most this many. Each is a row of at most 20 numbers, 80 bytes."""
     time_limit: Annotated[float | None, Field(gt=0, le=86_400, title="Time limit (s)")] = None
     """Seconds of computing after which the events found so far are the result."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -47,9 +47,11 @@ class Method(Choice):
 
     Attributes:
         suggested_rate: the sample rate in Hz that the page selects at first; None for that of the recording.
+        uses_torch: whether the method computes with torch; a command with one that does not never imports it.
     """
 
     suggested_rate: ClassVar[int | None] = None
+    uses_torch: ClassVar[bool] = True
 
     def check(self, sample_rate: int) -> None:
         """Refuses settings that are impossible at a sample rate in Hz, before any work.

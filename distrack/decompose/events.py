@@ -14,7 +14,8 @@ from distrack.errors import EventsError
 from distrack.registry import Registry
 
 # The most events of a decomposition and of a file: it is one limit, so that every decomposition can be stored.
-MOST_EVENTS = 20_000
+# Rows have at most 20 numbers: those of all events take at most 16 MB.
+MOST_EVENTS = 200_000
 # The longest sound, in seconds and in samples, and the longest impulse response.
 LONGEST = 600.0
 MOST_SAMPLES = 600 * 192_000
@@ -340,7 +341,7 @@ def _check(events: Events) -> None:
         raise EventsError(f"parameters: {events.parameters.ndim} axes are not a row for each event")
     count, columns = len(events.parameters), len(events.kind.columns(events.channels))
     if count > MOST_EVENTS:
-        raise EventsError(f"{count} events: at most {MOST_EVENTS} can be rendered")
+        raise EventsError(f"{count} events: at most {MOST_EVENTS} can be rendered, whose numbers take up to 16 MB")
     _check_array("parameters", events.parameters, (count, columns))
     _check_array("wet", events.wet, (count,))
     for name, array in events.shared.items():

@@ -84,24 +84,41 @@ def render_to(events: Events, path: Path, *, tail: bool = False) -> RenderedFile
     Raises:
         EventsError: another ending, a sample rate that the format does not have, or the file cannot be written.
     """
-    format_name = FORMATS.get(path.suffix.lower())
-    if format_name is None:
-        raise EventsError(f"{path}: sound is written as {' or '.join(FORMATS)}, not as {path.suffix or 'no ending'}")
-    if format_name == "FLAC" and events.sample_rate > HIGHEST_FLAC_RATE:
-        raise EventsError(f"{path}: FLAC cannot hold {events.sample_rate} Hz: write a .wav")
-    wave = render(events, tail=tail)
+    _format_of(path, events.sample_rate)  # an impossible one is refused before the work
+    return write_sound(render(events, tail=tail), events.sample_rate, path)
+
+
+def write_sound(wave: Floats, sample_rate: int, path: Path) -> RenderedFile:
+    """Writes a sound as `render_to` does.
+
+    Shape:
+        - wave: ``[channels, samples]``
+
+    Raises:
+        EventsError: as `render_to`.
+    """
+    format_name = _format_of(path, sample_rate)
     peak = float(np.abs(wave).max(initial=0.0))
     gain = FULL_SCALE / peak if peak > FULL_SCALE else 1.0
     try:
         with (
             replacing(path) as part,
-            soundfile.SoundFile(part, "w", events.sample_rate, len(wave), "PCM_24", format=format_name) as file,
+            soundfile.SoundFile(part, "w", sample_rate, len(wave), "PCM_24", format=format_name) as file,
         ):
             for first in range(0, wave.shape[1], BLOCK):
                 file.write(wave[:, first : first + BLOCK].T.astype(np.float64) * gain)
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         raise EventsError(f"{path} cannot be written: {error}") from None
-    return RenderedFile(gain, wave.shape[1] / events.sample_rate)
+    return RenderedFile(gain, wave.shape[1] / sample_rate)
+
+
+def _format_of(path: Path, sample_rate: int) -> str:
+    format_name = FORMATS.get(path.suffix.lower())
+    if format_name is None:
+        raise EventsError(f"{path}: sound is written as {' or '.join(FORMATS)}, not as {path.suffix or 'no ending'}")
+    if format_name == "FLAC" and sample_rate > HIGHEST_FLAC_RATE:
+        raise EventsError(f"{path}: FLAC cannot hold {sample_rate} Hz: write a .wav")
+    return format_name
 
 
 def floats_text(floats: int, common: int) -> str:

@@ -1,4 +1,4 @@
-"""Jobs: everything that can be run. One file or folder a kind; importing this package registers all of them."""
+"""Jobs: everything that can be run. One file or folder a kind, which is imported when the kind is looked up."""
 
 from distrack.jobs.contract import (
     JOBS,
@@ -14,9 +14,8 @@ from distrack.jobs.contract import (
     shell_text,
 )
 from distrack.jobs.control import launch, resume, stop, work
-from distrack.registry import discover
 
-discover(__name__, __path__)
+JOBS.found_in(__name__, __path__)
 
 __all__ = [
     "JOBS",

@@ -212,8 +212,9 @@ J = TypeVar("J", bound=type[Job])
 
 
 def register(cls: J) -> J:
-    """Registers a kind of job under its `kind`, as a decorator."""
-    JOBS.add(cls.kind, cls)
+    """Registers a kind of job under its `kind`, and under the verb of its own command, as a decorator."""
+    verb = (cls.verb,) if cls.has_own_command and cls.verb != cls.kind else ()
+    JOBS.add(cls.kind, cls, aliases=verb)
     return cls
 
 
@@ -318,12 +319,19 @@ def find(runs_path: Path, run_id: str) -> Run:
     Raises:
         RunError: there is none.
     """
-    for folder in dict.fromkeys(JOBS[kind].folder for kind in JOBS):
+    for folder in _folders():
         with contextlib.suppress(RunError):
             run = runs.find(runs_path / folder, run_id)
             if (run.path / "config.json").is_file():
                 return run
     return runs.find(runs_path, run_id)
+
+
+def _folders() -> Iterator[str]:
+    """The folders below the runs path that hold runs; the first is that of most kinds, known without importing any."""
+    yield ""
+    for kind in JOBS:
+        yield JOBS[kind].folder
 
 
 def runs_path_of(run: Run) -> Path:

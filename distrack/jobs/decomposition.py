@@ -23,15 +23,10 @@ from distrack.decompose import (
     Events,
     History,
     Progress,
-    render,
-    render_to,
-    snr_db,
-    soloed,
-    spectral_convergence,
     storage,
-    strongest,
 )
-from distrack.decompose.rendering import floats_text
+from distrack.decompose.curve import curve, numbers_of_events
+from distrack.decompose.rendering import floats_text, write_sound
 from distrack.errors import AudioError, EventsError, RunError
 from distrack.jobs.contract import Job, Table, all_runs, read_report, register
 from distrack.perception import DISTANCES, distance
@@ -42,13 +37,12 @@ from distrack.validation import Positional, Record, read_model
 log = logging.getLogger(__name__)
 
 _CHECKPOINT_SECONDS = 2.0
-# Seconds between two snapshots for viewers, and the most snapshots that are kept.
-_SNAPSHOT_SECONDS = 0.5
+# Seconds between two snapshots for viewers, the same as a share of the time so far, and the most snapshots that are
+# kept: a second has two, the first hour some hundred.
+_SNAPSHOT_SECONDS, _SNAPSHOT_SHARE = 0.5, 0.02
 _MAX_SNAPSHOTS = 60
-# Numbers of events at which the quality is measured.
-_QUALITY_POINTS = 10
 _SOURCE = "source.json"
-# Share of the time that writing checkpoints may take.
+# Share of the time that writing checkpoints may take, and snapshots.
 _CHECKPOINT_SHARE = 0.05
 
 
@@ -74,7 +68,7 @@ class DecomposeReport(Record):
         seconds: wall time of the decomposition.
         snr_db, spectral_convergence: quality of the reconstruction from all events.
         curve: quality of reconstructions from fewer events.
-        perceptual: distances of the reconstruction from all events by name; reports of earlier versions have none.
+        perceptual: distances of the reconstruction from all events by name, where they were measured.
     """
 
     method: str
@@ -136,6 +130,9 @@ class DecomposeJob(DecomposeConfig, Job):
     it."""
     mono: Annotated[bool, Field(title="Mix to mono")] = False
     """Mix to mono. Off: events keep their pan."""
+    perceptual: Annotated[bool, Field(title="Perceptual distances")] = False
+    """Measure perceptual distances of the result too, which takes torch and some seconds. Methods that compute with
+    torch always do."""
 
     @field_validator("file")
     @classmethod
@@ -184,7 +181,8 @@ class DecomposeJob(DecomposeConfig, Job):
             here = self.model_copy(update={"method": self.method.within(run.path)})
             _find_events(run, here.decomposer(wave, rate), session, self.events)
         events = storage.load(events_file(run))
-        curve, perceptual = _measured(events, wave, session)
+        measures_more = self.perceptual or self.method.uses_torch
+        curve, perceptual, sound = _measured(events, wave, session, perceptual=measures_more)
         report = DecomposeReport(
             method=self.method.name,
             file=self.file.name,
@@ -202,7 +200,7 @@ class DecomposeJob(DecomposeConfig, Job):
             curve=curve,
             perceptual=perceptual,
         )
-        render_to(events, run.path / "reconstruction.flac")
+        write_sound(sound, rate, run.path / "reconstruction.flac")
         run.write("report.json", report.model_dump_json(indent=2))
         return report
 
@@ -324,23 +322,29 @@ def _find_events(run: Run, decomposer: Decomposer, session: Session, events: int
     """The phase `decompose`: drives the decomposer, with snapshots for viewers and checkpoints."""
     _restore(run, decomposer)
     session.phase("decompose", events)
-    viewed = saved = time.monotonic()
-    pause = _CHECKPOINT_SECONDS
+    began = viewed = saved = time.monotonic()
+    pause, until_snapshot = _CHECKPOINT_SECONDS, _SNAPSHOT_SECONDS
     for progress in decomposer:
         now = time.monotonic()
-        if now - viewed > _SNAPSHOT_SECONDS:
+        if now - viewed > until_snapshot:
             _snapshot(run, decomposer, progress, session)
             viewed = time.monotonic()
+            # The events of a long clip take long to sort and to write.
+            shares = (_SNAPSHOT_SHARE * (viewed - began), (viewed - now) / _CHECKPOINT_SHARE)
+            until_snapshot = max(_SNAPSHOT_SECONDS, *shares)
         if session.stop_requested or now - saved > pause:
             run.write("checkpoint.safetensors", safetensors.numpy.save(dict(decomposer.state())))
             saved = time.monotonic()
             # The residual of a long clip takes long to write.
             pause = max(_CHECKPOINT_SECONDS, (saved - now) / _CHECKPOINT_SHARE)
-        session.progress(progress.step, progress.steps, f"{progress.events} events", progress.loss)
+        session.progress_often(progress.step, progress.steps, f"{progress.events} events", progress.loss)
     result = decomposer.events()
     if not len(result):
         raise EventsError("the decomposition has no events: the clip holds too little sound")
-    run.write("events.json", storage.to_json(result))
+    if len(result) <= storage.MOST_AS_TEXT:
+        run.write("events.json", storage.to_json(result))
+    else:
+        log.info("events.json is left out above %s events: render writes it", f"{storage.MOST_AS_TEXT:,}")
     run.write("events.safetensors", storage.to_bytes(result))
     run.checkpoint.unlink(missing_ok=True)
 
@@ -368,31 +372,21 @@ def _restore(run: Run, decomposer: Decomposer) -> None:
 
 
 def _measured(
-    events: Events, wave: NDArray[np.float32], session: Session
-) -> tuple[tuple[Quality, ...], dict[str, float]]:
-    """The phase `measure`: quality of the strongest 1, 2, ... events and of all, and perceptual distances of all."""
-    counts = _quality_points(len(events))
-    parts = len(counts) + len(list(DISTANCES))
+    events: Events, wave: NDArray[np.float32], session: Session, *, perceptual: bool
+) -> tuple[tuple[Quality, ...], dict[str, float], NDArray[np.float32]]:
+    """The phase `measure`: quality of the strongest 1, 2, ... events and of all, perceptual distances, the sound."""
+    counts = numbers_of_events(len(events), wave.size)
+    distances: dict[str, float] = dict.fromkeys(DISTANCES, 0.0) if perceptual else {}
+    parts = len(counts) + len(distances)
     session.phase("measure", parts)
-    curve: list[Quality] = []
-    for count in counts:
-        session.progress(len(curve), parts, f"{count} events")
-        sound = render(soloed(events, strongest(events, count)))
-        snr, convergence = round(snr_db(wave, sound), 3), round(spectral_convergence(wave, sound), 5)
-        curve.append(Quality(events=count, snr_db=snr, spectral_convergence=convergence))
-    perceptual: dict[str, float] = {}
-    for name in DISTANCES:
-        session.progress(len(curve) + len(perceptual), parts, f"{name} distance")
-        perceptual[name] = round(distance(name, wave, sound, events.sample_rate), 5)
+    measured: list[Quality] = []
+    session.progress(0, parts, f"{counts[0]} events")
+    for point in curve(events, wave):
+        snr, convergence = round(point.snr_db, 3), round(point.spectral_convergence, 5)
+        measured.append(Quality(events=point.events, snr_db=snr, spectral_convergence=convergence))
+        session.progress(len(measured), parts, f"{point.events} events")
+    for done, name in enumerate(distances, len(measured)):
+        session.progress(done, parts, f"{name} distance")
+        distances[name] = round(distance(name, wave, point.sound, events.sample_rate), 5)
     session.progress(parts, parts)
-    return tuple(curve), perceptual
-
-
-def _quality_points(count: int) -> list[int]:
-    """Numbers of events up to `count`, evenly spread by ratio.
-
-    >>> _quality_points(64)
-    [1, 2, 3, 4, 6, 10, 16, 25, 40, 64]
-    """
-    points: list[int] = np.unique(np.geomspace(1, count, _QUALITY_POINTS).round().astype(int)).tolist()
-    return points
+    return tuple(measured), distances, point.sound

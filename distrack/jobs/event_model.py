@@ -21,7 +21,8 @@ from distrack.decompose import DecomposeConfig, storage
 from distrack.decompose.decomposer import DECOMPOSERS
 from distrack.decompose.events import Events
 from distrack.decompose.siam.measuring import held_out_scenes, scenes_found
-from distrack.decompose.siam.model import FILE, load
+from distrack.decompose.siam.model import load
+from distrack.decompose.siam.model_files import FILE
 from distrack.decompose.siam.rows import PLACES, random_rows
 from distrack.decompose.siam.scenes import RATE
 from distrack.decompose.siam.training import SAMPLES, Trainer, TrainingConfig

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from distrack.distill.migration import migrated_distillation, without_news
-
 
 def migrated(config: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a `config.json` in today's form; one that has today's form is returned as it is.
@@ -21,12 +19,12 @@ def migrated(config: Mapping[str, Any]) -> dict[str, Any]:
         return {"kind": "decomposition", **migrated_decomposition(config)}
     if "distillations" in config:
         kind = "condensation" if "budget_seconds" in config else "sweep"
-        cells = [_with_unstored(migrated_distillation(cell)) for cell in config["distillations"]]
+        cells = [_with_unstored(_migrated_distillation(cell)) for cell in config["distillations"]]
         return {"kind": kind, **config, "distillations": cells}
     if "download" in config:
         fields = ("dataset", "data_path", "duration", "download")
         return {"kind": "preparation", **{name: config[name] for name in fields if name in config}}
-    return {"kind": "distillation", **_with_unstored(migrated_distillation(config))}
+    return {"kind": "distillation", **_with_unstored(_migrated_distillation(config))}
 
 
 def _with_unstored(config: Any) -> Any:
@@ -40,7 +38,22 @@ def _with_unstored(config: Any) -> Any:
         return _with_recipe(config)
     evaluation = config.get("evaluation")
     stored = {"evaluation": _with_recipe(evaluation)} if isinstance(evaluation, Mapping) else {}
-    return {**without_news(config), **stored}
+    return {**_without_news(config), **stored}
+
+
+def _migrated_distillation(config: Any) -> Any:
+    # Imported here because a decomposition needs no torch.
+    from distrack.distill.migration import migrated_distillation
+
+    return migrated_distillation(config)
+
+
+def _without_news(config: Mapping[str, Any]) -> dict[str, Any]:
+    if "objective" not in config:
+        return dict(config)
+    from distrack.distill.migration import without_news
+
+    return without_news(config)
 
 
 def _with_recipe(evaluation: Mapping[str, Any]) -> dict[str, Any]:

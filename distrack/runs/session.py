@@ -25,6 +25,8 @@ from distrack.runs.queue import turn
 log = logging.getLogger(__name__)
 
 _BEAT = 0.5
+# Seconds between two reports of steps that take less.
+_OFTEN = 0.02
 # Seconds after a request to stop: work that has not reported progress by then is interrupted wherever it is, which is
 # safe because files are whole at every moment; work that cannot be interrupted ends with the process.
 _INTERRUPT_AFTER = 1.0
@@ -81,6 +83,7 @@ class Session:
         # Called before this process ends itself, because its work does not obey a request to stop.
         self.before_exit: Callable[[], None] = lambda: None
         self._hold = _hold_from_environment()
+        self._next_report = 0.0
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     @contextlib.contextmanager
@@ -182,6 +185,17 @@ class Session:
                 time.sleep(0.02)
             return  # a request to stop is obeyed at the next step, as if it had come during that step
         self._check_stop()
+
+    def progress_often(self, step: int, steps: int, detail: str = "", loss: float | None = None) -> None:
+        """As `progress`, for steps of microseconds: all but some fifty a second, and the last, are left out.
+
+        Raises:
+            Stopped: the run was asked to stop.
+        """
+        now = time.monotonic()
+        if now >= self._next_report or step >= steps or self._stop_requested or self._hold is not None:
+            self._next_report = now + _OFTEN
+            self.progress(step, steps, detail, loss)
 
     def elapsed(self) -> float:
         """Seconds of work on the run, all phases and resumptions together."""

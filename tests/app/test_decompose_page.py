@@ -1,5 +1,7 @@
 """The Decompose page without a browser: its form, the studio, and errors."""
 
+import base64
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +16,11 @@ from streamlit.testing.v1 import AppTest
 
 from distrack import jobs, runs
 from distrack.decompose import DECOMPOSERS, EDITS, Edit, History, storage
+from distrack.decompose.plane import Plane
 from distrack.jobs.contract import title_of
 from distrack.jobs.decomposition import DecomposeJob, events_file, history, keep_history
 from distrack.settings import PROJECT, settings
-from distrack.ui.decompose import editing
+from distrack.ui.decompose import editing, plane
 from tests.app.page import given, opened, texts
 
 
@@ -379,3 +382,20 @@ def test_the_models_that_there_are_can_be_chosen(app: AppTest, clip: Path) -> No
     app.selectbox(key="method").select("siam").run()
     assert not app.exception, app.exception
     assert "notes" in app.selectbox(key="siam-model").options
+
+
+def test_a_plane_draws_the_first_events_and_says_so(
+    app: AppTest, run_of_six: runs.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = opened(app, "decompose", run=run_of_six.id)
+    assert "The plane shows the first" not in texts(shown)
+    monkeypatch.setattr(plane, "MOST_DRAWN", 4)
+    plane._content.clear()
+    app.run()
+    assert not app.exception, app.exception
+    assert "The plane shows the first 4 of 6 events" in texts(app)
+    events = storage.load(events_file(run_of_six))
+    content = json.loads(plane._content(events, Plane(np.zeros((1, 1), np.float32), 30.0, 8_000.0, 0.5)))
+    assert content["undrawn"] == 2
+    rows = np.frombuffer(base64.b64decode(content["rows"]), "<f4").reshape(4, -1)
+    assert np.array_equal(rows, events.parameters[:4])

@@ -156,7 +156,7 @@ def test_events_are_rendered_in_a_room(
         ("empty", [], "read"),
         ("nothing", [], "read"),
         ("note", ["--events", "0"], "events"),
-        ("note", ["--events", "100000"], "events"),
+        ("note", ["--events", "1000000"], "events"),
         ("note", ["--start", "99"], "99"),
         ("note", ["--seconds", "0"], "seconds"),
         ("note", ["--method", "matching-persuit"], "matching-pursuit"),
@@ -234,3 +234,26 @@ def test_a_recording_whose_channels_cancel_each_other_is_decomposed_and_that_is_
     assert code == 0
     assert "alone" not in out
     assert json.loads((tmp_path / "both" / "report.json").read_text())["stereo"]
+
+
+def test_many_events_are_not_stored_as_text_too_but_can_be_written_so(
+    recording: Path, tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "MOST_AS_TEXT", 3)
+    run = DecomposeJob(file=recording, events=4).create(tmp_path, "many")
+    jobs.work(run)
+    assert not (run.path / "events.json").exists()
+    assert "events.json is left out above 3 events" in (run.path / "log.txt").read_text()
+    code, _, _ = typed("render", str(events_file(run)), "--to", str(tmp_path / "events.json"))
+    assert code == 0
+    text = (tmp_path / "events.json").read_text()
+    assert np.array_equal(storage.from_json(text).parameters, storage.load(events_file(run)).parameters)
+
+
+def test_a_pipe_gets_a_line_per_tenth_however_the_number_of_events_counts_on(
+    recording: Path, tmp_path: Path, typed: Typed
+) -> None:
+    words = ("decompose", str(recording), "--events", "60", "--runs-path", str(tmp_path))
+    code, _, err = typed(*words)
+    assert code == 0
+    assert 1 <= len([line for line in err.splitlines() if line.startswith("decompose ")]) <= 11

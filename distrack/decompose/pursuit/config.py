@@ -1,6 +1,6 @@
 """The settings of a matching pursuit."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ from distrack.validation import Option
 
 class PursuitConfig(Method):
     """A matching pursuit."""
+
+    uses_torch: ClassVar[bool] = False
 
     name: str = "matching-pursuit"
     atoms: Annotated[Literal["gabor", "damped", "both", "learned"], Field(title="Atom type")] = "gabor"

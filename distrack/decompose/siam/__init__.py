@@ -1,3 +1,3 @@
 """A trained model hears events: few notes, each a time and sixteen numbers, found in one pass."""
 
-from distrack.decompose.siam import decomposer, kind  # noqa: F401
+from distrack.decompose.siam import config  # noqa: F401

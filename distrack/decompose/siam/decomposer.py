@@ -2,33 +2,32 @@
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any
 
 import numpy as np
 import soxr
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 
 from distrack.adam import adam_step
 from distrack.arrays import Doubles, Floats
 from distrack.audio import to_mono
-from distrack.decompose.decomposer import DECOMPOSERS, Budget, Decomposer, Method, Progress
+from distrack.decompose.decomposer import Budget, Decomposer, Progress
 from distrack.decompose.events import Events
-from distrack.decompose.loss import LOSSES
+from distrack.decompose.losses import LOSSES
 from distrack.decompose.quality import snr_db
+from distrack.decompose.siam.config import SiamConfig
 from distrack.decompose.siam.finder import Finder
-from distrack.decompose.siam.kind import Siam
-from distrack.decompose.siam.model import DEFAULT, KEPT, load, model_file, names
+from distrack.decompose.siam.kind import SIAM
+from distrack.decompose.siam.model import load
+from distrack.decompose.siam.model_files import model_file
 from distrack.decompose.siam.rows import COLUMNS, PLACES, sounds_of_rows
 from distrack.decompose.siam.scenes import RATE
-from distrack.decompose.synthesis.burst import Clip
+from distrack.decompose.synthesis.clip import Clip
 from distrack.decompose.synthesis.sounds import mixed
 from distrack.device import one_thread
 from distrack.perception import Distance
-from distrack.registry import NameIn
 
 # Adam's decay rates, the steps until the rate is full, and its share at the end, as in splatting.
 BETAS, EPSILON, WARM_UP, LAST_RATE = (0.9, 0.99), 1e-12, 20, 0.01
@@ -43,29 +42,6 @@ QUIETEST = 1e-7
 PHASES, BANDS = 0.1, 0.1
 
 
-class SiamConfig(Method):
-    """A trained model of events."""
-
-    name: str = "siam"
-    model: str = DEFAULT
-    """Name of the model: one that comes with the project, or the run that trained it, or a .safetensors file."""
-    refine: Annotated[int, Field(ge=0, le=100_000, title="Refinement steps")] = 150
-    """Steps of gradient descent after the events were found; 0 keeps them as the model heard them."""
-    loss: Annotated[str, NameIn(LOSSES)] = "spectral"
-    """How refinement compares the sum of events with the clip, as in splatting."""
-
-    def files(self, runs_path: Path) -> dict[str, bytes]:
-        return {KEPT: model_file(self.model, runs_path).read_bytes()}
-
-    @classmethod
-    def offered(cls, field: str, runs_path: Path) -> list[str]:
-        return names(runs_path) if field == "model" else []
-
-    def within(self, folder: Path) -> Self:
-        return self.model_copy(update={"model": str(folder / KEPT)})
-
-
-@DECOMPOSERS.register("siam", config=SiamConfig, title="Trained model (notes, found at once)")
 class Listener(Decomposer):
     """A network proposes events, each is fitted and subtracted; gradient descent then refines all of them.
 
@@ -87,7 +63,7 @@ class Listener(Decomposer):
         heard = mono if sample_rate == RATE else soxr.resample(mono, sample_rate, RATE, quality="HQ")
         self.finder = Finder(np.asarray(heard, np.float32), self.model, events=budget.events)
         self.clip = Clip(sample_rate, wave.shape[1], budget.seed, "gamma")
-        self.columns = Siam().columns(len(wave))
+        self.columns = SIAM.columns(len(wave))
         self.done = -1
         self.variables: Doubles = np.zeros((0, len(self.columns)))
         self.adam: dict[str, Tensor] = {}

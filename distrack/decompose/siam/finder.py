@@ -16,7 +16,7 @@ from distrack.decompose.siam.model import Model
 from distrack.decompose.siam.rows import COLUMNS, HARMONICS, PLACES, TIMBRES, sounds_of_rows
 from distrack.decompose.siam.scenes import RATE
 from distrack.decompose.siam.timbre import Description, tilt
-from distrack.decompose.synthesis.burst import Clip
+from distrack.decompose.synthesis.clip import Clip
 from distrack.decompose.synthesis.resonance import END
 from distrack.decompose.synthesis.sounds import mixed
 

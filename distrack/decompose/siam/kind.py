@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from distrack.arrays import Doubles, Floats, Mask
-from distrack.decompose.events import KINDS, Box, Column, Events, Kind
+from distrack.decompose.events import Box, Column, Events, Kind
 from distrack.decompose.siam.rows import COLUMNS, PLACES, random_rows, shapes, sounding, sounds_of_rows, weights_of
 from distrack.decompose.synthesis.boxes import boxes_of
-from distrack.decompose.synthesis.burst import Clip
+from distrack.decompose.synthesis.clip import Clip
 from distrack.decompose.synthesis.sounds import PAN, rendered
 from distrack.device import one_thread
 from distrack.errors import EventsError
@@ -86,7 +86,7 @@ class Siam(Kind):
         return np.concatenate([levels * (1 - noise), 3 * noise, lasting], axis=1)
 
 
-KINDS.add("siam", Siam())
+SIAM = Siam()
 
 
 def clip_of(events: Events) -> Clip:

@@ -13,15 +13,10 @@ from torch import Tensor
 from distrack.decompose.siam.detector import Detector
 from distrack.decompose.siam.rows import Weights, shapes
 from distrack.decompose.siam.timbre import TimbreEncoder, new_decoder
-from distrack.errors import ConfigError, EventsError
+from distrack.errors import EventsError
 from distrack.files import ordered_tensors
 
 FORMAT, VERSION = "distrack event model", "1"
-# The models that come with the project, by name.
-SHIPPED = Path(__file__).parent / "models"
-DEFAULT = "notes"
-# What a training leaves in its run, and the copy that a decomposition by it keeps.
-FILE, KEPT = "model.safetensors", "model-used.safetensors"
 # Largest file that is read.
 MOST_BYTES = 1 << 24
 
@@ -104,38 +99,3 @@ def load(path: Path) -> Model:
         return Model.of_arrays(arrays)
     except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
         raise EventsError(f"{path}: it cannot be read as a model of events: {str(error)[:200]}") from None
-
-
-def shipped() -> list[str]:
-    """Names of the models that come with the project."""
-    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
-
-
-def names(runs_path: Path | None = None) -> list[str]:
-    """Names of the models that come with the project, and of the runs that trained one."""
-    trained = [] if runs_path is None else sorted(path.parent.name for path in runs_path.glob(f"*/{FILE}"))
-    return [*shipped(), *trained]
-
-
-def model_file(name: str, runs_path: Path | None = None) -> Path:
-    """The file of a model.
-
-    Args:
-        name: of a model that comes with the project, of a run that trained one, or a path of a `.safetensors` file.
-        runs_path: the folder of the runs; None finds no run.
-
-    Raises:
-        ConfigError: there is no such model.
-    """
-    if name in shipped():
-        return SHIPPED / f"{name}.safetensors"
-    path = Path(name).expanduser()
-    if path.suffix == ".safetensors" and path.is_file():
-        return path
-    known = names(runs_path)
-    if runs_path is not None and name in known:
-        return runs_path / name / FILE
-    raise ConfigError(
-        f"there is no model {name[:200]!r}: there are {', '.join(known)}",
-        remedy="python -m distrack train-events --name NAME",
-    )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from distrack.adam import adam_step
 from distrack.arrays import Floats
-from distrack.decompose.loss import SpectralLoss
+from distrack.decompose.losses.spectral import SpectralLoss
 from distrack.decompose.siam import detector, timbre
 from distrack.decompose.siam.detector import HOP
 from distrack.decompose.siam.finder import Finder
@@ -20,7 +20,7 @@ from distrack.decompose.siam.model import Model
 from distrack.decompose.siam.rows import TIMBRES, sounds_of_rows
 from distrack.decompose.siam.scenes import RATE, Draw, Note, Scene, note, scene
 from distrack.decompose.siam.timbre import Description, random_descriptions
-from distrack.decompose.synthesis.burst import Clip
+from distrack.decompose.synthesis.clip import Clip
 from distrack.decompose.synthesis.sounds import mixed
 from distrack.randomness import derived_seed, generator
 from distrack.validation import Config

@@ -2,21 +2,22 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 
 from distrack.adam import adam_step
 from distrack.arrays import Floats
-from distrack.decompose.decomposer import DECOMPOSERS, Budget, Decomposer, Method, Progress
+from distrack.decompose.decomposer import Budget, Decomposer, Progress
 from distrack.decompose.events import Events
-from distrack.decompose.loss import LOSSES, least_important
+from distrack.decompose.losses import LOSSES
+from distrack.decompose.losses.spectral import least_important
 from distrack.decompose.quality import snr_db
-from distrack.decompose.splat.initialisation import Initialisation, Initialiser
+from distrack.decompose.splat.config import SplatConfig
+from distrack.decompose.splat.initialisation import Initialiser
 from distrack.decompose.splat.parameters import COLUMNS
 from distrack.decompose.splat.variables import (
     PLACES,
@@ -27,11 +28,10 @@ from distrack.decompose.splat.variables import (
     sounds_of_variables,
     stored_rows,
 )
-from distrack.decompose.synthesis.burst import Clip, Envelope
+from distrack.decompose.synthesis.clip import Clip
 from distrack.decompose.synthesis.sounds import mixed
 from distrack.device import one_thread
 from distrack.perception import Distance
-from distrack.registry import NameIn
 
 # Adam's decay rates: the mean square has a shorter memory than usual, as there are few steps.
 BETAS, EPSILON = (0.9, 0.99), 1e-12
@@ -44,35 +44,6 @@ FAINT, FAINT_EVERY = 1e-3, 50
 FINDING = 0.4
 
 
-class SplatConfig(Method):
-    """A fit of events by gradient descent; the published setting is 64 events and 3,000 iterations."""
-
-    # Every iteration renders the clip: at full rate it takes twice as long.
-    suggested_rate: ClassVar[int | None] = 22_050
-
-    name: str = "splat"
-    iterations: Annotated[int, Field(ge=0, le=100_000)] = 400
-    """Steps of the optimiser after the first events are found. The published setting is 3,000."""
-    envelope: Annotated[Envelope, Field(title="Noise envelope")] = "gamma"
-    """Shape of each burst of noise in time."""
-    initialisation: Annotated[Initialisation, Field(title="Initialise from")] = "pursuit"
-    """The first events come from a pursuit of harmonic groups, or lie at the onsets of the clip."""
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 1.0
-    """Factor on the step size of every parameter; the default suits all clips that were tried."""
-    loss: Annotated[str, NameIn(LOSSES)] = "spectral"
-    """How the sum of events is compared with the clip: by spectrograms, by loudness and its changes in bands averaged
-    over time (scattering), or by what each place of the inner ear repeats (auditory)."""
-    phases: Annotated[float, Field(ge=0, le=100, title="Phase weight")] = 0.1
-    """Weight of the complex spectrum in the loss; it keeps the waveform near the original."""
-    bands: Annotated[float, Field(ge=0, le=100, title="Band weight")] = 0.1
-    """Weight of the distance octave by octave in the loss; it preserves quiet high bands."""
-    sparsity: Annotated[float, Field(ge=0, le=100, title="Sparsity penalty")] = 0.0
-    """Weight of the mean logarithm of the events' strengths; above 0, faint events fade away and are removed."""
-    prune: Annotated[float, Field(ge=0, lt=1, title="Pruned share")] = 0.0
-    """Share of the events that is removed after 40% of the iterations, the least important first."""
-
-
-@DECOMPOSERS.register("splat", config=SplatConfig, title="Splatting (fewer, richer events; 1-2 min)")
 class Splatter(Decomposer):
     """Gradient descent on all events at once; the loss compares their sum with the clip.
 

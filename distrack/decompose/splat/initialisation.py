@@ -1,13 +1,14 @@
 """Finds the events that gradient descent starts from, one after another, each in the residual of those before it."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from distrack.arrays import Doubles, Floats
+from distrack.decompose.splat.config import Initialisation
 from distrack.decompose.splat.harmonic_pursuit import (
     HARMONICS,
     HIGHEST,
@@ -19,8 +20,6 @@ from distrack.decompose.splat.harmonic_pursuit import (
     sound_of,
     spectra,
 )
-
-Initialisation = Literal["pursuit", "onsets"]
 
 # The harmonics of all groups are fitted at once after every so many groups, while their matrix is below this size.
 REFIT_EVERY, LARGEST = 16, 1 << 25

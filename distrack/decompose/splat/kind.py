@@ -6,10 +6,11 @@ import numpy as np
 import torch
 
 from distrack.arrays import Doubles, Floats, Mask
-from distrack.decompose.events import KINDS, Box, Column, Events, Kind
+from distrack.decompose.events import Box, Column, Events, Kind
 from distrack.decompose.splat.parameters import COLUMNS, FIRST, LAST, sounds_of_rows
 from distrack.decompose.synthesis.boxes import boxes_of
-from distrack.decompose.synthesis.burst import ENDS, Clip
+from distrack.decompose.synthesis.burst import ENDS
+from distrack.decompose.synthesis.clip import Clip
 from distrack.decompose.synthesis.sounds import PAN, rendered
 from distrack.errors import EventsError
 
@@ -71,7 +72,7 @@ class Splat(Kind):
         return first * (1 - share) + last * share
 
 
-KINDS.add("splat", Splat())
+SPLAT = Splat()
 
 
 def clip_of(events: Events) -> Clip:

@@ -4,7 +4,8 @@ import numpy as np
 
 from distrack.arrays import Doubles, Floats
 from distrack.decompose.events import Box
-from distrack.decompose.synthesis.burst import ENDS, PEAK, Clip, Envelope
+from distrack.decompose.synthesis.burst import ENDS, PEAK
+from distrack.decompose.synthesis.clip import Clip, Envelope
 from distrack.decompose.synthesis.resonance import END, ORDER
 from distrack.decompose.synthesis.sounds import Sounds
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distrack.arrays import Floats
+from distrack.decompose.synthesis.clip import Clip, Envelope
 
-Envelope = Literal["gamma", "gaussian"]
 # Time constants until the envelope has fallen by 80 dB; the envelopes are x exp(1 - x) and exp(-(x - 4)^2 / 2).
 ENDS: dict[Envelope, float] = {"gamma": 12.5, "gaussian": 8.3}
 # Centre of the Gaussian envelope, in time constants.
@@ -22,15 +22,6 @@ SHORTEST, AT_ONCE = 64, 1 << 20
 LONGEST_CACHED = 1 << 16
 # A float32 holds every whole number up to here.
 MOST_NUMBERS = 1 << 24
-
-
-class Clip(NamedTuple):
-    """The clip that bursts are rendered in: its rate in Hz, its length, and the seed and envelope of all bursts."""
-
-    sample_rate: int
-    samples: int
-    seed: int
-    envelope: Envelope
 
 
 class Bursts(NamedTuple):

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from distrack.arrays import Floats
 from distrack.decompose.events import Column, Events
-from distrack.decompose.synthesis.burst import Bursts, Clip, burst
+from distrack.decompose.synthesis.burst import Bursts, burst
+from distrack.decompose.synthesis.clip import Clip
 from distrack.decompose.synthesis.resonance import ORDER, Resonances, resonate
 from distrack.device import one_thread
 

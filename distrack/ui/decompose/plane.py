@@ -17,6 +17,8 @@ from distrack.decompose.pursuit.waveform_kind import WAVEFORMS, main_partials
 from distrack.ui.decompose.events_in_view import picture_of, plane_of
 from distrack.ui.sound.media import source, url_of
 
+# Most events that a plane draws; the browser stays fast with these.
+MOST_DRAWN = 4_000
 # Events that last less than this many seconds are clicks.
 _CLICK = 0.04
 
@@ -42,7 +44,7 @@ class Hand(NamedTuple):
 def draw_plane(
     wave: Floats, rate: int, events: Events, *, key: str, hand: Hand | None = None, player: str = "", height: int = 420
 ) -> None:
-    """Draws events over the spectrogram of a sound.
+    """Draws events over the spectrogram of a sound: the first `MOST_DRAWN`, which are the strongest before any edit.
 
     Args:
         wave: ``[channels, samples]``
@@ -61,18 +63,24 @@ def draw_plane(
         "height": height,
     }
     _component(key=key, data=data, on_chosen_change=state.on_select, on_edits_change=state.on_edit)
+    if len(events) > MOST_DRAWN:
+        st.caption(
+            f"The plane shows the first {MOST_DRAWN:,} of {len(events):,} events, strongest first; all of them sound."
+        )
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs={Events: storage.to_bytes})
 def _content(events: Events, _spectrogram: Plane) -> bytes:
     """The numbers of events as the component reads them."""
+    drawn = events.rows(np.arange(min(len(events), MOST_DRAWN)))
     waveforms = events.shared.get(WAVEFORMS, np.zeros((0, 1), np.float32))
     clip = {
         "kind": events.kind_name,
         "names": [column.name for column in events.kind.columns(events.channels)],
-        "rows": _base64(events.parameters),
-        "boxes": _base64(np.stack(events.kind.boxes(events), axis=1)),
-        "muted": _base64(events.muted),
+        "rows": _base64(drawn.parameters),
+        "boxes": _base64(np.stack(drawn.kind.boxes(drawn), axis=1)),
+        "muted": _base64(drawn.muted),
+        "undrawn": len(events) - len(drawn),
         "rate": events.sample_rate,
         "samples": events.samples,
         "channels": events.channels,

@@ -93,7 +93,9 @@ class Plane {
     const known = chosen.name === this.name ? chosen.number : 0;
     // A selection that was made here and that the app does not know yet stays.
     if (this.edits.length || known < this.chosen) return;
-    this.selection = new Set(chosen.numbers);
+    // The app may have selected events that are not drawn.
+    const drawn = this.clip ? this.clip.rows.length : Infinity;
+    this.selection = new Set(chosen.numbers.filter((number) => number < drawn));
     this.root.dataset.selected = this.selection.size;
     this.redraw();
   }
@@ -638,7 +640,8 @@ class Plane {
         clip.boxes.push(box);
         clip.muted.push(clip.muted[which[place]]);
       });
-      this.select(which.map((_, place) => first + place));
+      // Where not all events are drawn, the app gives the copies other numbers.
+      this.select(clip.undrawn ? [] : which.map((_, place) => first + place));
     } else if (name === "remove") {
       const gone = new Set(which);
       for (const part of ["rows", "boxes", "muted"]) clip[part] = clip[part].filter((_, number) => !gone.has(number));

@@ -10,7 +10,7 @@ import pytest
 import distrack.decompose
 from distrack.decompose import DECOMPOSERS, DecomposeConfig
 from distrack.decompose.pursuit.config import PursuitConfig
-from distrack.decompose.splat.decomposer import SplatConfig
+from distrack.decompose.splat.config import SplatConfig
 from distrack.errors import ConfigError
 from distrack.jobs.migration import migrated_decomposition
 from distrack.options import options_of

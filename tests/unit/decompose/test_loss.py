@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from distrack.decompose.loss import LOSSES, SpectralLoss
+from distrack.decompose.losses import LOSSES
+from distrack.decompose.losses.spectral import SpectralLoss
 from distrack.perception import DISTANCES
 from tests.unit.decompose.splat.fits import notes
 

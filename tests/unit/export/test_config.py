@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from distrack.cli.file_commands import CompareConfig
+from distrack.cli.run_commands import CompareConfig
 from distrack.errors import ConfigError
 from distrack.export.bundle import ExportConfig
 from distrack.validation import Config, from_preset

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from distrack import jobs
-from distrack.decompose.siam.model import SHIPPED, model_file
+from distrack.decompose.siam.model_files import SHIPPED, model_file
 from distrack.errors import RunError, StoreError
 from distrack.jobs.contract import title_of
 from distrack.jobs.distillation import DistillJob

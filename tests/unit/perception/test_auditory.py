@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from distrack.arrays import Floats
-from distrack.perception import AuditoryImage, distance
+from distrack.perception import distance
+from distrack.perception.auditory import AuditoryImage
 
 RATE = 22_050
 SEMITONE = 2 ** (1 / 12)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from distrack.arrays import Floats, Integers
-from distrack.perception import Band, Bank, Scattering, distance, morlet_bank
+from distrack.perception import distance
+from distrack.perception.scattering import Band, Bank, Scattering, morlet_bank
 
 RATE = 22_050
 HALF_AN_OCTAVE = 2**0.5

@@ -181,3 +181,32 @@ def test_on_a_full_disk_the_status_is_written_over_the_old_one(run: Run) -> None
     with pytest.raises(RunError, match="no space"):
         work_on_a_full_disk()
     assert (run.status().state, run.status().error) == ("failed", "no space")
+
+
+def test_progress_of_fast_steps_is_reported_some_times_a_second_and_at_the_end(run: Run) -> None:
+    reported: list[int] = []
+    session = Session(run, "cpu", lambda _phase, step, *_: reported.append(step))
+    with session.working():
+        session.phase("decompose", 5_000)
+        began = time.monotonic()
+        for step in range(1, 5_001):
+            session.progress_often(step, 5_000)
+        seconds = time.monotonic() - began
+    assert (reported[0], reported[-1]) == (1, 5_000)
+    assert len(reported) <= 3 + 50 * seconds
+    assert run.status().step == 5_000
+
+
+def test_a_request_to_stop_is_obeyed_between_fast_steps(run: Run) -> None:
+    session = Session(run, "cpu")
+
+    def work() -> None:
+        with session.working():
+            session.phase("decompose", 10**9)
+            run.stop_request.write_text(str(os.getpid()))
+            for step in range(10**9):
+                session.progress_often(step, 10**9)
+
+    with pytest.raises(Stopped):
+        work()
+    assert run.status().state == "stopped"

@@ -6,7 +6,8 @@ import pytest
 from distrack.arrays import Doubles, Floats
 from distrack.decompose.siam.finder import Finder, only_multiples
 from distrack.decompose.siam.measuring import held_out_scenes, scenes_found
-from distrack.decompose.siam.model import DEFAULT, Model, load, model_file
+from distrack.decompose.siam.model import Model, load
+from distrack.decompose.siam.model_files import DEFAULT, model_file
 from distrack.decompose.siam.rows import COLUMNS, PLACES
 from distrack.decompose.siam.scenes import RATE
 

@@ -8,7 +8,8 @@ import pytest
 from distrack.arrays import Floats
 from distrack.decompose import Events, render
 from distrack.decompose.combining import morph
-from distrack.decompose.siam.model import DEFAULT, Model, load, model_file
+from distrack.decompose.siam.model import Model, load
+from distrack.decompose.siam.model_files import DEFAULT, model_file
 from distrack.decompose.siam.rows import PLACES, TIMBRES, random_rows, shapes
 from distrack.decompose.storage import from_bytes, from_json, to_bytes, to_json
 from distrack.decompose.transforms import colour, decay

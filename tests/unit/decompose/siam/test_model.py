@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from distrack.decompose.siam.model import DEFAULT, FORMAT, SHIPPED, Model, load, model_file, names
+from distrack.decompose.siam.model import FORMAT, Model, load
+from distrack.decompose.siam.model_files import DEFAULT, SHIPPED, model_file, names
 from distrack.errors import ConfigError, EventsError
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from distrack.arrays import Floats
 from distrack.decompose import DecomposeConfig
-from distrack.decompose.splat.decomposer import SplatConfig, Splatter
+from distrack.decompose.splat.config import SplatConfig
+from distrack.decompose.splat.decomposer import Splatter
 
 RATE = 8_000
 

@@ -6,7 +6,7 @@ import torch
 
 from distrack.decompose import KINDS, render
 from distrack.decompose.splat.parameters import PLACES, sounds_of_rows
-from distrack.decompose.synthesis.burst import Clip
+from distrack.decompose.synthesis.clip import Clip
 from distrack.decompose.synthesis.sounds import mixed
 from tests.unit.decompose.splat.splats import (
     RATE,

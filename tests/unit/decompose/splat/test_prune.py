@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from distrack.decompose import render, spectral_convergence
-from distrack.decompose.loss import least_important
+from distrack.decompose.losses.spectral import least_important
 from distrack.decompose.transforms import remove
 from tests.unit.decompose.splat.fits import notes, splatter
 from tests.unit.decompose.splat.splats import splats

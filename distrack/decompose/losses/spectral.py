@@ -1,7 +1,5 @@
 """Distances between spectrograms of a clip and of events: the loss of a fit, and the events it can do without."""
 
-from collections.abc import Callable
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -12,17 +10,12 @@ from distrack.arrays import Floats, Integers
 from distrack.decompose.events import Events
 from distrack.decompose.quality import SIZES
 from distrack.perception import DISTANCES, Distance
-from distrack.registry import Registry
 
 # Bins of the lowest band; each higher band has twice as many as the one below.
 LOWEST_BAND = 4
 # Window by which the importance of events is measured, and most events times samples for which all spectrograms fit in
 # memory; beyond it, energy alone decides.
 SIZE, MOST_COMPARED = 1024, 1 << 23
-
-
-# (clip ``[channels, samples]``, its sample rate in Hz, `phases` and `bands` as in `SplatConfig`) -> the loss of a fit.
-LOSSES: Registry[Callable[[Tensor, int, float, float], Distance]] = Registry("loss")
 
 
 class SpectralLoss:
@@ -72,20 +65,16 @@ class SpectralLoss:
         return total / len(SIZES)
 
 
-@LOSSES.register("spectral", title="Spectrograms")
-def _spectral(clip: Tensor, _sample_rate: int, phases: float, bands: float) -> Distance:
+def spectral_loss(clip: Tensor, _sample_rate: int, phases: float, bands: float) -> Distance:
+    """The loss "spectral"."""
     return SpectralLoss(clip, phases=phases, bands=bands)
 
 
-def _perceptual(name: str, clip: Tensor, sample_rate: int, phases: float, bands: float) -> Distance:
+def perceptual_loss(name: str, clip: Tensor, sample_rate: int, phases: float, bands: float) -> Distance:
     """A perceptual distance, with the phases and the bands of the spectral loss at their weights."""
     distance = DISTANCES[name](clip, sample_rate)
     rest = SpectralLoss(clip, phases=phases, bands=bands, magnitudes=0.0)
     return lambda wave: distance(wave) + rest(wave)
-
-
-for _name in DISTANCES:
-    LOSSES.add(_name, partial(_perceptual, _name), title=DISTANCES.title(_name))
 
 
 def least_important(events: Events, wave: Floats, count: int) -> Integers:
