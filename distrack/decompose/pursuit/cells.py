@@ -3,12 +3,11 @@
 import math
 
 import numpy as np
-import scipy
 
 from distrack.arrays import Complex, Floats
 from distrack.decompose.pursuit.atoms import CORE, GABOR
 from distrack.decompose.pursuit.grid import AT_ONCE, Scale, frame_lengths
-from distrack.decompose.pursuit.kernels import kernels
+from distrack.decompose.pursuit.kernels import Kernels
 from distrack.decompose.pursuit.layout import BINS, BLOCK, FIRST_CELL, GROUP, Store
 
 # Bins near 0 Hz, and near half the sample rate, whose atoms may overlap their own conjugates.
@@ -29,8 +28,9 @@ class Cells:
         - residual: ``[channels, samples]``
     """
 
-    def __init__(self, residual: Floats, sample_rate: int) -> None:
+    def __init__(self, residual: Floats, sample_rate: int, kernels: Kernels) -> None:
         channels, self.samples = residual.shape
+        self._kernels = kernels
         self.residual = np.array(residual, np.float32, order="C")
         self.scales = [Scale(GABOR, length, self.samples) for length in frame_lengths(self.samples, sample_rate)]
         totals, sizes = np.zeros(4, np.int64), list[tuple[int, ...]]()
@@ -64,9 +64,9 @@ class Cells:
                 piece = np.zeros(span, np.float32)
                 piece[low - at : high - at] = sound[low:high]
                 views = np.lib.stride_tricks.sliding_window_view(piece, scale.length)[:: scale.hop]
-                spectra = scipy.fft.rfft(views * scale.window, axis=1)
+                spectra = np.fft.rfft(views * scale.window, axis=1)
                 channel[place + start * bins : place + stop * bins] = spectra.ravel()
-        kernels.measure(self.store, layer, first, last)
+        self._kernels.measure(self.store, layer, first, last)
 
     def fill(self, layer: int) -> None:
         """Computes all cells of a layer."""
@@ -78,7 +78,7 @@ class Cells:
         Args:
             tolerance: a smaller change of a cell is left out.
         """
-        kernels.lessen(self.store, time, scale, frequency, amplitudes, tolerance)
+        self._kernels.lessen(self.store, time, scale, frequency, amplitudes, tolerance)
         reach = _REACH * scale
         if time < reach or self.samples - 1 - time < reach:
             self._repair(time, scale, at_start=time < reach, at_end=self.samples - 1 - time < reach)

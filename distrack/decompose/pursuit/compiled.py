@@ -1,19 +1,17 @@
 """The inner loops of a pursuit of Gabor atoms, compiled by numba. `plain.py` has the same functions in NumPy.
 
-Numba compiles them at their first use, within ten seconds, and keeps the result beside this file or in the user's cache
-folder. No loop adds numbers in an order that the compiler may choose: the same clip gives the same bits.
+Numba compiles them at their first use, within ten seconds, and keeps the result; see `distrack.compiled`. No loop adds
+numbers in an order that the compiler may choose: the same clip gives the same bits.
 
 Times and scales are in samples, frequencies in cycles per sample.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import numpy as np
-from numba import njit
 
 from distrack.arrays import Complex, Doubles, Floats
+from distrack.compiled import compiled
 from distrack.decompose.pursuit.atoms import GABOR
 from distrack.decompose.pursuit.layout import (
     BINS,
@@ -33,7 +31,6 @@ from distrack.decompose.pursuit.layout import (
 )
 from distrack.decompose.pursuit.newton import CONVERGED, FINE, STEPS, SUMMED, WIDEST
 
-_Compiled = TypeVar("_Compiled", bound=Callable[..., Any])
 _TURN = 2 * math.pi
 # Samples that a step of a recurrence computes side by side, and samples of a block that are summed side by side.
 _LANES, _SUMMED = 64, 8
@@ -42,14 +39,8 @@ _REACH = SUMMED[GABOR]
 _RE, _IM, _FACTOR_RE, _FACTOR_IM = range(4)
 
 
-def _compiled(function: _Compiled) -> _Compiled:
-    settings: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"nnan", "nsz"}}
-    compiled: _Compiled
-    try:
-        compiled = njit(function, cache=True, **settings)
-    except RuntimeError:  # no folder for the result can be written: every process compiles
-        compiled = njit(function, **settings)
-    return compiled
+# No sum is reordered; values that are not numbers do not occur.
+_compiled = compiled(fastmath=frozenset({"nnan", "nsz"}))
 
 
 @_compiled

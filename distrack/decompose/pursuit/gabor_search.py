@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from distrack.arrays import Complex, Floats
 from distrack.decompose.pursuit.atoms import GABOR, Atom, as_complex, highest, stored
 from distrack.decompose.pursuit.cells import Cells
-from distrack.decompose.pursuit.kernels import kernels
+from distrack.decompose.pursuit.kernels import kernels_for
 
 # A cell changes where an atom changes it by more than this share of what the best cell holds.
 _TOLERANCE = 2e-3
@@ -36,7 +36,8 @@ class GaborSearch:
     def __init__(self, wave: Floats, sample_rate: int, *, events: int, orthogonal: bool) -> None:
         self.sample_rate, self.events = sample_rate, events
         self.channels, self.samples = wave.shape
-        self.cells = Cells(wave, sample_rate)
+        self._kernels = kernels_for(events)
+        self.cells = Cells(wave, sample_rate, self._kernels)
         self.filled = self.count = 0
         # Time, scale and frequency of each atom, and amplitude and phase of each of its channels.
         self._table = np.zeros((events, 3))
@@ -90,7 +91,7 @@ class GaborSearch:
     def _candidates(self) -> tuple[float, list[Atom]]:
         """The energy of the best cell, and the atoms to try: the best one near it, and its own."""
         while True:
-            energy, layer, frame, at = kernels.best(self.cells.store)
+            energy, layer, frame, at = self._kernels.best(self.cells.store)
             coarse = self.cells.scales[layer].atom(frame, at, self.sample_rate)
             if not energy > 0:
                 return 0.0, []
@@ -140,7 +141,7 @@ class GaborSearch:
         """The best atom near a given one, its energy, and that of the given one."""
         rate = self.sample_rate
         limit = highest(rate) / rate
-        time, scale, frequency, energy, held = kernels.refined(self.residual, *self._in_samples(atom), limit)
+        time, scale, frequency, energy, held = self._kernels.refined(self.residual, *self._in_samples(atom), limit)
         return Atom(GABOR, time / rate, scale / rate, frequency * rate).stored(), energy, held
 
     def _in_samples(self, atom: Atom) -> tuple[float, float, float]:
@@ -148,12 +149,12 @@ class GaborSearch:
 
     def _fitted(self, atom: Atom) -> Complex:
         where = atom.support(self.sample_rate, self.samples)
-        return kernels.fitted(self.residual, where.start, where.stop, *self._in_samples(atom))
+        return self._kernels.fitted(self.residual, where.start, where.stop, *self._in_samples(atom))
 
     def _subtract(self, atom: Atom, amplitudes: Complex, *, only_if_less: bool = False) -> float:
         """Subtracts an atom from the residual, and returns the energy that this removes."""
         where = atom.support(self.sample_rate, self.samples)
-        return kernels.subtract(
+        return self._kernels.subtract(
             self.residual, where.start, where.stop, *self._in_samples(atom), amplitudes, only_if_less
         )
 

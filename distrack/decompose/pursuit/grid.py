@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from distrack.arrays import Doubles, Floats
@@ -60,7 +59,7 @@ class Scale:
 
     def _measure_conjugates(self, envelope: Doubles) -> None:
         """Prepares the bins near 0 Hz and near half the sample rate, where an atom overlaps its own conjugate."""
-        own = scipy.fft.fft(np.square(envelope))[(-2 * np.arange(self.length // 2 + 1)) % self.length]
+        own = np.fft.fft(np.square(envelope))[(-2 * np.arange(self.length // 2 + 1)) % self.length]
         self.edge = np.flatnonzero(np.abs(own) > 0.01)
         self.own = own[self.edge].astype(np.complex64)
         # Where cosine and sine differ in sign only, there is one atom and not two.
@@ -115,7 +114,7 @@ class Scale:
     def _energies(self, channel: Floats) -> Floats:
         """Half of the energy that each atom removes from a channel at its best phase: ``[frames, bins]``."""
         views = np.lib.stride_tricks.sliding_window_view(channel, self.length)[:: self.hop]
-        spectrum = scipy.fft.rfft(views * self.window, axis=1)
+        spectrum = np.fft.rfft(views * self.window, axis=1)
         edge = spectrum[:, self.edge]
         size = np.square(edge.real) + np.square(edge.imag)
         both = np.where(self.one, size, size - (self.own * edge * edge).real)

@@ -1,10 +1,12 @@
-"""The inner loops of a pursuit of Gabor atoms: compiled where numba is installed, in NumPy elsewhere."""
+"""The inner loops of a pursuit of Gabor atoms: compiled where that pays and numba is installed, or in NumPy."""
 
-import importlib.util
 from typing import Protocol
 
 from distrack.arrays import Complex, Floats
 from distrack.decompose.pursuit.layout import Store
+
+# Atoms from which compiled code pays: it takes a quarter of a second and 70 MB to load.
+COMPILED_FROM = 100
 
 
 class Kernels(Protocol):
@@ -47,14 +49,15 @@ class Kernels(Protocol):
         """Takes an atom out of the cells that it changes by more than a tolerance."""
 
 
-def _kernels() -> Kernels:
-    if importlib.util.find_spec("numba") is None:
-        from distrack.decompose.pursuit import plain
+def kernels_for(events: int) -> Kernels:
+    """The kernels for a search of so many atoms, the same in every process."""
+    if events >= COMPILED_FROM:
+        try:
+            from distrack.decompose.pursuit import compiled
+        except ImportError:
+            pass
+        else:
+            return compiled
+    from distrack.decompose.pursuit import plain
 
-        return plain
-    from distrack.decompose.pursuit import compiled
-
-    return compiled
-
-
-kernels = _kernels()
+    return plain

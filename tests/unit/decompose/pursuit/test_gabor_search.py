@@ -1,14 +1,16 @@
 """The search for Gabor atoms: closed forms equal transforms, compiled loops equal NumPy, and all atoms are refined."""
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
 from distrack.arrays import Complex, Floats
+from distrack.decompose import pursuit as pursuit_package
 from distrack.decompose import render, snr_db
-from distrack.decompose.pursuit import cells, compiled, gabor_search, plain
+from distrack.decompose.pursuit import compiled, kernels, plain
 from distrack.decompose.pursuit.atom_search import AtomSearch
 from distrack.decompose.pursuit.atoms import GABOR, Atom
 from distrack.decompose.pursuit.cells import Cells
@@ -22,8 +24,14 @@ CUT = [(10.0, 60.0, 0.11), (7990.0, 400.0, 0.05), (-20.0, 40.0, 0.2)]
 AMPLITUDES = np.array([0.5 + 0.3j, -0.2 + 0.4j])
 
 
+@pytest.fixture(autouse=True)
+def compiled_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few atoms would be found by NumPy."""
+    monkeypatch.setattr(kernels, "COMPILED_FROM", 1)
+
+
 def filled(wave: Floats, rate: int = RATE) -> Cells:
-    made = Cells(wave, rate)
+    made = Cells(wave, rate, compiled)
     for layer in range(len(made.scales)):
         made.fill(layer)
     return made
@@ -85,8 +93,9 @@ def test_compiled_loops_and_numpy_agree(atom: tuple[float, float, float], channe
 def test_without_numba_the_same_atoms_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     wave = music()
     _, wanted = finished(wave, events=20, orthogonal=False)
-    monkeypatch.setattr(cells, "kernels", plain)
-    monkeypatch.setattr(gabor_search, "kernels", plain)
+    monkeypatch.setitem(sys.modules, compiled.__name__, None)
+    monkeypatch.delattr(pursuit_package, "compiled")
+    assert kernels.kernels_for(20) is plain
     _, found = finished(wave, events=20, orthogonal=False)
     np.testing.assert_allclose(found.parameters[:, :3], wanted.parameters[:, :3], rtol=1e-5)
     assert snr_db(wave, render(found)) == pytest.approx(snr_db(wave, render(wanted)), abs=1e-4)
