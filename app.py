@@ -1,9 +1,10 @@
 """DisTrack's app: the navigation, the side bar, and the home page."""
 
+import distrack.ui.loaded  # noqa: F401
+
+# isort: split
 import gc
-from importlib import import_module
 from itertools import islice
-from threading import Thread
 
 import streamlit as st
 from streamlit import runtime
@@ -34,12 +35,6 @@ def leave_imports_alone() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-@st.cache_resource
-def load_ahead() -> None:
-    """Loads what a decomposition needs while the first page is read; it takes a second."""
-    Thread(target=import_module, args=["scipy.signal"], daemon=True).start()
 
 
 @st.fragment(run_every=3.0)
@@ -125,7 +120,6 @@ pages = [
 page = st.navigation(pages)
 st.logo(str(PROJECT / "assets" / "logo.svg"), size="large")
 leave_imports_alone()
-load_ahead()
 with errors_shown():
     with st.sidebar:
         side_bar(str(choose_device(settings().device)))

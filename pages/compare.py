@@ -1,5 +1,8 @@
 """The Compare page: several runs side by side, their rank among all runs of their dataset, and files with both."""
 
+import distrack.ui.loaded  # noqa: F401
+
+# isort: split
 from functools import partial
 
 import streamlit as st

@@ -1,5 +1,8 @@
 """Condense: temporal condensation, a grid of tracks x seconds at an equal budget."""
 
+import distrack.ui.loaded  # noqa: F401
+
+# isort: split
 import streamlit as st
 
 from distrack.jobs.series import CondenseJob

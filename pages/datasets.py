@@ -1,5 +1,8 @@
 """The Datasets page: a card for each dataset to choose from, and one of them in detail."""
 
+import distrack.ui.loaded  # noqa: F401
+
+# isort: split
 import streamlit as st
 
 from distrack.datasets import DATASETS, Dataset, home

@@ -1,5 +1,8 @@
 """Decompose: turns a sound into a few events, which can be edited like notes."""
 
+import distrack.ui.loaded  # noqa: F401
+
+# isort: split
 import streamlit as st
 
 from distrack.ui.decompose import examples, form, live

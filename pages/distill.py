@@ -1,5 +1,8 @@
 """Distill: launch a run and watch it."""
 
+import distrack.ui.loaded  # noqa: F401
+
+# isort: split
 import streamlit as st
 
 from distrack.jobs.distillation import DistillJob

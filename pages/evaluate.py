@@ -1,5 +1,8 @@
 """The Evaluate page: accuracy of networks that are trained on a run's tracks, beside baselines."""
 
+import distrack.ui.loaded  # noqa: F401
+
+# isort: split
 import streamlit as st
 
 from distrack import runs

@@ -1,5 +1,8 @@
 """Glossary: the terms of all pages in plain words."""
 
+import distrack.ui.loaded  # noqa: F401
+
+# isort: split
 import streamlit as st
 
 from distrack.ui.shared.glossary import GLOSSARY

@@ -1,5 +1,8 @@
 """The Listen page: every track of a run to play, to compare with real clips, to guess and to download."""
 
+import distrack.ui.loaded  # noqa: F401
+
+# isort: split
 import streamlit as st
 
 from distrack import runs

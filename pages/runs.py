@@ -1,5 +1,8 @@
 """The Runs page: all runs in one table, to find, name, star, open, compare, make again and delete."""
 
+import distrack.ui.loaded  # noqa: F401
+
+# isort: split
 from functools import partial
 from typing import Any
 

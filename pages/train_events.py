@@ -1,5 +1,8 @@
 """Train events: a model learns to hear events, from synthetic scenes and from recordings."""
 
+import distrack.ui.loaded  # noqa: F401
+
+# isort: split
 import streamlit as st
 
 from distrack.jobs.event_model import EventModelJob
