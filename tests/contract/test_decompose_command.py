@@ -51,7 +51,7 @@ def test_a_recording_is_decomposed(recording: Path, typed: Typed, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "method", ["matching-pursuit", {"name": "splat", "iterations": 8}, {"name": "siam", "refine": 8}]
+    "method", ["matching-pursuit", {"bits": 24}, {"name": "splat", "iterations": 8}, {"name": "siam", "refine": 8}]
 )
 def test_a_stopped_decomposition_continues_to_the_same_events(recording: Path, tmp_path: Path, method: Any) -> None:
     job = DecomposeJob.model_validate({"file": recording, "events": 6, "method": method})
@@ -76,6 +76,7 @@ def test_a_stopped_decomposition_continues_to_the_same_events(recording: Path, t
     "config",
     [
         {"start": 0.1, "seconds": 0.3, "mono": True, "method": {"orthogonal": True, "atoms": "both", "snr_db": 5.0}},
+        {"method": {"orthogonal": True, "bits": 30}},
         {"method": {"atoms": "learned", "waveforms": 2, "waveform_seconds": 0.1, "learning": 2}, "seed": 3},
         {"preset": "paper", "method": {"iterations": 2}, "sample_rate": 4_000},
         {
@@ -163,6 +164,9 @@ def test_events_are_rendered_in_a_room(
         ("note", ["--atoms", "square"], "atoms"),
         ("note", ["--atoms", "both", "--iterations", "3"], "no setting 'iterations'"),
         ("note", ["--snr", "0"], "snr"),
+        ("note", ["--bits", "5"], "bits"),
+        ("note", ["--bits", "30", "--atoms", "damped"], "only gabor atoms are stored in few bits"),
+        ("note", ["--bits", "30", "--method", "splat"], "no setting 'bits'"),
         ("note", ["--sample-rate", "10"], "sample_rate"),
     ],
 )

@@ -8,9 +8,10 @@ import scipy
 from numpy.typing import NDArray
 
 from distrack.arrays import Complex, Doubles, Floats
-from distrack.decompose.pursuit.atoms import DAMPED, GABOR, Atom, as_complex, fitted, stored
+from distrack.decompose.pursuit.atoms import DAMPED, GABOR, Atom, as_complex, fitted
 from distrack.decompose.pursuit.grid import Grid
 from distrack.decompose.pursuit.newton import refined
+from distrack.decompose.pursuit.rounding import FloatRounding, Rounding
 
 SHAPES = {"gabor": (GABOR,), "damped": (DAMPED,), "both": (GABOR, DAMPED)}
 KIND_NAMES = {"gabor": "gabor", "damped": "damped", "both": "atoms"}
@@ -34,12 +35,15 @@ class AtomSearch:
         wave: ``[channels, samples]``
         atoms: a key of `SHAPES`.
         orthogonal: refit the amplitudes of overlapping atoms after each new atom.
+        rounding: the numbers that are stored of each atom; those of float32 by default.
     """
 
-    def __init__(self, wave: Floats, sample_rate: int, *, atoms: str, orthogonal: bool) -> None:
+    def __init__(
+        self, wave: Floats, sample_rate: int, *, atoms: str, orthogonal: bool, rounding: Rounding | None = None
+    ) -> None:
         self.kind_name, self.sample_rate, self.orthogonal = KIND_NAMES[atoms], sample_rate, orthogonal
         self.channels, self.samples = wave.shape
-        self.shapes = SHAPES[atoms]
+        self.shapes, self.rounding = SHAPES[atoms], rounding or FloatRounding()
         self.grid = Grid(wave, sample_rate, self.shapes)
         self.filled = 0
         # Shape, time, scale and frequency of each atom, and amplitude and phase of each of its channels.
@@ -72,7 +76,10 @@ class AtomSearch:
                 near, estimate = refined(coarse, self.residual, self.sample_rate)
                 # The estimate is inexact for an atom of few periods, so the grid's own atom stays a candidate.
                 favour = FAVOUR[shape] if len(self.shapes) > 1 else 1.0
-                candidates += [(favour * estimate, near.stored()), (favour * energy, coarse.stored())]
+                candidates += [
+                    (favour * estimate, self.rounding.atom(near)),
+                    (favour * energy, self.rounding.atom(coarse)),
+                ]
         for _, atom in sorted(candidates, reverse=True):
             removed = self._subtract(atom)
             if removed > 0:
@@ -101,7 +108,7 @@ class AtomSearch:
         """Amplitudes and phases with which an atom fits the residual, as stored, and the residual before and after."""
         waveform = atom.waveform(where, self.sample_rate)
         before = self.residual[:, where].astype(np.float64)
-        pairs, amplitudes = stored(fitted(before, waveform))
+        pairs, amplitudes = self.rounding.amplitudes(fitted(before, waveform))
         return pairs, before, (before - (amplitudes[:, None] * waveform).real).astype(np.float32)
 
     def _atom(self, row: int) -> Atom:
@@ -124,7 +131,7 @@ class AtomSearch:
         old = atom.support(self.sample_rate, self.samples)
         before = self.residual[:, old].copy()
         self.residual[:, old] += (amplitudes[:, None] * atom.waveform(old, self.sample_rate)).real.astype(np.float32)
-        near = refined(atom, self.residual, self.sample_rate)[0].stored()
+        near = self.rounding.atom(refined(atom, self.residual, self.sample_rate)[0])
         new = near.support(self.sample_rate, self.samples)
         pairs, sound, after = self._fit(near, new)
         removed = _energy(before) - _energy(self.residual[:, old]) + _energy(sound) - _energy(after)
@@ -139,7 +146,7 @@ class AtomSearch:
         """Refits these atoms' amplitudes by least squares; keeps the old ones if rounding makes the result worse."""
         where, parts, change = improved([self._atom(row) for row in rows], self.residual, self.sample_rate)
         old = as_complex(self.pairs[rows])
-        pairs, new = stored(old + change)
+        pairs, new = self.rounding.amplitudes(old + change)
         step = new - old
         weights = np.stack([step.real, step.imag], axis=1).reshape(-1, self.channels)
         before = self.residual[:, where].astype(np.float64)
