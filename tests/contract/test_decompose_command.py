@@ -50,6 +50,27 @@ def test_a_recording_is_decomposed(recording: Path, typed: Typed, tmp_path: Path
     assert np.array_equal(storage.from_json((run.path / "events.json").read_text()).parameters, events.parameters)
 
 
+def test_events_in_few_bits_are_reported_beside_other_codecs(recording: Path, typed: Typed, tmp_path: Path) -> None:
+    words = ("decompose", str(recording), "--events", "20", "--bits", "40", "--runs-path", str(tmp_path))
+    code, out, _ = typed(*words, "--name", "bits", "--quiet")
+    assert code == 0
+    assert "bits an event" in " ".join(out.split())
+    run = find(tmp_path, "bits")
+    stored = json.loads((run.path / "report.json").read_text())["stored"]
+    events = storage.load(events_file(run))
+    assert stored["size"] == len(storage.coded(events) or b"")
+    assert 8 * stored["size"] <= 40 * len(events)
+    assert stored["file_size"] == events_file(run).stat().st_size < 20 * 40
+    assert [one["name"].split()[0] for one in stored["others"]] == ["FLAC,", "Opus"]
+    # The rounded numbers are readable beside the codes.
+    plain = storage.from_json((run.path / "events.json").read_text())
+    assert plain.parameters.tobytes() == events.parameters.tobytes()
+    # A copy that is rendered, and not edited, has the same bits.
+    code, _, _ = typed("render", str(events_file(run)), "--to", str(tmp_path / "copy.safetensors"))
+    assert code == 0
+    assert (tmp_path / "copy.safetensors").read_bytes() == events_file(run).read_bytes()
+
+
 @pytest.mark.parametrize(
     "method", ["matching-pursuit", {"bits": 24}, {"name": "splat", "iterations": 8}, {"name": "siam", "refine": 8}]
 )
