@@ -37,7 +37,7 @@ ORDER = ("frequency", "phase", "amplitude", "time", "scale")
 MIN_BITS, MAX_BITS = 16, 64
 # Bits of an atom with the steps of `BEST` and one place, of its second channel, and of a whole clip until the models of
 # its numbers have learned: measured, rounded up.
-BITS, BITS_RIGHT, BITS_ONCE = 18.25, 8.0, 120.0
+BITS, BITS_RIGHT, BITS_ONCE = 18.25, 7.0, 120.0
 
 
 def steps_for(bits: int, *, events: int, samples: int, channels: int) -> Steps:
