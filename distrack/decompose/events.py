@@ -108,6 +108,21 @@ class Kind:
                 allowed = f"between {column.low:g} and {column.high:g}"
                 raise EventsError(f"event {row}: its {column.name} {values[row]:g} is not {allowed}")
 
+    def coded(self, events: Events) -> bytes | None:  # noqa: ARG002
+        """The rows in few bits; None where the kind has no such form, or a row is not rounded as `Events.steps` says.
+
+        The order of the rows is not stored.
+        """
+        return None
+
+    def decoded(self, content: bytes, *, channels: int, sample_rate: int) -> tuple[Floats, tuple[int, ...]]:  # noqa: ARG002
+        """The rows that `coded` stored, in any order, and how they were rounded.
+
+        Raises:
+            EventsError: the kind has no such form, or the content is damaged.
+        """
+        raise EventsError("coded: events of this kind are not stored in few bits")
+
     def synthesise(self, events: Events, gains: Floats) -> Floats:
         """Sum of all events, each times its gain, without reverb; the same samples on every call and in every process.
 
@@ -232,6 +247,7 @@ class Events:
         seed: seed of all random parts of the rendered sound.
         shared: arrays that all events use, such as a learned dictionary.
         settings: what the kind needs to know for rendering, such as the shape of an envelope.
+        steps: how finely the kind rounded the parameters so that they take few bits; None for float32.
 
     Shape:
         - parameters: ``[events, columns]``
@@ -253,6 +269,7 @@ class Events:
     seed: int = 0
     shared: Mapping[str, Floats] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -323,8 +340,14 @@ class Events:
         return replace(self, parameters=self.parameters[numbers], muted=self.muted[numbers], wet=self.wet[numbers])
 
     def by_energy(self) -> Self:
-        """The same events, those with the most energy first; of equal ones, the earlier row first."""
-        return self.rows(np.argsort(-self.kind.boxes(self).energy, kind="stable"))
+        """The same events, those with the most energy first; of equal ones, the earlier row first.
+
+        Of rounded ones, many have equal energies, and their order is not stored: it is that of their numbers.
+        """
+        energy = self.kind.boxes(self).energy
+        if self.steps is not None:
+            return self.rows(np.lexsort((*self.parameters.T[::-1], -energy)))
+        return self.rows(np.argsort(-energy, kind="stable"))
 
 
 def _check(events: Events) -> None:

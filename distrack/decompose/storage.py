@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,6 +30,8 @@ MOST_AS_TEXT = 20_000
 
 # Fields of events that are stored under their own names.
 _NUMBERS = ("sample_rate", "samples", "channels", "seed")
+# Rows in few bits, in place of the parameters.
+_CODED = "coded"
 # In files, the names of shared arrays carry this prefix.
 _SHARED = "kept."
 # What a file that is unreadable or damaged makes Python and its libraries raise.
@@ -49,10 +52,14 @@ _MALFORMED = (
 
 
 def to_bytes(events: Events) -> bytes:
-    """Content of a safetensors file; the same events give the same bytes."""
+    """Content of a safetensors file; the same events give the same bytes.
+
+    Rounded events are stored in few bits, and `from_bytes` gives the same rows in the same order. Rows that were edited
+    so that they are not rounded any more, or are not in the order of their energy, are stored as float32.
+    """
     text = json.dumps(_header(events), sort_keys=True, allow_nan=False)
     metadata = {"format": FORMAT, "version": str(VERSION), "events": text}
-    arrays = {name: np.ascontiguousarray(array) for name, array in _arrays(events).items()}
+    arrays = {name: np.ascontiguousarray(array) for name, array in (_few_bits(events) or _arrays(events)).items()}
     content: bytes = save(arrays, metadata=metadata)
     return ordered_tensors(content)
 
@@ -91,6 +98,28 @@ def _arrays(events: Events) -> dict[str, NDArray[Any]]:
     arrays = {"parameters": events.parameters, "muted": events.muted, "wet": events.wet}
     arrays |= {f"{_SHARED}{name}": array for name, array in events.shared.items()}
     return arrays if events.room is None else arrays | {"room": events.room}
+
+
+def coded(events: Events) -> bytes | None:
+    """The rows of rounded events in few bits; None where `decoded` would not give the same rows in the same order."""
+    content = events.kind.coded(events)
+    if content is None:
+        return None
+    again = _decoded(_header(events), {_CODED: np.frombuffer(content, np.uint8)})
+    return content if again.parameters.tobytes() == events.parameters.tobytes() else None
+
+
+def _few_bits(events: Events) -> dict[str, NDArray[Any]] | None:
+    """The arrays of rounded events: the rows in few bits, and what differs from events that were just found."""
+    content = coded(events)
+    if content is None:
+        return None
+    arrays = _arrays(events)
+    del arrays["parameters"]
+    for name in ("muted", "wet"):
+        if not arrays[name].any():
+            del arrays[name]
+    return arrays | {_CODED: np.frombuffer(content, np.uint8)}
 
 
 def _shortest(value: np.float32) -> float:
@@ -173,10 +202,12 @@ def from_json(text: str | bytes) -> Events:
 
 
 def _events(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Events:
-    shared = {name.removeprefix(_SHARED): array for name, array in arrays.items() if name.startswith(_SHARED)}
-    unknown = set(arrays) - {"parameters", "muted", "wet", "room"} - {f"{_SHARED}{name}" for name in shared}
+    shared = _shared(arrays)
+    unknown = set(arrays) - {"parameters", "muted", "wet", "room", _CODED} - {f"{_SHARED}{name}" for name in shared}
     if unknown:
         raise EventsError(f"it holds {min(unknown)[:40]!r}, which events do not have")
+    if _CODED in arrays:
+        return _decoded(header, arrays)
     return Events(
         kind_name=KINDS.name(header["kind"]),
         **{name: header[name] for name in _NUMBERS},
@@ -187,6 +218,33 @@ def _events(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Ev
         shared=shared,
         settings=header["settings"],
     )
+
+
+def _decoded(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Events:
+    """Events whose rows are stored in few bits; their order is that of their energy.
+
+    Raises:
+        EventsError: the codes are damaged, or the file holds other parameters beside them.
+    """
+    content = arrays[_CODED]
+    if content.dtype != np.uint8 or content.ndim != 1:
+        raise EventsError(f"{_CODED}: {content.dtype} of {content.shape} is not a row of bytes")
+    numbers = {name: header[name] for name in _NUMBERS}
+    kind_name, settings = KINDS.name(header["kind"]), header["settings"]
+    # Checks the numbers, which tell how the codes are to be read.
+    Events.of(kind_name, np.zeros((0, len(KINDS[kind_name].columns(numbers["channels"]))), np.float32), **numbers)
+    rows, steps = KINDS[kind_name].decoded(
+        content.tobytes(), channels=numbers["channels"], sample_rate=numbers["sample_rate"]
+    )
+    events = Events.of(kind_name, rows, **numbers, shared=_shared(arrays), settings=settings, steps=steps).by_energy()
+    if "parameters" in arrays and arrays["parameters"].tobytes() != events.parameters.tobytes():
+        raise EventsError(f"{_CODED}: the parameters beside it are others")
+    muted, wet = arrays.get("muted", events.muted), arrays.get("wet", events.wet)
+    return replace(events, muted=muted, wet=wet, room=arrays.get("room"))
+
+
+def _shared(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(_SHARED): array for name, array in arrays.items() if name.startswith(_SHARED)}
 
 
 @contextmanager

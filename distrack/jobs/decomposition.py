@@ -5,6 +5,7 @@ import io
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -25,6 +26,7 @@ from distrack.decompose import (
     Progress,
     storage,
 )
+from distrack.decompose.codecs import flac, opus
 from distrack.decompose.curve import curve, numbers_of_events
 from distrack.decompose.rendering import floats_text, write_sound
 from distrack.errors import AudioError, EventsError, RunError
@@ -54,6 +56,28 @@ class Quality(Record):
     spectral_convergence: float
 
 
+class Codec(Record):
+    """The size of a clip as another codec stores it; `snr_db` is that of the clip as it is read again."""
+
+    name: str
+    size: int
+    snr_db: float
+
+
+class StoredBits(Record):
+    """What events in few bits take.
+
+    Attributes:
+        size: bytes of the codes of all events.
+        file_size: bytes of the file of events, which holds its header too.
+        others: the same clip in other codecs; Opus at about the same bit rate.
+    """
+
+    size: int
+    file_size: int
+    others: tuple[Codec, ...]
+
+
 class DecomposeReport(Record):
     """`report.json` of a decomposition.
 
@@ -69,6 +93,7 @@ class DecomposeReport(Record):
         snr_db, spectral_convergence: quality of the reconstruction from all events.
         curve: quality of reconstructions from fewer events.
         perceptual: distances of the reconstruction from all events by name, where they were measured.
+        stored: what the events take, if they are stored in few bits.
     """
 
     method: str
@@ -87,6 +112,20 @@ class DecomposeReport(Record):
     common_floats: int = 0
     channel: int | None = None
     bits: int | None = None
+    stored: StoredBits | None = None
+
+    def kilobits(self, size: int) -> float:
+        """The bit rate of so many bytes, in kbit/s."""
+        return size * 8 / 1000 / self.clip_seconds
+
+    @property
+    def codecs(self) -> list[tuple[str, int, float, float]]:
+        """Name, bytes, kbit/s and signal-to-noise ratio of the events and of each other codec."""
+        if self.stored is None:
+            return []
+        own = Codec(name="Events", size=self.stored.size, snr_db=self.snr_db)
+        file = Codec(name="Events, whole file", size=self.stored.file_size, snr_db=self.snr_db)
+        return [(one.name, one.size, self.kilobits(one.size), one.snr_db) for one in (own, file, *self.stored.others)]
 
     @property
     def notes(self) -> list[str]:
@@ -199,6 +238,7 @@ class DecomposeJob(DecomposeConfig, Job):
             spectral_convergence=curve[-1].spectral_convergence,
             curve=curve,
             perceptual=perceptual,
+            stored=_stored_bits(events, wave, events_file(run).stat().st_size),
         )
         write_sound(sound, rate, run.path / "reconstruction.flac")
         run.write("report.json", report.model_dump_json(indent=2))
@@ -226,6 +266,10 @@ class DecomposeJob(DecomposeConfig, Job):
                 report.notes,
             )
         ]
+        if report.stored is not None:
+            codecs = [(name, f"{size:,}", f"{rate:.1f}", f"{snr:.1f}") for name, size, rate, snr in report.codecs]
+            title = f"Stored in {report.stored.size * 8 / report.events:.1f} bits an event"
+            tables.append(Table(title, ("codec", "bytes", "kbit/s", "SNR, dB"), codecs))
         if report.perceptual:
             rows = [(name, f"{value:.3f}") for name, value in report.perceptual.items()]
             tables.append(
@@ -356,7 +400,8 @@ def _snapshot(run: Run, decomposer: Decomposer, progress: Progress, session: Ses
     run.append_metrics(t=round(session.elapsed(), 3), **record)
     events = decomposer.events()
     if len(events):
-        run.write(f"snapshots/{progress.step}.safetensors", storage.to_bytes(events))
+        # A snapshot is for viewers: coding it would take longer than finding its events.
+        run.write(f"snapshots/{progress.step}.safetensors", storage.to_bytes(replace(events, steps=None)))
     snapshots = list(run.snapshots().values())
     for path in snapshots[1:-1:2] if len(snapshots) > _MAX_SNAPSHOTS else ():
         path.unlink(missing_ok=True)
@@ -390,3 +435,14 @@ def _measured(
         distances[name] = round(distance(name, wave, point.sound, events.sample_rate), 5)
     session.progress(parts, parts)
     return tuple(measured), distances, point.sound
+
+
+def _stored_bits(events: Events, wave: NDArray[np.float32], file_size: int) -> StoredBits | None:
+    """What events in few bits take, beside FLAC and Opus of the same clip; None for float32."""
+    content = storage.coded(events)
+    if content is None:
+        return None
+    rate = len(content) * 8 / events.seconds
+    files = flac(wave, events.sample_rate), opus(wave, events.sample_rate, bits_per_second=rate)
+    others = tuple(Codec(name=one.name, size=one.size, snr_db=round(one.snr_db, 3)) for one in files)
+    return StoredBits(size=len(content), file_size=file_size, others=others)

@@ -18,7 +18,7 @@ from distrack import jobs, runs
 from distrack.decompose import DECOMPOSERS, EDITS, Edit, History, storage
 from distrack.decompose.plane import Plane
 from distrack.jobs.contract import title_of
-from distrack.jobs.decomposition import DecomposeJob, events_file, history, keep_history
+from distrack.jobs.decomposition import DecomposeJob, decomposition_report, events_file, history, keep_history
 from distrack.settings import PROJECT, settings
 from distrack.ui.decompose import editing, plane
 from tests.app.page import given, opened, texts
@@ -140,6 +140,26 @@ def test_silence_is_refused_and_leaves_no_run(app: AppTest, tmp_path: Path) -> N
     assert not app.exception, app.exception
     assert "silent" in texts(app)
     assert {run.id for run in runs.all_runs(settings().runs_path)} == before
+
+
+def test_events_in_few_bits_are_shown_beside_other_codecs(app: AppTest, clip: Path, run_of_six: runs.Run) -> None:
+    run = DecomposeJob.model_validate({"file": clip, "events": 6, "method": {"bits": 32}}).create(
+        settings().runs_path, "in-bits"
+    )
+    jobs.work(run)
+    report = decomposition_report(run)
+    assert report is not None
+    assert report.stored is not None
+    try:
+        opened(app, "decompose", run=run.id)
+        assert {metric.label: metric.value for metric in app.metric}["Bytes"] == str(report.stored.size)
+        (table,) = (each.value for each in app.dataframe if "Codec" in each.value)
+        assert [name.split(",")[0] for name in table["Codec"]] == ["Events", "Events", "FLAC", "Opus (OGG)"]
+        assert table["Bytes"].tolist()[0] == report.stored.size
+        opened(app, "decompose", run=run_of_six.id)
+        assert "Codec" not in [header.value for header in app.subheader]
+    finally:
+        shutil.rmtree(run.path)
 
 
 def test_edits_are_stored_undone_and_redone(app: AppTest, run_of_six: runs.Run) -> None:

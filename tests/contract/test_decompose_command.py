@@ -50,8 +50,29 @@ def test_a_recording_is_decomposed(recording: Path, typed: Typed, tmp_path: Path
     assert np.array_equal(storage.from_json((run.path / "events.json").read_text()).parameters, events.parameters)
 
 
+def test_events_in_few_bits_are_reported_beside_other_codecs(recording: Path, typed: Typed, tmp_path: Path) -> None:
+    words = ("decompose", str(recording), "--events", "20", "--bits", "40", "--runs-path", str(tmp_path))
+    code, out, _ = typed(*words, "--name", "bits", "--quiet")
+    assert code == 0
+    assert "bits an event" in " ".join(out.split())
+    run = find(tmp_path, "bits")
+    stored = json.loads((run.path / "report.json").read_text())["stored"]
+    events = storage.load(events_file(run))
+    assert stored["size"] == len(storage.coded(events) or b"")
+    assert 8 * stored["size"] <= 40 * len(events)
+    assert stored["file_size"] == events_file(run).stat().st_size < 20 * 40
+    assert [one["name"].split()[0] for one in stored["others"]] == ["FLAC,", "Opus"]
+    # The rounded numbers are readable beside the codes.
+    plain = storage.from_json((run.path / "events.json").read_text())
+    assert plain.parameters.tobytes() == events.parameters.tobytes()
+    # A copy that is rendered, and not edited, has the same bits.
+    code, _, _ = typed("render", str(events_file(run)), "--to", str(tmp_path / "copy.safetensors"))
+    assert code == 0
+    assert (tmp_path / "copy.safetensors").read_bytes() == events_file(run).read_bytes()
+
+
 @pytest.mark.parametrize(
-    "method", ["matching-pursuit", {"name": "splat", "iterations": 8}, {"name": "siam", "refine": 8}]
+    "method", ["matching-pursuit", {"bits": 24}, {"name": "splat", "iterations": 8}, {"name": "siam", "refine": 8}]
 )
 def test_a_stopped_decomposition_continues_to_the_same_events(recording: Path, tmp_path: Path, method: Any) -> None:
     job = DecomposeJob.model_validate({"file": recording, "events": 6, "method": method})
@@ -76,6 +97,7 @@ def test_a_stopped_decomposition_continues_to_the_same_events(recording: Path, t
     "config",
     [
         {"start": 0.1, "seconds": 0.3, "mono": True, "method": {"orthogonal": True, "atoms": "both", "snr_db": 5.0}},
+        {"method": {"orthogonal": True, "bits": 30}},
         {"method": {"atoms": "learned", "waveforms": 2, "waveform_seconds": 0.1, "learning": 2}, "seed": 3},
         {"preset": "paper", "method": {"iterations": 2}, "sample_rate": 4_000},
         {
@@ -163,6 +185,9 @@ def test_events_are_rendered_in_a_room(
         ("note", ["--atoms", "square"], "atoms"),
         ("note", ["--atoms", "both", "--iterations", "3"], "no setting 'iterations'"),
         ("note", ["--snr", "0"], "snr"),
+        ("note", ["--bits", "5"], "bits"),
+        ("note", ["--bits", "30", "--atoms", "damped"], "only gabor atoms are stored in few bits"),
+        ("note", ["--bits", "30", "--method", "splat"], "no setting 'bits'"),
         ("note", ["--sample-rate", "10"], "sample_rate"),
     ],
 )

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from distrack.arrays import Complex, Doubles, Floats, Integers, Mask
 from distrack.decompose.events import KINDS, Box, Column, Events, Kind
 from distrack.decompose.pursuit.atoms import DAMPED, GABOR, REACH, as_complex
+from distrack.decompose.pursuit.coded import codes_of, from_stream, to_stream
+from distrack.decompose.pursuit.rounding import BitRounding
 from distrack.decompose.pursuit.sound import summed
+from distrack.decompose.pursuit.steps import Steps
 
 # A Gaussian is audible up to this many standard deviations from its centre; a decay is at -40 dB after so many scales.
 AUDIBLE, DECAYED = 2.0, 4.6
@@ -53,6 +56,20 @@ class Atoms(Kind):
             return parameters[:, -1].astype(np.int64)
         return np.full(len(parameters), self.shape)
 
+    def coded(self, events: Events) -> bytes | None:
+        """A stream of codes, for Gabor atoms."""
+        if self.shape != GABOR or events.steps is None:
+            return None
+        steps = Steps(*events.steps)
+        codes = codes_of(events.parameters, BitRounding(steps, events.sample_rate))
+        return None if codes is None else to_stream(codes, steps)
+
+    def decoded(self, content: bytes, *, channels: int, sample_rate: int) -> tuple[Floats, tuple[int, ...]]:
+        """Gabor atoms from their stream."""
+        if self.shape != GABOR:
+            return super().decoded(content, channels=channels, sample_rate=sample_rate)
+        return from_stream(content, channels=channels, sample_rate=sample_rate)
+
     def synthesise(self, events: Events, gains: Floats) -> Floats:
         """The sum of all atoms. One at or above half the sample rate is silent: it would alias to a lower pitch."""
         amplitudes = amplitudes_of(events.parameters, events.channels) * gains[:, None]
@@ -87,7 +104,8 @@ class Atoms(Kind):
         # Samples from the onset of a decay to its first sample in the clip, and how many samples it has there.
         start = np.maximum(np.ceil(time * rate), 0)
         begin = start - time * rate
-        count = np.clip(np.floor((time + REACH[DAMPED] * scale) * rate) + 1, start, events.samples) - start
+        stop = np.minimum(np.floor((time + REACH[DAMPED] * scale) * rate) + 1, events.samples)
+        count = np.maximum(stop - start, 0)
         falling, turning = 2 / (scale * rate), 2 / (scale * rate) - 4j * math.pi * frequency / rate
         for channel in amplitudes_of(events.parameters, events.channels).T:
             turn = np.where(np.abs(channel) > 0, channel / np.maximum(np.abs(channel), 1e-30), 0) ** 2

@@ -13,6 +13,8 @@ from distrack.decompose.events import Events
 from distrack.decompose.pursuit.atom_search import AtomSearch
 from distrack.decompose.pursuit.config import PursuitConfig
 from distrack.decompose.pursuit.gabor_search import GaborSearch
+from distrack.decompose.pursuit.rounding import BitRounding, FloatRounding
+from distrack.decompose.pursuit.steps import Steps, steps_for
 from distrack.decompose.pursuit.waveform_search import WaveformSearch
 
 # A residual below this share of the clip's energy is rounding error.
@@ -78,11 +80,18 @@ class MatchingPursuit(Decomposer):
 
     def __init__(self, wave: Floats, sample_rate: int, budget: Budget, settings: PursuitConfig) -> None:
         super().__init__(wave, sample_rate, budget, settings)
+        channels, samples = wave.shape
+        self.steps: Steps | None = None
+        if settings.bits is not None:
+            self.steps = steps_for(settings.bits, events=budget.events, samples=samples, channels=channels)
         self.search: Search
         if settings.atoms == "learned":
             self.search = WaveformSearch(wave, sample_rate, budget, settings)
         elif settings.atoms == "gabor":
-            self.search = GaborSearch(wave, sample_rate, events=budget.events, orthogonal=settings.orthogonal)
+            rounding = FloatRounding() if self.steps is None else BitRounding(self.steps, sample_rate)
+            self.search = GaborSearch(
+                wave, sample_rate, events=budget.events, orthogonal=settings.orthogonal, rounding=rounding
+            )
         else:
             self.search = AtomSearch(wave, sample_rate, atoms=settings.atoms, orthogonal=settings.orthogonal)
         self.clip_energy = self.residual_energy = float(np.square(wave, dtype=np.float64).sum())
@@ -121,7 +130,8 @@ class MatchingPursuit(Decomposer):
         return Progress(done + count, steps + self.budget.events, count, self.snr_db(), None)
 
     def events_in_order(self) -> Events:
-        return self.clip_events(self.search.kind_name, self.search.rows(), shared=self.search.shared())
+        rows, shared = self.search.rows(), self.search.shared()
+        return self.clip_events(self.search.kind_name, rows, shared=shared, steps=self.steps)
 
     def state(self) -> Mapping[str, NDArray[Any]]:
         numbers = {"left": self.residual_energy, "spent": self.seconds_spent, "exhausted": float(self.exhausted)}

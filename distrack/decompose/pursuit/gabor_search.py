@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distrack.arrays import Complex, Floats
-from distrack.decompose.pursuit.atoms import GABOR, Atom, as_complex, highest, stored
+from distrack.decompose.pursuit.atoms import GABOR, Atom, as_complex, highest
 from distrack.decompose.pursuit.cells import Cells
 from distrack.decompose.pursuit.kernels import kernels_for
+from distrack.decompose.pursuit.rounding import FloatRounding, Rounding
 
 # A cell changes where an atom changes it by more than this share of what the best cell holds.
 _TOLERANCE = 2e-3
@@ -29,12 +30,16 @@ class GaborSearch:
         wave: ``[channels, samples]``
         events: the most atoms that will be found.
         orthogonal: whether all atoms are refined together: each in turn, in what the others leave.
+        rounding: the numbers that are stored of each atom; those of float32 by default.
     """
 
     kind_name = "gabor"
 
-    def __init__(self, wave: Floats, sample_rate: int, *, events: int, orthogonal: bool) -> None:
+    def __init__(
+        self, wave: Floats, sample_rate: int, *, events: int, orthogonal: bool, rounding: Rounding | None = None
+    ) -> None:
         self.sample_rate, self.events = sample_rate, events
+        self._rounding = rounding or FloatRounding()
         self.channels, self.samples = wave.shape
         self._kernels = kernels_for(events)
         self.cells = Cells(wave, sample_rate, self._kernels)
@@ -75,7 +80,7 @@ class GaborSearch:
             return self._refine()
         expected, candidates = self._candidates()
         for atom in candidates:
-            pairs, amplitudes = stored(self._fitted(atom))
+            pairs, amplitudes = self._rounding.amplitudes(self._fitted(atom))
             removed = self._subtract(atom, amplitudes, only_if_less=True)
             if removed > 0:
                 break
@@ -102,7 +107,7 @@ class GaborSearch:
             self.cells.transform(layer, frame, frame + 1)
             self._repairs.append((self.count, layer, frame))
         # The estimate is inexact for an atom of few periods, so the grid's own atom stays a candidate.
-        both = [near, coarse.stored()]
+        both = [near, self._rounding.atom(coarse)]
         return energy, both if estimate >= energy else both[::-1]
 
     def _refine(self) -> float:
@@ -128,7 +133,7 @@ class GaborSearch:
         old, amplitudes = Atom(GABOR, *self._table[row].tolist()), as_complex(self._pairs[row])
         removed = self._subtract(old, -amplitudes)
         new, _, _ = self._near(old)
-        pairs, changed = stored(self._fitted(new))
+        pairs, changed = self._rounding.amplitudes(self._fitted(new))
         more = self._subtract(new, changed, only_if_less=True)
         if removed + more <= 0:
             if more > 0:
@@ -142,7 +147,8 @@ class GaborSearch:
         rate = self.sample_rate
         limit = highest(rate) / rate
         time, scale, frequency, energy, held = self._kernels.refined(self.residual, *self._in_samples(atom), limit)
-        return Atom(GABOR, time / rate, scale / rate, frequency * rate).stored(), energy, held
+        found = Atom(GABOR, time / rate, scale / rate, frequency * rate)
+        return self._rounding.atom(found), energy, held
 
     def _in_samples(self, atom: Atom) -> tuple[float, float, float]:
         return atom.time * self.sample_rate, atom.scale * self.sample_rate, atom.frequency / self.sample_rate

@@ -7,7 +7,7 @@ from distrack.decompose import storage
 from distrack.figures.quality import quality_curve
 from distrack.jobs.decomposition import decomposition_report, events_file, original
 from distrack.perception import DISTANCES
-from distrack.ui.decompose import studio
+from distrack.ui.decompose import codecs, studio
 from distrack.ui.decompose.plane import draw_plane
 from distrack.ui.shared import stage
 from distrack.ui.shared.glossary import GLOSSARY
@@ -67,6 +67,7 @@ def _done(run: runs.Run) -> None:
             st.metric("Computed in", f"{report.seconds:.1f} s")
         if report.notes:
             st.caption(" ".join(map(sentence, report.notes)))
+        codecs.draw(report)
         chart(quality_curve([(one.events, one.snr_db, one.spectral_convergence) for one in report.curve]))
 
 

@@ -50,5 +50,7 @@ GLOSSARY = {
     "two draws of the same noise are near. 0 for equal sounds, 1 for silence.",
     "Auditory image distance": "How differently the places of the inner ear repeat their vibrations: sounds of the "
     "same pitch are near. 0 for equal sounds, 1 for silence.",
+    "Bits an event": "Bits of all events after coding, divided by their number. The numbers of an event are rounded "
+    "while it is searched, and likely ones take fewer bits.",
     "SNR": "How much louder the sound is than what its events leave out, in decibels.",
 }

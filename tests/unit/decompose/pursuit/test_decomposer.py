@@ -130,6 +130,40 @@ def test_an_orthogonal_pursuit_is_nearer_with_the_same_number_of_atoms(atom_type
     assert np.mean(gains) > 0.1
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("orthogonal", [False, True])
+def test_atoms_in_few_bits_are_stored_as_they_were_subtracted(channels: int, orthogonal: bool) -> None:
+    wave = music(0.3, channels=channels)
+    search, found = finished(wave, events=24, orthogonal=orthogonal, bits=40)
+    assert len(found) == 24
+    codes = storage.coded(found)
+    assert codes is not None
+    assert 8 * len(codes) <= 24 * 40
+    again = storage.from_bytes(storage.to_bytes(found))
+    assert np.array_equal(render(again), render(found))
+    assert np.abs(wave - render(again) - search.search.residual).max() < 1e-5
+    assert snr_db(wave, render(again)) == pytest.approx(search.snr_db(), abs=1e-3)
+    # A pursuit in few bits that is stopped continues to the same bits.
+    first, second = (pursuit(wave, events=24, orthogonal=orthogonal, bits=40) for _ in range(2))
+    for _ in islice(first, first.search.preparing[1] + 9):
+        pass
+    second.restore(dict(first.state()))
+    for _ in second:
+        pass
+    assert storage.to_bytes(second.events()) == storage.to_bytes(found)
+
+
+def test_forty_bits_an_atom_cost_about_a_tenth_of_a_decibel_or_less() -> None:
+    losses, sizes = [], []
+    for seed in range(4):
+        wave = music(0.4, seed=seed)
+        floats, bits = (finished(wave, events=150, **given)[1] for given in ({}, {"bits": 40}))
+        losses.append(snr_db(wave, render(floats)) - snr_db(wave, render(bits)))
+        sizes.append(8 * len(storage.coded(bits) or b"") / 150)
+    assert np.mean(losses) < 0.15
+    assert 30 < np.mean(sizes) < 40
+
+
 def test_a_pursuit_ends_at_its_signal_to_noise_ratio() -> None:
     wave = music()
     _, found = finished(wave, events=2000, snr_db=12)
