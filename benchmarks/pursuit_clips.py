@@ -10,7 +10,6 @@ import soxr
 
 from distrack.arrays import Floats
 from distrack.decompose import DecomposeConfig, Events
-from distrack.decompose.pursuit.config import PursuitConfig
 
 RATE, SECONDS = 22_050, 1.5
 SEGMENTS = {
@@ -60,7 +59,7 @@ def medley(folder: Path, seconds: float) -> Floats:
 
 def decomposed(wave: Floats, events: int, settings: dict[str, Any]) -> Result:
     """Runs a matching pursuit to its end."""
-    config = DecomposeConfig(method=PursuitConfig(**settings), events=events)
+    config = DecomposeConfig.validated({"method": settings, "events": events})
     began, times = time.process_time(), []
     decomposer = config.decomposer(wave, RATE)
     for progress in decomposer:

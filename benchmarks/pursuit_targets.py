@@ -70,7 +70,7 @@ def time_of_an_atom(folder: Path) -> str:
         most = min(PLACES[-1], round(170 * seconds))
         try:
             times = decomposed(wave, most, {}).times
-        except (DistrackError, ValueError) as error:
+        except DistrackError as error:
             cells.append(f"{seconds:g} s: refused ({str(error).splitlines()[0][:60]})")
             continue
         each = [f"{1000 * (times[place - 1] - times[place - 101]) / 100:.3f}" for place in PLACES if place <= most]
@@ -105,7 +105,7 @@ def targets(folder: Path) -> list[str]:
 def _measured(wave: Floats, events: int, settings: dict[str, Any]) -> str:
     try:
         result = decomposed(wave, events, settings)
-    except (DistrackError, ValueError) as error:
+    except DistrackError as error:
         return f"refused: {str(error).splitlines()[0][:80]}"
     # The peak is that of the search: rendering comes after it.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
