@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -217,18 +218,21 @@ def _orthogonal_mp(wave: Floats, rate: int, counts: Sequence[int]) -> list[Run]:
     from sklearn.linear_model import orthogonal_mp
 
     dictionary = _dictionary()
-    blocks = np.pad(wave[0], (0, -wave.shape[1] % BLOCK)).reshape(-1, BLOCK).astype(np.float32)
+    blocks = np.pad(wave[0], (0, -wave.shape[1] % BLOCK)).reshape(-1, BLOCK).astype(np.float64)
     runs = []
     for count in counts:
         began = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-        coefficients = orthogonal_mp(dictionary, blocks.T, n_nonzero_coefs=max(count // len(blocks), 1))
+        with warnings.catch_warnings():
+            # A block ends early once its next atom depends on those it has.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            coefficients = orthogonal_mp(dictionary, blocks.T, n_nonzero_coefs=max(count // len(blocks), 1))
         seconds = resource.getrusage(resource.RUSAGE_SELF).ru_utime - began
         sound = (dictionary @ coefficients).T.reshape(1, -1)[:, : wave.shape[1]].astype(np.float32)
         runs.append(Run(snr_db(wave, sound), seconds))
     return runs
 
 
-def _dictionary() -> Floats:
+def _dictionary() -> Doubles:
     """Atoms of energy 1 in a block, ``[samples, atoms]``."""
     place = np.arange(BLOCK)
     atoms: list[Doubles] = []
@@ -240,7 +244,7 @@ def _dictionary() -> Floats:
             atoms += [envelope * np.cos(turns), envelope * np.sin(turns[1:-1])]
     dictionary = np.concatenate(atoms)
     dictionary /= np.linalg.norm(dictionary, axis=1, keepdims=True)
-    return np.ascontiguousarray(dictionary.T, np.float32)
+    return np.ascontiguousarray(dictionary.T)
 
 
 def _first_line(command: list[str]) -> str:

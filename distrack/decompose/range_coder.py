@@ -13,7 +13,7 @@ from typing import Protocol
 
 # The greatest range, and the range below which another byte is written or read.
 _WHOLE, _LEAST = (1 << 32) - 1, 1 << 24
-# The sum of the counts of a context at which they are halved, so that the model follows a clip that changes.
+# Where one of the two counts of a context is greater, both are halved: the model follows a clip that changes.
 _MOST = 1 << 11
 # The most bits of a number that `growing` codes.
 _LONGEST = 47
