@@ -25,7 +25,7 @@ compute_fast("benchmarks.pursuit")
 import numpy as np
 
 from benchmarks.pursuit_bits import BUDGET, equal_atoms, equal_bits, other_codecs, within_budget
-from benchmarks.pursuit_clips import RATE, SECONDS, SEGMENTS, decomposed, segment
+from benchmarks.pursuit_clips import PLAIN, RATE, SECONDS, SEGMENTS, decomposed, segment
 from benchmarks.pursuit_peers import Peer, peers
 from benchmarks.pursuit_targets import TARGETS, targets
 from distrack.decompose import render, snr_db, spectral_convergence
@@ -33,13 +33,13 @@ from distrack.decompose import render, snr_db, spectral_convergence
 TABLE = Path(__file__).with_suffix(".md")
 COUNTS = (64, 204)
 VARIANTS: dict[str, dict[str, Any]] = {
-    "Gabor": {},
-    "Gabor, orthogonal": {"orthogonal": True},
-    "damped": {"atoms": "damped"},
-    "both": {"atoms": "both"},
-    "both, orthogonal": {"atoms": "both", "orthogonal": True},
-    "learned": {"atoms": "learned"},
-    "learned, orthogonal": {"atoms": "learned", "orthogonal": True},
+    "Gabor": PLAIN,
+    "Gabor, orthogonal": {},
+    "damped": {"atoms": "damped", **PLAIN},
+    "both": {"atoms": "both", **PLAIN},
+    "both, orthogonal": {"atoms": "both"},
+    "learned": {"atoms": "learned", **PLAIN},
+    "learned, orthogonal": {"atoms": "learned"},
 }
 LENGTHS = (5.0, 10.0, 20.0, 40.0)
 MANY = 1000
@@ -72,7 +72,7 @@ def quality(folder: Path) -> list[str]:
 def many(folder: Path, name: str) -> str:
     """A row of the second table: a thousand atoms of 10 s. Its process must do nothing else, as memory is measured."""
     wave = segment(folder, name, 10.0)
-    result = decomposed(wave, MANY, {})
+    result = decomposed(wave, MANY, PLAIN)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     began = time.perf_counter()
     sound = render(result.events)
@@ -89,7 +89,7 @@ def lengths(folder: Path) -> list[str]:
     """The third table: 200 atoms of clips of several lengths."""
     lines = ["| seconds of sound | before the first atom, ms | an atom, ms |", "|---|---|---|"]
     for seconds in LENGTHS:
-        result = decomposed(segment(folder, "string orchestra", seconds), 200, {})
+        result = decomposed(segment(folder, "string orchestra", seconds), 200, PLAIN)
         cost = 1000 * (result.times[-1] - result.times[0]) / (len(result.times) - 1)
         lines.append(f"| {seconds:g} | {1000 * result.times[0]:.0f} | {cost:.1f} |")
         print(lines[-1], flush=True)

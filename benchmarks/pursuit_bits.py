@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.pursuit_clips import RATE, SECONDS, SEGMENTS, decomposed, segment
+from benchmarks.pursuit_clips import PLAIN, RATE, SECONDS, SEGMENTS, decomposed, segment
 from distrack.arrays import Floats
 from distrack.decompose import Events, render, snr_db, storage
 from distrack.decompose.codecs import flac, opus
@@ -29,7 +29,7 @@ def equal_atoms(folder: Path) -> list[str]:
     for bits in (None, *BITS):
         cells = []
         for count in COUNTS:
-            sizes, levels = _mean_of(folder, count, {"bits": bits})
+            sizes, levels = _mean_of(folder, count, {"bits": bits, **PLAIN})
             cells.append(f"{sizes / count:.1f} | {levels:.2f}")
         lines.append(f"| {bits or 'floats'} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
@@ -40,12 +40,12 @@ def equal_bits(folder: Path) -> list[str]:
     """As many atoms of each clip as fit into `BUDGET` bits, by the bits that are asked for."""
     lines = [f"| --bits | atoms in {BUDGET:,} bits | " + " | ".join(SEGMENTS) + " | mean SNR, dB |"]
     lines.append("|---" * (3 + len(SEGMENTS)) + "|")
-    variants: list[dict[str, Any]] = [{"bits": bits} for bits in (None, *BITS)]
-    for settings in [*variants, {"bits": BITS[-1], "orthogonal": True}]:
+    variants: list[dict[str, Any]] = [{"bits": bits, **PLAIN} for bits in (None, *BITS)]
+    for settings in [*variants, {"bits": BITS[-1]}]:
         fitted = [within_budget(segment(folder, name, SECONDS), settings) for name in SEGMENTS]
         levels = [snr for _, snr in fitted]
         counts = " to ".join(f"{edge(count for count, _ in fitted):,}" for edge in (min, max))
-        title = f"{settings['bits'] or 'floats'}{', orthogonal' * ('orthogonal' in settings)}"
+        title = f"{settings['bits'] or 'floats'}{', orthogonal' * ('orthogonal' not in settings)}"
         each = " | ".join(f"{level:.2f}" for level in levels)
         lines.append(f"| {title} | {counts} | {each} | **{np.mean(levels):.2f}** |")
         print(lines[-1], flush=True)

@@ -19,6 +19,9 @@ SEGMENTS = {
     "trumpet": ("solo_trumpet.ogg", 1.0),
 }
 
+# The settings of a pursuit that does not refine its atoms together.
+PLAIN: dict[str, Any] = {"orthogonal": False}
+
 
 class Result(NamedTuple):
     """The decomposition of one clip.

@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.pursuit_bits import BUDGET, within_budget
-from benchmarks.pursuit_clips import RATE, SECONDS, SEGMENTS, decomposed, medley, recording, segment
+from benchmarks.pursuit_clips import PLAIN, RATE, SECONDS, SEGMENTS, decomposed, medley, recording, segment
 from distrack.arrays import Floats
 from distrack.decompose import render, snr_db
 from distrack.errors import DistrackError
@@ -25,17 +25,17 @@ LENGTHS, PLACES = (5.0, 60.0, 600.0), (200, 1_000, 10_000, 100_000)
 
 def one_minute(folder: Path) -> str:
     """60 s in 10,000 atoms."""
-    return _measured(recording(folder / VIBRAPHONE, 0.0, 60.0), 10_000, {})
+    return _measured(recording(folder / VIBRAPHONE, 0.0, 60.0), 10_000, PLAIN)
 
 
 def one_minute_orthogonal(folder: Path) -> str:
     """60 s in 10,000 atoms, orthogonal."""
-    return _measured(recording(folder / VIBRAPHONE, 0.0, 60.0), 10_000, {"orthogonal": True})
+    return _measured(recording(folder / VIBRAPHONE, 0.0, 60.0), 10_000, {})
 
 
 def ten_seconds(folder: Path) -> str:
     """10 s in 1,000 atoms."""
-    return _measured(segment(folder, "vibraphone", 10.0), 1_000, {})
+    return _measured(recording(folder / VIBRAPHONE, 0.0, 10.0), 1_000, PLAIN)
 
 
 def few_bits(folder: Path) -> str:
@@ -59,7 +59,7 @@ def whole_command(folder: Path) -> str:
 
 def ten_minutes(folder: Path) -> str:
     """600 s in 100,000 atoms."""
-    return _measured(medley(folder, 600.0), 100_000, {})
+    return _measured(medley(folder, 600.0), 100_000, PLAIN)
 
 
 def time_of_an_atom(folder: Path) -> str:
@@ -69,7 +69,7 @@ def time_of_an_atom(folder: Path) -> str:
         wave = medley(folder, seconds)
         most = min(PLACES[-1], round(170 * seconds))
         try:
-            times = decomposed(wave, most, {}).times
+            times = decomposed(wave, most, PLAIN).times
         except DistrackError as error:
             cells.append(f"{seconds:g} s: refused ({str(error).splitlines()[0][:60]})")
             continue

@@ -71,7 +71,7 @@ class AtomSearch:
         for shape in self.shapes:
             energy, coarse = self.grid.best(shape)
             if energy > 0:
-                near, estimate = refined(coarse, self.residual, self.sample_rate)
+                near, estimate, _ = refined(coarse, self.residual, self.sample_rate)
                 # The estimate is inexact for an atom of few periods, so the grid's own atom stays a candidate.
                 favour = FAVOUR[shape] if len(self.shapes) > 1 else 1.0
                 candidates += [(favour * estimate, near.stored()), (favour * energy, coarse.stored())]

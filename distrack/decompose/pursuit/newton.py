@@ -38,8 +38,8 @@ class Baseband(NamedTuple):
     frequency: float
 
 
-def refined(atom: Atom, residual: Floats, sample_rate: int) -> tuple[Atom, float]:
-    """The atom near a given one that removes about the most energy, and an estimate of that energy.
+def refined(atom: Atom, residual: Floats, sample_rate: int) -> tuple[Atom, float, float]:
+    """The atom near a given one that removes about the most energy, and estimates of its energy and the given one's.
 
     The logarithm of the energy that a Gabor atom takes from another one is nearly a parabola, of known curvature, in
     time, frequency and logarithm of scale (Mallat and Zhang, "Matching Pursuits With Time-Frequency Dictionaries", IEEE
@@ -53,6 +53,7 @@ def refined(atom: Atom, residual: Floats, sample_rate: int) -> tuple[Atom, float
         atom, _ = best_onset(atom, residual, sample_rate)
     band = baseband(atom, residual, sample_rate)
     best, step, energy = atom, *_newton_step(atom, band)
+    given = energy
     reach = 1.0
     for _ in range(STEPS):
         candidate = _stepped(best, step, reach, origin=atom)
@@ -66,12 +67,9 @@ def refined(atom: Atom, residual: Floats, sample_rate: int) -> tuple[Atom, float
         best, step, energy = candidate, next_step, next_energy
         if converged:
             break
-    return best_onset(best, residual, sample_rate) if atom.shape == DAMPED else (best, energy)
-
-
-def energy(atom: Atom, residual: Floats, sample_rate: int) -> float:
-    """The energy that an atom removes from a residual, about."""
-    return _newton_step(atom, baseband(atom, residual, sample_rate))[1]
+    if atom.shape == DAMPED:
+        best, energy = best_onset(best, residual, sample_rate)
+    return best, energy, given
 
 
 def baseband(atom: Atom, residual: Floats, sample_rate: int) -> Baseband:

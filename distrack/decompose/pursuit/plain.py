@@ -66,10 +66,8 @@ def refined(
     highest: float,  # noqa: ARG001
 ) -> tuple[float, float, float, float, float]:
     """The Gabor atom near a given one that removes about the most energy, that energy, and that of the given one."""
-    given = Atom(GABOR, time, scale, frequency)
-    before = newton.energy(given, residual, 1)
-    atom, energy = newton.refined(given, residual, 1)
-    return atom.time, atom.scale, atom.frequency, energy, before
+    atom, energy, given = newton.refined(Atom(GABOR, time, scale, frequency), residual, 1)
+    return atom.time, atom.scale, atom.frequency, energy, given
 
 
 def measure(store: Store, layer: int, first: int, last: int) -> None:
