@@ -116,7 +116,7 @@ def beside_peers(folder: Path) -> list[str]:
     head = [*(f"{count:,} atoms" for count in atoms), *(f"{count:,} floats" for count in floats), f"{BUDGET:,} bits"]
     lines = ["| SNR, dB | " + " | ".join(head) + f" | processor s, {atoms[-1]:,} atoms |"]
     lines.append("|---" * (len(head) + 2) + "|")
-    for title, settings in (("ours", {}), ("ours, orthogonal", {"orthogonal": True})):
+    for title, settings in (("ours", PLAIN), ("ours, orthogonal", {})):
         lines.append(_ours(folder, title, settings, atoms, floats))
         print(lines[-1], flush=True)
     for peer in found:
