@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
 import torch
 
@@ -24,6 +25,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 # Number of torch's threads before each block of `one_thread` that is open, the outermost first.
 _THREADS: list[int] = []
+_CHANGES = Lock()
 
 
 @contextlib.contextmanager
@@ -33,15 +35,17 @@ def one_thread() -> Iterator[int]:
     The result does not depend on the number of cores then, and work in pieces that fit the processor's cache is done
     sooner than a second thread wakes up. Blocks may overlap; the number is restored when the last one ends.
     """
-    threads = _THREADS[0] if _THREADS else torch.get_num_threads()
-    _THREADS.append(threads)
-    torch.set_num_threads(1)
+    with _CHANGES:
+        threads = _THREADS[0] if _THREADS else torch.get_num_threads()
+        _THREADS.append(threads)
+        torch.set_num_threads(1)
     try:
         yield threads
     finally:
-        _THREADS.pop()
-        if not _THREADS:
-            torch.set_num_threads(threads)
+        with _CHANGES:
+            _THREADS.pop()
+            if not _THREADS:
+                torch.set_num_threads(threads)
 
 
 @contextlib.contextmanager

@@ -56,8 +56,10 @@ def opus(wave: Floats, sample_rate: int, *, bits_per_second: float) -> CodecFile
     """
     rate = next((each for each in OPUS_RATES if each >= sample_rate), OPUS_RATES[-1])
     level = (_MOST - bits_per_second / len(wave)) / (_MOST - _LEAST)
+    # Nothing is left of a sample or two at a high rate, and a file has one sample at least.
+    resampled = _resampled(wave, sample_rate, rate)
     content = _written(
-        _resampled(wave, sample_rate, rate),
+        resampled if resampled.shape[1] else np.zeros((len(wave), 1), np.float32),
         rate,
         format="OGG",
         subtype="OPUS",

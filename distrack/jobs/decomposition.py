@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -218,7 +219,7 @@ class DecomposeJob(DecomposeConfig, Job):
         wave, rate = original(run)
         if not events_file(run).is_file():
             here = self.model_copy(update={"method": self.method.within(run.path)})
-            _find_events(run, here.decomposer(wave, rate), session, self.events)
+            _find_events(run, partial(here.decomposer, wave, rate), session, self.events)
         events = storage.load(events_file(run))
         measures_more = self.perceptual or self.method.uses_torch
         curve, perceptual, sound = _measured(events, wave, session, perceptual=measures_more)
@@ -362,9 +363,9 @@ def keep_history(run: Run, edits: History) -> None:
 # The work
 
 
-def _find_events(run: Run, decomposer: Decomposer, session: Session, events: int) -> None:
-    """The phase `decompose`: drives the decomposer, with snapshots for viewers and checkpoints."""
-    _restore(run, decomposer)
+def _find_events(run: Run, begin: Callable[[], Decomposer], session: Session, events: int) -> None:
+    """The phase `decompose`: drives a decomposer, with snapshots for viewers and checkpoints."""
+    decomposer = _continued(run, begin)
     session.phase("decompose", events)
     began = viewed = saved = time.monotonic()
     pause, until_snapshot = _CHECKPOINT_SECONDS, _SNAPSHOT_SECONDS
@@ -407,13 +408,17 @@ def _snapshot(run: Run, decomposer: Decomposer, progress: Progress, session: Ses
         path.unlink(missing_ok=True)
 
 
-def _restore(run: Run, decomposer: Decomposer) -> None:
-    if not run.checkpoint.is_file():
-        return
-    try:
-        decomposer.restore(safetensors.numpy.load_file(run.checkpoint))
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        log.warning("the checkpoint cannot be read (%s): starts again", error)
+def _continued(run: Run, begin: Callable[[], Decomposer]) -> Decomposer:
+    """A decomposer in the state of the checkpoint; a new one if there is none that fits."""
+    decomposer = begin()
+    if run.checkpoint.is_file():
+        try:
+            decomposer.restore(safetensors.numpy.load_file(run.checkpoint))
+        except (SafetensorError, OSError, LookupError, ValueError, TypeError, ArithmeticError) as error:
+            log.warning("the checkpoint cannot be read (%s): starts again", error)
+            # The other one may be half restored.
+            return begin()
+    return decomposer
 
 
 def _measured(

@@ -187,7 +187,7 @@ class Session:
         self._check_stop()
 
     def progress_often(self, step: int, steps: int, detail: str = "", loss: float | None = None) -> None:
-        """As `progress`, for steps of microseconds: all but some fifty a second, and the last, are left out.
+        """As `progress`, for steps of microseconds: some fifty reports a second are made, and that of the last step.
 
         Raises:
             Stopped: the run was asked to stop.

@@ -10,8 +10,14 @@ import pkgutil
 # Loaded at its first use otherwise.
 import scipy.signal  # noqa: F401
 
+import distrack.decompose
+import distrack.export
+import distrack.jobs
+import distrack.perception
 import distrack.ui
 
-for _found in pkgutil.walk_packages(distrack.ui.__path__, "distrack.ui."):
-    if _found.name != __name__:
-        importlib.import_module(_found.name)
+for _package in (distrack.ui, distrack.decompose, distrack.export, distrack.jobs, distrack.perception):
+    for _found in pkgutil.walk_packages(_package.__path__, f"{_package.__name__}."):
+        # What needs numba or a cluster is imported where it is used.
+        if _found.name != __name__ and not _found.name.rpartition(".")[2].startswith(("compiled", "on_cluster")):
+            importlib.import_module(_found.name)

@@ -95,7 +95,8 @@ class Cells:
             last = min(math.floor((middle + half) / grid.hop) + 1, grid.count)
             # Frames between these two lie within the clip.
             inner = min(-(-grid.lead // grid.hop), last)
-            outer = max((self.samples - grid.length + grid.lead) // grid.hop + 1, inner, first)
+            # A frame that hangs over both ends is computed once.
+            outer = max((self.samples - grid.length + grid.lead) // grid.hop + 1, inner if at_start else first, first)
             if at_start and first < inner:
                 self.transform(layer, first, inner)
             if at_end and outer < last:

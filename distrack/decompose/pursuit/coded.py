@@ -4,6 +4,7 @@ Atoms are sorted by the octave of their scale, then by frequency, then by time: 
 frequencies. The order in which they came is not stored. A checksum refuses damaged streams.
 """
 
+import math
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -116,7 +117,10 @@ def from_stream(content: bytes, *, channels: int, sample_rate: int) -> tuple[Flo
     rounding = BitRounding(steps, sample_rate)
     rows = np.zeros((sum(counts), 3 + 2 * channels), np.float32)
     for number, one in enumerate(_decoded(decoder, counts, channels, steps)):
-        row = _row(one, rounding)
+        try:
+            row = _row(one, rounding)
+        except OverflowError:
+            row = [math.inf]
         if max(map(abs, row)) > _GREATEST:
             raise EventsError(f"coded: event {number} has a number above {_GREATEST:,}")
         rows[number] = row

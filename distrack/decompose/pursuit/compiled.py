@@ -31,6 +31,9 @@ from distrack.decompose.pursuit.layout import (
 )
 from distrack.decompose.pursuit.newton import CONVERGED, FINE, STEPS, SUMMED, WIDEST
 
+# Digest of all constants that this file takes from others. Numba keeps what it compiled as long as this file is the
+# same, so that a change of one of them has to change this file, too.
+CONSTANTS = "1f2a43bf40a02904"
 _TURN = 2 * math.pi
 # Samples that a step of a recurrence computes side by side, and samples of a block that are summed side by side.
 _LANES, _SUMMED = 64, 8
@@ -168,7 +171,8 @@ def subtract(
     """Subtracts an atom from each channel between two samples, and returns the energy that this removes.
 
     Args:
-        only_if_less: whether to add the atom again unless the energy falls.
+        only_if_less: whether the residual stays as it was, but for rounding, unless the energy falls; the returned
+            number is then what would have been removed.
     """
     removed = -_added(residual, begin, end, time, scale, frequency, -amplitudes)
     if only_if_less and removed <= 0:

@@ -19,7 +19,7 @@ from distrack.decompose.pursuit.waveform_search import WaveformSearch
 
 # A residual below this share of the clip's energy is rounding error.
 NOTHING = 1e-12
-# Share of the time limit that preparation may take.
+# Share of the time limit after which optional preparation is left out.
 PREPARATION = 0.5
 
 
@@ -46,6 +46,10 @@ class Search(Protocol):
     @property
     def refining(self) -> bool:
         """Whether the next step refines atoms that were found."""
+
+    @property
+    def refinement(self) -> tuple[int, int]:
+        """How many atoms were refined, each time that one was, and how many will be."""
 
     def take(self) -> float:
         """Subtracts one more atom, or refines some, and returns the energy removed from the residual.
@@ -124,10 +128,9 @@ class MatchingPursuit(Decomposer):
         return 10 * math.log10(self.clip_energy / max(self.residual_energy, 1e-20 * self.clip_energy))
 
     def progress(self) -> Progress:
-        """Preparation counts as well as atoms."""
-        done, steps = self.search.preparing
-        count = self.search.count
-        return Progress(done + count, steps + self.budget.events, count, self.snr_db(), None)
+        """Preparation and refinement count as well as atoms."""
+        (done, steps), (refined, in_all), count = self.search.preparing, self.search.refinement, self.search.count
+        return Progress(done + count + refined, steps + self.budget.events + in_all, count, self.snr_db(), None)
 
     def events_in_order(self) -> Events:
         rows, shared = self.search.rows(), self.search.shared()

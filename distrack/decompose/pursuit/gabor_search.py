@@ -19,7 +19,7 @@ _TOLERANCE = 2e-3
 _HELD = 0.9
 # Atoms that are refined in one step.
 _TOGETHER = 64
-# All atoms are refined when there are these shares of them, and twice when there are all.
+# All atoms are refined when there are these shares of them.
 _ROUNDS = (0.25, 0.5, 1.0)
 
 
@@ -69,6 +69,11 @@ class GaborSearch:
     def refining(self) -> bool:
         """Whether the atoms that were found are to be refined before there is another one."""
         return self._rounds_done < len(self._rounds) and self.count >= self._rounds[self._rounds_done]
+
+    @property
+    def refinement(self) -> tuple[int, int]:
+        """How many atoms were refined, each time that one was, and how many will be."""
+        return sum(self._rounds[: self._rounds_done]) + self._refined, sum(self._rounds)
 
     def prepare(self, *, hurried: bool) -> None:  # noqa: ARG002
         """Correlates the clip with one more scale. None can be left out: the best atom is the best of all scales."""
@@ -135,10 +140,10 @@ class GaborSearch:
         new, _, _ = self._near(old)
         pairs, changed = self._rounding.amplitudes(self._fitted(new))
         more = self._subtract(new, changed, only_if_less=True)
-        if removed + more <= 0:
+        if more <= 0 or removed + more <= 0:
             if more > 0:
-                removed += self._subtract(new, -changed)
-            return removed + more + self._subtract(old, amplitudes)
+                removed += more + self._subtract(new, -changed)
+            return removed + self._subtract(old, amplitudes)
         self._table[row], self._pairs[row] = new[1:], pairs
         return removed + more
 
@@ -188,6 +193,7 @@ class GaborSearch:
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self._check(state)
         self.filled, self._rounds_done, self._refined, self._first = (int(number) for number in state["numbers"])
         self.count = len(state["table"])
         self._table[: self.count], self._pairs[: self.count] = state["table"], state["pairs"]
@@ -199,6 +205,30 @@ class GaborSearch:
         if not self.refining:
             self._repeat()
         self.residual[:] = state["residual"]
+
+    def _check(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Refuses a state of another clip or config.
+
+        Raises:
+            ValueError: an array has another shape, or a number is out of range.
+        """
+        count, layers = len(state["table"]), len(self.cells.scales)
+        shapes = {
+            "numbers": (4,),
+            "table": (count, 3),
+            "pairs": (count, self.channels, 2),
+            "start": self.residual.shape,
+            "residual": self.residual.shape,
+        }
+        filled, done, refined, first = state["numbers"].tolist()
+        changes = len(state["tolerances"]), count - first
+        fits = all(state[name].shape == shape for name, shape in shapes.items())
+        fits = fits and count <= self.events and 0 <= first <= count and 0 <= refined <= count
+        fits = fits and 0 <= filled <= layers and 0 <= done <= len(self._rounds) and changes[0] == changes[1]
+        for at, layer, frame in state["repairs"].reshape(-1, 3).tolist():
+            fits = fits and first <= at <= count and 0 <= layer < layers and 0 <= frame < self.cells.scales[layer].count
+        if not fits:
+            raise ValueError("it is of another clip or of other settings")
 
     def _repeat(self) -> None:
         """Changes residual and cells as they were changed since all cells were computed."""

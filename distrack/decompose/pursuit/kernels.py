@@ -30,7 +30,7 @@ class Kernels(Protocol):
         only_if_less: bool,
         /,
     ) -> float:
-        """Subtracts an atom between two samples, if asked only where the energy falls; returns the energy removed."""
+        """Subtracts an atom between two samples, if asked only where the energy falls; returns what this removes."""
 
     def refined(
         self, residual: Floats, time: float, scale: float, frequency: float, highest: float, /

@@ -47,7 +47,8 @@ def subtract(
     """Subtracts an atom from each channel between two samples, and returns the energy that this removes.
 
     Args:
-        only_if_less: whether the residual stays as it was unless the energy falls.
+        only_if_less: whether the residual stays as it was unless the energy falls; the returned number is then
+            what would have been removed.
     """
     sound = Atom(GABOR, time, scale, frequency).sound(amplitudes, slice(begin, end), 1)
     before = residual[:, begin:end].astype(np.float64)

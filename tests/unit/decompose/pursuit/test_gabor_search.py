@@ -1,5 +1,6 @@
 """The search for Gabor atoms: closed forms equal transforms, compiled loops equal NumPy, and all atoms are refined."""
 
+import hashlib
 import math
 import sys
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from distrack.arrays import Complex, Floats
 from distrack.decompose import pursuit as pursuit_package
 from distrack.decompose import render, snr_db
-from distrack.decompose.pursuit import compiled, kernels, plain
+from distrack.decompose.pursuit import compiled, kernels, layout, newton, plain
 from distrack.decompose.pursuit.atom_search import AtomSearch
 from distrack.decompose.pursuit.atoms import GABOR, Atom
 from distrack.decompose.pursuit.cells import Cells
@@ -28,6 +29,13 @@ AMPLITUDES = np.array([0.5 + 0.3j, -0.2 + 0.4j])
 def compiled_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few atoms would be found by NumPy."""
     monkeypatch.setattr(kernels, "COMPILED_FROM", 1)
+
+
+def test_a_change_of_a_constant_changes_the_compiled_file() -> None:
+    taken = (GABOR, newton.CONVERGED, newton.FINE, newton.STEPS, newton.SUMMED, newton.WIDEST)
+    places = {name: value for name, value in vars(layout).items() if name.isupper()}
+    digest = hashlib.sha256(repr((taken, sorted(places.items()))).encode()).hexdigest()[:16]
+    assert digest == compiled.CONSTANTS, "numba would go on with what it compiled before: write the new digest there"
 
 
 def filled(wave: Floats, rate: int = RATE) -> Cells:
@@ -169,3 +177,33 @@ def test_a_search_continues_bit_for_bit_from_every_place() -> None:
             pass
         assert np.array_equal(later.events().parameters, found.parameters), stop
         assert np.array_equal(later.search.residual, whole.search.residual), stop
+
+
+@pytest.mark.parametrize("name", ["numbers", "table", "pairs", "start", "residual", "tolerances", "repairs"])
+def test_a_state_that_does_not_fit_is_refused_before_anything_changes(name: str) -> None:
+    wave = music(0.1)
+    begun = pursuit(wave, events=20)
+    for _, _ in zip(range(15), begun, strict=False):
+        pass
+    state = dict(begun.search.state())
+    state[name] = np.concatenate([state[name].ravel(), [10**6]]).astype(state[name].dtype)[None]
+    later = GaborSearch(wave, RATE, events=20, orthogonal=True)
+    with pytest.raises((ValueError, LookupError, TypeError)):
+        later.restore(state)
+    assert later.count == later.filled == 0
+
+
+def test_a_rounded_atom_that_removes_nothing_is_not_counted() -> None:
+    click = np.eye(1, 4000, 3999, dtype=np.float32)
+    search, found = finished(click, events=20, bits=22)
+    left = float(np.square(click - render(found), dtype=np.float64).sum())
+    assert search.residual_energy == pytest.approx(left, rel=1e-2)
+
+
+def test_an_atom_near_the_end_of_a_short_clip_is_taken_out_of_frames_that_hang_over_both_ends() -> None:
+    atom = (2980.0, 100.0, 0.1)
+    wave = np.zeros((1, 3000), np.float32)
+    where = Atom(GABOR, *atom).support(1, 3000)
+    compiled.subtract(wave, where.start, where.stop, *atom, -AMPLITUDES[:1], False)
+    changed, _ = without(wave, atom, AMPLITUDES[:1])
+    assert changed.store.frames.max() < 1e-3 * filled(wave).store.frames.max()
