@@ -167,7 +167,8 @@ def _done(run: runs.Run, count: int) -> Edit:
 
 
 def test_events_are_pressed_added_boxed_and_released_on_the_plane(server: Server, page: Page, note: Path) -> None:
-    run, events = _decomposed(note, "boxed", events=8, method={"name": "matching-pursuit", "atoms": "damped"})
+    method = {"name": "matching-pursuit", "atoms": "damped", "orthogonal": False}
+    run, events = _decomposed(note, "boxed", events=8, method=method)
     page.goto(f"{server.url}/decompose?run={run.id}")
     plane = PlaneOnPage(page)
     box = events.kind.boxes(events)

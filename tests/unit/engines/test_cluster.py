@@ -241,7 +241,7 @@ def test_nodes_that_share_no_folder_work_through_a_bucket_and_one_of_them_dies(
         thread.join()
         assert driver.returncode == 0, out[-2000:]
     two_nodes.add_second()
-    assert of_driver("done") == list(range(4))
+    assert of_driver("done") == list(range(4)), {seed: run.status() for seed, run in cells.items()}
     cell_jobs = {cell.job.seed: cell.job for cell in job.cells("table")}
     for seed, run in cells.items():
         assert synthetic_file(run).read_bytes() == done_here(cell_jobs[seed], tmp_path / "here")
