@@ -92,12 +92,14 @@ class Registry(Generic[T]):
 
     def _read(self, like: str | None = None) -> None:
         """Imports the modules that entries are found in, until one registers a name if that is given."""
+        if not self._unread or like in self._names:
+            return
 
         def likeness(module: str) -> int:
             letters = zip(canonical(module.rpartition(".")[2]), like or "", strict=False)
             return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], letters))
 
-        for module in sorted(self._unread or (), key=likeness, reverse=True):
+        for module in sorted(self._unread, key=likeness, reverse=True):
             if like in self._names:
                 return
             importlib.import_module(module)

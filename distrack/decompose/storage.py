@@ -109,6 +109,12 @@ def coded(events: Events) -> bytes | None:
     return content if again.parameters.tobytes() == events.parameters.tobytes() else None
 
 
+def coded_size(content: bytes) -> int | None:
+    """Bytes that the rows take in the content of a file of events; None where they are stored as float32."""
+    rows = load_arrays(content).get(_CODED)
+    return None if rows is None else rows.size
+
+
 def _few_bits(events: Events) -> dict[str, NDArray[Any]] | None:
     """The arrays of rounded events: the rows in few bits, and what differs from events that were just found."""
     content = coded(events)

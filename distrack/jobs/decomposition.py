@@ -239,7 +239,7 @@ class DecomposeJob(DecomposeConfig, Job):
             spectral_convergence=curve[-1].spectral_convergence,
             curve=curve,
             perceptual=perceptual,
-            stored=_stored_bits(events, wave, events_file(run).stat().st_size),
+            stored=_stored_bits(events, wave, events_file(run).read_bytes()),
         )
         write_sound(sound, rate, run.path / "reconstruction.flac")
         run.write("report.json", report.model_dump_json(indent=2))
@@ -442,12 +442,12 @@ def _measured(
     return tuple(measured), distances, point.sound
 
 
-def _stored_bits(events: Events, wave: NDArray[np.float32], file_size: int) -> StoredBits | None:
-    """What events in few bits take, beside FLAC and Opus of the same clip; None for float32."""
-    content = storage.coded(events)
-    if content is None:
+def _stored_bits(events: Events, wave: NDArray[np.float32], content: bytes) -> StoredBits | None:
+    """What events in few bits take in the content of their file, beside FLAC and Opus of the same clip."""
+    size = storage.coded_size(content)
+    if size is None:
         return None
-    rate = len(content) * 8 / events.seconds
+    rate = size * 8 / events.seconds
     files = flac(wave, events.sample_rate), opus(wave, events.sample_rate, bits_per_second=rate)
     others = tuple(Codec(name=one.name, size=one.size, snr_db=round(one.snr_db, 3)) for one in files)
-    return StoredBits(size=len(content), file_size=file_size, others=others)
+    return StoredBits(size=size, file_size=len(content), others=others)
