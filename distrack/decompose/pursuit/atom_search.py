@@ -36,7 +36,7 @@ class AtomSearch:
         orthogonal: refit the amplitudes of overlapping atoms after each new atom.
     """
 
-    refining, refinement = False, (0, 0)
+    settled, refining, refinement = True, False, (0, 0)
 
     def __init__(self, wave: Floats, sample_rate: int, *, atoms: str, orthogonal: bool) -> None:
         self.kind_name, self.sample_rate, self.orthogonal = KIND_NAMES[atoms], sample_rate, orthogonal

@@ -51,6 +51,14 @@ class Cells:
             sizes=np.array(sizes, np.int64),
         )
 
+    def leave_out(self, inner: slice) -> None:
+        """Gives all atoms no energy whose time is not among these samples."""
+        begin = 0
+        for scale in self.scales:
+            middle = np.arange(scale.count) * scale.hop - scale.lead + scale.length // 2
+            self.store.inside[begin : begin + scale.count][(middle < inner.start) | (middle >= inner.stop)] = 0
+            begin += scale.count
+
     def transform(self, layer: int, first: int, last: int) -> None:
         """Computes the cells of some frames of a layer from the residual."""
         scale, (bins, place) = self.scales[layer], self.store.sizes[layer, [BINS, FIRST_CELL]]

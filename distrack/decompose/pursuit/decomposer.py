@@ -13,12 +13,15 @@ from distrack.decompose.events import Events
 from distrack.decompose.pursuit.atom_search import AtomSearch
 from distrack.decompose.pursuit.config import PursuitConfig
 from distrack.decompose.pursuit.gabor_search import GaborSearch
+from distrack.decompose.pursuit.long_search import SECTION, LongSearch
 from distrack.decompose.pursuit.rounding import BitRounding, FloatRounding
 from distrack.decompose.pursuit.steps import Steps, steps_for
 from distrack.decompose.pursuit.waveform_search import WaveformSearch
 
 # A residual below this share of the clip's energy is rounding error.
 NOTHING = 1e-12
+# Samples of all channels up to which a clip is searched in one piece: its cells take 1.3 GB.
+ONE_PIECE = 4 * SECTION
 # Share of the time limit after which optional preparation is left out.
 PREPARATION = 0.5
 
@@ -33,10 +36,6 @@ class Search(Protocol):
         """Number of atoms found."""
 
     @property
-    def residual(self) -> Floats:
-        """The clip minus all atoms found, ``[channels, samples]``."""
-
-    @property
     def preparing(self) -> tuple[int, int]:
         """How many preparation steps are done, and how many there are, before the first atom can be found."""
 
@@ -44,8 +43,12 @@ class Search(Protocol):
         """Does one preparation step; if `hurried`, optional steps are left out."""
 
     @property
+    def settled(self) -> bool:
+        """Whether a pursuit may end here: not while only a part of a long sound was searched."""
+
+    @property
     def refining(self) -> bool:
-        """Whether the next step refines atoms that were found."""
+        """Whether the next step may remove nothing without being the last one: it refines atoms, for example."""
 
     @property
     def refinement(self) -> tuple[int, int]:
@@ -88,24 +91,32 @@ class MatchingPursuit(Decomposer):
         self.steps: Steps | None = None
         if settings.bits is not None:
             self.steps = steps_for(settings.bits, events=budget.events, samples=samples, channels=channels)
+        self.clip_energy = self.residual_energy = _energy(wave)
         self.search: Search
         if settings.atoms == "learned":
             self.search = WaveformSearch(wave, sample_rate, budget, settings)
         elif settings.atoms == "gabor":
-            rounding = FloatRounding() if self.steps is None else BitRounding(self.steps, sample_rate)
-            self.search = GaborSearch(
-                wave, sample_rate, events=budget.events, orthogonal=settings.orthogonal, rounding=rounding
-            )
+            self.search = self._gabor_search()
         else:
             self.search = AtomSearch(wave, sample_rate, atoms=settings.atoms, orthogonal=settings.orthogonal)
-        self.clip_energy = self.residual_energy = float(np.square(wave, dtype=np.float64).sum())
         self.exhausted = False
+
+    def _gabor_search(self) -> Search:
+        """A search in one piece, or section by section where the clip is long."""
+        wave, rate, settings = self.wave, self.sample_rate, self.settings
+        rounding = FloatRounding() if self.steps is None else BitRounding(self.steps, rate)
+        usual: dict[str, Any] = {"events": self.budget.events, "orthogonal": settings.orthogonal, "rounding": rounding}
+        if math.prod(wave.shape) <= ONE_PIECE:
+            return GaborSearch(wave, rate, **usual)
+        target = settings.snr_db
+        enough = 0.0 if target is None else self.clip_energy * 10 ** (-target / 10)
+        return LongSearch(wave, rate, energy=self.clip_energy, enough=enough, **usual)
 
     @property
     def over(self) -> bool:
         """Whether there are enough atoms, or the residual is small enough, or nothing is left, or time is up."""
         target, count = self.settings.snr_db, self.search.count
-        near = target is not None and self.snr_db() >= target
+        near = target is not None and self.snr_db() >= target and self.search.settled
         nothing = self.exhausted or self.residual_energy <= NOTHING * self.clip_energy
         enough = count >= self.budget.events and not self.search.refining
         return (count > 0 and (self.late() or near)) or nothing or enough
@@ -145,3 +156,8 @@ class MatchingPursuit(Decomposer):
         self.seconds_spent = float(state["pursuit.spent"][0])
         self.exhausted = bool(state["pursuit.exhausted"][0])
         self.search.restore(state)
+
+
+def _energy(wave: Floats) -> float:
+    parts = (wave[:, first : first + SECTION] for first in range(0, wave.shape[1], SECTION))
+    return sum(float(np.square(part, dtype=np.float64).sum()) for part in parts)

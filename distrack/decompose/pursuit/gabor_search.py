@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distrack.arrays import Complex, Floats
-from distrack.decompose.pursuit.atoms import GABOR, Atom, as_complex, highest
+from distrack.arrays import Complex, Doubles, Floats
+from distrack.decompose.pursuit.atoms import GABOR, REACH, Atom, as_complex, highest
 from distrack.decompose.pursuit.cells import Cells
 from distrack.decompose.pursuit.kernels import kernels_for
 from distrack.decompose.pursuit.rounding import FloatRounding, Rounding
@@ -20,7 +20,21 @@ _HELD = 0.9
 # Atoms that are refined in one step.
 _TOGETHER = 64
 # All atoms are refined when there are these shares of them.
-_ROUNDS = (0.25, 0.5, 1.0)
+ROUNDS = (0.25, 0.5, 1.0)
+
+
+class Part(NamedTuple):
+    """Where a search looks for atoms if its clip is a part of a longer sound. Times are those of the whole sound.
+
+    Attributes:
+        first: number of the part's first sample in the whole sound.
+        inner: its samples without the margins; only there are atoms found.
+        floor: the least energy of an atom of the grid.
+    """
+
+    first: int
+    inner: slice
+    floor: float
 
 
 class GaborSearch:
@@ -31,24 +45,40 @@ class GaborSearch:
         events: the most atoms that will be found.
         orthogonal: whether all atoms are refined together: each in turn, in what the others leave.
         rounding: the numbers that are stored of each atom; those of float32 by default.
+        part: given if the clip is a part of a longer sound.
+
+    Attributes:
+        energies: that of each atom's neighbour on the grid when the atom was found, ``[events]``.
     """
 
-    kind_name = "gabor"
+    kind_name, settled = "gabor", True
 
     def __init__(
-        self, wave: Floats, sample_rate: int, *, events: int, orthogonal: bool, rounding: Rounding | None = None
+        self,
+        wave: Floats,
+        sample_rate: int,
+        *,
+        events: int,
+        orthogonal: bool,
+        rounding: Rounding | None = None,
+        part: Part | None = None,
     ) -> None:
         self.sample_rate, self.events = sample_rate, events
         self._rounding = rounding or FloatRounding()
         self.channels, self.samples = wave.shape
         self._kernels = kernels_for(events)
         self.cells = Cells(wave, sample_rate, self._kernels)
+        self._offset, self._floor = 0, 0.0
+        if part is not None:
+            self._offset, self._floor = part.first, part.floor
+            self.cells.leave_out(part.inner)
         self.filled = self.count = 0
         # Time, scale and frequency of each atom, and amplitude and phase of each of its channels.
-        self._table = np.zeros((events, 3))
-        self._pairs = np.zeros((events, self.channels, 2), np.float32)
+        self.table = np.zeros((events, 3))
+        self.pairs = np.zeros((events, self.channels, 2), np.float32)
+        self.energies = np.zeros(events)
         # Numbers of atoms at which all are refined.
-        rounds = {math.ceil(share * events) for share in _ROUNDS} if orthogonal else set()
+        rounds = {math.ceil(share * events) for share in ROUNDS} if orthogonal else set()
         self._rounds = sorted(rounds)
         self._rounds_done, self._refined = 0, 0
         # The residual at the last time that all cells were computed from it, and what changed the cells since then.
@@ -94,7 +124,7 @@ class GaborSearch:
         tolerance = _TOLERANCE * math.sqrt(expected / 2)
         self._lessen(atom, amplitudes, tolerance)
         self._tolerances.append(tolerance)
-        self._table[self.count], self._pairs[self.count] = atom[1:], pairs
+        self.table[self.count], self.pairs[self.count], self.energies[self.count] = atom[1:], pairs, expected
         self.count += 1
         return removed
 
@@ -102,9 +132,10 @@ class GaborSearch:
         """The energy of the best cell, and the atoms to try: the best one near it, and its own."""
         while True:
             energy, layer, frame, at = self._kernels.best(self.cells.store)
-            coarse = self.cells.scales[layer].atom(frame, at, self.sample_rate)
-            if not energy > 0:
+            if not energy > self._floor:
                 return 0.0, []
+            coarse = self.cells.scales[layer].atom(frame, at, self.sample_rate)
+            coarse = coarse._replace(time=coarse.time + self._offset / self.sample_rate)
             near, estimate, held = self._near(coarse)
             if held >= _HELD * energy or self._repairs[-1:] == [(self.count, layer, frame)]:
                 break
@@ -119,7 +150,7 @@ class GaborSearch:
         """Refines the next atoms of a round, each in the residual without it; an atom that gets no better stays."""
         removed = 0.0
         for row in range(self._refined, min(self._refined + _TOGETHER, self.count)):
-            removed += self._retune(row)
+            removed += self.retune(row)
         self._refined = min(self._refined + _TOGETHER, self.count)
         if self._refined == self.count:
             self._refined, self._rounds_done = 0, self._rounds_done + 1
@@ -134,8 +165,9 @@ class GaborSearch:
         self._start, self._first = self.residual.copy(), self.count
         self._tolerances, self._repairs = [], []
 
-    def _retune(self, row: int) -> float:
-        old, amplitudes = Atom(GABOR, *self._table[row].tolist()), as_complex(self._pairs[row])
+    def retune(self, row: int) -> float:
+        """Fits an atom again in what the others leave, if that removes energy, and returns how much."""
+        old, amplitudes = Atom(GABOR, *self.table[row].tolist()), as_complex(self.pairs[row])
         removed = self._subtract(old, -amplitudes)
         new, _, _ = self._near(old)
         pairs, changed = self._rounding.amplitudes(self._fitted(new))
@@ -144,36 +176,54 @@ class GaborSearch:
             if more > 0:
                 removed += more + self._subtract(new, -changed)
             return removed + self._subtract(old, amplitudes)
-        self._table[row], self._pairs[row] = new[1:], pairs
+        self.table[row], self.pairs[row] = new[1:], pairs
         return removed + more
 
     def _near(self, atom: Atom) -> tuple[Atom, float, float]:
         """The best atom near a given one, its energy, and that of the given one."""
-        rate = self.sample_rate
-        limit = highest(rate) / rate
-        time, scale, frequency, energy, held = self._kernels.refined(self.residual, *self._in_samples(atom), limit)
-        found = Atom(GABOR, time / rate, scale / rate, frequency * rate)
-        return self._rounding.atom(found), energy, held
+        limit = highest(self.sample_rate) / self.sample_rate
+        *numbers, energy, held = self._kernels.refined(self.residual, *self._in_samples(atom), limit)
+        return self._rounding.atom(self._in_seconds(*numbers)), energy, held
 
     def _in_samples(self, atom: Atom) -> tuple[float, float, float]:
-        return atom.time * self.sample_rate, atom.scale * self.sample_rate, atom.frequency / self.sample_rate
+        """Time and scale in samples of the clip, frequency in cycles per sample."""
+        rate = self.sample_rate
+        return atom.time * rate - self._offset, atom.scale * rate, atom.frequency / rate
+
+    def _in_seconds(self, time: float, scale: float, frequency: float) -> Atom:
+        rate = self.sample_rate
+        return Atom(GABOR, (time + self._offset) / rate, scale / rate, frequency * rate)
+
+    def _support(self, time: float, scale: float) -> tuple[int, int]:
+        """The samples of the clip in which an atom sounds."""
+        begin = min(max(math.ceil(time - REACH[GABOR] * scale), 0), self.samples)
+        return begin, max(begin, min(math.floor(time + REACH[GABOR] * scale) + 1, self.samples))
 
     def _fitted(self, atom: Atom) -> Complex:
-        where = atom.support(self.sample_rate, self.samples)
-        return self._kernels.fitted(self.residual, where.start, where.stop, *self._in_samples(atom))
+        time, scale, frequency = self._in_samples(atom)
+        return self._kernels.fitted(self.residual, *self._support(time, scale), time, scale, frequency)
 
     def _subtract(self, atom: Atom, amplitudes: Complex, *, only_if_less: bool = False) -> float:
         """Subtracts an atom from the residual, and returns the energy that this removes."""
-        where = atom.support(self.sample_rate, self.samples)
-        return self._kernels.subtract(
-            self.residual, where.start, where.stop, *self._in_samples(atom), amplitudes, only_if_less
-        )
+        time, scale, frequency = self._in_samples(atom)
+        where = self._support(time, scale)
+        return self._kernels.subtract(self.residual, *where, time, scale, frequency, amplitudes, only_if_less)
 
     def _lessen(self, atom: Atom, amplitudes: Complex, tolerance: float) -> None:
         self.cells.lessen(*self._in_samples(atom), amplitudes, tolerance)
 
+    def hold(self, table: Doubles, pairs: Floats) -> None:
+        """Takes atoms that are subtracted already as the first ones that were found, which `retune` can fit again."""
+        self.count = len(table)
+        self.table[: self.count], self.pairs[: self.count] = table, pairs
+
+    def without(self, table: Doubles, pairs: Floats) -> None:
+        """Subtracts atoms from the residual."""
+        for numbers, amplitudes in zip(table.tolist(), as_complex(pairs), strict=True):
+            self._subtract(Atom(GABOR, *numbers), amplitudes)
+
     def rows(self) -> Floats:
-        table, pairs = self._table[: self.count], self._pairs[: self.count]
+        table, pairs = self.table[: self.count], self.pairs[: self.count]
         return np.concatenate([table.astype(np.float32), pairs.reshape(-1, 2 * self.channels)], axis=1)
 
     def shared(self) -> dict[str, Floats]:
@@ -184,8 +234,8 @@ class GaborSearch:
         """The atoms, and what the cells can be computed from again."""
         return {
             "numbers": np.array([self.filled, self._rounds_done, self._refined, self._first]),
-            "table": self._table[: self.count].copy(),
-            "pairs": self._pairs[: self.count].copy(),
+            "table": self.table[: self.count].copy(),
+            "pairs": self.pairs[: self.count].copy(),
             "start": self._start.copy(),
             "residual": self.residual.copy(),
             "tolerances": np.array(self._tolerances),
@@ -196,7 +246,7 @@ class GaborSearch:
         self._check(state)
         self.filled, self._rounds_done, self._refined, self._first = (int(number) for number in state["numbers"])
         self.count = len(state["table"])
-        self._table[: self.count], self._pairs[: self.count] = state["table"], state["pairs"]
+        self.table[: self.count], self.pairs[: self.count] = state["table"], state["pairs"]
         self._start, self._tolerances = state["start"].copy(), state["tolerances"].tolist()
         self._repairs = [(int(count), int(layer), int(frame)) for count, layer, frame in state["repairs"]]
         self.residual[:] = self._start
@@ -239,6 +289,6 @@ class GaborSearch:
                 self.cells.transform(layer, frame, frame + 1)
                 count, layer, frame = next(repairs)
             if row < self.count:
-                atom, amplitudes = Atom(GABOR, *self._table[row].tolist()), as_complex(self._pairs[row])
+                atom, amplitudes = Atom(GABOR, *self.table[row].tolist()), as_complex(self.pairs[row])
                 self._subtract(atom, amplitudes)
                 self._lessen(atom, amplitudes, self._tolerances[row - self._first])

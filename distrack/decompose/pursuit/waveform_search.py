@@ -27,7 +27,7 @@ class WaveformSearch:
     """
 
     kind_name = "waveform"
-    refining, refinement = False, (0, 0)
+    settled, refining, refinement = True, False, (0, 0)
 
     def __init__(self, wave: Floats, sample_rate: int, budget: Budget, settings: PursuitConfig) -> None:
         self.wave, self.sample_rate, self.orthogonal = wave, sample_rate, settings.orthogonal
