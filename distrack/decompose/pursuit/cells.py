@@ -24,6 +24,9 @@ class Cells:
     Args:
         residual: it is copied.
 
+    Attributes:
+        stale: layer and number of each frame whose cells are inexact until it is transformed.
+
     Shape:
         - residual: ``[channels, samples]``
     """
@@ -33,6 +36,7 @@ class Cells:
         self._kernels = kernels
         self.residual = np.array(residual, np.float32, order="C")
         self.scales = [Scale(GABOR, length, self.samples) for length in frame_lengths(self.samples, sample_rate)]
+        self.stale = set[tuple[int, int]]()
         totals, sizes = np.zeros(4, np.int64), list[tuple[int, ...]]()
         for scale in self.scales:
             bins = scale.length // 2 + 1
@@ -75,6 +79,8 @@ class Cells:
                 spectra = np.fft.rfft(views * scale.window, axis=1)
                 channel[place + start * bins : place + stop * bins] = spectra.ravel()
         self._kernels.measure(self.store, layer, first, last)
+        if self.stale:
+            self.stale = {each for each in self.stale if each[0] != layer or not first <= each[1] < last}
 
     def fill(self, layer: int) -> None:
         """Computes all cells of a layer."""
@@ -86,15 +92,15 @@ class Cells:
         Args:
             tolerance: a smaller change of a cell is left out.
         """
-        self._kernels.lessen(self.store, time, scale, frequency, amplitudes, tolerance)
         reach = _REACH * scale
         if time < reach or self.samples - 1 - time < reach:
-            self._repair(time, scale, at_start=time < reach, at_end=self.samples - 1 - time < reach)
+            self._mark(time, scale, at_start=time < reach, at_end=self.samples - 1 - time < reach)
+        self._kernels.lessen(self.store, time, scale, frequency, amplitudes, tolerance)
 
-    def _repair(self, time: float, scale: float, *, at_start: bool, at_end: bool) -> None:
-        """Computes those cells anew that an atom changed which an end of the clip cuts.
+    def _mark(self, time: float, scale: float, *, at_start: bool, at_end: bool) -> None:
+        """Marks the frames as stale that an atom changes and that hang over an end of the clip which cuts the atom.
 
-        The closed form knows no end: it is wrong for the frames that hang over the end, too.
+        The closed form knows no end, and is wrong for them.
         """
         for layer, grid in enumerate(self.scales):
             half = _REACH * math.hypot(scale, grid.scale)
@@ -102,13 +108,10 @@ class Cells:
             first = max(math.ceil((middle - half) / grid.hop), 0)
             last = min(math.floor((middle + half) / grid.hop) + 1, grid.count)
             # Frames between these two lie within the clip.
-            inner = min(-(-grid.lead // grid.hop), last)
-            # A frame that hangs over both ends is computed once.
-            outer = max((self.samples - grid.length + grid.lead) // grid.hop + 1, inner if at_start else first, first)
-            if at_start and first < inner:
-                self.transform(layer, first, inner)
-            if at_end and outer < last:
-                self.transform(layer, outer, last)
+            inner = -(-grid.lead // grid.hop)
+            outer = max((self.samples - grid.length + grid.lead) // grid.hop + 1, first)
+            cut = [*range(first, min(inner, last) if at_start else first), *range(outer, last if at_end else outer)]
+            self.stale.update((layer, frame) for frame in cut)
 
 
 def _edges(scale: Scale) -> Floats:

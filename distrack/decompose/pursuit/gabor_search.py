@@ -17,6 +17,9 @@ from distrack.decompose.pursuit.rounding import FloatRounding, Rounding
 _TOLERANCE = 2e-3
 # A cell that holds less than this share of the energy that was expected is computed anew, and another one may be best.
 _HELD = 0.9
+# Cells that an end of the clip makes inexact are computed anew after each of so many atoms, as these are the loudest,
+# then after every so many.
+_STALE = 16
 # Atoms that are refined in one step.
 _TOGETHER = 64
 # All atoms are refined when there are these shares of them.
@@ -126,6 +129,9 @@ class GaborSearch:
         self._tolerances.append(tolerance)
         self.table[self.count], self.pairs[self.count], self.energies[self.count] = atom[1:], pairs, expected
         self.count += 1
+        if self.count < _STALE or self.count % _STALE == 0:
+            for layer, frame in sorted(self.cells.stale):
+                self._repair(layer, frame)
         return removed
 
     def _candidates(self) -> tuple[float, list[Atom]]:
@@ -134,17 +140,23 @@ class GaborSearch:
             energy, layer, frame, at = self._kernels.best(self.cells.store)
             if not energy > self._floor:
                 return 0.0, []
+            if (layer, frame) in self.cells.stale:
+                self._repair(layer, frame)
+                continue
             coarse = self.cells.scales[layer].atom(frame, at, self.sample_rate)
             coarse = coarse._replace(time=coarse.time + self._offset / self.sample_rate)
             near, estimate, held = self._near(coarse)
             if held >= _HELD * energy or self._repairs[-1:] == [(self.count, layer, frame)]:
                 break
             # Changes that were too small to be made may have added up.
-            self.cells.transform(layer, frame, frame + 1)
-            self._repairs.append((self.count, layer, frame))
+            self._repair(layer, frame)
         # The estimate is inexact for an atom of few periods, so the grid's own atom stays a candidate.
         both = [near, self._rounding.atom(coarse)]
         return energy, both if estimate >= energy else both[::-1]
+
+    def _repair(self, layer: int, frame: int) -> None:
+        self.cells.transform(layer, frame, frame + 1)
+        self._repairs.append((self.count, layer, frame))
 
     def _refine(self) -> float:
         """Refines the next atoms of a round, each in the residual without it; an atom that gets no better stays."""

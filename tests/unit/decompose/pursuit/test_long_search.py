@@ -9,7 +9,7 @@ import pytest
 from distrack.arrays import Floats
 from distrack.decompose import render, snr_db
 from distrack.decompose.pursuit import decomposer
-from distrack.decompose.pursuit.long_search import LongSearch, Sound
+from distrack.decompose.pursuit.long_search import LongSearch
 from distrack.decompose.pursuit.rounding import FloatRounding
 from tests.unit.decompose.pursuit.clips import finished, music, pursuit
 
@@ -75,7 +75,7 @@ def test_plain_atoms_are_those_of_one_piece(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_it_reads_no_more_than_a_section_and_its_margins() -> None:
     wave = music(40.0, rate=RATE)
-    sound: Sound = InParts(wave)
+    sound = InParts(wave)
     energy = float(np.square(wave, dtype=np.float64).sum())
     search = LongSearch(sound, RATE, events=100, orthogonal=True, rounding=FloatRounding(), energy=energy)
     while search.refining:
