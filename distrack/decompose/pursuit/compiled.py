@@ -35,8 +35,8 @@ from distrack.decompose.pursuit.newton import CONVERGED, FINE, STEPS, SUMMED, WI
 # same, so that a change of one of them has to change this file, too.
 CONSTANTS = "1f2a43bf40a02904"
 _TURN = 2 * math.pi
-# Samples that a step of a recurrence computes side by side, and samples of a block that are summed side by side.
-_LANES, _SUMMED = 64, 8
+# Samples that a step of a recurrence computes side by side, and samples of a sinusoid after which one is exact again.
+_LANES, _EXACT = 64, 32
 _REACH = SUMMED[GABOR]
 # Columns of an atom that is computed step by step: its values, and what takes each to the sample `_LANES` further on.
 _RE, _IM, _FACTOR_RE, _FACTOR_IM = range(4)
@@ -49,30 +49,33 @@ _compiled = compiled(fastmath=frozenset({"nnan", "nsz"}))
 @_compiled
 def _start(begin: int, time: float, scale: float, frequency: float, state: Doubles) -> None:
     """Writes the values of an atom from a sample on, and the factors that lead to the next samples, ``[4, lanes]``."""
+    away, inverse = begin - time, 1 / (scale * scale)
+    size, turn = math.exp(-0.5 * away * away * inverse), _TURN * ((frequency * away) % 1.0)
+    re, im = size * math.cos(turn), size * math.sin(turn)
+    turn = _TURN * ((frequency * _LANES) % 1.0)
+    factor = math.exp(-_LANES * (away + 0.5 * _LANES) * inverse)
+    factor_re, factor_im = factor * math.cos(turn), factor * math.sin(turn)
+    # From lane to lane.
+    turn = _TURN * (frequency % 1.0)
+    turn_re, turn_im = math.cos(turn), math.sin(turn)
+    shrink, shrinking, falling = math.exp(-(away + 0.5) * inverse), math.exp(-inverse), math.exp(-_LANES * inverse)
     for lane in range(_LANES):
-        away = begin + lane - time
-        size = math.exp(-0.5 * (away / scale) ** 2)
-        turn = _TURN * ((frequency * away) % 1.0)
-        state[_RE, lane], state[_IM, lane] = size * math.cos(turn), size * math.sin(turn)
-        factor = math.exp(-(away * _LANES + 0.5 * _LANES * _LANES) / scale**2)
-        turn = _TURN * ((frequency * _LANES) % 1.0)
-        state[_FACTOR_RE, lane], state[_FACTOR_IM, lane] = factor * math.cos(turn), factor * math.sin(turn)
+        state[_RE, lane], state[_IM, lane] = re, im
+        state[_FACTOR_RE, lane], state[_FACTOR_IM, lane] = factor_re, factor_im
+        re, im = (re * turn_re - im * turn_im) * shrink, (re * turn_im + im * turn_re) * shrink
+        shrink *= shrinking
+        factor_re *= falling
+        factor_im *= falling
 
 
 @_compiled
-def _advance(state: Doubles, slower: float) -> None:
-    """Moves an atom on by `_LANES` samples; each factor is itself multiplied by ``slower``."""
+def _advance(state: Doubles) -> None:
+    """Moves an atom on by `_LANES` samples, but for what its factors have fallen meanwhile."""
+    re, im, factor_re, factor_im = state[_RE], state[_IM], state[_FACTOR_RE], state[_FACTOR_IM]
     for lane in range(_LANES):
-        re, im, factor_re, factor_im = (
-            state[_RE, lane],
-            state[_IM, lane],
-            state[_FACTOR_RE, lane],
-            state[_FACTOR_IM, lane],
-        )
-        state[_RE, lane] = re * factor_re - im * factor_im
-        state[_IM, lane] = re * factor_im + im * factor_re
-        state[_FACTOR_RE, lane] = factor_re * slower
-        state[_FACTOR_IM, lane] = factor_im * slower
+        old_re, old_im = re[lane], im[lane]
+        re[lane] = old_re * factor_re[lane] - old_im * factor_im[lane]
+        im[lane] = old_re * factor_im[lane] + old_im * factor_re[lane]
 
 
 @_compiled
@@ -86,21 +89,30 @@ def _products(residual: Floats, begin: int, end: int, time: float, scale: float,
     channels = len(residual)
     state, sums = np.empty((4, _LANES)), np.zeros((3 + 2 * channels, _LANES))
     _start(begin, time, scale, frequency, state)
-    slower = math.exp(-((_LANES / scale) ** 2))
+    re, im, cosines, both, sines = state[_RE], state[_IM], sums[0], sums[1], sums[2]
+    # The factors fall by this from block to block, and the values by all that they have fallen.
+    fallen, size, falling = 1.0, 1.0, math.exp(-((_LANES / scale) ** 2))
     for first in range(begin, end, _LANES):
         count = min(_LANES, end - first)
         for lane in range(count):
-            re, im = state[_RE, lane], -state[_IM, lane]
-            sums[0, lane] += re * re
-            sums[1, lane] += re * im
-            sums[2, lane] += im * im
+            cosine, sine = size * re[lane], -size * im[lane]
+            cosines[lane] += cosine * cosine
+            both[lane] += cosine * sine
+            sines[lane] += sine * sine
         for channel in range(channels):
+            # A part of a row has no negative places, so that its loop is one of wide instructions.
+            piece, by_cosine, by_sine = (
+                residual[channel, first : first + count],
+                sums[3 + 2 * channel],
+                sums[4 + 2 * channel],
+            )
             for lane in range(count):
-                sample = residual[channel, first + lane]
-                sums[3 + 2 * channel, lane] += state[_RE, lane] * sample
-                sums[4 + 2 * channel, lane] -= state[_IM, lane] * sample
-        if first + _LANES < end:
-            _advance(state, slower)
+                sample = size * piece[lane]
+                by_cosine[lane] += re[lane] * sample
+                by_sine[lane] -= im[lane] * sample
+        _advance(state)
+        size *= fallen
+        fallen *= falling
     total = np.zeros(len(sums))
     for row in range(len(sums)):
         for lane in range(_LANES):
@@ -139,18 +151,21 @@ def _added(
     """Adds an atom to each channel between two samples, and returns the energy that this adds."""
     state, sums = np.empty((4, _LANES)), np.zeros(_LANES)
     _start(begin, time, scale, frequency, state)
-    slower = math.exp(-((_LANES / scale) ** 2))
+    re, im = state[_RE], state[_IM]
+    fallen, size, falling = 1.0, 1.0, math.exp(-((_LANES / scale) ** 2))
     for first in range(begin, end, _LANES):
         count = min(_LANES, end - first)
         for channel in range(len(residual)):
-            re, im = amplitudes[channel].real, amplitudes[channel].imag
+            by_re, by_im = size * amplitudes[channel].real, size * amplitudes[channel].imag
+            piece = residual[channel, first : first + count]
             for lane in range(count):
-                old = residual[channel, first + lane]
-                new = np.float32(old + (re * state[_RE, lane] - im * state[_IM, lane]))
-                residual[channel, first + lane] = new
+                old = piece[lane]
+                new = np.float32(old + (by_re * re[lane] - by_im * im[lane]))
+                piece[lane] = new
                 sums[lane] += np.float64(new) * new - np.float64(old) * old
-        if first + _LANES < end:
-            _advance(state, slower)
+        _advance(state)
+        size *= fallen
+        fallen *= falling
     total = 0.0
     for lane in range(_LANES):
         total += sums[lane]
@@ -185,30 +200,35 @@ def _baseband(residual: Floats, begin: int, width: int, blocks: int, frequency: 
     """The sound from a sample on, shifted by a frequency to 0 and summed in blocks: ``[channels, blocks, 2]``."""
     channels, samples = residual.shape
     sums = np.zeros((channels, blocks, 2))
-    turns = np.empty((2, width))
+    turns_re, turns_im = np.empty(width), np.empty(width)
+    turn = -_TURN * (frequency % 1.0)
+    turn_re, turn_im = math.cos(turn), math.sin(turn)
     for at in range(width):
-        turn = -_TURN * ((frequency * at) % 1.0)
-        turns[0, at], turns[1, at] = math.cos(turn), math.sin(turn)
-    lanes = np.empty((2, _SUMMED))
+        if at % _EXACT == 0:
+            turn = -_TURN * ((frequency * at) % 1.0)
+            turns_re[at], turns_im[at] = math.cos(turn), math.sin(turn)
+        else:
+            re, im = turns_re[at - 1], turns_im[at - 1]
+            turns_re[at], turns_im[at] = re * turn_re - im * turn_im, re * turn_im + im * turn_re
+    products_re, products_im = np.empty(width), np.empty(width)
     for channel in range(channels):
         for block in range(blocks):
             first = begin + block * width
             count = min(width, samples - first)
-            lanes[:] = 0.0
-            whole = count // _SUMMED * _SUMMED
-            for start in range(0, whole, _SUMMED):
-                for lane in range(_SUMMED):
-                    sample = residual[channel, first + start + lane]
-                    lanes[0, lane] += sample * turns[0, start + lane]
-                    lanes[1, lane] += sample * turns[1, start + lane]
-            for at in range(whole, count):
-                sample = residual[channel, first + at]
-                lanes[0, at - whole] += sample * turns[0, at]
-                lanes[1, at - whole] += sample * turns[1, at]
-            re = im = 0.0
-            for lane in range(_SUMMED):
-                re += lanes[0, lane]
-                im += lanes[1, lane]
+            piece = residual[channel, first : first + count]
+            for at in range(count):
+                products_re[at] = piece[at] * turns_re[at]
+                products_im[at] = piece[at] * turns_im[at]
+            # The second half is added to the first, again and again.
+            while count > 1:
+                half = count // 2
+                low_re, high_re = products_re[:half], products_re[count - half : count]
+                low_im, high_im = products_im[:half], products_im[count - half : count]
+                for at in range(half):
+                    low_re[at] += high_re[at]
+                    low_im[at] += high_im[at]
+                count -= half
+            re, im = products_re[0], products_im[0]
             turn = -_TURN * ((frequency * first) % 1.0)
             cosine, sine = math.cos(turn), math.sin(turn)
             sums[channel, block, 0] = re * cosine - im * sine
@@ -354,52 +374,58 @@ def _energy(cells: Complex, edges: Floats, layer: int, at: int, place: int) -> n
 @_compiled
 def _measure(store: Store, layer: int, first: int, last: int, first_block: int, last_block: int) -> None:
     """Writes the largest energies of some blocks of bins of some frames, of those frames, and of their groups."""
-    cells, peaks, frames, groups, inside, edges = (
-        store.cells,
-        store.peaks,
-        store.frames,
-        store.groups,
-        store.inside,
-        store.edges,
-    )
-    sizes, channels, edge = store.sizes, len(store.cells), store.edges.shape[2] // 2
-    bins, blocks, count = sizes[layer, BINS], sizes[layer, BLOCKS], sizes[layer, FRAMES]
-    place, group = sizes[layer, FIRST_FRAME], sizes[layer, FIRST_GROUP]
+    sizes, cells, edges, edge = store.sizes[layer], store.cells, store.edges, store.edges.shape[2] // 2
+    bins, blocks, count, place = sizes[BINS], sizes[BLOCKS], sizes[FRAMES], sizes[FIRST_FRAME]
+    frames, inside = store.frames[place : place + count], store.inside[place : place + count]
+    low, high = first_block * BLOCK, min(last_block * BLOCK, bins)
+    energies = np.zeros((last_block - first_block, BLOCK), np.float32)
+    row = energies.ravel()
     for frame in range(first, last):
-        cell, peak = sizes[layer, FIRST_CELL] + frame * bins, sizes[layer, FIRST_PEAK] + frame * blocks
-        factor = np.float32(2) * inside[place + frame]
-        before, highest, lost = frames[place + frame], np.float32(0.0), False
-        for number in range(first_block, last_block):
-            low = number * BLOCK
+        cell, peak = sizes[FIRST_CELL] + frame * bins, sizes[FIRST_PEAK] + frame * blocks
+        # A part of a row has no negative places, so that its loop is one of wide instructions.
+        piece = cells[0, cell + low : cell + high]
+        for at in range(high - low):
+            row[at] = piece[at].real * piece[at].real + piece[at].imag * piece[at].imag
+        if len(cells) > 1:
+            piece = cells[1, cell + low : cell + high]
+            for at in range(high - low):
+                row[at] += piece[at].real * piece[at].real + piece[at].imag * piece[at].imag
+        for at in range(low, min(edge, high)):
+            row[at - low] = _energy(cells, edges, layer, cell + at, at)
+        for at in range(max(low, edge, bins - edge), high):
+            row[at - low] = _energy(cells, edges, layer, cell + at, at - bins + 2 * edge)
+        peaks = store.peaks[peak + first_block : peak + last_block]
+        factor = np.float32(2) * inside[frame]
+        before, highest, lost = frames[frame], np.float32(0.0), False
+        for number in range(last_block - first_block):
             best = np.float32(0.0)
-            if low < edge or low + BLOCK > bins - edge:
-                for at in range(low, min(low + BLOCK, bins)):
-                    best = max(best, _energy(cells, edges, layer, cell + at, _column(at, bins, edge)))
-            else:
-                # A loop of a fixed length is one or two instructions of the processor.
-                for within in range(BLOCK):
-                    at = cell + low + within
-                    re, im = cells[0, at].real, cells[0, at].imag
-                    energy = re * re + im * im
-                    if channels > 1:
-                        re, im = cells[1, at].real, cells[1, at].imag
-                        energy += re * re + im * im
-                    best = max(best, energy)
+            for within in range(BLOCK):
+                best = max(best, energies[number, within])
             best *= factor
-            lost |= peaks[peak + number] >= before
-            peaks[peak + number] = best
+            lost |= peaks[number] >= before
+            peaks[number] = best
             highest = max(highest, best)
         if highest < before and lost:
-            for at in range(peak, peak + blocks):
-                highest = max(highest, peaks[at])
+            peaks = store.peaks[peak : peak + blocks]
+            for number in range(blocks):
+                highest = max(highest, peaks[number])
         elif highest < before:
             highest = before
-        frames[place + frame] = highest
+        frames[frame] = highest
+    _measure_groups(store, layer, first, last)
+
+
+@_compiled
+def _measure_groups(store: Store, layer: int, first: int, last: int) -> None:
+    """Writes the largest energies of the groups that some frames belong to."""
+    sizes = store.sizes[layer]
+    frames = store.frames[sizes[FIRST_FRAME] : sizes[FIRST_FRAME] + sizes[FRAMES]]
     for number in range(first // GROUP, (last - 1) // GROUP + 1):
         best = np.float32(0.0)
-        for frame in range(place + number * GROUP, place + min((number + 1) * GROUP, count)):
-            best = max(best, frames[frame])
-        groups[group + number] = best
+        part = frames[number * GROUP : (number + 1) * GROUP]
+        for frame in range(len(part)):
+            best = max(best, part[frame])
+        store.groups[sizes[FIRST_GROUP] + number] = best
 
 
 @_compiled
@@ -496,9 +522,10 @@ def _lessen_image(
             if conjugate:
                 b = -b
             re, im = a * phase_re - b * phase_im, a * phase_im + b * phase_re
+            piece = cells[channel, row + low : row + high]
             for at in range(high - low):
                 weight = sizes_of_bins[at]
-                cells[channel, row + low + at] -= np.complex64(complex(weight * re, weight * im))
+                piece[at] -= np.complex64(complex(weight * re, weight * im))
                 re, im = re * step_re - im * step_im, re * step_im + im * step_re
         phase_re, phase_im = (
             phase_re * phase_turn_re - phase_im * phase_turn_im,
@@ -510,7 +537,6 @@ def _lessen_image(
         )
         size *= shrink
         shrink *= shrinking
-    _measure(store, layer, first, last, low // BLOCK, (high - 1) // BLOCK + 1)
 
 
 @_compiled
@@ -548,6 +574,7 @@ def lessen(store: Store, time: float, scale: float, frequency: float, amplitudes
         last = min(math.floor((middle + half) / hop) + 1, count)
         if last <= first:
             continue
+        lowest, above = bins, 0
         for image in range(3):
             if image == 0:
                 centre, turned = frequency, 0.0
@@ -565,3 +592,6 @@ def lessen(store: Store, time: float, scale: float, frequency: float, amplitudes
                 _lessen_image(
                     store, layer, first, last, low, high, time, scale, centre, turned, top, amplitudes, image > 0
                 )
+                lowest, above = min(lowest, low), max(above, high)
+        if above > lowest:
+            _measure(store, layer, first, last, lowest // BLOCK, (above - 1) // BLOCK + 1)

@@ -18,8 +18,8 @@ _TOLERANCE = 2e-3
 # A cell that holds less than this share of the energy that was expected is computed anew, and another one may be best.
 _HELD = 0.9
 # Cells that an end of the clip makes inexact are computed anew after each of so many atoms, as these are the loudest,
-# then after every so many.
-_STALE = 16
+# and then after every so many.
+_FIRST, _EVERY = 16, 32
 # Atoms that are refined in one step.
 _TOGETHER = 64
 # All atoms are refined when there are these shares of them.
@@ -118,7 +118,7 @@ class GaborSearch:
             return self._refine()
         expected, candidates = self._candidates()
         for atom in candidates:
-            pairs, amplitudes = self._rounding.amplitudes(self._fitted(atom))
+            pairs, amplitudes = self._fitted(atom)
             removed = self._subtract(atom, amplitudes, only_if_less=True)
             if removed > 0:
                 break
@@ -129,7 +129,7 @@ class GaborSearch:
         self._tolerances.append(tolerance)
         self.table[self.count], self.pairs[self.count], self.energies[self.count] = atom[1:], pairs, expected
         self.count += 1
-        if self.count < _STALE or self.count % _STALE == 0:
+        if self.count < _FIRST or self.count % _EVERY == 0:
             for layer, frame in sorted(self.cells.stale):
                 self._repair(layer, frame)
         return removed
@@ -182,7 +182,7 @@ class GaborSearch:
         old, amplitudes = Atom(GABOR, *self.table[row].tolist()), as_complex(self.pairs[row])
         removed = self._subtract(old, -amplitudes)
         new, _, _ = self._near(old)
-        pairs, changed = self._rounding.amplitudes(self._fitted(new))
+        pairs, changed = self._fitted(new)
         more = self._subtract(new, changed, only_if_less=True)
         if more <= 0 or removed + more <= 0:
             if more > 0:
@@ -193,36 +193,33 @@ class GaborSearch:
 
     def _near(self, atom: Atom) -> tuple[Atom, float, float]:
         """The best atom near a given one, its energy, and that of the given one."""
-        limit = highest(self.sample_rate) / self.sample_rate
-        *numbers, energy, held = self._kernels.refined(self.residual, *self._in_samples(atom), limit)
-        return self._rounding.atom(self._in_seconds(*numbers)), energy, held
-
-    def _in_samples(self, atom: Atom) -> tuple[float, float, float]:
-        """Time and scale in samples of the clip, frequency in cycles per sample."""
         rate = self.sample_rate
-        return atom.time * rate - self._offset, atom.scale * rate, atom.frequency / rate
+        _, numbers = self._placed(atom)
+        time, scale, frequency, energy, held = self._kernels.refined(self.residual, *numbers, highest(rate) / rate)
+        found = Atom(GABOR, (time + self._offset) / rate, scale / rate, frequency * rate)
+        return self._rounding.atom(found), energy, held
 
-    def _in_seconds(self, time: float, scale: float, frequency: float) -> Atom:
+    def _placed(self, atom: Atom) -> tuple[tuple[int, int], tuple[float, float, float]]:
+        """The samples of the clip in which an atom sounds; its time and scale in samples, and its cycles per sample."""
         rate = self.sample_rate
-        return Atom(GABOR, (time + self._offset) / rate, scale / rate, frequency * rate)
-
-    def _support(self, time: float, scale: float) -> tuple[int, int]:
-        """The samples of the clip in which an atom sounds."""
+        time, scale, frequency = atom.time * rate - self._offset, atom.scale * rate, atom.frequency / rate
         begin = min(max(math.ceil(time - REACH[GABOR] * scale), 0), self.samples)
-        return begin, max(begin, min(math.floor(time + REACH[GABOR] * scale) + 1, self.samples))
+        end = min(math.floor(time + REACH[GABOR] * scale) + 1, self.samples)
+        return (begin, max(begin, end)), (time, scale, frequency)
 
-    def _fitted(self, atom: Atom) -> Complex:
-        time, scale, frequency = self._in_samples(atom)
-        return self._kernels.fitted(self.residual, *self._support(time, scale), time, scale, frequency)
+    def _fitted(self, atom: Atom) -> tuple[Floats, Complex]:
+        """Absolute values and phases with which an atom fits the residual, as stored, and as complex numbers."""
+        where, numbers = self._placed(atom)
+        return self._rounding.amplitudes(self._kernels.fitted(self.residual, *where, *numbers))
 
     def _subtract(self, atom: Atom, amplitudes: Complex, *, only_if_less: bool = False) -> float:
         """Subtracts an atom from the residual, and returns the energy that this removes."""
-        time, scale, frequency = self._in_samples(atom)
-        where = self._support(time, scale)
-        return self._kernels.subtract(self.residual, *where, time, scale, frequency, amplitudes, only_if_less)
+        where, numbers = self._placed(atom)
+        return self._kernels.subtract(self.residual, *where, *numbers, amplitudes, only_if_less)
 
     def _lessen(self, atom: Atom, amplitudes: Complex, tolerance: float) -> None:
-        self.cells.lessen(*self._in_samples(atom), amplitudes, tolerance)
+        _, numbers = self._placed(atom)
+        self.cells.lessen(*numbers, amplitudes, tolerance)
 
     def hold(self, table: Doubles, pairs: Floats) -> None:
         """Takes atoms that are subtracted already as the first ones that were found, which `retune` can fit again."""

@@ -1,5 +1,6 @@
 """Rounding of atoms during the search, to float32 or to few bits: what is subtracted from a clip is what is stored."""
 
+import cmath
 import math
 from functools import cache
 from typing import Protocol
@@ -7,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from distrack.arrays import Complex, Floats
-from distrack.decompose.pursuit.atoms import Atom, as_complex, highest, stored
+from distrack.decompose.pursuit.atoms import Atom, as_complex, highest
 from distrack.decompose.pursuit.steps import Steps
 
 # Octaves of the shortest and the longest scale, from 2^-16 s on.
@@ -23,7 +24,12 @@ class Rounding(Protocol):
         """The atom with its time, scale and frequency as stored; its amplitudes are fitted after that."""
 
     def amplitudes(self, amplitudes: Complex) -> tuple[Floats, Complex]:
-        """Absolute values and phases as stored, ``[..., 2]``, and the complex numbers that these stand for."""
+        """Absolute values and phases as stored, and the complex numbers that these stand for.
+
+        Shape:
+            - amplitudes: ``[channels]``
+            - returns: ``[channels, 2]`` and ``[channels]``
+        """
 
 
 class FloatRounding:
@@ -33,7 +39,9 @@ class FloatRounding:
         return atom.stored()
 
     def amplitudes(self, amplitudes: Complex) -> tuple[Floats, Complex]:
-        return stored(amplitudes)
+        # Of one or two channels, Python computes sooner than NumPy.
+        pairs = np.array([cmath.polar(each) for each in amplitudes.tolist()], np.float32)
+        return pairs, np.array([cmath.rect(size, angle) for size, angle in pairs.tolist()])
 
 
 class BitRounding:
