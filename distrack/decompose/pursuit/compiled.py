@@ -35,8 +35,9 @@ from distrack.decompose.pursuit.newton import CONVERGED, FINE, STEPS, SUMMED, WI
 # same, so that a change of one of them has to change this file, too.
 CONSTANTS = "1f2a43bf40a02904"
 _TURN = 2 * math.pi
-# Samples that a step of a recurrence computes side by side, and samples of a sinusoid after which one is exact again.
-_LANES, _EXACT = 64, 32
+# Samples that a step of a recurrence computes side by side; samples of a sinusoid after which one is exact again; and
+# numbers that are added one by one.
+_LANES, _EXACT, _FEW = 64, 32, 12
 _REACH = SUMMED[GABOR]
 # Columns of an atom that is computed step by step: its values, and what takes each to the sample `_LANES` further on.
 _RE, _IM, _FACTOR_RE, _FACTOR_IM = range(4)
@@ -196,9 +197,9 @@ def subtract(
 
 
 @_compiled
-def _baseband(residual: Floats, begin: int, width: int, blocks: int, frequency: float) -> Doubles:
-    """The sound from a sample on, shifted by a frequency to 0 and summed in blocks: ``[channels, blocks, 2]``."""
-    channels, samples = residual.shape
+def _baseband(residual: Floats, begin: int, end: int, width: int, blocks: int, frequency: float) -> Doubles:
+    """The sound between two samples, shifted by a frequency to 0 and summed in blocks: ``[channels, blocks, 2]``."""
+    channels = len(residual)
     sums = np.zeros((channels, blocks, 2))
     turns_re, turns_im = np.empty(width), np.empty(width)
     turn = -_TURN * (frequency % 1.0)
@@ -214,13 +215,13 @@ def _baseband(residual: Floats, begin: int, width: int, blocks: int, frequency: 
     for channel in range(channels):
         for block in range(blocks):
             first = begin + block * width
-            count = min(width, samples - first)
+            count = min(width, end - first)
             piece = residual[channel, first : first + count]
             for at in range(count):
                 products_re[at] = piece[at] * turns_re[at]
                 products_im[at] = piece[at] * turns_im[at]
             # The second half is added to the first, again and again.
-            while count > 1:
+            while count > _FEW:
                 half = count // 2
                 low_re, high_re = products_re[:half], products_re[count - half : count]
                 low_im, high_im = products_im[:half], products_im[count - half : count]
@@ -228,7 +229,10 @@ def _baseband(residual: Floats, begin: int, width: int, blocks: int, frequency: 
                     low_re[at] += high_re[at]
                     low_im[at] += high_im[at]
                 count -= half
-            re, im = products_re[0], products_im[0]
+            re = im = 0.0
+            for at in range(count):
+                re += products_re[at]
+                im += products_im[at]
             turn = -_TURN * ((frequency * first) % 1.0)
             cosine, sine = math.cos(turn), math.sin(turn)
             sums[channel, block, 0] = re * cosine - im * sine
@@ -315,7 +319,7 @@ def refined(
     begin = max(math.ceil(time - _REACH * scale), 0)
     end = min(math.floor(time + _REACH * scale) + 1, samples)
     blocks = max(-(-(end - begin) // width), 0)
-    sums = _baseband(residual[:, :end], begin, width, blocks, frequency)
+    sums = _baseband(residual, begin, end, width, blocks, frequency)
     middle, counts = np.empty(blocks), np.empty(blocks)
     for block in range(blocks):
         counts[block] = min(width, end - begin - block * width)
