@@ -6,7 +6,7 @@ import numpy as np
 
 from distrack.arrays import Complex, Floats
 from distrack.decompose.pursuit.atoms import CORE, GABOR
-from distrack.decompose.pursuit.grid import AT_ONCE, Scale, frame_lengths
+from distrack.decompose.pursuit.grid import AT_ONCE, FRAMES, Scale, frame_lengths
 from distrack.decompose.pursuit.kernels import Kernels
 from distrack.decompose.pursuit.layout import BINS, BLOCK, FIRST_CELL, GROUP, Store
 
@@ -23,15 +23,17 @@ class Cells:
 
     Args:
         residual: it is copied.
+        space: memory for the cells, two numbers each or more, which is overwritten; without it they take their own.
 
     Attributes:
         stale: layer and number of each frame whose cells are inexact until it is transformed.
 
     Shape:
         - residual: ``[channels, samples]``
+        - space: ``[numbers]``
     """
 
-    def __init__(self, residual: Floats, sample_rate: int, kernels: Kernels) -> None:
+    def __init__(self, residual: Floats, sample_rate: int, kernels: Kernels, space: Floats | None = None) -> None:
         channels, self.samples = residual.shape
         self._kernels = kernels
         self.residual = np.array(residual, np.float32, order="C")
@@ -44,8 +46,10 @@ class Cells:
             sizes.append((*totals, scale.count, bins, blocks, groups, scale.hop, scale.lead, scale.length))
             totals += scale.count * bins, scale.count, scale.count * blocks, groups
         cells, frames, peaks, parts = (int(total) for total in totals)
+        if space is None:
+            space = np.empty(2 * channels * cells, np.float32)
         self.store = Store(
-            cells=np.zeros((channels, cells), np.complex64),
+            cells=space[: 2 * channels * cells].view(np.complex64).reshape(channels, cells),
             peaks=np.zeros(peaks, np.float32),
             frames=np.zeros(frames, np.float32),
             groups=np.zeros(parts, np.float32),
@@ -112,6 +116,15 @@ class Cells:
             outer = max((self.samples - grid.length + grid.lead) // grid.hop + 1, first)
             cut = [*range(first, min(inner, last) if at_start else first), *range(outer, last if at_end else outer)]
             self.stale.update((layer, frame) for frame in cut)
+
+
+def number_of_cells(samples: int, sample_rate: int) -> int:
+    """The cells of one channel of a clip of so many samples, or a few more."""
+    cells = 0
+    for length in frame_lengths(samples, sample_rate):
+        hop = max(length // FRAMES[GABOR], 1)
+        cells += ((samples + length) // hop + 1) * (length // 2 + 1)
+    return cells
 
 
 def _edges(scale: Scale) -> Floats:

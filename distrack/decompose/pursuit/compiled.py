@@ -440,23 +440,33 @@ def measure(store: Store, layer: int, first: int, last: int) -> None:
 
 
 @_compiled
+def _first_of_largest(values: Floats) -> tuple[np.float32, int]:
+    """The largest of some numbers, and its place."""
+    largest = values[0]
+    for at in range(len(values)):
+        largest = max(largest, values[at])
+    for at in range(len(values)):
+        if values[at] == largest:
+            return largest, at
+    return largest, 0
+
+
+@_compiled
 def best(store: Store) -> tuple[float, int, int, int]:
     """The energy that the best atom of all layers removes, and its layer, frame and bin."""
-    top, layer, number = np.float32(-1.0), 0, 0
+    top, layer, group = np.float32(-1.0), 0, 0
     for each in range(len(store.sizes)):
         first = store.sizes[each, FIRST_GROUP]
-        for at in range(first, first + store.sizes[each, GROUPS]):
-            if store.groups[at] > top:
-                top, layer, number = store.groups[at], each, at - first
+        energy, at = _first_of_largest(store.groups[first : first + store.sizes[each, GROUPS]])
+        if energy > top:
+            top, layer, group = energy, each, at
     sizes = store.sizes[layer]
-    frame = number * GROUP
-    for at in range(frame, min(frame + GROUP, sizes[FRAMES])):
-        if store.frames[sizes[FIRST_FRAME] + at] > store.frames[sizes[FIRST_FRAME] + frame]:
-            frame = at
-    row, part = sizes[FIRST_PEAK] + frame * sizes[BLOCKS], 0
-    for at in range(1, sizes[BLOCKS]):
-        if store.peaks[row + at] > store.peaks[row + part]:
-            part = at
+    first = sizes[FIRST_FRAME]
+    begin = first + group * GROUP
+    _, at = _first_of_largest(store.frames[begin : min(begin + GROUP, first + sizes[FRAMES])])
+    frame = group * GROUP + at
+    row = sizes[FIRST_PEAK] + frame * sizes[BLOCKS]
+    _, part = _first_of_largest(store.peaks[row : row + sizes[BLOCKS]])
     bins, edge = sizes[BINS], store.edges.shape[2] // 2
     cell = sizes[FIRST_CELL] + frame * bins
     energy, where = np.float32(-1.0), part * BLOCK
@@ -464,7 +474,7 @@ def best(store: Store) -> tuple[float, int, int, int]:
         held = _energy(store.cells, store.edges, layer, cell + at, _column(at, bins, edge))
         if held > energy:
             energy, where = held, at
-    return float(2 * energy * store.inside[sizes[FIRST_FRAME] + frame]), layer, frame, where
+    return float(2 * energy * store.inside[first + frame]), layer, frame, where
 
 
 @_compiled

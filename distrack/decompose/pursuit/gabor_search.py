@@ -49,6 +49,7 @@ class GaborSearch:
         orthogonal: whether all atoms are refined together: each in turn, in what the others leave.
         rounding: the numbers that are stored of each atom; those of float32 by default.
         part: given if the clip is a part of a longer sound.
+        space: see `Cells`.
 
     Attributes:
         energies: that of each atom's neighbour on the grid when the atom was found, ``[events]``.
@@ -65,12 +66,13 @@ class GaborSearch:
         orthogonal: bool,
         rounding: Rounding | None = None,
         part: Part | None = None,
+        space: Floats | None = None,
     ) -> None:
         self.sample_rate, self.events = sample_rate, events
         self._rounding = rounding or FloatRounding()
         self.channels, self.samples = wave.shape
         self._kernels = kernels_for(events)
-        self.cells = Cells(wave, sample_rate, self._kernels)
+        self.cells = Cells(wave, sample_rate, self._kernels, space)
         self._offset, self._floor = 0, 0.0
         if part is not None:
             self._offset, self._floor = part.first, part.floor

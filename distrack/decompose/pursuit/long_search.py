@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from distrack.arrays import Floats
 from distrack.decompose.pursuit.atoms import GABOR, REACH
+from distrack.decompose.pursuit.cells import number_of_cells
 from distrack.decompose.pursuit.gabor_search import ROUNDS, GaborSearch, Part
 from distrack.decompose.pursuit.grid import FRAMES, SCALES, frame_lengths
 from distrack.decompose.pursuit.kernels import COMPILED_FROM
@@ -92,6 +93,9 @@ class LongSearch:
         self._section = self._rounds_done = self._refined = 0
         self._refines = self._ended = False
         self._search: GaborSearch | None = None
+        # All sections have their cells in the same memory: to get it from the system takes longer than to fill it.
+        widest = math.ceil(self.samples / sections) + 2 * self._margin + self._hop
+        self._space = np.empty(2 * self.channels * number_of_cells(widest, sample_rate), np.float32)
         self._steps = self._work()
 
     @property
@@ -190,7 +194,13 @@ class LongSearch:
         part = Part(first, slice(begin - first, end - first), self._floor)
         wave = self.sound[:, first:last]
         search = GaborSearch(
-            wave, self.sample_rate, events=events, orthogonal=False, rounding=self._rounding, part=part
+            wave,
+            self.sample_rate,
+            events=events,
+            orthogonal=False,
+            rounding=self._rounding,
+            part=part,
+            space=self._space,
         )
         if not self._refines:
             self._search = search
