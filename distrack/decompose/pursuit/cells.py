@@ -1,8 +1,10 @@
 """Cells: how much of each atom of a grid a residual holds, kept up to date by closed forms."""
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distrack.arrays import Complex, Floats
 from distrack.decompose.pursuit.atoms import CORE, GABOR
@@ -48,8 +50,9 @@ class Cells:
         cells, frames, peaks, parts = (int(total) for total in totals)
         if space is None:
             space = np.empty(2 * channels * cells, np.float32)
+        products: NDArray[Any] = space[: 2 * channels * cells].view(np.complex64)
         self.store = Store(
-            cells=space[: 2 * channels * cells].view(np.complex64).reshape(channels, cells),
+            cells=products.reshape(channels, cells),
             peaks=np.zeros(peaks, np.float32),
             frames=np.zeros(frames, np.float32),
             groups=np.zeros(parts, np.float32),
