@@ -1,12 +1,12 @@
 """Settings of a machine: paths, port and device, from environment variables and from `.env`."""
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import pydantic
-from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from distrack.errors import ConfigError
 
@@ -34,10 +34,10 @@ def user_path(text: str | Path) -> Path:
 AbsolutePath = Annotated[Path, AfterValidator(user_path)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Settings that differ from machine to machine; `.env.example` lists every variable."""
 
-    model_config = SettingsConfigDict(env_file=PROJECT / ".env", extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     runs_path: UserPath = Field(PROJECT / "runs", validation_alias="DISTRACK_RUNS_PATH")
     data_path: UserPath = Field(PROJECT / "data", validation_alias="DISTRACK_DATA_PATH")
@@ -58,6 +58,22 @@ class Settings(BaseSettings):
         return self.data_path / "cache"
 
 
+def read_settings(file: Path) -> Settings:
+    """The settings of the environment, and of a file of such variables for those that the environment lacks.
+
+    A variable without a value counts as not given.
+
+    Raises:
+        pydantic.ValidationError: a variable has a value that is not allowed.
+    """
+    given: dict[str, str | None] = dict(os.environ)
+    if file.is_file():
+        from dotenv import dotenv_values
+
+        given = dotenv_values(file) | given
+    return Settings.model_validate({name: value for name, value in given.items() if value})
+
+
 @cache
 def settings() -> Settings:
     """The settings of this process, read once.
@@ -66,7 +82,7 @@ def settings() -> Settings:
         ConfigError: a variable has a value that is not allowed.
     """
     try:
-        return Settings()
+        return read_settings(PROJECT / ".env")
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(

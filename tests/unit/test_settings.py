@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from distrack.errors import ConfigError
-from distrack.settings import PROJECT, Settings, settings
+from distrack.settings import PROJECT, Settings, read_settings, settings
 
 NAMES = [str(field.validation_alias) for field in Settings.model_fields.values()]
 
@@ -19,7 +19,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def read(tmp_path: Path, text: str) -> Settings:
     file = tmp_path / ".env"
     file.write_text(text)
-    return Settings(_env_file=file)
+    return read_settings(file)
 
 
 def test_the_default_folders_are_in_the_project(tmp_path: Path) -> None:
