@@ -85,6 +85,8 @@ class Kind:
     """Columns that are longer in proportion if an event lasts longer."""
     pitches: tuple[str, ...] = ("frequency",)
     """Columns that are higher in proportion if an event has a higher pitch."""
+    in_parts: bool = False
+    """Whether `part` takes less work than `synthesise`."""
     common: bool = False
     """Whether the shared arrays are those of a model that serves all clips; if not, they belong to one clip."""
 
@@ -133,6 +135,10 @@ class Kind:
             - returns: ``[channels, samples]``
         """
         raise NotImplementedError
+
+    def part(self, events: Events, gains: Floats, first: int, last: int) -> Floats:
+        """The samples of `synthesise` from `first` up to `last`, within rounding: ``[channels, last - first]``."""
+        return self.synthesise(events, gains)[:, first:last]
 
     def boxes(self, events: Events) -> Box:
         """Where each event lies on the time-frequency plane."""

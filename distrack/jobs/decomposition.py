@@ -35,6 +35,7 @@ from distrack.jobs.contract import Job, Table, all_runs, read_report, register
 from distrack.perception import DISTANCES, distance
 from distrack.runs import Run, Session
 from distrack.settings import user_path
+from distrack.stored_sound import StoredSound
 from distrack.validation import Positional, Record, read_model
 
 log = logging.getLogger(__name__)
@@ -216,13 +217,14 @@ class DecomposeJob(DecomposeConfig, Job):
         return run
 
     def work(self, run: Run, session: Session) -> DecomposeReport:
-        wave, rate = original(run)
+        sound, rate = original(run)
+        wave = sound[:, :]
         if not events_file(run).is_file():
             here = self.model_copy(update={"method": self.method.within(run.path)})
             _find_events(run, partial(here.decomposer, wave, rate), session, self.events)
         events = storage.load(events_file(run))
         measures_more = self.perceptual or self.method.uses_torch
-        curve, perceptual, sound = _measured(events, wave, session, perceptual=measures_more)
+        curve, perceptual, reconstruction = _measured(events, wave, session, perceptual=measures_more)
         report = DecomposeReport(
             method=self.method.name,
             file=self.file.name,
@@ -241,7 +243,7 @@ class DecomposeJob(DecomposeConfig, Job):
             perceptual=perceptual,
             stored=_stored_bits(events, wave, events_file(run).read_bytes()),
         )
-        write_sound(sound, rate, run.path / "reconstruction.flac")
+        write_sound(reconstruction, rate, run.path / "reconstruction.flac")
         run.write("report.json", report.model_dump_json(indent=2))
         return report
 
@@ -285,17 +287,17 @@ def decomposition_report(run: Run) -> DecomposeReport | None:
     return report
 
 
-def original(run: Run) -> tuple[NDArray[np.float32], int]:
-    """The part of the recording that is decomposed, ``[channels, samples]``, and its sample rate.
+def original(run: Run) -> tuple[StoredSound, int]:
+    """The part of the recording that is decomposed, and its sample rate.
 
     Raises:
         RunError: it is missing or damaged.
     """
     try:
-        wave, rate = soundfile.read(run.path / "original.wav", dtype="float32", always_2d=True)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise RunError(f"run {run.id}: original.wav is missing or damaged ({error})") from None
-    return np.ascontiguousarray(wave.T), int(rate)
+        sound = StoredSound(run.path / "original.wav")
+    except AudioError as error:
+        raise RunError(f"run {run.id}: {error}") from None
+    return sound, sound.sample_rate
 
 
 def events_file(run: Run) -> Path:
