@@ -30,20 +30,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import soundfile
 
-from distrack.audio import decode_clip, read_impulse_response, read_segment
+from distrack.audio import decode_clip, read_impulse_response
 from distrack.datasets import index, prepare
 from distrack.datasets.archive import unpack
 from distrack.datasets.upload import length_and_rate, preview, store_recording, store_upload
-from distrack.decompose import render, storage
+from distrack.decompose import Rendered, storage
 from distrack.decompose.siam.model import load as load_model
 from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError
 from distrack.jobs.contract import job_of, titles_of
 from distrack.jobs.decomposition import decomposition_report, history
 from distrack.jobs.results import evaluation_report
+from distrack.recording import read_segment
 from distrack.runs import Run
 from distrack.runs.about import about
 from distrack.settings import PROJECT
+from distrack.stored_sound import blocks
 
 _TABLE = Path(__file__).with_suffix(".md")
 _PART = 250
@@ -159,8 +161,8 @@ def in_a_run(name: str, like: str) -> Callable[[bytes, Path], object]:
 
 
 def rendered(path: Path) -> object:
-    """Events that can be read can be heard."""
-    return render(storage.load(path))
+    """Events that can be read can be heard, in parts: they may last for hours."""
+    return [block.shape for block in blocks(Rendered(storage.load(path)))]
 
 
 _RUN = "assets/demo"

@@ -9,7 +9,7 @@ from distrack.decompose.edits import EDITS, Edit, History, apply
 from distrack.decompose.events import KINDS, Box, Column, Events, Kind
 from distrack.decompose.midi import to_midi
 from distrack.decompose.quality import snr_db, spectral_convergence
-from distrack.decompose.rendering import render, render_to, soloed
+from distrack.decompose.rendering import Rendered, render, render_part, render_to, soloed
 from distrack.decompose.rooms import known_rooms, room_named
 from distrack.decompose.selecting import in_box, in_pitch, mask, strongest
 from distrack.registry import discover
@@ -27,12 +27,14 @@ __all__ = [
     "History",
     "Kind",
     "Progress",
+    "Rendered",
     "apply",
     "in_box",
     "in_pitch",
     "known_rooms",
     "mask",
     "render",
+    "render_part",
     "render_to",
     "room_named",
     "snr_db",

@@ -1,6 +1,7 @@
 """Renders events to sound, with reverb, and saves them as sound, as notes, as readable text or as themselves."""
 
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from distrack.decompose.selecting import Which, mask
 from distrack.decompose.storage import to_bytes, to_json
 from distrack.errors import EventsError
 from distrack.files import replacing, write_atomically
+from distrack.stored_sound import Sound, blocks
 
 # Formats by ending. Files have 24 bits, the most that FLAC has; their rounding error is inaudible.
 FORMATS = {".flac": "FLAC", ".wav": "WAV"}
@@ -22,7 +24,6 @@ FORMATS = {".flac": "FLAC", ".wav": "WAV"}
 HIGHEST_FLAC_RATE = 655_350
 # The largest 24-bit sample; a sample beyond it clips.
 FULL_SCALE = 1 - 2**-23
-BLOCK = 1 << 20
 # All endings of files that events can be saved as.
 ENDINGS = (*FORMATS, ".mid", ".json", ".safetensors")
 
@@ -50,22 +51,71 @@ def render(events: Events, *, tail: bool = False) -> Floats:
     Shape:
         - returns: ``[channels, samples]``; the level is that of the events and may leave [-1, 1]
     """
+    return render_part(events, 0, _length(events, tail=tail))
+
+
+def render_part(events: Events, first: int, last: int) -> Floats:
+    """The samples of `render` from `first` up to `last`, within rounding, without computing the others.
+
+    Events of a kind that has no parts are all computed, whatever the part.
+
+    Shape:
+        - returns: ``[channels, last - first]``, or less at the end of the clip; with a room, at the end of its tail
+    """
     gains = (~events.muted).astype(np.float32)
+    # What sounds before the part goes on in the room.
+    lead = 0 if events.room is None else min(events.room.shape[1] - 1, first)
+    end = min(last, events.samples)
+    begin = min(first - lead, end)
     if events.room is None:
-        return events.kind.synthesise(events, gains)
+        return events.kind.part(events, gains, begin, end)
     shares = np.unique(events.wet[~events.muted])
     if len(shares) > 1:
-        wet = events.kind.synthesise(events, gains * events.wet)
-        dry = events.kind.synthesise(events, gains * (1 - events.wet))
+        wet = events.kind.part(events, gains * events.wet, begin, end)
+        dry = events.kind.part(events, gains * (1 - events.wet), begin, end)
     else:
         # All events have the same share: one synthesis is enough.
         share = shares[0] if len(shares) else np.float32(0)
-        together = events.kind.synthesise(events, gains)
+        together = events.kind.part(events, gains, begin, end)
         wet, dry = together * share, together * (1 - share)
     # The error of a float32 FFT is 1e-7 of the loudest sample, and the sound after it may be far softer.
     sound: Floats = scipy.signal.fftconvolve(wet.astype(np.float64), events.room, axes=1).astype(np.float32)
-    sound[:, : events.samples] += dry
-    return sound if tail else np.ascontiguousarray(sound[:, : events.samples])
+    sound[:, : dry.shape[1]] += dry
+    return np.ascontiguousarray(sound[:, first - begin : last - begin])
+
+
+def _length(events: Events, *, tail: bool) -> int:
+    """Samples of a sound that continues until the room has died away, or ends with the clip."""
+    return events.samples + (events.room.shape[1] - 1 if tail and events.room is not None else 0)
+
+
+class Rendered:
+    """The sound of events, rendered a part at a time as ``sound[:, first:last]``.
+
+    Events of a kind that has no parts are rendered once, and their sound is kept.
+
+    Args:
+        tail: as for `render`.
+
+    Attributes:
+        shape: channels and samples.
+    """
+
+    def __init__(self, events: Events, *, tail: bool = False) -> None:
+        self.shape = (events.channels, _length(events, tail=tail))
+        self._events = events
+
+    def __getitem__(self, place: tuple[slice, slice]) -> Floats:
+        """A part of the sound, ``[channels, samples]``."""
+        channels, samples = place
+        first, last, _ = samples.indices(self.shape[1])
+        if self._events.kind.in_parts:
+            return render_part(self._events, first, max(first, last))[channels]
+        return self._whole[channels, first:last]
+
+    @cached_property
+    def _whole(self) -> Floats:
+        return render_part(self._events, 0, self.shape[1])
 
 
 def soloed(events: Events, which: Which) -> Events:
@@ -85,31 +135,39 @@ def render_to(events: Events, path: Path, *, tail: bool = False) -> RenderedFile
         EventsError: another ending, a sample rate that the format does not have, or the file cannot be written.
     """
     _format_of(path, events.sample_rate)  # an impossible one is refused before the work
-    return write_sound(render(events, tail=tail), events.sample_rate, path)
+    return write_sound(Rendered(events, tail=tail), events.sample_rate, path)
 
 
-def write_sound(wave: Floats, sample_rate: int, path: Path) -> RenderedFile:
-    """Writes a sound as `render_to` does.
+def write_sound(sound: Sound, sample_rate: int, path: Path) -> RenderedFile:
+    """Writes a sound as `render_to` does, a part at a time; one that would clip is read twice.
 
     Shape:
-        - wave: ``[channels, samples]``
+        - sound: ``[channels, samples]``
 
     Raises:
         EventsError: as `render_to`.
     """
     format_name = _format_of(path, sample_rate)
-    peak = float(np.abs(wave).max(initial=0.0))
-    gain = FULL_SCALE / peak if peak > FULL_SCALE else 1.0
+    gain = 1.0
     try:
-        with (
-            replacing(path) as part,
-            soundfile.SoundFile(part, "w", sample_rate, len(wave), "PCM_24", format=format_name) as file,
-        ):
-            for first in range(0, wave.shape[1], BLOCK):
-                file.write(wave[:, first : first + BLOCK].T.astype(np.float64) * gain)
+        with replacing(path) as part:
+            peak = _written(sound, part, format_name, sample_rate, gain)
+            if peak > FULL_SCALE:
+                gain = FULL_SCALE / peak
+                _written(sound, part, format_name, sample_rate, gain)
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         raise EventsError(f"{path} cannot be written: {error}") from None
-    return RenderedFile(gain, wave.shape[1] / sample_rate)
+    return RenderedFile(gain, sound.shape[1] / sample_rate)
+
+
+def _written(sound: Sound, path: Path, format_name: str, sample_rate: int, gain: float) -> float:
+    """Writes a sound times a gain, and returns its peak without it."""
+    peak = 0.0
+    with soundfile.SoundFile(path, "w", sample_rate, sound.shape[0], "PCM_24", format=format_name) as file:
+        for block in blocks(sound):
+            peak = max(peak, float(np.abs(block).max(initial=0.0)))
+            file.write(block.T.astype(np.float64) * gain)
+    return peak
 
 
 def _format_of(path: Path, sample_rate: int) -> str:

@@ -132,7 +132,7 @@ def test_a_decomposition_opens_and_renders(earlier: Path) -> None:
 
 def test_a_decomposition_whose_events_are_gone_is_done_again(earlier: Path) -> None:
     run = jobs.find(earlier, "decomposed")
-    before, (wave, _) = load(events_file(run)), original(run)
+    before, wave = load(events_file(run)), original(run)[0][:, :]
     events_file(run).unlink()
     jobs.work(run)
     again = load(events_file(run))

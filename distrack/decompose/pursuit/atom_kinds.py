@@ -29,6 +29,8 @@ class Atoms(Kind):
         shape: `GABOR` or `DAMPED`, the shape of all atoms; None if each row stores its own shape as one more number.
     """
 
+    in_parts = True
+
     def __init__(self, shape: int | None) -> None:
         self.shape = shape
 
@@ -72,11 +74,16 @@ class Atoms(Kind):
 
     def synthesise(self, events: Events, gains: Floats) -> Floats:
         """The sum of all atoms. One at or above half the sample rate is silent: it would alias to a lower pitch."""
+        return self.part(events, gains, 0, events.samples)
+
+    def part(self, events: Events, gains: Floats, first: int, last: int) -> Floats:
+        """A part of the sum, for which only the atoms that sound in it are computed."""
         amplitudes = amplitudes_of(events.parameters, events.channels) * gains[:, None]
         audible = (events.parameters[:, FREQUENCY] < events.sample_rate / 2) & (amplitudes != 0).any(axis=1)
         shapes = self.shapes(events.parameters)[audible]
         rows = events.parameters[audible, :FIRST].astype(np.float64)
-        return summed(shapes, rows, amplitudes[audible], events.sample_rate, events.samples)
+        clip = (events.sample_rate, events.samples)
+        return summed(shapes, rows, amplitudes[audible], *clip, first=first, last=last)
 
     def boxes(self, events: Events) -> Box:
         """A Gaussian from two deviations before its centre to two after it, a decay until it is at -40 dB.

@@ -14,6 +14,7 @@ _BLOCK = 512
 @compiled()
 def add_atoms(
     wave: Doubles,
+    origin: int,
     shapes: Integers,
     starts: Integers,
     stops: Integers,
@@ -27,9 +28,10 @@ def add_atoms(
     Gaussian is a ratio that falls by a constant factor, and that of two samples of a decay is constant.
 
     Args:
-        wave: is added to.
+        wave: a part of the clip, which is added to.
+        origin: sample of the clip that is the first of the part.
         shapes: `GABOR` or `DAMPED` of each atom.
-        starts, stops: first sample of each atom, and the sample after its last one, within the wave.
+        starts, stops: first sample of each atom, and the sample after its last one, in the clip, within the part.
         atoms: time and scale in seconds and frequency in Hz of each atom.
         amplitudes: complex amplitude of each atom.
 
@@ -47,6 +49,7 @@ def add_atoms(
         falling = math.exp(-16 * step * step) if gaussian else 1.0
         for begin in range(starts[number], stops[number], _BLOCK):
             end = min(begin + _BLOCK, stops[number])
+            place, behind = begin - origin, end - origin
             first, first_ratio = _sample(begin, time, scale, frequency, sample_rate, gaussian)
             second, second_ratio = _sample(begin + 1, time, scale, frequency, sample_rate, gaussian)
             third, third_ratio = _sample(begin + 2, time, scale, frequency, sample_rate, gaussian)
@@ -54,19 +57,19 @@ def add_atoms(
             first, second = first * amplitudes[number], second * amplitudes[number]
             third, fourth = third * amplitudes[number], fourth * amplitudes[number]
             one, two, three, four = first_ratio * turn, second_ratio * turn, third_ratio * turn, fourth_ratio * turn
-            whole = end - (end - begin) % 4
-            for at in range(begin, whole, 4):
+            whole = behind - (behind - place) % 4
+            for at in range(place, whole, 4):
                 wave[at] += first.real
                 wave[at + 1] += second.real
                 wave[at + 2] += third.real
                 wave[at + 3] += fourth.real
                 first, second, third, fourth = first * one, second * two, third * three, fourth * four
                 one, two, three, four = one * falling, two * falling, three * falling, four * falling
-            if whole < end:
+            if whole < behind:
                 wave[whole] += first.real
-            if whole + 1 < end:
+            if whole + 1 < behind:
                 wave[whole + 1] += second.real
-            if whole + 2 < end:
+            if whole + 2 < behind:
                 wave[whole + 2] += third.real
 
 

@@ -10,25 +10,41 @@ from distrack.decompose.pursuit.atoms import DAMPED, GABOR, REACH, Atom, pieces
 COMPILED_FROM, OF_AN_ATOM = 1 << 25, 4096
 
 
-def summed(shapes: Integers, rows: Doubles, amplitudes: Complex, sample_rate: int, samples: int) -> Floats:
-    """The sum of atoms in the samples of a clip.
+def summed(
+    shapes: Integers,
+    rows: Doubles,
+    amplitudes: Complex,
+    sample_rate: int,
+    samples: int,
+    *,
+    first: int = 0,
+    last: int | None = None,
+) -> Floats:
+    """The sum of atoms in the samples of a clip, or in a part of them.
 
     The sum is computed in float64, in the order of the rows. The two ways to compute it differ by less than 1e-9 of the
-    largest amplitude; the work alone decides which is taken, so that every process gives the same samples.
+    largest amplitude; the work in the whole clip alone decides which is taken, so that every process gives the same
+    samples, and a part those of the whole.
 
     Args:
         shapes: `GABOR` or `DAMPED` of each atom.
         rows: time and scale in seconds and frequency in Hz of each atom; the frequency is below half the sample rate.
+        first, last: the first sample of the part and the sample after its last one; the whole clip if not given.
 
     Shape:
         - shapes: ``[atoms]``
         - rows: ``[atoms, 3]``
         - amplitudes: ``[atoms, channels]``
-        - returns: ``[channels, samples]``
+        - returns: ``[channels, last - first]``
     """
-    wave = np.zeros((amplitudes.shape[1], samples))
+    last = samples if last is None else last
+    wave = np.zeros((amplitudes.shape[1], last - first))
     starts, stops = supports(shapes, rows, sample_rate, samples)
-    if int((stops - starts + OF_AN_ATOM).sum()) >= COMPILED_FROM:
+    is_much = int((stops - starts + OF_AN_ATOM).sum()) >= COMPILED_FROM
+    inside = np.flatnonzero((starts < last) & (stops > first))
+    shapes, rows, amplitudes = shapes[inside], rows[inside], amplitudes[inside]
+    starts, stops = np.maximum(starts[inside], first), np.minimum(stops[inside], last)
+    if is_much:
         try:
             from distrack.decompose.pursuit.compiled_sound import add_atoms
         except ImportError:
@@ -36,14 +52,14 @@ def summed(shapes: Integers, rows: Doubles, amplitudes: Complex, sample_rate: in
         else:
             for channel, sound in enumerate(wave):
                 own = np.ascontiguousarray(amplitudes[:, channel])
-                add_atoms(sound, shapes, starts, stops, rows, own, float(sample_rate))
+                add_atoms(sound, first, shapes, starts, stops, rows, own, float(sample_rate))
             return wave.astype(np.float32)
     for shape, row, own, start, stop in zip(
         shapes.tolist(), rows.tolist(), amplitudes, starts.tolist(), stops.tolist(), strict=True
     ):
         atom = Atom(shape, *row)
         for where in pieces(slice(start, stop)):
-            wave[:, where] += atom.sound(own, where, sample_rate)
+            wave[:, where.start - first : where.stop - first] += atom.sound(own, where, sample_rate)
     return wave.astype(np.float32)
 
 

@@ -37,7 +37,8 @@ def draw() -> None:
 
 @st.cache_data(show_spinner=False)
 def _picture(name: str) -> str:
-    wave, rate = original(runs.Run(_PLACE / name))
+    sound, rate = original(runs.Run(_PLACE / name))
+    wave = sound[:, :]
     return data_uri(image_png(plane(wave, rate).image, low=-70, high=0, height=160, width=480))
 
 

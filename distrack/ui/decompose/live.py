@@ -37,7 +37,8 @@ def _live(run: runs.Run, status: runs.Status) -> None:
         st.caption("Waiting for the first events.")
         return
     with errors_shown(st.warning):
-        wave, rate = original(run)
+        sound, rate = original(run)
+        wave = sound[:, :]
         draw_plane(wave, rate, storage.load(snapshots[-1]), key=f"live-{run.id}")
         if metrics and "loss" in metrics[-1]:
             st.line_chart({"Loss": [record["loss"] for record in metrics if "loss" in record]}, height=200)

@@ -40,7 +40,8 @@ def show(run: runs.Run) -> None:
 
 
 def _show(run: runs.Run) -> None:
-    wave, rate = original(run)
+    sound, rate = original(run)
+    wave = sound[:, :]
     decomposed, edits = loaded(events_file(run)), history(run)
     current = edited(decomposed, edits)
     selection = selected_events(run, current)

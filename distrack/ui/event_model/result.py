@@ -45,7 +45,8 @@ def _live(run: runs.Run, status: runs.Status) -> None:
 
 def _sounds(run: runs.Run) -> None:
     heard, drawn = (loaded(run.path / f"{name}.safetensors") for name in ("heard", "random"))
-    wave, rate = original(run)
+    sound, rate = original(run)
+    wave = sound[:, :]
     sources = [
         PlayerSource("Original", "A recording, or a synthetic scene.", (played(wave, rate),)),
         PlayerSource("Reconstruction", f"Its {len(heard)} events, found by the model as it is now.", (_of(heard),)),

@@ -8,9 +8,19 @@ import numpy as np
 import pytest
 
 from distrack.decompose import Events
-from distrack.decompose.events import LONGEST_ROOM, MOST_EVENTS
+from distrack.decompose.events import LONGEST, LONGEST_ROOM, MOST_EVENTS
 from distrack.errors import EventsError
 from tests.tones import NAME, RATE, many, tones
+
+
+def test_atoms_last_for_hours_and_other_events_for_minutes() -> None:
+    atom = np.array([[1.0, 0.1, 440.0, 0.5, 0.0]], np.float32)
+    hours = round(LONGEST) * RATE
+    assert Events.of("gabor", atom, sample_rate=RATE, samples=hours).seconds == LONGEST
+    with pytest.raises(EventsError, match="14401 s long: gabor events last at most 14400 s"):
+        Events.of("gabor", atom, sample_rate=RATE, samples=hours + RATE)
+    with pytest.raises(EventsError, match=f"14400 s long: {NAME} events last at most 600 s"):
+        replace(tones(), samples=hours)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A rendered file holds the rendered samples; a place that cannot be written to is an error that leaves nothing."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from distrack.decompose import Events, render, render_to, soloed
-from distrack.decompose.rendering import save
+from distrack.decompose import Events, Rendered, render, render_part, render_to, soloed
+from distrack.decompose.rendering import save, write_sound
 from distrack.decompose.transforms import gain, mute, remove
 from distrack.errors import EventsError
 from tests.tones import RATE, tones
@@ -25,6 +26,44 @@ def test_a_soloed_event_sounds_alone_even_if_it_was_muted() -> None:
     parts = [render(soloed(muted, [number])) for number in range(3)]
     np.testing.assert_allclose(sum(parts), render(chord), atol=1e-6)
     np.testing.assert_array_equal(parts[1], render(remove(chord, [0, 2])))
+
+
+def chord_in_a_room(*, channels: int) -> Events:
+    chord = tones((0.1, 220, 0.3, 0.2), (0.3, 330, 0.2, 0.1), (0.9, 550, 0.1, 0.3), channels=channels)
+    draw = np.random.default_rng(0)
+    room = draw.normal(size=(channels, 3_000)).astype(np.float32) * np.float32(0.01)
+    return replace(chord, room=room, wet=np.array([0.2, 1.0, 0.5], np.float32), muted=np.array([False, True, False]))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("wet", [None, 0.3])
+def test_parts_in_a_room_are_those_of_the_whole_with_its_tail(channels: int, wet: float | None) -> None:
+    events = chord_in_a_room(channels=channels)
+    if wet is not None:  # the same share for all events
+        events = replace(events, wet=np.full(3, wet, np.float32))
+    whole = render(events, tail=True)
+    edges = [0, 1, 500, 4_000, RATE - 10, RATE + 10, whole.shape[1]]
+    parts = [render_part(events, first, last) for first, last in pairwise(edges)]
+    assert [part.shape[1] for part in parts] == np.diff(edges).tolist()
+    np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, atol=1e-6)
+    sound = Rendered(events, tail=True)
+    assert sound.shape == whole.shape
+    np.testing.assert_allclose(sound[:, 4_000:], whole[:, 4_000:], atol=1e-6)
+    np.testing.assert_allclose(Rendered(events)[:, :], render(events), atol=1e-6)
+
+
+def test_a_sound_of_many_blocks_is_written_whole_and_scaled_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distrack.stored_sound.BLOCK", 1_000)
+    events = gain(chord_in_a_room(channels=2), db=20)
+    whole = render(events, tail=True)
+    written = render_to(events, tmp_path / "blocks.flac", tail=True)
+    samples, _ = soundfile.read(tmp_path / "blocks.flac", always_2d=True)
+    assert written.gain == pytest.approx(1 / np.abs(whole).max(), rel=1e-5)
+    np.testing.assert_allclose(samples.T / written.gain, whole, atol=2e-6)
+    write_sound(whole, RATE, tmp_path / "array.flac")
+    np.testing.assert_allclose(soundfile.read(tmp_path / "array.flac", always_2d=True)[0], samples, atol=2e-6)
 
 
 @pytest.mark.parametrize(("ending", "rate"), [("flac", 8_000), ("flac", 192_000), ("wav", 22_050), ("wav", 768_000)])

@@ -84,3 +84,29 @@ def test_the_supports_of_many_atoms_are_those_of_each() -> None:
         where = Atom(shape, *row).support(RATE, SAMPLES)
         assert stop - start == where.stop - where.start
         assert stop == start or (start, stop) == (where.start, where.stop)
+
+
+@pytest.mark.parametrize("compiled_from", [0, 1 << 40])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_parts_are_those_of_the_whole(compiled_from: int, channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound, "COMPILED_FROM", compiled_from)
+    given = atoms(300, channels=channels)
+    whole = summed(given)
+    for first, last in ((0, 1), (0, 3_000), (1_234, 1_235), (2_345, 7_999), (7_990, SAMPLES), (5_000, 5_000)):
+        part = sound.summed(*given, RATE, SAMPLES, first=first, last=last)
+        np.testing.assert_allclose(part, whole[:, first:last], rtol=0, atol=1e-6 * np.abs(whole).max())
+
+
+def test_a_part_computes_only_the_atoms_that_sound_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.array([[0.1, 0.001, 440.0], [0.3, 0.001, 440.0], [0.4, 0.001, 440.0]])
+    given = np.zeros(3, np.int64), rows, np.ones((3, 1), np.complex128)
+    computed: list[float] = []
+
+    class Counted(Atom):
+        def sound(self, amplitudes: Complex, where: slice, sample_rate: int) -> Doubles:
+            computed.append(self.time)
+            return super().sound(amplitudes, where, sample_rate)
+
+    monkeypatch.setattr(sound, "Atom", Counted)
+    sound.summed(*given, RATE, SAMPLES, first=round(0.25 * RATE), last=round(0.35 * RATE))
+    assert computed == [0.3]
