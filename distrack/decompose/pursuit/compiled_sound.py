@@ -3,12 +3,15 @@
 import cmath
 import math
 
+import numpy as np
+
 from distrack.arrays import Complex, Doubles, Integers
 from distrack.compiled import compiled
 from distrack.decompose.pursuit.atoms import GABOR
 
-# Samples after which the numbers are computed anew, so that rounding errors do not grow; they stay below 1e-11.
-_BLOCK = 512
+# Samples that are computed side by side, and samples after which the numbers are computed anew, so that rounding errors
+# do not grow; they stay below 1e-11.
+_LANES, _BLOCK = 64, 4096
 
 
 @compiled()
@@ -24,8 +27,8 @@ def add_atoms(
 ) -> None:
     """Adds atoms to one channel, in their order.
 
-    Four samples are computed side by side, each from the one four samples before: the ratio of two samples of a
-    Gaussian is a ratio that falls by a constant factor, and that of two samples of a decay is constant.
+    Each sample is computed from the one `_LANES` before: the ratio of two samples of a decay is constant, and that of
+    two samples of a Gaussian falls by a constant factor, which is the same for all samples that are side by side.
 
     Args:
         wave: a part of the clip, which is added to.
@@ -40,48 +43,44 @@ def add_atoms(
         - shapes, starts, stops, amplitudes: ``[atoms]``
         - atoms: ``[atoms, 3]``
     """
+    re, im, factor_re, factor_im = np.empty(_LANES), np.empty(_LANES), np.empty(_LANES), np.empty(_LANES)
     for number in range(len(starts)):
         gaussian = shapes[number] == GABOR
         time, scale, frequency = atoms[number, 0], atoms[number, 1], atoms[number, 2]
-        # Scales from one sample to the next; then what an atom turns by in four samples, and what the ratio falls by.
-        step = 1 / (sample_rate * scale)
-        turn = cmath.exp(8j * math.pi * frequency / sample_rate)
-        falling = math.exp(-16 * step * step) if gaussian else 1.0
+        # Scales and cycles from one sample to the next.
+        step, cycles = 1 / (sample_rate * scale), frequency / sample_rate
+        turn = cmath.exp(2j * math.pi * cycles)
+        far_turn = cmath.exp(2j * math.pi * ((cycles * _LANES) % 1.0))
         for begin in range(starts[number], stops[number], _BLOCK):
             end = min(begin + _BLOCK, stops[number])
-            place, behind = begin - origin, end - origin
-            first, first_ratio = _sample(begin, time, scale, frequency, sample_rate, gaussian)
-            second, second_ratio = _sample(begin + 1, time, scale, frequency, sample_rate, gaussian)
-            third, third_ratio = _sample(begin + 2, time, scale, frequency, sample_rate, gaussian)
-            fourth, fourth_ratio = _sample(begin + 3, time, scale, frequency, sample_rate, gaussian)
-            first, second = first * amplitudes[number], second * amplitudes[number]
-            third, fourth = third * amplitudes[number], fourth * amplitudes[number]
-            one, two, three, four = first_ratio * turn, second_ratio * turn, third_ratio * turn, fourth_ratio * turn
-            whole = behind - (behind - place) % 4
-            for at in range(place, whole, 4):
-                wave[at] += first.real
-                wave[at + 1] += second.real
-                wave[at + 2] += third.real
-                wave[at + 3] += fourth.real
-                first, second, third, fourth = first * one, second * two, third * three, fourth * four
-                one, two, three, four = one * falling, two * falling, three * falling, four * falling
-            if whole < behind:
-                wave[whole] += first.real
-            if whole + 1 < behind:
-                wave[whole + 1] += second.real
-            if whole + 2 < behind:
-                wave[whole + 2] += third.real
-
-
-@compiled()
-def _sample(
-    place: int, time: float, scale: float, frequency: float, sample_rate: float, gaussian: bool
-) -> tuple[complex, float]:
-    """One sample of an atom, and the ratio of its envelope four samples later to that at it."""
-    seconds, step = place / sample_rate - time, 1 / (sample_rate * scale)
-    distance = seconds / scale
-    cycles = seconds * frequency
-    turned = cmath.exp(2j * math.pi * (cycles - math.floor(cycles)))
-    if gaussian:
-        return math.exp(-0.5 * distance * distance) * turned, math.exp(-4 * step * (distance + 2 * step))
-    return math.exp(-distance) * turned, math.exp(-4 * step)
+            seconds = begin / sample_rate - time
+            away = seconds / scale
+            turned = cmath.exp(2j * math.pi * ((seconds * frequency) % 1.0)) * amplitudes[number]
+            if gaussian:
+                value, factor = (
+                    math.exp(-0.5 * away * away) * turned,
+                    far_turn * math.exp(-_LANES * step * (away + 0.5 * _LANES * step)),
+                )
+                shrink, shrinking = math.exp(-step * (away + 0.5 * step)), math.exp(-step * step)
+                falling = math.exp(-_LANES * step * step)
+            else:
+                value, factor = math.exp(-away) * turned, far_turn * math.exp(-_LANES * step)
+                shrink, shrinking, falling = math.exp(-step), 1.0, 1.0
+            for lane in range(_LANES):
+                re[lane], im[lane] = value.real, value.imag
+                factor_re[lane], factor_im[lane] = factor.real, factor.imag
+                value *= turn * shrink
+                shrink *= shrinking
+                factor *= falling
+            size, fallen, falls = 1.0, 1.0, falling**_LANES
+            for first in range(begin, end, _LANES):
+                # A part of a wave has no negative places, so that its loop is one of wide instructions.
+                piece = wave[first - origin : min(first + _LANES, end) - origin]
+                for lane in range(len(piece)):
+                    piece[lane] += size * re[lane]
+                for lane in range(_LANES):
+                    old_re, old_im = re[lane], im[lane]
+                    re[lane] = old_re * factor_re[lane] - old_im * factor_im[lane]
+                    im[lane] = old_re * factor_im[lane] + old_im * factor_re[lane]
+                size *= fallen
+                fallen *= falls

@@ -228,11 +228,6 @@ class GaborSearch:
         self.count = len(table)
         self.table[: self.count], self.pairs[: self.count] = table, pairs
 
-    def without(self, table: Doubles, pairs: Floats) -> None:
-        """Subtracts atoms from the residual."""
-        for numbers, amplitudes in zip(table.tolist(), as_complex(pairs), strict=True):
-            self._subtract(Atom(GABOR, *numbers), amplitudes)
-
     def rows(self) -> Floats:
         table, pairs = self.table[: self.count], self.pairs[: self.count]
         return np.concatenate([table.astype(np.float32), pairs.reshape(-1, 2 * self.channels)], axis=1)

@@ -6,19 +6,21 @@ one energy from each of them, and the next pass those above a lower one.
 
 import math
 from collections.abc import Generator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distrack.arrays import Floats
-from distrack.decompose.pursuit.atoms import GABOR, REACH
+from distrack.decompose.pursuit.atoms import GABOR, REACH, as_complex
 from distrack.decompose.pursuit.cells import number_of_cells
 from distrack.decompose.pursuit.gabor_search import ROUNDS, GaborSearch, Part
 from distrack.decompose.pursuit.grid import FRAMES, SCALES, frame_lengths
 from distrack.decompose.pursuit.kernels import COMPILED_FROM
 from distrack.decompose.pursuit.newton import WIDEST
 from distrack.decompose.pursuit.rounding import Rounding
+from distrack.decompose.pursuit.sound import summed
+from distrack.stored_sound import Sound
 
 # Samples of all channels in one section, between its margins: its cells take 335 MB.
 SECTION = 1 << 22
@@ -30,19 +32,8 @@ NEARLY = 0.8
 SLOWEST, FASTEST, FEW = 1.5, 8.0, 16
 # Below this share of the sound's energy there is rounding error alone.
 NOTHING = 1e-14
-# Atoms that are subtracted or refined in one step.
+# Atoms that are refined in one step.
 TOGETHER = 256
-
-
-class Sound(Protocol):
-    """A sound that is read in parts, an array for example."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Channels and samples."""
-
-    def __getitem__(self, place: tuple[slice, slice], /) -> Floats:
-        """Some samples of some channels."""
 
 
 class LongSearch:
@@ -153,7 +144,7 @@ class LongSearch:
 
     def _searched_section(self) -> Generator[float, None, float]:
         """Adds the atoms of a section down to the pass's energy."""
-        search = yield from self._begun(max(self.events - len(self._table), COMPILED_FROM))
+        search = self._search = self._begun(max(self.events - len(self._table), COMPILED_FROM))
         while search.preparing[0] < search.preparing[1]:
             search.prepare(hurried=False)
             yield 0.0
@@ -174,7 +165,7 @@ class LongSearch:
         # An atom may have its middle before the sound or after it.
         time = np.clip(self._table[:, 0] * self.sample_rate, 0, self.samples - 1)
         rows = np.flatnonzero((time >= begin) & (time < end))
-        search = yield from self._begun(max(len(rows), COMPILED_FROM))
+        search = self._begun(max(len(rows), COMPILED_FROM))
         search.hold(self._table[rows], self._pairs[rows])
         removed = 0.0
         for row in range(len(rows)):
@@ -185,16 +176,17 @@ class LongSearch:
         self._refined += len(rows)
         return removed
 
-    def _begun(self, events: int) -> Generator[float, None, GaborSearch]:
+    def _begun(self, events: int) -> GaborSearch:
         """A search of a section and its margins, without all atoms so far."""
         begin, end = self._edges[self._section : self._section + 2]
         # The grid of every section is that of the whole sound.
         first = max(begin - self._margin, 0) // self._hop * self._hop
         last = min(end + self._margin, self.samples)
         part = Part(first, slice(begin - first, end - first), self._floor)
-        wave = self.sound[:, first:last]
-        search = GaborSearch(
-            wave,
+        shapes = np.full(len(self._table), GABOR)
+        found = (shapes, self._table, as_complex(self._pairs), self.sample_rate, self.samples)
+        return GaborSearch(
+            self.sound[:, first:last] - summed(*found, first=first, last=last),
             self.sample_rate,
             events=events,
             orthogonal=False,
@@ -202,15 +194,6 @@ class LongSearch:
             part=part,
             space=self._space,
         )
-        if not self._refines:
-            self._search = search
-        time, reach = self._table[:, 0] * self.sample_rate, REACH[GABOR] * self._table[:, 1] * self.sample_rate
-        near = np.flatnonzero((time + reach >= first) & (time - reach < last))
-        for start in range(0, len(near), TOGETHER):
-            rows = near[start : start + TOGETHER]
-            search.without(self._table[rows], self._pairs[rows])
-            yield 0.0
-        return search
 
     def _keep_strongest(self, count: int) -> float:
         """Leaves out the atoms with the least energy, above which later sections go; returns what these removed."""
