@@ -26,6 +26,7 @@ import numpy as np
 
 from benchmarks.pursuit_bits import BUDGET, equal_atoms, equal_bits, other_codecs, within_budget
 from benchmarks.pursuit_clips import PLAIN, RATE, SECONDS, SEGMENTS, decomposed, segment
+from benchmarks.pursuit_long import commands, in_sections
 from benchmarks.pursuit_peers import Peer, peers
 from benchmarks.pursuit_targets import TARGETS, targets
 from distrack.decompose import render, snr_db, spectral_convergence
@@ -190,6 +191,12 @@ PARTS: dict[str, tuple[str, Callable[[Path], list[str]]]] = {
         "codes take.",
         beside_peers,
     ),
+    "sections": (
+        "A minute (vibraphone) in 10,000 atoms, searched in one piece and section by section, as longer recordings are;\n"
+        "processor seconds of the search. Loudest atoms: how many of the 1,000 loudest of one piece are found again.",
+        in_sections,
+    ),
+    "hours": ("The whole command, orthogonal: reading, searching, measuring, and writing the sound.", commands),
     "targets": ("What the pursuit is held to; processor seconds of one thread.", targets),
 }
 
