@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from distrack.arrays import Doubles, Floats
+from distrack.arrays import Complex, Doubles, Floats
 
 # Places of a block whose largest energy is kept, and places that are correlated at once.
 BLOCK, AT_ONCE = 256, 1 << 15
@@ -72,7 +72,7 @@ class Correlations:
         if self.keeps:
             self._kept = np.zeros(kept, np.float32)
             self._cross = np.stack([_cross_correlations(waveform, waveforms) for waveform in waveforms])
-        self._spectra: dict[int, Floats] = {}
+        self._spectra: dict[int, Complex] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -143,10 +143,10 @@ class Correlations:
         if count not in self._spectra:
             if len(self._spectra) > 8:
                 self._spectra.clear()
-            self._spectra[count] = scipy.fft.rfft(self.waveforms.astype(np.float32), count, axis=1).conj()
-        spectra = scipy.fft.rfft(sound.astype(np.float32), count, axis=1)[:, None] * self._spectra[count]
-        found: Floats = scipy.fft.irfft(spectra, count, axis=2)[:, :, : sound.shape[1] - self.length + 1]
-        return found
+            self._spectra[count] = scipy.fft.rfft(self.waveforms, count, axis=1).conj()
+        spectra = scipy.fft.rfft(sound, count, axis=1)[:, None] * self._spectra[count]
+        found = scipy.fft.irfft(spectra, count, axis=2)[:, :, : sound.shape[1] - self.length + 1]
+        return found.astype(np.float32)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The residual at the last time that all correlations were computed from it, and its changes since then."""

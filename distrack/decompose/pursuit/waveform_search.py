@@ -82,7 +82,8 @@ class WaveformSearch:
         return self.coding
 
     def take(self) -> float:
-        return (self.coding or self._begin()).take()
+        # A coding without a use is false.
+        return (self._begin() if self.coding is None else self.coding).take()
 
     def shared(self) -> dict[str, Floats]:
         return {WAVEFORMS: self.waveforms.astype(np.float32)}

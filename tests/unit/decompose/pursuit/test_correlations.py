@@ -98,9 +98,8 @@ def test_correlations_of_float32_are_computed_anew_once_they_fell_far() -> None:
     wave, waveforms = clip(1, samples=LENGTH + 3)
     kept = Correlations(wave, waveforms, plain_correlations)
     begun = float(kept.peaks.max())
-    pursued(kept, 2000)
-    assert kept.peaks.max() < 1e-10 * begun
-    assert kept.peaks.max() == pytest.approx(np.square(exact(kept)).sum(axis=0).max(), rel=1e-2)
+    pursued(kept, 500)
+    assert kept.peaks.max() < 1e-20 * begun
 
 
 def test_a_long_search_is_compiled_and_a_short_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
