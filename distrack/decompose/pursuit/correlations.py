@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from distrack.arrays import Complex, Doubles, Floats
 
 # Places of a block whose largest energy is kept, and places that are correlated at once.
-BLOCK, AT_ONCE = 256, 1 << 15
+BLOCK, AT_ONCE = 256, 1 << 14
 # Most bytes of the correlations that are kept. Where it would be more, each change correlates a part of the residual.
 MOST_BYTES = 1 << 30
 # Where the largest energy fell to this share, all correlations are computed anew: they have the precision of float32.
@@ -71,7 +71,7 @@ class Correlations:
         self.keeps = 4 * (math.prod(kept) + math.prod(pairs)) <= MOST_BYTES
         if self.keeps:
             self._kept = np.zeros(kept, np.float32)
-            self._cross = np.stack([_cross_correlations(waveform, waveforms) for waveform in waveforms])
+            self._cross = _cross_correlations(waveforms)
         self._spectra: dict[int, Complex] = {}
         self._begin()
 
@@ -145,7 +145,7 @@ class Correlations:
                 self._spectra.clear()
             self._spectra[count] = scipy.fft.rfft(self.waveforms, count, axis=1).conj()
         spectra = scipy.fft.rfft(sound, count, axis=1)[:, None] * self._spectra[count]
-        found = scipy.fft.irfft(spectra, count, axis=2)[:, :, : sound.shape[1] - self.length + 1]
+        found: Doubles = scipy.fft.irfft(spectra, count, axis=2)[:, :, : sound.shape[1] - self.length + 1]
         return found.astype(np.float32)
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -167,13 +167,16 @@ class Correlations:
             self.subtract(int(number), int(place), amplitudes)
 
 
-def _cross_correlations(waveform: Doubles, waveforms: Doubles) -> Floats:
-    """Inner products of a waveform with all waveforms at every distance: ``[waveforms, 2 * length - 1]``.
+def _cross_correlations(waveforms: Doubles) -> Floats:
+    """Inner products of each waveform with all waveforms at every distance: ``[waveforms, waveforms, 2 * length - 1]``.
 
     The first distance is that of a waveform that begins ``length - 1`` samples before the given one.
     """
-    length = len(waveform)
+    count, length = waveforms.shape
     size = scipy.fft.next_fast_len(2 * length - 1, real=True)
-    spectra = scipy.fft.rfft(waveform, size) * scipy.fft.rfft(waveforms, size, axis=1).conj()
-    circular = scipy.fft.irfft(spectra, size, axis=1).astype(np.float32)
-    return np.concatenate([circular[:, size - length + 1 :], circular[:, :length]], axis=1)
+    spectra = scipy.fft.rfft(waveforms, size, axis=1)
+    cross = np.empty((count, count, 2 * length - 1), np.float32)
+    for given, row in zip(spectra, cross, strict=True):
+        circular = scipy.fft.irfft(given * spectra.conj(), size, axis=1)
+        row[:, length - 1 :], row[:, : length - 1] = circular[:, :length], circular[:, size - length + 1 :]
+    return cross
