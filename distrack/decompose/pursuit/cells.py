@@ -23,14 +23,17 @@ class Cells:
 
     Args:
         residual: it is copied.
+        band: lowest and highest frequency of the cells that `transform` computes, in cycles per sample; others hold 0.
 
     Shape:
         - residual: ``[channels, samples]``
     """
 
-    def __init__(self, residual: Floats, sample_rate: int, kernels: Kernels) -> None:
+    def __init__(
+        self, residual: Floats, sample_rate: int, kernels: Kernels, *, band: tuple[float, float] = (0.0, 0.5)
+    ) -> None:
         channels, self.samples = residual.shape
-        self._kernels = kernels
+        self._kernels, self._band = kernels, band
         self.residual = np.array(residual, np.float32, order="C")
         self.scales = [Scale(GABOR, length, self.samples) for length in frame_lengths(self.samples, sample_rate)]
         totals, sizes = np.zeros(4, np.int64), list[tuple[int, ...]]()
@@ -54,6 +57,7 @@ class Cells:
     def transform(self, layer: int, first: int, last: int) -> None:
         """Computes the cells of some frames of a layer from the residual."""
         scale, (bins, place) = self.scales[layer], self.store.sizes[layer, [BINS, FIRST_CELL]]
+        lowest, highest = (frequency * scale.length for frequency in self._band)
         together = max(AT_ONCE // scale.length, 1)
         for start in range(first, last, together):
             stop = min(start + together, last)
@@ -65,6 +69,7 @@ class Cells:
                 piece[low - at : high - at] = sound[low:high]
                 views = np.lib.stride_tricks.sliding_window_view(piece, scale.length)[:: scale.hop]
                 spectra = np.fft.rfft(views * scale.window, axis=1)
+                spectra[:, : math.ceil(lowest)] = spectra[:, math.floor(highest) + 1 :] = 0
                 channel[place + start * bins : place + stop * bins] = spectra.ravel()
         self._kernels.measure(self.store, layer, first, last)
 
