@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from distrack.arrays import Doubles, Floats
 from distrack.decompose.pursuit.correlations import Correlations, Kernels
+from distrack.decompose.pursuit.joint_fit import fitted_change, overlapping
 from distrack.decompose.pursuit.waveform_kind import first_sample
 
 # Uses that are refined in one step.
@@ -91,11 +92,12 @@ class Coding:
         return removed
 
     def _refine(self) -> float:
-        """Refines the next uses of a round."""
+        """Refines the next uses of a round; after the last ones, fits the amplitudes of all at once."""
         last = min(self._refined + _TOGETHER, len(self))
         removed = math.fsum(self._retune(use) for use in range(self._refined, last))
         self._refined = last
         if last == len(self):
+            removed += self._fit_together()
             self._refined, self._rounds_done = 0, self._rounds_done + 1
         return removed
 
@@ -121,6 +123,28 @@ class Coding:
             self._correlations.subtract(number, start, -amplitude)
             self._correlations.subtract(other, place, new)
         self.number[use], self.start[use], self.amplitude[use] = other, place, new
+        return removed
+
+    def _fit_together(self) -> float:
+        """Fits the amplitudes of all uses at once, unless too many overlap or cross-correlations are not kept."""
+        number, start, amplitude = np.array(self.number), np.array(self.start), np.array(self.amplitude)
+        pairs = overlapping(start, self.length) if self._correlations.keeps else None
+        if pairs is None:
+            return 0.0
+        one, other = ((number[uses], start[uses]) for uses in pairs)
+        right = [
+            self.residual[:, first : first + self.length] @ self.waveforms[each]
+            for each, first in zip(self.number, self.start, strict=True)
+        ]
+        new = _stored(amplitude + fitted_change(pairs, self._correlations.overlaps(one, other), np.array(right)))
+        left = self.residual.copy()
+        for each, first, change in zip(self.number, self.start, new - amplitude, strict=True):
+            left[:, first : first + self.length] -= np.outer(change, self.waveforms[each])
+        removed = float(np.square(self.residual).sum() - np.square(left).sum())
+        if removed <= 0:
+            return 0.0
+        self._correlations.begin(left)
+        self.amplitude = list(new)
         return removed
 
     def _stored_start(self, place: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from distrack.arrays import Complex, Doubles, Floats
+from distrack.arrays import Complex, Doubles, Floats, Integers
 
 # Places of a block whose largest energy is kept, and places that are correlated at once.
 BLOCK, AT_ONCE = 256, 1 << 14
@@ -17,7 +17,7 @@ MOST_BYTES = 1 << 30
 # Where the largest energy fell to this share, all correlations are computed anew: they have the precision of float32.
 _FALLEN = 1e-8
 # Multiplications in all from which compiled code pays: it takes a quarter of a second and 70 MB to load.
-COMPILED_FROM = 1 << 26
+COMPILED_FROM = 1 << 28
 
 
 class Kernels(Protocol):
@@ -73,11 +73,11 @@ class Correlations:
             self._kept = np.zeros(kept, np.float32)
             self._cross = _cross_correlations(waveforms)
         self._spectra: dict[int, Complex] = {}
-        self._begin()
+        self.begin(self.residual)
 
-    def _begin(self) -> None:
-        """Computes all correlations from the residual, and notes what they can be computed from again."""
-        self._start = self.residual.copy()
+    def begin(self, residual: Doubles) -> None:
+        """Computes all correlations from a residual, and notes what they can be computed from again."""
+        self.residual[:] = self._start = residual.copy()
         self._changes: list[tuple[int, int, Doubles]] = []
         self._fill(0, self.places)
         self._largest = float(self.peaks.max())
@@ -99,7 +99,7 @@ class Correlations:
     def best(self) -> tuple[int, int]:
         """The waveform and the place that remove the most energy."""
         if self.peaks.max() < _FALLEN * self._largest:
-            self._begin()
+            self.begin(self.residual)
         begin = int(self.peaks.argmax()) * BLOCK
         end = min(begin + BLOCK, self.places)
         held = self._kept[:, :, begin:end] if self.keeps else self._computed(begin, end)
@@ -133,6 +133,11 @@ class Correlations:
         else:
             self._fill(first, place + self.length)
 
+    def overlaps(self, one: tuple[Integers, Integers], other: tuple[Integers, Integers]) -> Floats:
+        """Inner products of pairs of uses, given by their waveforms and their places; see `keeps`."""
+        products: Floats = self._cross[one[0], other[0], other[1] - one[1] + self.length - 1]
+        return products
+
     def _computed(self, begin: int, end: int) -> Floats:
         """Correlations at some places, from the residual: ``[channels, waveforms, places]``."""
         return self._correlated(self.residual[:, begin : end + self.length - 1])
@@ -160,8 +165,7 @@ class Correlations:
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Repeats the changes of another residual."""
-        self.residual[:] = state["residual"]
-        self._begin()
+        self.begin(state["residual"])
         changes = (state[f"changed.{name}"] for name in ("number", "place", "amplitude"))
         for number, place, amplitudes in zip(*changes, strict=True):
             self.subtract(int(number), int(place), amplitudes)

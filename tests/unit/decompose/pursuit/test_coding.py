@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import OrthogonalMatchingPursuit
 
-from distrack.decompose.pursuit import plain_correlations
+from distrack.decompose.pursuit import correlations, plain_correlations
 from distrack.decompose.pursuit.coding import Coding, rounds
 from tests.unit.decompose.pursuit.waveforms import LENGTH, RATE, hidden, two_waveforms
 
@@ -59,6 +59,29 @@ def test_refined_uses_are_nearer_if_waveforms_overlap() -> None:
     )
     assert refined.refined == sum(rounds(60))
     assert np.square(refined.residual).sum() < 0.8 * np.square(plain.residual).sum()
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_at_the_end_of_a_round_the_amplitudes_are_the_least_squares_fit(channels: int) -> None:
+    wave = hidden(uses=30, seconds=0.3, channels=channels)
+    coding = coded(Coding(wave, two_waveforms(), RATE, plain_correlations, refined_at=[30]), 30)
+    columns = np.zeros((wave.shape[1], 30))
+    for use, (number, start) in enumerate(zip(coding.number, coding.start, strict=True)):
+        columns[start : start + LENGTH, use] = two_waveforms()[number]
+    wanted = np.linalg.lstsq(columns, wave.T.astype(np.float64), rcond=None)[0]
+    left = np.square(wave - (columns @ wanted).T).sum()
+    assert np.square(coding.residual).sum() < 1.001 * left
+    assert np.abs(wave - (columns @ np.array(coding.amplitude)).T - coding.residual).max() < 1e-6
+
+
+def test_uses_are_refined_where_the_correlations_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    wave = hidden(uses=60, seconds=1.0)
+    left = []
+    for refined_at, most in (([], 0), (rounds(60), 0), (rounds(60), correlations.MOST_BYTES)):
+        monkeypatch.setattr(correlations, "MOST_BYTES", most)
+        coding = coded(Coding(wave, two_waveforms(), RATE, plain_correlations, refined_at=refined_at), 60)
+        left.append(float(np.square(coding.residual).sum()))
+    assert left[2] <= left[1] < 0.8 * left[0]
 
 
 def test_a_use_is_found_again_at_a_place_and_with_a_waveform_that_are_nearer() -> None:
