@@ -192,8 +192,8 @@ PARTS: dict[str, tuple[str, Callable[[Path], list[str]]]] = {
         beside_peers,
     ),
     "sections": (
-        "A minute (vibraphone) in 10,000 atoms, searched in one piece and section by section, as longer recordings are;\n"
-        "processor seconds of the search. Loudest atoms: how many of the 1,000 loudest of one piece are found again.",
+        "A minute (vibraphone) in 10,000 atoms, searched in one piece and section by section, as longer recordings\n"
+        "are; processor seconds of the search. Loudest atoms: of the 1,000 loudest of one piece, those found again.",
         in_sections,
     ),
     "hours": ("The whole command, orthogonal: reading, searching, measuring, and writing the sound.", commands),

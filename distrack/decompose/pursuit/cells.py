@@ -26,6 +26,7 @@ class Cells:
     Args:
         residual: it is copied.
         space: memory for the cells, two numbers each or more, which is overwritten; without it they take their own.
+        band: lowest and highest frequency of the cells that `transform` computes, in cycles per sample; others hold 0.
 
     Attributes:
         stale: layer and number of each frame whose cells are inexact until it is transformed.
@@ -35,9 +36,17 @@ class Cells:
         - space: ``[numbers]``
     """
 
-    def __init__(self, residual: Floats, sample_rate: int, kernels: Kernels, space: Floats | None = None) -> None:
+    def __init__(
+        self,
+        residual: Floats,
+        sample_rate: int,
+        kernels: Kernels,
+        *,
+        space: Floats | None = None,
+        band: tuple[float, float] = (0.0, 0.5),
+    ) -> None:
         channels, self.samples = residual.shape
-        self._kernels = kernels
+        self._kernels, self._band = kernels, band
         self.residual = np.array(residual, np.float32, order="C")
         self.scales = [Scale(GABOR, length, self.samples) for length in frame_lengths(self.samples, sample_rate)]
         self.stale = set[tuple[int, int]]()
@@ -73,6 +82,7 @@ class Cells:
     def transform(self, layer: int, first: int, last: int) -> None:
         """Computes the cells of some frames of a layer from the residual."""
         scale, (bins, place) = self.scales[layer], self.store.sizes[layer, [BINS, FIRST_CELL]]
+        lowest, highest = (frequency * scale.length for frequency in self._band)
         together = max(AT_ONCE // scale.length, 1)
         for start in range(first, last, together):
             stop = min(start + together, last)
@@ -84,6 +94,7 @@ class Cells:
                 piece[low - at : high - at] = sound[low:high]
                 views = np.lib.stride_tricks.sliding_window_view(piece, scale.length)[:: scale.hop]
                 spectra = np.fft.rfft(views * scale.window, axis=1)
+                spectra[:, : math.ceil(lowest)] = spectra[:, math.floor(highest) + 1 :] = 0
                 channel[place + start * bins : place + stop * bins] = spectra.ravel()
         self._kernels.measure(self.store, layer, first, last)
         if self.stale:

@@ -1,21 +1,34 @@
 """Sparse coding of a sound with a few waveforms, each at any place and level."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
-from distrack.arrays import Complex, Doubles, Floats
+from distrack.arrays import Doubles, Floats
+from distrack.decompose.pursuit.correlations import Correlations, Kernels
+from distrack.decompose.pursuit.joint_fit import fitted_change, overlapping
 from distrack.decompose.pursuit.waveform_kind import first_sample
 
-# Places of a block whose best use is stored, and places that are correlated at once.
-BLOCK, AT_ONCE = 512, 1 << 15
-# Most uses whose amplitudes are fitted at once.
-MOST = 48
-# Arrays of a coding that its state holds as they are.
-STORED = ("residual", "strength", "which", "where")
+# Uses that are refined in one step.
+_TOGETHER = 64
+# In an orthogonal pursuit all uses are refined so many times, each time that as many more were found.
+_ROUNDS = 8
+# A use is moved by this share of a waveform's length at most.
+_REACH = 1 / 16
+# A use that would remove less than this share of its own energy stays as it is.
+_BETTER = 1e-8
+
+
+def rounds(uses: int) -> list[int]:
+    """Numbers of uses at which an orthogonal pursuit refines all of them.
+
+    >>> rounds(64)
+    [8, 16, 24, 32, 40, 48, 56, 64]
+    """
+    return sorted({math.ceil(uses * number / _ROUNDS) for number in range(1, _ROUNDS + 1)})
 
 
 class Coding:
@@ -24,130 +37,154 @@ class Coding:
     Args:
         wave: ``[channels, samples]``; it is copied.
         waveforms: ``[waveforms, length]``, each of energy 1, none longer than the sound.
-        orthogonal: refit the amplitudes of overlapping uses after each new use.
+        refined_at: numbers of uses at which all are refined: each in turn, in what the others leave.
 
     Attributes:
         number, start, amplitude: waveform, first sample and level in each channel of every use.
-        strength, which, where: energy, waveform and place of the best use in each block of places.
     """
 
-    def __init__(self, wave: Floats, waveforms: Doubles, sample_rate: int, *, orthogonal: bool) -> None:
-        self.waveforms, self.sample_rate, self.orthogonal = waveforms, sample_rate, orthogonal
-        self.residual = wave.astype(np.float64)
-        self.length = waveforms.shape[1]
-        self.places = wave.shape[1] - self.length + 1
-        blocks = -(-self.places // BLOCK)
-        self.strength, self.which, self.where = np.zeros(blocks), np.zeros(blocks, np.int64), np.zeros(blocks, np.int64)
+    def __init__(
+        self, wave: Floats, waveforms: Doubles, sample_rate: int, kernels: Kernels, *, refined_at: Sequence[int] = ()
+    ) -> None:
+        self.waveforms, self.sample_rate, self.length = waveforms, sample_rate, waveforms.shape[1]
+        self._correlations = Correlations(wave, waveforms, kernels)
         self.number: list[int] = []
         self.start: list[int] = []
         self.amplitude: list[Doubles] = []
-        self._spectra: dict[int, Complex] = {}
-        self._update(0, self.places)
+        self._refined_at, self._rounds_done, self._refined = refined_at, 0, 0
 
     def __len__(self) -> int:
         return len(self.number)
 
-    def _update(self, first: int, last: int) -> None:
-        """Finds the best use in every block that holds places from `first` up to `last`."""
-        last = min(last, self.places)
-        begin = max(first, 0) // BLOCK * BLOCK
-        while begin < last:
-            end = min(begin + AT_ONCE, -(-last // BLOCK) * BLOCK, self.places)
-            energy = self._energies(begin, end)
-            padded = np.zeros((len(energy), -(-(end - begin) // BLOCK) * BLOCK))
-            padded[:, : end - begin] = energy
-            cut = padded.reshape(len(energy), -1, BLOCK).swapaxes(0, 1).reshape(-1, len(energy) * BLOCK)
-            best = cut.argmax(axis=1)
-            blocks = slice(begin // BLOCK, begin // BLOCK + len(cut))
-            self.strength[blocks] = cut[np.arange(len(cut)), best]
-            self.which[blocks], self.where[blocks] = best // BLOCK, begin + np.arange(len(cut)) * BLOCK + best % BLOCK
-            begin = end
+    @property
+    def residual(self) -> Doubles:
+        return self._correlations.residual
 
-    def _energies(self, begin: int, end: int) -> Doubles:
-        """Energy that each waveform removes at each place: ``[waveforms, places]``."""
-        sound = self.residual[:, begin : end + self.length - 1]
-        count = scipy.fft.next_fast_len(sound.shape[1], real=True)
-        if count not in self._spectra:
-            if len(self._spectra) > 8:
-                self._spectra.clear()
-            self._spectra[count] = scipy.fft.rfft(self.waveforms, count, axis=1).conj()
-        spectrum = scipy.fft.rfft(sound, count, axis=1)
-        energies: Doubles = np.zeros((len(self.waveforms), end - begin))
-        for channel in spectrum:
-            energies += np.square(scipy.fft.irfft(self._spectra[count] * channel, count, axis=1)[:, : end - begin])
-        return energies
+    @property
+    def refining(self) -> bool:
+        """Whether the uses that were found are to be refined before there is another one."""
+        return self._rounds_done < len(self._refined_at) and len(self) >= self._refined_at[self._rounds_done]
+
+    @property
+    def refined(self) -> int:
+        """How many uses were refined, each time that one was."""
+        return int(sum(self._refined_at[: self._rounds_done])) + self._refined
 
     def take(self) -> float:
-        """Subtracts the best use; returns the energy removed from the residual, 0 or less if there was no use."""
-        block = int(self.strength.argmax())
-        number = int(self.which[block])
-        # A stored time is a float32, which on very long clips may round to another sample.
-        start = first_sample(float(np.float32(self.where[block] / self.sample_rate)), self.sample_rate)
-        start = min(max(start, 0), self.places - 1)
-        inside = slice(start, start + self.length)
-        before = self.residual[:, inside].copy()
+        """Subtracts the best use, or refines some; returns the energy removed from the residual.
+
+        Where it is 0 and no use was refined, there was no use.
+        """
+        if self.refining:
+            return self._refine()
+        number, place = self._correlations.best()
+        start = self._stored_start(place)
+        before = self.residual[:, start : start + self.length]
         amplitude = _stored(before @ self.waveforms[number])
-        self.residual[:, inside] -= np.outer(amplitude, self.waveforms[number])
-        removed = float(np.square(before).sum() - np.square(self.residual[:, inside]).sum())
+        after = before - np.outer(amplitude, self.waveforms[number])
+        removed = float(np.square(before).sum() - np.square(after).sum())
         if removed <= 0:
-            self.residual[:, inside] = before
             return 0.0
+        self._correlations.subtract(number, start, amplitude)
         self.number.append(number)
         self.start.append(start)
         self.amplitude.append(amplitude)
-        changed = inside
-        if self.orthogonal and len(self) > 1:
-            more, changed = self._refit()
-            removed += more
-        self._update(changed.start - self.length + 1, changed.stop)
         return removed
 
-    def _overlapping(self) -> list[int]:
-        """The last use, those that overlap it, those that overlap these, and so on."""
-        starts = np.array(self.start)
-        group, new = [len(self) - 1], [len(self) - 1]
-        outside = np.ones(len(self), np.bool_)
-        outside[-1] = False
-        while new and len(group) < MOST:
-            near = outside & (np.abs(starts[:, None] - starts[new]).min(axis=1) < self.length)
-            new = np.flatnonzero(near)[: MOST - len(group)].tolist()
-            outside[new] = False
-            group += new
-        return group
+    def _refine(self) -> float:
+        """Refines the next uses of a round; after the last ones, fits the amplitudes of all at once."""
+        last = min(self._refined + _TOGETHER, len(self))
+        removed = math.fsum(self._retune(use) for use in range(self._refined, last))
+        self._refined = last
+        if last == len(self):
+            removed += self._fit_together()
+            self._refined, self._rounds_done = 0, self._rounds_done + 1
+        return removed
 
-    def _refit(self) -> tuple[float, slice]:
-        """Refits the amplitudes of overlapping uses by least squares; returns the energy removed, and the samples."""
-        group = self._overlapping()
-        first = min(self.start[use] for use in group)
-        span = slice(first, max(self.start[use] for use in group) + self.length)
-        columns = np.zeros((len(group), span.stop - first))
-        for row, use in enumerate(group):
-            at = self.start[use] - first
-            columns[row, at : at + self.length] = self.waveforms[self.number[use]]
-        gram = columns @ columns.T
-        gram[np.diag_indices_from(gram)] += 1e-9
-        before = self.residual[:, span].copy()
-        change = scipy.linalg.solve(gram, columns @ before.T, assume_a="pos")
-        old = np.array([self.amplitude[use] for use in group])
-        new = _stored(old + change)
-        self.residual[:, span] -= (new - old).T @ columns
-        for row, use in enumerate(group):
-            self.amplitude[use] = new[row]
-        return float(np.square(before).sum() - np.square(self.residual[:, span]).sum()), span
+    def _retune(self, use: int) -> float:
+        """Finds a use again in what the others leave; one that gets no better stays."""
+        number, start, amplitude = self.number[use], self.start[use], self.amplitude[use]
+        reach = math.ceil(_REACH * self.length)
+        other, place = self._correlations.best_near(number, start, amplitude, reach)
+        place = self._stored_start(place)
+        first, last = min(start, place), max(start, place) + self.length
+        before = self.residual[:, first:last]
+        after = before.copy()
+        after[:, start - first : start - first + self.length] += np.outer(amplitude, self.waveforms[number])
+        inside = after[:, place - first : place - first + self.length]
+        new = _stored(inside @ self.waveforms[other])
+        inside -= np.outer(new, self.waveforms[other])
+        removed = float(np.square(before).sum() - np.square(after).sum())
+        if removed <= _BETTER * float(amplitude @ amplitude):
+            return 0.0
+        if (other, place) == (number, start):
+            self._correlations.subtract(number, start, new - amplitude)
+        else:
+            self._correlations.subtract(number, start, -amplitude)
+            self._correlations.subtract(other, place, new)
+        self.number[use], self.start[use], self.amplitude[use] = other, place, new
+        return removed
+
+    def _fit_together(self) -> float:
+        """Fits the amplitudes of all uses at once, unless too many overlap or cross-correlations are not kept."""
+        number, start, amplitude = np.array(self.number), np.array(self.start), np.array(self.amplitude)
+        pairs = overlapping(start, self.length) if self._correlations.keeps else None
+        if pairs is None:
+            return 0.0
+        one, other = ((number[uses], start[uses]) for uses in pairs)
+        right = [
+            self.residual[:, first : first + self.length] @ self.waveforms[each]
+            for each, first in zip(self.number, self.start, strict=True)
+        ]
+        new = _stored(amplitude + fitted_change(pairs, self._correlations.overlaps(one, other), np.array(right)))
+        left = self.residual.copy()
+        for each, first, change in zip(self.number, self.start, new - amplitude, strict=True):
+            left[:, first : first + self.length] -= np.outer(change, self.waveforms[each])
+        removed = float(np.square(self.residual).sum() - np.square(left).sum())
+        if removed <= 0:
+            return 0.0
+        self._correlations.begin(left)
+        self.amplitude = list(new)
+        return removed
+
+    def _stored_start(self, place: int) -> int:
+        """The nearest place that can be stored: a time is a float32, which on very long clips is another sample."""
+        start = first_sample(float(np.float32(place / self.sample_rate)), self.sample_rate)
+        return min(max(start, 0), self._correlations.places - 1)
 
     def state(self) -> dict[str, NDArray[Any]]:
         return {
-            **{name: getattr(self, name).copy() for name in STORED},
+            **self._correlations.state(),
+            "rounds": np.array([self._rounds_done, self._refined]),
             "number": np.array(self.number, np.int64),
             "start": np.array(self.start, np.int64),
-            "amplitude": np.array(self.amplitude, np.float64).reshape(len(self), -1),
+            "amplitude": np.array(self.amplitude, np.float64).reshape(-1, len(self.residual)),
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        for name in STORED:
-            getattr(self, name)[:] = state[name]
+        self._check(state)
+        self._correlations.restore(state)
+        self._rounds_done, self._refined = state["rounds"].tolist()
         self.number, self.start = state["number"].tolist(), state["start"].tolist()
         self.amplitude = [row.copy() for row in state["amplitude"]]
+
+    def _check(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Refuses a state of another clip or config.
+
+        Raises:
+            ValueError: an array has another shape, or a number is out of range.
+        """
+        number, place, amplitude = (
+            np.concatenate([state[name], state[f"changed.{changed}"]])
+            for name, changed in (("number", "number"), ("start", "place"), ("amplitude", "amplitude"))
+        )
+        done, refined = state["rounds"].tolist()
+        fits = state["residual"].shape == self.residual.shape and amplitude.shape == (len(number), len(self.residual))
+        fits = fits and number.shape == place.shape and len(state["number"]) == len(state["start"])
+        fits = fits and bool(((number >= 0) & (number < len(self.waveforms))).all())
+        fits = fits and bool(((place >= 0) & (place < self._correlations.places)).all())
+        if not (fits and 0 <= done <= len(self._refined_at) and 0 <= refined <= len(state["number"])):
+            raise ValueError("it is of another clip or of other settings")
 
 
 def _stored(amplitude: Doubles) -> Doubles:

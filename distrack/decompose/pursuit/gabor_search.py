@@ -72,7 +72,7 @@ class GaborSearch:
         self._rounding = rounding or FloatRounding()
         self.channels, self.samples = wave.shape
         self._kernels = kernels_for(events)
-        self.cells = Cells(wave, sample_rate, self._kernels, space)
+        self.cells = Cells(wave, sample_rate, self._kernels, space=space)
         self._offset, self._floor = 0, 0.0
         if part is not None:
             self._offset, self._floor = part.first, part.floor

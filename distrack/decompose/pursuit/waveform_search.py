@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from distrack.arrays import Doubles, Floats, Integers
 from distrack.decompose.decomposer import Budget
-from distrack.decompose.pursuit.coding import Coding
+from distrack.decompose.pursuit.coding import Coding, rounds
 from distrack.decompose.pursuit.config import PursuitConfig
+from distrack.decompose.pursuit.correlations import kernels_for
 from distrack.decompose.pursuit.waveform_kind import WAVEFORMS, main_partials
 
 # Most uses of each waveform in a round of learning, and steps of the solver.
@@ -27,13 +28,16 @@ class WaveformSearch:
     """
 
     kind_name = "waveform"
-    settled, refining, refinement = True, False, (0, 0)
+    settled = True
 
     def __init__(self, wave: Floats, sample_rate: int, budget: Budget, settings: PursuitConfig) -> None:
-        self.wave, self.sample_rate, self.orthogonal = wave, sample_rate, settings.orthogonal
+        self.wave, self.sample_rate = wave, sample_rate
         self.rounds, self.uses = settings.learning, min(budget.events, USES * settings.waveforms)
         length = min(max(round(settings.waveform_seconds * sample_rate), 2), wave.shape[1])
         self.waveforms = first_waveforms(wave, count=settings.waveforms, length=length, seed=budget.seed)
+        self._refined_at = rounds(budget.events) if settings.orthogonal else []
+        uses = self.rounds * self.uses + budget.events + sum(self._refined_at)
+        self._kernels = kernels_for(uses, channels=len(wave), waveforms=settings.waveforms, length=length)
         self.done = 0
         self.coding: Coding | None = None
 
@@ -50,10 +54,18 @@ class WaveformSearch:
         """Rounds of learning that are done, and how many there are; correlating the clip counts as one more round."""
         return self.done + (self.coding is not None), self.rounds + 1
 
+    @property
+    def refining(self) -> bool:
+        return self.coding is not None and self.coding.refining
+
+    @property
+    def refinement(self) -> tuple[int, int]:
+        return 0 if self.coding is None else self.coding.refined, sum(self._refined_at)
+
     def prepare(self, *, hurried: bool) -> None:
         """Does one round of learning; after the last one, or if `hurried`, correlates the clip with the waveforms."""
         if self.done < self.rounds and not hurried:
-            coding = Coding(self.wave, self.waveforms, self.sample_rate, orthogonal=False)
+            coding = Coding(self.wave, self.waveforms, self.sample_rate, self._kernels)
             while len(coding) < self.uses and coding.take() > 0:
                 pass
             self.waveforms = improved_waveforms(coding)
@@ -67,11 +79,12 @@ class WaveformSearch:
 
     def _begin(self) -> Coding:
         stored = self.waveforms.astype(np.float32).astype(np.float64)
-        self.coding = Coding(self.wave, stored, self.sample_rate, orthogonal=self.orthogonal)
+        self.coding = Coding(self.wave, stored, self.sample_rate, self._kernels, refined_at=self._refined_at)
         return self.coding
 
     def take(self) -> float:
-        return (self.coding or self._begin()).take()
+        # A coding without a use is false.
+        return (self._begin() if self.coding is None else self.coding).take()
 
     def shared(self) -> dict[str, Floats]:
         return {WAVEFORMS: self.waveforms.astype(np.float32)}

@@ -1,8 +1,8 @@
 """A greedy pursuit of harmonic groups, from which gradient descent starts.
 
-Each step finds the strongest peak in spectrograms of the residual at three resolutions, tries the pitches of which it
-may be a harmonic, and selects the group (pitch, envelope, onset) with the most energy. The harmonics of the group are
-fitted to the samples, all at once, and subtracted.
+Each step finds the strongest peak of the residual (`peaks.py`), tries the pitches of which it may be a harmonic, and
+selects the group (pitch, envelope, onset) with the most energy. The harmonics of the group are fitted to the samples,
+all at once, and subtracted.
 """
 
 from typing import NamedTuple
@@ -16,8 +16,6 @@ from distrack.decompose.synthesis.envelope import SHAPES, envelope
 HARMONICS = 4
 # Lowest pitch in Hz.
 LOWEST = 25.0
-# In seconds: windows of the three spectrograms.
-WINDOWS = (0.023, 0.093, 0.372)
 # The onset is searched in these seconds before and after the peak, at so many points per second.
 BEFORE, AFTER = 1.0, 2.0
 POINTS = 400
@@ -42,43 +40,6 @@ class Group(NamedTuple):
     attack: float
     decay: float
     parts: Doubles
-
-
-def spectra(wave: Doubles, seconds: float, *, sample_rate: int) -> tuple[int, Complex]:
-    """Size of a Hann window of about this length, and the STFT with it and a hop of a quarter.
-
-    Shape:
-        - wave: ``[channels, samples]``
-        - returns: a power of two, and ``[channels, frames, bins]``
-    """
-    size = max(16, 2 ** round(np.log2(seconds * sample_rate)))
-    padded = np.pad(wave, ((0, 0), (size // 2, size)))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, :: size // 4]
-    return size, scipy.fft.rfft(frames * scipy.signal.get_window("hann", size), axis=2)
-
-
-def strongest(residual: Doubles, *, sample_rate: int) -> tuple[float, float]:
-    """Time in seconds and frequency in Hz of the strongest peak of three spectrograms; 0 Hz for silence."""
-    best = (0.0, 0.0, 0.0)
-    for seconds in WINDOWS:
-        size, spectrum = spectra(residual, seconds, sample_rate=sample_rate)
-        power = np.square(np.abs(spectrum)).sum(0) / np.square(scipy.signal.get_window("hann", size)).sum()
-        low = int(np.ceil(LOWEST * size / sample_rate))
-        power[:, :low] = 0
-        power[:, int(HIGHEST * size) :] = 0
-        frame, at = divmod(int(power.argmax()), power.shape[1])
-        if power[frame, at] > best[0]:
-            shift = 0.0
-            if 0 < at < power.shape[1] - 1:
-                left, middle, right = np.log(power[frame, at - 1 : at + 2] + 1e-30)
-                bend = left - 2 * middle + right
-                shift = float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5)) if bend < 0 else 0.0
-            best = (
-                float(power[frame, at]),
-                float(frame) * (size // 4) / sample_rate,
-                (at + shift) * sample_rate / size,
-            )
-    return best[1], best[2]
 
 
 class _Search:
@@ -115,9 +76,11 @@ class _Search:
     def energy(self, twelfths: int) -> Doubles:
         """Energy at a multiple of a twelfth of the peak's frequency: ``[envelopes, onsets]``."""
         if twelfths not in self.energies:
-            time = np.arange(self.piece.shape[1]) / self.sample_rate
-            turning = np.exp(-2j * np.pi * self.frequency * twelfths / 12 * time)
-            base = (self.piece * turning).reshape(len(self.piece), self.points, self.step).sum(2)
+            # The turn to a sample is that to its point and that within the point.
+            turn = -2j * np.pi * self.frequency * twelfths / 12 / self.sample_rate
+            within = np.exp(turn * np.arange(self.step))
+            sums = self.piece.reshape(len(self.piece), self.points, self.step) @ np.stack([within.real, within.imag], 1)
+            base = (sums[:, :, 0] + 1j * sums[:, :, 1]) * np.exp(turn * self.step * np.arange(self.points))
             halves = [scipy.fft.rfft(part, self.size, axis=1) for part in (base.real, base.imag)]
             products = [scipy.fft.irfft(half[:, None] * self.spectra, self.size, axis=2) for half in halves]
             power = (np.square(products[0]) + np.square(products[1])).sum(0)[:, : self.points]
@@ -152,15 +115,12 @@ class _Search:
         return pitch + float(shifts[int(energy.argmax())])
 
 
-def next_group(residual: Doubles, *, sample_rate: int) -> Group | None:
-    """The group with the most energy at the residual's strongest peak; None if the residual is silent.
+def group_near(residual: Doubles, peak: float, frequency: float, *, sample_rate: int) -> Group:
+    """The group with the most energy of those that have a harmonic at a peak (its time in seconds, and its frequency).
 
     Shape:
         - residual: ``[channels, samples]``
     """
-    peak, frequency = strongest(residual, sample_rate=sample_rate)
-    if frequency <= 0:
-        return None
     search = _Search(residual, peak, frequency, sample_rate=sample_rate)
     divisor, shape, onset = search.best()
     start = (search.first + onset * search.step) / sample_rate
@@ -176,10 +136,13 @@ def atoms(group: Group, *, sample_rate: int, samples: int) -> tuple[int, Doubles
     last = min(samples, int((group.onset + group.attack * 2.2 + 9.2 * group.decay) * sample_rate) + 1)
     time = np.arange(first, max(last, first)) / sample_rate - group.onset
     shape = envelope(time, group.attack, group.decay)
-    k = np.arange(1, HARMONICS + 1)[:, None]
-    angle = 2 * np.pi * group.frequency * k * time
-    pair = np.stack([np.cos(angle), -np.sin(angle)], 1) * shape * (k * group.frequency < HIGHEST * sample_rate)[:, None]
-    return first, pair.reshape(2 * HARMONICS, -1)
+    # Cosine and sine of a harmonic are a power of those of the first.
+    turns = [np.exp(-2j * np.pi * group.frequency * time)]
+    while len(turns) < HARMONICS:
+        turns.append(turns[-1] * turns[0])
+    pairs = np.array([[turn.real, turn.imag] for turn in turns])
+    audible = np.arange(1, HARMONICS + 1) * group.frequency < HIGHEST * sample_rate
+    return first, (pairs * shape * audible[:, None, None]).reshape(2 * HARMONICS, -1)
 
 
 def fitted(residual: Doubles, group: Group, *, sample_rate: int) -> Doubles:

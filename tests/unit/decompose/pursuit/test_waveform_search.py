@@ -7,6 +7,7 @@ import pytest
 
 from distrack.arrays import Floats
 from distrack.decompose import DecomposeConfig, Events, render, snr_db
+from distrack.decompose.pursuit import plain_correlations
 from distrack.decompose.pursuit.coding import Coding
 from distrack.decompose.pursuit.waveform_search import improved_waveforms
 from tests.unit.decompose.pursuit.waveforms import LENGTH, RATE, hidden, similarity, two_waveforms
@@ -42,7 +43,7 @@ def test_an_update_is_the_least_squares_waveform_even_if_uses_overlap() -> None:
     wave, waveforms = hidden(uses=20, seconds=0.5), two_waveforms()[::-1][:1].copy()
     waveforms += 0.3 / LENGTH**0.5
     waveforms /= np.linalg.norm(waveforms)
-    coding = Coding(wave, waveforms, RATE, orthogonal=False)
+    coding = Coding(wave, waveforms, RATE, plain_correlations)
     for _ in range(14):
         coding.take()
     starts, levels = np.array(coding.start), np.array(coding.amplitude)[:, 0]
@@ -64,7 +65,7 @@ def test_an_update_is_the_least_squares_waveform_even_if_uses_overlap() -> None:
 
 def test_a_waveform_without_a_use_becomes_the_loudest_piece_of_the_residual() -> None:
     waveforms = np.stack([two_waveforms()[0], (-1.0) ** np.arange(LENGTH) / LENGTH**0.5])
-    coding = Coding(hidden(), waveforms, RATE, orthogonal=False)
+    coding = Coding(hidden(), waveforms, RATE, plain_correlations)
     for _ in range(10):
         coding.take()
     assert set(coding.number) == {0}
