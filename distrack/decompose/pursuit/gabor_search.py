@@ -96,6 +96,11 @@ class GaborSearch:
         return self.cells.residual
 
     @property
+    def best_energy(self) -> float:
+        """The energy of the best atom of the grid that is left."""
+        return self._kernels.best(self.cells.store)[0]
+
+    @property
     def preparing(self) -> tuple[int, int]:
         """How many scales of the grid have been correlated with the clip, and how many there are."""
         return self.filled, len(self.cells.scales)

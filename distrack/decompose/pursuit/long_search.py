@@ -30,6 +30,8 @@ MORE = 1.05
 NEARLY = 0.8
 # By what the energy falls, at least and at most, while the number of atoms doubles; and in a pass that found few atoms.
 SLOWEST, FASTEST, FEW = 1.5, 8.0, 16
+# A section is passed over if its best atom had less than this share of the pass's energy when it was left.
+PASSED_OVER = 0.5
 # Below this share of the sound's energy there is rounding error alone.
 NOTHING = 1e-14
 # Atoms that are refined in one step.
@@ -79,6 +81,8 @@ class LongSearch:
         # The numbers of each atom as in `GaborSearch`, its energy on the grid, and the energy that it removed.
         self._table, self._pairs = np.zeros((0, 3)), np.zeros((0, self.channels, 2), np.float32)
         self._energies, self._removed = np.zeros(0), np.zeros(0)
+        # The energy of the best atom that was left in each section.
+        self._best = np.full(sections, np.inf)
         # The energy down to which this pass goes; at first there are at most as many atoms above it as there shall be.
         self._floor, self._left = energy / events, energy
         self._section = self._rounds_done = self._refined = 0
@@ -144,6 +148,8 @@ class LongSearch:
 
     def _searched_section(self) -> Generator[float, None, float]:
         """Adds the atoms of a section down to the pass's energy."""
+        if self._best[self._section] < PASSED_OVER * self._floor:
+            return 0.0
         search = self._search = self._begun(max(self.events - len(self._table), COMPILED_FROM))
         while search.preparing[0] < search.preparing[1]:
             search.prepare(hurried=False)
@@ -153,6 +159,7 @@ class LongSearch:
             removed.append(energy)
             yield 0.0
         found = search.count
+        self._best[self._section] = search.best_energy
         self._table = np.concatenate([self._table, search.table[:found]])
         self._pairs = np.concatenate([self._pairs, search.pairs[:found]])
         self._energies = np.concatenate([self._energies, search.energies[:found]])
@@ -165,6 +172,8 @@ class LongSearch:
         # An atom may have its middle before the sound or after it.
         time = np.clip(self._table[:, 0] * self.sample_rate, 0, self.samples - 1)
         rows = np.flatnonzero((time >= begin) & (time < end))
+        if not len(rows):
+            return 0.0
         search = self._begun(max(len(rows), COMPILED_FROM))
         search.hold(self._table[rows], self._pairs[rows])
         removed = 0.0
@@ -248,6 +257,7 @@ class LongSearch:
             "table": self._table.copy(),
             "pairs": self._pairs.copy(),
             "energies": self._energies.copy(),
+            "best": self._best.copy(),
             "removed": self._removed.copy(),
         }
 
@@ -260,7 +270,8 @@ class LongSearch:
         section, rounds_done, refined, refines, ended = state["numbers"].tolist()
         count = len(state["table"])
         shapes = {"table": (count, 3), "pairs": (count, self.channels, 2), "energies": (count,), "removed": (count,)}
-        fits = all(state[name].shape == shape for name, shape in shapes.items()) and state["energy"].shape == (2,)
+        shapes |= {"energy": (2,), "best": self._best.shape}
+        fits = all(state[name].shape == shape for name, shape in shapes.items())
         fits = fits and 0 <= section < len(self._edges) and 0 <= rounds_done <= len(self._rounds)
         if not (fits and count <= self.events):
             raise ValueError("it is of another clip or of other settings")
@@ -269,3 +280,4 @@ class LongSearch:
         self._floor, self._left = state["energy"].tolist()
         self._table, self._pairs = state["table"].copy(), state["pairs"].copy()
         self._energies, self._removed = state["energies"].copy(), state["removed"].copy()
+        self._best = state["best"].copy()

@@ -102,7 +102,7 @@ def test_it_continues_bit_for_bit_from_every_place(orthogonal: bool) -> None:
         assert later.residual_energy == whole.residual_energy, stop
 
 
-@pytest.mark.parametrize("name", ["numbers", "energy", "table", "pairs", "energies", "removed"])
+@pytest.mark.parametrize("name", ["numbers", "energy", "table", "pairs", "energies", "removed", "best"])
 def test_a_state_that_does_not_fit_is_refused(name: str) -> None:
     wave = music(8.0, rate=RATE)
     begun = pursuit(wave, RATE, events=120)
@@ -123,6 +123,22 @@ def test_it_ends_at_a_ratio_with_atoms_from_everywhere() -> None:
     assert snr_db(wave, render(found)) == pytest.approx(search.snr_db(), abs=0.02)
     thirds = np.histogram(found.column("time"), bins=3, range=(0, 10))[0]
     assert thirds.min() > len(found) / 6
+
+
+def test_sections_without_loud_atoms_are_visited_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    wave = 1e-4 * music(20.0, rate=RATE)
+    wave[:, : 2 * RATE] += music(2.0, rate=RATE, seed=1)
+    begun: list[int] = []
+    begin = LongSearch._begun
+
+    def counted(self: LongSearch, events: int) -> Any:
+        begun.append(self._section)
+        return begin(self, events)
+
+    monkeypatch.setattr(LongSearch, "_begun", counted)
+    finished(wave, RATE, events=150)
+    assert begun.count(0) > 3
+    assert begun.count(3) == 1
 
 
 def test_a_time_limit_ends_it_with_what_was_found() -> None:
