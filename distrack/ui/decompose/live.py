@@ -7,7 +7,7 @@ from distrack.decompose import storage
 from distrack.figures.quality import quality_curve
 from distrack.jobs.decomposition import decomposition_report, events_file, original
 from distrack.perception import DISTANCES
-from distrack.ui.decompose import codecs, studio
+from distrack.ui.decompose import codecs, section, studio
 from distrack.ui.decompose.plane import draw_plane
 from distrack.ui.shared import stage
 from distrack.ui.shared.glossary import GLOSSARY
@@ -37,9 +37,10 @@ def _live(run: runs.Run, status: runs.Status) -> None:
         st.caption("Waiting for the first events.")
         return
     with errors_shown(st.warning):
-        sound, rate = original(run)
-        wave = sound[:, :]
-        draw_plane(wave, rate, storage.load(snapshots[-1]), key=f"live-{run.id}")
+        sound, _ = original(run)
+        view, events = section.choose(sound, sound.shape[1]), storage.load(snapshots[-1])
+        wave = sound[:, view.first : view.last]
+        draw_plane(wave, view, events, view.numbers(events), key=f"live-{run.id}")
         if metrics and "loss" in metrics[-1]:
             st.line_chart({"Loss": [record["loss"] for record in metrics if "loss" in record]}, height=200)
         elif metrics and "snr_db" in metrics[-1]:
