@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import soundfile
 
-from distrack.audio import decode_clip, read_impulse_response, read_segment
+from distrack.audio import decode_clip, read_impulse_response
 from distrack.datasets import index, prepare
 from distrack.datasets.archive import unpack
 from distrack.datasets.upload import length_and_rate, preview, store_recording, store_upload
@@ -41,6 +41,7 @@ from distrack.errors import DistrackError
 from distrack.jobs.contract import job_of, titles_of
 from distrack.jobs.decomposition import decomposition_report, history
 from distrack.jobs.results import evaluation_report
+from distrack.recording import read_segment
 from distrack.runs import Run
 from distrack.runs.about import about
 from distrack.settings import PROJECT

@@ -20,12 +20,12 @@ import librosa
 import numpy as np
 
 from benchmarks.splat import RATE, SEGMENTS, distance, segment
-from distrack.audio import read_segment
 from distrack.decompose import DecomposeConfig, Events
 from distrack.decompose.siam.measuring import NEAR_PITCH, held_out_scenes, scenes_found
 from distrack.decompose.siam.model import load
 from distrack.decompose.siam.model_files import DEFAULT, model_file
 from distrack.decompose.siam.scenes import RATE as HEARD
+from distrack.recording import read_segment
 
 TABLE = Path(__file__).with_suffix(".md")
 # Scenes, whose seed no training and no choice used, and the most notes.

@@ -2,6 +2,8 @@
 
 import io
 import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,20 +22,18 @@ SAMPLE_RATE = 16_000
 _LONGEST_CLIP = 600.0
 # Samples of all channels that are read at once: 1 GB.
 _MOST_VALUES = 2**28
-# An MP3 depends on frames before its beginning: its first samples after a jump are silent.
-_MP3_LEAD = 16_384
 # A wave that varies by less, or stays below this peak, is silent.
 SILENCE = 1e-5
 # Loudness in LUFS below which a sound has none.
 _INAUDIBLE = -100.0
 # Power of the mean of all channels, relative to theirs, below which they cancel each other: -20 dB.
-_CANCELLED = 0.01
+CANCELLED = 0.01
 # Peak of a float file from which its whole numbers are samples that were never divided by full scale.
 _UNSCALED = 8.0
 # Peak below which 16 bits leave fewer than 8.
 _COARSE = 2**-8
-# Seconds around a segment that are read too, so that the edge of the resampler falls outside of the segment.
-_EDGE = 0.02
+# Seconds around a part that are read too, so that the edge of the resampler falls outside of the part.
+EDGE = 0.02
 
 Wave = NDArray[np.float32]
 
@@ -50,24 +50,6 @@ class Decoded(NamedTuple):
 
     wave: Wave
     seconds: float
-    channel: int | None = None
-    bits: int | None = None
-
-
-class Segment(NamedTuple):
-    """A part of a file.
-
-    Attributes:
-        wave: ``[channels, samples]``
-        sample_rate: in Hz.
-        file_seconds: duration of the whole file.
-        channel: number of the channel that was taken alone, from 1; None for the mean of all, or for all of them.
-        bits: of a float file that holds whole numbers, the bits that they need; None for any other file.
-    """
-
-    wave: Wave
-    sample_rate: int
-    file_seconds: float
     channel: int | None = None
     bits: int | None = None
 
@@ -103,7 +85,7 @@ def to_mono(channels: Wave) -> Mono:
     """
     mean: Wave = channels.mean(axis=0)
     powers = np.square(channels, dtype=np.float64).mean(axis=1)
-    if np.square(mean, dtype=np.float64).mean() < _CANCELLED * powers.mean():
+    if np.square(mean, dtype=np.float64).mean() < CANCELLED * powers.mean():
         loudest = int(powers.argmax())
         return Mono(np.ascontiguousarray(channels[loudest]), loudest + 1)
     return Mono(mean, None)
@@ -120,7 +102,7 @@ def decode_clip(path: Path, *, seconds: float) -> Decoded:
     Raises:
         AudioError: the file cannot be read, is empty, silent or longer than 10 minutes, or holds NaN or infinity.
     """
-    samples, rate, whole, bits = _decode(path, seconds=seconds, longest_file=_LONGEST_CLIP)
+    samples, rate, whole, bits = _decode(path, seconds=seconds, longest=_LONGEST_CLIP)
     # A float file may hold any numbers. Scaling keeps the shape of its wave, clipping would not.
     mono, channel = to_mono((samples / max(1.0, float(np.abs(samples).max()))).T)
     # Before resampling and padding, which turn a constant into something else.
@@ -129,49 +111,6 @@ def decode_clip(path: Path, *, seconds: float) -> Decoded:
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ")
     return Decoded(np.clip(fit_length(mono, round(seconds * SAMPLE_RATE)), -1.0, 1.0), whole, channel, bits)
-
-
-def read_segment(
-    path: Path, *, start: float = 0.0, seconds: float | None = None, sample_rate: int | None = None, mono: bool = False
-) -> Segment:
-    """A part of a file of any length, neither padded nor changed in level unless it exceeds full scale.
-
-    Only the returned part is decoded, whatever the header claims.
-
-    Args:
-        start: beginning of the segment, in seconds.
-        seconds: length of the segment, which ends with the file at the latest; None is to the end of the file.
-        sample_rate: in Hz; None is the file's own.
-        mono: whether to mix the channels to one, as in `to_mono`. More than two channels are always mixed.
-
-    Raises:
-        AudioError: as for `decode_clip`, or the segment lies outside of the file.
-    """
-    samples, rate, whole, bits = _decode(path, start=start, seconds=seconds, sample_rate=sample_rate)
-    samples = samples / max(1.0, float(np.abs(samples).max()))
-    channel = None
-    if mono or samples.shape[1] > 2:
-        mixed, channel = to_mono(samples.T)
-        samples = mixed[:, None]
-    lead = _lead(rate, sample_rate)
-    before = min(lead, round(start * rate))
-    available = (len(samples) - before) / rate
-    duration = available if seconds is None else min(seconds, available)
-    length = max(round(duration * rate), 1)
-    if np.ptp(samples[before : before + length], axis=0).max() < SILENCE:
-        raise AudioError(f"silent: one constant value in the {length / rate:g} s from {start:g} s")
-    if sample_rate is not None and sample_rate != rate:
-        if before * sample_rate % rate:
-            # The lead is cut by the beginning of the file: the start would lie between two samples of the new rate.
-            samples, before = np.pad(samples, ((lead - before, 0), (0, 0))), lead
-        samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
-        before, length, rate = (round(before * sample_rate / rate), max(round(duration * sample_rate), 1), sample_rate)
-    wave = samples[before : before + length].T
-    if wave.shape[1] == 0:
-        raise AudioError(f"no audio: {duration:g} s from {start:g} s are less than one sample at {rate} Hz")
-    # Resampling can raise a peak a little.
-    level = max(1.0, float(np.abs(wave).max()))
-    return Segment(np.ascontiguousarray(wave / level, np.float32), rate, whole, channel, bits)
 
 
 def read_impulse_response(path: Path, *, longest: float) -> tuple[NDArray[np.float64], int, int | None]:
@@ -186,54 +125,51 @@ def read_impulse_response(path: Path, *, longest: float) -> tuple[NDArray[np.flo
     Raises:
         AudioError: the file cannot be read, is empty, silent or too long, or holds NaN or infinity.
     """
-    samples, rate, _, bits = _decode(path, longest_file=longest)
+    samples, rate, _, bits = _decode(path, longest=longest)
     if np.abs(samples).max() < SILENCE:
         raise AudioError("silent: no sample is above -100 dB")
     return samples.T.astype(np.float64), rate, bits
 
 
-def _decode(
-    path: Path,
-    *,
-    start: float = 0.0,
-    seconds: float | None = None,
-    longest_file: float = math.inf,
-    sample_rate: int | None = None,
-) -> _Read:
-    """The samples from `_lead` before the start to `_EDGE` after the end."""
-    if not (math.isfinite(start) and start >= 0):
-        raise AudioError(f"a segment cannot start at {start:g} s. The file begins at 0")
+def _decode(path: Path, *, seconds: float | None = None, longest: float) -> _Read:
+    """The samples up to `EDGE` after the given seconds, or all of them."""
     if seconds is not None and not 0 < seconds <= _LONGEST_CLIP:
-        raise AudioError(f"a segment cannot last {seconds:g} s. Choose more than 0 and at most {_LONGEST_CLIP:.0f} s")
-    try:
-        with opened(path) as file:
-            _refuse_hostile(file, path.stat().st_size, longest=longest_file)
-            rate, whole = file.samplerate, file.frames / file.samplerate
-            if start > 0 and round(start * rate) >= file.frames:
-                raise AudioError(f"a segment cannot start at {start:g} s. The file ends at {whole:.3f} s")
-            if seconds is None and whole - start > _LONGEST_CLIP:
-                raise AudioError(
-                    f"too long: {whole - start:.0f} s from {start:g} s to its end. Choose a duration of at most "
-                    f"{_LONGEST_CLIP:.0f} s"
-                )
-            first = max(round(start * rate) - _lead(rate, sample_rate), 0)
-            last = file.frames if seconds is None else math.ceil((start + seconds + _EDGE) * rate)
-            # Some formats cannot seek, which the beginning of a file does not need.
-            lead = min(first, _MP3_LEAD) if file.format == "MP3" else 0
-            if first > lead:
-                file.seek(first - lead)
-            last = min(last, file.frames)
-            if (last - first) * file.channels > _MOST_VALUES:
-                raise AudioError(f"too large: {file.channels} channels at {rate} Hz. Choose a shorter duration")
-            samples = file.read(last - first + lead, dtype="float32", always_2d=True)[lead:]
-    except DAMAGE as error:
-        raise AudioError(f"cannot be read: {_reason(error)}") from None
-    if len(samples) <= round(start * rate) - first:
-        raise AudioError("no audio" if start == 0 else f"no audio from {start:g} s on")
-    if not np.isfinite(samples).all():
-        raise AudioError("some values are not numbers (NaN or infinite)")
+        raise AudioError(f"a clip cannot last {seconds:g} s. Choose more than 0 and at most {_LONGEST_CLIP:.0f} s")
+    with recorded(path, longest=longest) as file:
+        rate, whole = file.samplerate, file.frames / file.samplerate
+        last = file.frames if seconds is None else min(math.ceil((seconds + EDGE) * rate), file.frames)
+        if last * file.channels > _MOST_VALUES:
+            raise AudioError(f"too large: {file.channels} channels at {rate} Hz. Choose a shorter duration")
+        samples = file.read(last, dtype="float32", always_2d=True)
+    if not len(samples):
+        raise AudioError("no audio")
+    refuse_no_numbers(samples)
     bits = whole_numbers(samples)
     return _Read(samples if bits is None else samples / np.float32(2 ** (bits - 1)), rate, whole, bits)
+
+
+@contextmanager
+def recorded(path: Path, *, longest: float = math.inf) -> Iterator[soundfile.SoundFile]:
+    """A recording that is open for reading.
+
+    Args:
+        longest: longest duration of the whole file that is accepted, in seconds.
+
+    Raises:
+        AudioError: the file cannot be read, here or in the block, or its header claims what cannot be.
+    """
+    try:
+        with opened(path) as file:
+            _refuse_hostile(file, path.stat().st_size, longest=longest)
+            yield file
+    except DAMAGE as error:
+        raise AudioError(f"cannot be read: {_reason(error)}") from None
+
+
+def refuse_no_numbers(samples: Wave) -> None:
+    """Raises AudioError if a sample is NaN or infinite."""
+    if not np.isfinite(samples).all():
+        raise AudioError("some values are not numbers (NaN or infinite)")
 
 
 def whole_numbers(samples: Wave) -> int | None:
@@ -246,21 +182,22 @@ def whole_numbers(samples: Wave) -> int | None:
     >>> whole_numbers(np.array([0.5, 1.5], np.float32)) is None
     True
     """
-    peak = float(np.abs(samples).max(initial=0.0))
-    if peak < _UNSCALED or not np.array_equal(samples, np.round(samples)):
-        return None
-    return next((bits for bits in (16, 24, 32) if peak <= 2 ** (bits - 1)), None)
+    return bits_up_to(float(np.abs(samples).max(initial=0.0))) if are_whole(samples) else None
+
+
+def are_whole(samples: Wave) -> bool:
+    """Whether all samples are whole numbers."""
+    return np.array_equal(samples, np.round(samples))
+
+
+def bits_up_to(peak: float) -> int | None:
+    """The bits of whole numbers up to a peak, as in `whole_numbers`; None up to a peak that is near full scale."""
+    return None if peak < _UNSCALED else next((bits for bits in (16, 24, 32) if peak <= 2 ** (bits - 1)), None)
 
 
 def bits_text(bits: int) -> str:
     """What was done with such samples."""
     return f"its float samples are whole numbers of {bits} bits: divided by {2 ** (bits - 1):,}"
-
-
-def _lead(rate: int, sample_rate: int | None) -> int:
-    """Frames of about `_EDGE` seconds, a number that is whole at the new rate too."""
-    unit = rate // math.gcd(rate, sample_rate or rate)
-    return math.ceil(_EDGE * rate / unit) * unit
 
 
 def _refuse_hostile(file: soundfile.SoundFile, size: int, *, longest: float) -> None:
@@ -277,6 +214,21 @@ def _refuse_hostile(file: soundfile.SoundFile, size: int, *, longest: float) -> 
 def _reason(error: Exception) -> str:
     text = str(error).strip().rstrip(".")
     return text.rsplit(": ", 1)[-1] if text else type(error).__name__
+
+
+def resampled(blocks: Iterable[Wave], old: int, new: int, *, channels: int) -> Iterator[Wave]:
+    """Consecutive blocks of a sound at another sample rate; some may be empty.
+
+    Shape:
+        - blocks: ``[samples, channels]`` each, and so is what is returned
+    """
+    if old == new:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(old, new, channels, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield stream.resample_chunk(np.ascontiguousarray(block))
+    yield stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
 
 
 def fit_length(wave: Wave, length: int) -> Wave:

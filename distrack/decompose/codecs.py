@@ -1,21 +1,25 @@
 """How many bytes audio codecs take for a clip, beside which events in few bits can be judged."""
 
-import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
 import soundfile
-import soxr
 
 from distrack.arrays import Floats
-from distrack.decompose.quality import snr_db
+from distrack.audio import resampled
+from distrack.decompose.quality import snr_db_of_parts
+from distrack.stored_sound import BLOCK, Sound, blocks
 
 # Sample rates of Opus, in Hz.
 OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 # libsndfile's scale of compression from 0 to 1 stands for these bit rates of a channel in Opus, in bit/s.
 _MOST, _LEAST = 256_000, 6_000
 # Frames that are written at once: libsndfile can crash on many seconds of OGG in one call.
-_BLOCK = 1 << 14
+_FRAMES = 1 << 14
 
 
 class CodecFile(NamedTuple):
@@ -32,18 +36,20 @@ class CodecFile(NamedTuple):
     snr_db: float
 
 
-def flac(wave: Floats, sample_rate: int) -> CodecFile:
+def flac(wave: Sound, sample_rate: int) -> CodecFile:
     """The clip as FLAC of 16 bits.
 
     Shape:
         - wave: ``[channels, samples]``; a clip beyond full scale is scaled down to it
     """
-    scaled = wave / max(float(np.abs(wave).max()), 1.0)
-    content = _written(scaled, sample_rate, format="FLAC", subtype="PCM_16")
-    return CodecFile(f"FLAC, 16 bits, {_library()}", len(content), snr_db(scaled, _read(content)[0]))
+    level = max(1.0, *(float(np.abs(block).max()) for block in blocks(wave)))
+    scaled = (block / level for block in blocks(wave))
+    with _written(scaled, wave.shape[0], sample_rate, format="FLAC", subtype="PCM_16") as path:
+        snr = snr_db_of_parts(wave, (block * level for block in _read(path)))
+        return CodecFile(f"FLAC, 16 bits, {_library()}", path.stat().st_size, snr)
 
 
-def opus(wave: Floats, sample_rate: int, *, bits_per_second: float) -> CodecFile:
+def opus(wave: Sound, sample_rate: int, *, bits_per_second: float) -> CodecFile:
     """The clip as Opus in an OGG file at about a bit rate, or at the lowest that there is.
 
     Opus keeps what is heard rather than the waveform: its signal-to-noise ratio says less than it sounds like.
@@ -54,41 +60,38 @@ def opus(wave: Floats, sample_rate: int, *, bits_per_second: float) -> CodecFile
     Shape:
         - wave: ``[channels, samples]``
     """
+    channels = wave.shape[0]
     rate = next((each for each in OPUS_RATES if each >= sample_rate), OPUS_RATES[-1])
-    level = (_MOST - bits_per_second / len(wave)) / (_MOST - _LEAST)
-    # Nothing is left of a sample or two at a high rate, and a file has one sample at least.
-    resampled = _resampled(wave, sample_rate, rate)
-    content = _written(
-        resampled if resampled.shape[1] else np.zeros((len(wave), 1), np.float32),
-        rate,
-        format="OGG",
-        subtype="OPUS",
-        compression_level=min(max(level, 0.0), 1.0),
-    )
-    decoded, _ = _read(content)
-    again = _resampled(decoded, rate, sample_rate)[:, : wave.shape[1]]
-    again = np.pad(again, ((0, 0), (0, wave.shape[1] - again.shape[1])))
-    return CodecFile(f"Opus (OGG), {_library()}", len(content), snr_db(wave, again))
+    level = (_MOST - bits_per_second / channels) / (_MOST - _LEAST)
+    options = {"format": "OGG", "subtype": "OPUS", "compression_level": min(max(level, 0.0), 1.0)}
+    with _written(_at(rate, blocks(wave), sample_rate, channels), channels, rate, **options) as path:
+        snr = snr_db_of_parts(wave, _at(sample_rate, _read(path), rate, channels))
+        return CodecFile(f"Opus (OGG), {_library()}", path.stat().st_size, snr)
 
 
-def _written(wave: Floats, sample_rate: int, **options: object) -> bytes:
-    file = io.BytesIO()
-    with soundfile.SoundFile(file, "w", sample_rate, len(wave), **options) as sound:
-        for first in range(0, wave.shape[1], _BLOCK):
-            sound.write(wave[:, first : first + _BLOCK].T)
-    return file.getvalue()
+@contextmanager
+def _written(parts: Iterable[Floats], channels: int, sample_rate: int, **options: object) -> Iterator[Path]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "clip"
+        with soundfile.SoundFile(path, "w", sample_rate, channels, **options) as file:
+            for part in parts:
+                for first in range(0, part.shape[1], _FRAMES):
+                    file.write(part[:, first : first + _FRAMES].T)
+            if not file.frames:
+                # Nothing is left of a sample or two at a lower rate, and a file has one sample at least.
+                file.write(np.zeros((1, channels), np.float32))
+        yield path
 
 
-def _read(content: bytes) -> tuple[Floats, int]:
-    wave, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-    return wave.T, rate
+def _read(path: Path) -> Iterator[Floats]:
+    with soundfile.SoundFile(path) as file:
+        while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
+            yield block.T
 
 
-def _resampled(wave: Floats, old: int, new: int) -> Floats:
-    if old == new:
-        return wave
-    resampled: Floats = soxr.resample(wave.T, old, new, quality="HQ").T
-    return resampled
+def _at(new: int, parts: Iterable[Floats], old: int, channels: int) -> Iterator[Floats]:
+    """Consecutive parts of a sound at another rate."""
+    return (block.T for block in resampled((part.T for part in parts), old, new, channels=channels))
 
 
 def _library() -> str:

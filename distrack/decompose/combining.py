@@ -10,9 +10,10 @@ from pydantic import Field
 from distrack.arrays import Doubles, Floats, Integers
 from distrack.decompose.edits import edit
 from distrack.decompose.events import Events
-from distrack.decompose.rendering import render
+from distrack.decompose.rendering import Rendered
 from distrack.decompose.transforms import Seconds, Share, amplified, joined, move
 from distrack.errors import EventsError
+from distrack.stored_sound import blocks
 
 # The time of the matching grows with the third power of the number of events.
 MOST_MATCHED = 2_000
@@ -146,7 +147,8 @@ def _seeded(events: Events, seed: int) -> Events:
         return events
     seeded = replace(events, seed=seed)
     # Only kinds with random parts need equal seeds; whether a kind has some shows in its sound.
-    if not np.array_equal(render(replace(events, room=None)), render(replace(seeded, room=None))):
+    sounds = (blocks(Rendered(replace(each, room=None))) for each in (events, seeded))
+    if not all(map(np.array_equal, *sounds)):
         raise EventsError(
             f"their noise comes from different seeds, {seed} and {events.seed}: decompose one clip again with "
             f"--seed {seed}"

@@ -1,14 +1,16 @@
 """Quality of reconstructions from the strongest events alone, against their number."""
 
-from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from distrack.arrays import Floats
 from distrack.decompose.events import Events
-from distrack.decompose.quality import Reference
-from distrack.decompose.rendering import render, soloed
+from distrack.decompose.quality import qualities
+from distrack.decompose.rendering import Rendered
+from distrack.progress import Progress, unwatched
+from distrack.stored_sound import Sound
 
 # Numbers of events at which the quality is measured: of a short clip, and of one of so many samples (half a minute) or
 # more. Measuring must not take longer than finding the events.
@@ -16,15 +18,11 @@ POINTS, POINTS_OF_LONG, LONG = 10, 5, 1 << 19
 
 
 class Point(NamedTuple):
-    """The quality of a reconstruction from so many events, and that sound, ``[channels, samples]``.
-
-    The array of the sound is that of the next point too.
-    """
+    """The quality of a reconstruction from so many events."""
 
     events: int
     snr_db: float
     spectral_convergence: float
-    sound: Floats
 
 
 def numbers_of_events(count: int, samples: int) -> list[int]:
@@ -42,7 +40,7 @@ def numbers_of_events(count: int, samples: int) -> list[int]:
     return numbers
 
 
-def curve(events: Events, wave: Floats) -> Iterator[Point]:
+def curve(events: Events, wave: Sound, *, progress: Progress = unwatched) -> list[Point]:
     """The quality of the strongest events alone, for numbers of events in rising order; the last is that of all.
 
     Each event is rendered once: a point adds the events that the one before it lacked to its sound.
@@ -50,10 +48,11 @@ def curve(events: Events, wave: Floats) -> Iterator[Point]:
     Shape:
         - wave: ``[channels, samples]``, the clip
     """
-    reference = Reference(wave)
     order = np.argsort(-events.kind.boxes(events).energy, kind="stable")
-    sound, before = np.zeros_like(wave), 0
-    for count in numbers_of_events(len(events), wave.size):
-        sound += render(soloed(events, order[before:count]))
-        yield Point(count, reference.snr_db(sound), reference.spectral_convergence(sound), sound)
-        before = count
+    numbers = numbers_of_events(len(events), wave.shape[0] * wave.shape[1])
+    layers = []
+    for before, count in pairwise([0, *numbers]):
+        alone = events.rows(np.sort(order[before:count]))
+        layers.append(Rendered(replace(alone, muted=np.zeros(len(alone), np.bool_))))
+    measured = qualities(wave, layers, progress=progress)
+    return [Point(count, *quality) for count, quality in zip(numbers, measured, strict=True)]

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from distrack.arrays import Floats
 from distrack.decompose.events import MOST_EVENTS, Events
 from distrack.registry import Choice, ChosenFrom, Registry, filled_choices
+from distrack.stored_sound import LONG, Sound
 from distrack.validation import Config, Option
 
 
@@ -52,6 +53,11 @@ class Method(Choice):
 
     suggested_rate: ClassVar[int | None] = None
     uses_torch: ClassVar[bool] = True
+
+    @property
+    def longest(self) -> float:
+        """The longest clip that the method decomposes, in seconds; one above `LONG` comes as a `StoredSound`."""
+        return LONG
 
     def check(self, sample_rate: int) -> None:
         """Refuses settings that are impossible at a sample rate in Hz, before any work.
@@ -145,7 +151,7 @@ class Decomposer(ABC):
 
 
 # (wave, sample rate, budget, settings) -> decomposer, as `Decomposer` takes them.
-DECOMPOSERS: Registry[Callable[[Floats, int, Budget, Any], Decomposer]] = Registry("method")
+DECOMPOSERS: Registry[Callable[[Any, int, Budget, Any], Decomposer]] = Registry("method")
 
 DEFAULT = "matching-pursuit"
 # The published setting of splatting.
@@ -168,8 +174,8 @@ class DecomposeConfig(Budget):
         paper = isinstance(given, Mapping) and given.get("preset") == "paper"
         return filled_choices(cls, _PAPER, given) if paper else given
 
-    def decomposer(self, wave: Floats, sample_rate: int) -> Decomposer:
-        """A decomposer of one clip.
+    def decomposer(self, wave: Sound, sample_rate: int) -> Decomposer:
+        """A decomposer of one clip: an array, or what `Method.longest` allows.
 
         Shape:
             - wave: ``[channels, samples]``; finite and not silent

@@ -14,11 +14,13 @@ from distrack.errors import EventsError
 from distrack.registry import Registry
 
 # The most events of a decomposition and of a file: it is one limit, so that every decomposition can be stored.
-# Rows have at most 20 numbers: those of all events take at most 16 MB.
-MOST_EVENTS = 200_000
-# The longest sound, in seconds and in samples, and the longest impulse response.
-LONGEST = 600.0
-MOST_SAMPLES = 600 * 192_000
+# Rows have at most 20 numbers: those of all events take at most 80 MB, those of Gabor atoms in mono 20 MB.
+MOST_EVENTS = 1_000_000
+# The longest sound, in seconds and in samples: four hours, at 48 kHz. What is longer than `LONG` is read, rendered and
+# measured in blocks, so that only the events grow with it; its recording takes 2.8 GB a channel on the disk.
+LONGEST = 4 * 3600.0
+MOST_SAMPLES = 4 * 3600 * 48_000
+# The longest impulse response.
 LONGEST_ROOM = 60.0
 MOST_ROOM = 60 * 192_000
 # The most numbers in all arrays that events share.
@@ -370,7 +372,7 @@ def _check(events: Events) -> None:
         raise EventsError(f"parameters: {events.parameters.ndim} axes are not a row for each event")
     count, columns = len(events.parameters), len(events.kind.columns(events.channels))
     if count > MOST_EVENTS:
-        raise EventsError(f"{count} events: at most {MOST_EVENTS} can be rendered, whose numbers take up to 16 MB")
+        raise EventsError(f"{count} events: at most {MOST_EVENTS} can be rendered, whose numbers take up to 80 MB")
     _check_array("parameters", events.parameters, (count, columns))
     _check_array("wet", events.wet, (count,))
     for name, array in events.shared.items():

@@ -1,60 +1,35 @@
-"""Quality of a reconstruction: signal-to-noise ratio and spectral convergence."""
+"""Quality of reconstructions: signal-to-noise ratio and spectral convergence, of sounds that are read in parts."""
 
 import math
-from collections.abc import Iterable, Iterator
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.lib.stride_tricks import sliding_window_view
 
-from distrack.arrays import Doubles, Floats
+from distrack.arrays import Floats
+from distrack.progress import Progress, unwatched
+from distrack.stored_sound import Sound, blocks
 
 # Window lengths of the spectrograms that are compared.
 SIZES = (512, 1024, 2048, 4096)
-# Samples of the frames that are transformed at once: they fit in a processor's cache, and memory does not grow with the
-# length of the clip.
-BLOCK = 1 << 17
-# Most samples of a clip whose magnitudes are kept for the next comparison, 32 bytes for each: 64 MB.
-KEPT = 1 << 21
+# Half of the longest window, and its hop, which is a whole number of all others.
+_MARGIN, _HOP = SIZES[-1] // 2, SIZES[-1] // 4
+# Samples of each channel that are compared at once, a whole number of hops. Memory does not grow with the length.
+BLOCK = 1 << 19
+# Samples of the frames that are transformed at once: they fit in a processor's cache.
+_FRAMES = 1 << 17
 
 
-class Reference:
-    """A clip that reconstructions are compared with; what depends on it alone is computed once.
+class Quality(NamedTuple):
+    """How near a reconstruction is to a clip, as the functions `snr_db` and `spectral_convergence` say."""
 
-    Shape:
-        - wave: ``[channels, samples]``
-    """
-
-    def __init__(self, wave: Floats) -> None:
-        self.wave = wave
-        self._kept: dict[int, list[Floats]] = {}
-
-    @cached_property
-    def _energy(self) -> float:
-        return _energy(self.wave)
-
-    def snr_db(self, reconstruction: Floats) -> float:
-        """As the function `snr_db`."""
-        _refuse_shapes(self.wave, reconstruction)
-        difference = _energy(self.wave - reconstruction)
-        if self._energy <= 0:
-            return 0.0
-        return min(10 * math.log10(self._energy / difference), 200.0) if difference > 0 else 200.0
-
-    def spectral_convergence(self, reconstruction: Floats) -> float:
-        """As the function `spectral_convergence`."""
-        _refuse_shapes(self.wave, reconstruction)
-        return float(np.mean([_distance(self._magnitudes(size), reconstruction, size) for size in SIZES]))
-
-    def _magnitudes(self, size: int) -> Iterable[Floats | Doubles]:
-        if self.wave.size > KEPT:
-            return _magnitudes(self.wave, size)
-        if size not in self._kept:
-            self._kept[size] = [block.astype(np.float32) for block in _magnitudes(self.wave, size)]
-        return self._kept[size]
+    snr_db: float
+    spectral_convergence: float
 
 
-def snr_db(wave: Floats, reconstruction: Floats) -> float:
+def snr_db(wave: Sound, reconstruction: Sound) -> float:
     """Energy of the clip divided by that of the difference, in dB; at most 200, and 0 for a silent clip.
 
     Shape:
@@ -66,10 +41,30 @@ def snr_db(wave: Floats, reconstruction: Floats) -> float:
     >>> round(snr_db(np.ones((1, 4), np.float32), np.full((1, 4), 0.9, np.float32)))
     20
     """
-    return Reference(wave).snr_db(reconstruction)
+    _refuse_shapes(wave, reconstruction)
+    return snr_db_of_parts(wave, blocks(reconstruction))
 
 
-def spectral_convergence(wave: Floats, reconstruction: Floats) -> float:
+def snr_db_of_parts(wave: Sound, parts: Iterable[Floats]) -> float:
+    """As `snr_db` of a reconstruction in consecutive parts; it is cut, or padded with zeros, to the clip's length.
+
+    Shape:
+        - parts: ``[channels, samples]`` each
+    """
+    energy = difference = 0.0
+    first, samples = 0, wave.shape[1]
+    for part in parts:
+        real = wave[:, first : first + part.shape[1]]
+        energy += _energy(real)
+        difference += _energy(real - part[:, : real.shape[1]])
+        first += part.shape[1]
+    for begin in range(first, samples, BLOCK):
+        missing = _energy(wave[:, begin : begin + BLOCK])
+        energy, difference = energy + missing, difference + missing
+    return _decibels(energy, difference)
+
+
+def spectral_convergence(wave: Sound, reconstruction: Sound) -> float:
     """Distance of magnitude spectrograms relative to the clip's: 0 for equal ones, 1 for silence.
 
     The Frobenius norm of the difference of magnitudes, divided by that of the clip's magnitudes, averaged over STFTs
@@ -89,44 +84,103 @@ def spectral_convergence(wave: Floats, reconstruction: Floats) -> float:
     >>> abs(round(spectral_convergence(clip, 0.5 * clip), 6)), spectral_convergence(clip, 0 * clip)
     (0.0, 1.0)
     """
-    _refuse_shapes(wave, reconstruction)
-    return float(np.mean([_distance(_magnitudes(wave, size), reconstruction, size) for size in SIZES]))
+    return qualities(wave, [reconstruction])[0].spectral_convergence
 
 
-def _distance(magnitudes: Iterable[Floats | Doubles], reconstruction: Floats, size: int) -> float:
-    """Distance at the best gain for one window length, relative to the clip."""
-    energy = power = product = 0.0
+def qualities(wave: Sound, layers: Sequence[Sound], *, progress: Progress = unwatched) -> list[Quality]:
+    """The quality of the first layer, of the sum of the first two, and so on up to the sum of all.
+
+    Every sound is read once, a block at a time. A layer that is silent in a block costs nothing there.
+
+    Shape:
+        - wave, layers: ``[channels, samples]``
+
+    Raises:
+        ValueError: they differ in shape.
+    """
+    for layer in layers:
+        _refuse_shapes(wave, layer)
+    # Sums over all blocks: of squares of the clip, of the errors, and for each window length of the squared magnitudes
+    # of the clip, of those of the reconstructions, and of products of both.
+    energy, errors = 0.0, np.zeros(len(layers))
+    powers, others, products = np.zeros(len(SIZES)), *np.zeros((2, len(layers), len(SIZES)))
+    # Frames around the last samples reach beyond them.
+    stop = -(-(wave.shape[1] + _MARGIN) // _HOP) * _HOP
+    firsts = range(0, stop, BLOCK)
+    for block, first in enumerate(firsts):
+        last = min(first + BLOCK, stop)
+        real = _between(wave, first - _MARGIN, last + _MARGIN)
+        magnitudes = {size: list(_magnitudes(real, size)) for size in SIZES}
+        energy += _energy(real[:, _MARGIN:-_MARGIN])
+        powers += [sum(map(_energy, magnitudes[size])) for size in SIZES]
+        sum_so_far = np.zeros_like(real)
+        for number, layer in enumerate(layers):
+            progress(block * len(layers) + number, len(firsts) * len(layers))
+            added = _between(layer, first - _MARGIN, last + _MARGIN)
+            if number == 0 or added.any():
+                sum_so_far += added
+                error = _energy((real - sum_so_far)[:, _MARGIN:-_MARGIN])
+                pairs = [_power_and_product(magnitudes[size], sum_so_far, size) for size in SIZES]
+            errors[number] += error
+            others[number] += [power for power, _ in pairs]
+            products[number] += [product for _, product in pairs]
+    progress(len(firsts) * len(layers), len(firsts) * len(layers))
+    found = []
+    for error, other, product in zip(errors.tolist(), others, products, strict=True):
+        # The best gain is product / power; this is the squared distance at that gain.
+        gained = np.divide(product**2, other, out=np.zeros_like(other), where=other > 0)
+        apart = np.sqrt(np.divide(np.maximum(powers - gained, 0), powers, out=np.zeros_like(powers), where=powers > 0))
+        found.append(Quality(_decibels(energy, error), float(apart.mean())))
+    return found
+
+
+def _power_and_product(magnitudes: Iterable[Floats], reconstruction: Floats, size: int) -> tuple[float, float]:
+    """The sum of squared magnitudes of a reconstruction, and that of their products with those of the clip."""
+    power = product = 0.0
     for real, other in zip(magnitudes, _magnitudes(reconstruction, size), strict=True):
-        energy += _energy(real)
         power += _energy(other)
-        product += float((real * other).sum())
-    # The best gain is product / power; this is the squared distance at that gain.
-    squared = energy - (product * product / power if power > 0 else 0.0)
-    return math.sqrt(max(squared, 0.0) / energy) if energy > 0 else 0.0
+        product += float(np.multiply(real, other, dtype=np.float64).sum())
+    return power, product
 
 
-def _energy(values: Floats | Doubles) -> float:
+def _decibels(energy: float, difference: float) -> float:
+    if energy <= 0:
+        return 0.0
+    return min(10 * math.log10(energy / difference), 200.0) if difference > 0 else 200.0
+
+
+def _energy(values: Floats) -> float:
     return float(np.square(values, dtype=np.float64).sum())
 
 
-def _refuse_shapes(wave: Floats, reconstruction: Floats) -> None:
+def _refuse_shapes(wave: Sound, reconstruction: Sound) -> None:
     if wave.shape != reconstruction.shape:
         raise ValueError(
             f"a clip of shape {wave.shape} cannot be compared with a reconstruction of {reconstruction.shape}"
         )
 
 
-def _magnitudes(wave: Floats, size: int) -> Iterator[Doubles]:
-    """Magnitudes of the STFT, a block of frames at a time; the first frame is centred on the first sample."""
+def _between(sound: Sound, first: int, last: int) -> Floats:
+    """The samples from `first` up to `last`; silence before the beginning and after the end."""
+    samples = sound.shape[1]
+    inside = sound[:, max(first, 0) : max(min(last, samples), 0)]
+    return np.pad(inside, ((0, 0), (max(-first, 0), max(last - max(samples, first), 0))))[:, : last - first]
+
+
+def _magnitudes(block: Floats, size: int) -> Iterator[Floats]:
+    """Magnitudes of an STFT of a block without its margins, some frames at a time.
+
+    The first frame is centred on the first sample after the margin.
+    """
     window = _hann(size)
-    together = max(BLOCK // size, 1)
-    for channel in np.pad(wave, ((0, 0), (size // 2, size // 2 + size))):
-        frames = sliding_window_view(channel, size)[:: size // 4]
+    together = max(_FRAMES // size, 1)
+    hop, reach = size // 4, _MARGIN - size // 2
+    for channel in block:
+        frames = sliding_window_view(channel[reach : len(channel) - reach - hop], size)[::hop]
         for first in range(0, len(frames), together):
-            yield np.abs(np.fft.rfft(frames[first : first + together] * window))
+            yield np.abs(scipy.fft.rfft(frames[first : first + together] * window))
 
 
-def _hann(size: int) -> Doubles:
+def _hann(size: int) -> Floats:
     """A periodic Hann window."""
-    window: Doubles = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
-    return window
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)

@@ -21,9 +21,9 @@ from distrack.files import ordered_tensors
 FORMAT = "distrack events"
 VERSION = 1
 # What a file may hold. Names, shapes and settings make a header of a few kilobytes; the largest honest file has a
-# learned dictionary and the impulse response of a minute in stereo at a high rate.
+# million events of 20 numbers, a learned dictionary and the impulse response of a minute in stereo at a high rate.
 MOST_HEADER = 1 << 20
-MOST_BYTES = 1 << 27
+MOST_BYTES = 1 << 28
 MOST_ARRAYS = 64
 # Most events of a decomposition that are also stored as text, of which 100,000 take 17 MB and a second.
 MOST_AS_TEXT = 20_000

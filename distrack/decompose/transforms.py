@@ -9,7 +9,7 @@ from pydantic import Field
 
 from distrack.arrays import Doubles
 from distrack.decompose.edits import edit
-from distrack.decompose.events import Events
+from distrack.decompose.events import LONGEST, Events
 from distrack.decompose.rooms import RoomLevel, read_room
 from distrack.decompose.selecting import Which, mask
 from distrack.errors import EventsError
@@ -24,7 +24,7 @@ def argument(low: float, high: float, *, title: str, example: float, step: float
 
 
 Decibels = Annotated[float, argument(-200, 200, title="Gain (dB)", example=6.0, step=1.0)]
-Seconds = Annotated[float, argument(-600, 600, title="Later by (s)", example=0.25, step=0.05)]
+Seconds = Annotated[float, argument(-LONGEST, LONGEST, title="Later by (s)", example=0.25, step=0.05)]
 Factor = Annotated[float, argument(0.01, 100, title="Factor", example=2.0, step=0.1)]
 StretchFactor = Annotated[Factor, Field(title="Stretch factor")]
 Semitones = Annotated[float, argument(-120, 120, title="Semitones", example=12.0, step=1.0)]
@@ -32,7 +32,7 @@ Octaves = Annotated[float, argument(-10, 10, title="Octaves", example=1.0, step=
 Share = Annotated[float, argument(0, 1, title="Amount", example=0.5, step=0.05)]
 
 _STEP = {"step": 0.05}
-Anchor = Annotated[float | None, Field(ge=-600, le=600, title="Anchor (s)", json_schema_extra=_STEP)]
+Anchor = Annotated[float | None, Field(ge=-LONGEST, le=LONGEST, title="Anchor (s)", json_schema_extra=_STEP)]
 Grid = Annotated[float, Field(gt=0, le=600, title="Grid (s)", json_schema_extra=_STEP)]
 Tempo = Annotated[float | None, Field(ge=1, le=2_000, title="Tempo instead (BPM)", json_schema_extra={"step": 1.0})]
 

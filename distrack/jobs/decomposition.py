@@ -1,8 +1,8 @@
 """The decomposition: a part of a recording becomes events."""
 
 import contextlib
-import io
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,14 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-import numpy as np
 import safetensors.numpy
 import soundfile
-from numpy.typing import NDArray
 from pydantic import Field, field_validator
 from safetensors import SafetensorError
 
-from distrack.audio import bits_text, read_segment
+from distrack.audio import bits_text
 from distrack.decompose import (
     DECOMPOSERS,
     DecomposeConfig,
@@ -25,17 +23,21 @@ from distrack.decompose import (
     Events,
     History,
     Progress,
+    Rendered,
     storage,
 )
 from distrack.decompose.codecs import flac, opus
-from distrack.decompose.curve import curve, numbers_of_events
+from distrack.decompose.curve import POINTS, curve
+from distrack.decompose.events import MOST_SAMPLES
 from distrack.decompose.rendering import floats_text, write_sound
-from distrack.errors import AudioError, EventsError, RunError
+from distrack.errors import AudioError, ConfigError, EventsError, RunError
+from distrack.files import replacing, size_text
 from distrack.jobs.contract import Job, Table, all_runs, read_report, register
 from distrack.perception import DISTANCES, distance
+from distrack.recording import Recording
 from distrack.runs import Run, Session
 from distrack.settings import user_path
-from distrack.stored_sound import StoredSound
+from distrack.stored_sound import LONG, Sound, StoredSound, write_blocks
 from distrack.validation import Positional, Record, read_model
 
 log = logging.getLogger(__name__)
@@ -165,7 +167,7 @@ class DecomposeJob(DecomposeConfig, Job):
     start: Annotated[float, Field(ge=0, allow_inf_nan=False, title="Start (s)")] = 0.0
     """Start of the part, in seconds."""
     seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
-    """Length of the part; to the end if not given."""
+    """Length of the part; to the end if not given. Gabor atoms take up to four hours, other methods ten minutes."""
     sample_rate: Annotated[int | None, Field(ge=1_000, le=192_000)] = None
     """Sample rate in Hz; the recording's own if not given. A lower one is faster and loses what lies above half of
     it."""
@@ -198,40 +200,62 @@ class DecomposeJob(DecomposeConfig, Job):
             RunError: the name is taken, or the folder cannot be made.
         """
         try:
-            segment = read_segment(
-                self.file, start=self.start, seconds=self.seconds, sample_rate=self.sample_rate, mono=self.mono
+            recording = Recording(
+                self.file,
+                start=self.start,
+                seconds=self.seconds,
+                sample_rate=self.sample_rate,
+                mono=self.mono,
+                longest=self.method.longest,
             )
         except AudioError as error:
             raise AudioError(f"{self.file}: {error}") from None
-        self.method.check(segment.sample_rate)
+        self._check_length(recording)
+        self.method.check(recording.sample_rate)
         files = self.method.files(runs_path)
         run = super().create(runs_path, name)
-        for file_name, content in files.items():
-            run.write(file_name, content)
-        file = io.BytesIO()
-        soundfile.write(file, segment.wave.T, segment.sample_rate, format="WAV", subtype="FLOAT")
-        run.write("original.wav", file.getvalue())
-        source = _Source(channel=segment.channel, bits=segment.bits)
-        if source != _Source():
-            run.write(_SOURCE, source.model_dump_json())
+        try:
+            for file_name, content in files.items():
+                run.write(file_name, content)
+            source = _Source(channel=recording.channel, bits=recording.bits)
+            if source != _Source():
+                run.write(_SOURCE, source.model_dump_json())
+            _write_original(run, recording)
+        except BaseException:
+            # Without its recording, a run cannot be resumed.
+            shutil.rmtree(run.path, ignore_errors=True)
+            raise
         return run
 
+    def _check_length(self, recording: Recording) -> None:
+        if recording.samples > MOST_SAMPLES:
+            raise AudioError(
+                f"{self.file}: {recording.samples:,} samples, at most {MOST_SAMPLES:,} can be decomposed. Choose a "
+                "shorter duration or a lower sample rate"
+            )
+        if self.perceptual and recording.samples > LONG * recording.sample_rate:
+            raise ConfigError(
+                f"perceptual: distances are measured of at most {LONG:.0f} s. Leave them out, or choose a shorter part"
+            )
+
     def work(self, run: Run, session: Session) -> DecomposeReport:
-        sound, rate = original(run)
-        wave = sound[:, :]
+        recording, rate = original(run)
+        wave: Sound = recording if recording.shape[1] > LONG * rate else recording[:, :]
         if not events_file(run).is_file():
             here = self.model_copy(update={"method": self.method.within(run.path)})
             _find_events(run, partial(here.decomposer, wave, rate), session, self.events)
         events = storage.load(events_file(run))
-        measures_more = self.perceptual or self.method.uses_torch
-        curve, perceptual, reconstruction = _measured(events, wave, session, perceptual=measures_more)
+        sound = Rendered(events)
+        curve, perceptual = _measured(
+            events, wave, sound, session, perceptual=self.perceptual or self.method.uses_torch
+        )
         report = DecomposeReport(
             method=self.method.name,
             file=self.file.name,
             start=self.start,
             clip_seconds=wave.shape[1] / rate,
             sample_rate=rate,
-            stereo=len(wave) == 2,
+            stereo=wave.shape[0] == 2,
             events=len(events),
             floats=events.floats,
             common_floats=events.common_floats,
@@ -243,7 +267,7 @@ class DecomposeJob(DecomposeConfig, Job):
             perceptual=perceptual,
             stored=_stored_bits(events, wave, events_file(run).read_bytes()),
         )
-        write_sound(reconstruction, rate, run.path / "reconstruction.flac")
+        write_sound(sound, rate, run.path / "reconstruction.flac")
         run.write("report.json", report.model_dump_json(indent=2))
         return report
 
@@ -365,6 +389,16 @@ def keep_history(run: Run, edits: History) -> None:
 # The work
 
 
+def _write_original(run: Run, recording: Recording) -> None:
+    shape = (recording.channels, recording.samples)
+    try:
+        with replacing(run.path / "original.wav") as part:
+            write_blocks(part, recording.blocks(), shape=shape, sample_rate=recording.sample_rate)
+    except (OSError, soundfile.SoundFileError) as error:
+        size = size_text(4 * shape[0] * shape[1])
+        raise RunError(f"{run.path}: the recording, {size}, cannot be written: {error}. Free some space") from None
+
+
 def _find_events(run: Run, begin: Callable[[], Decomposer], session: Session, events: int) -> None:
     """The phase `decompose`: drives a decomposer, with snapshots for viewers and checkpoints."""
     decomposer = _continued(run, begin)
@@ -424,27 +458,29 @@ def _continued(run: Run, begin: Callable[[], Decomposer]) -> Decomposer:
 
 
 def _measured(
-    events: Events, wave: NDArray[np.float32], session: Session, *, perceptual: bool
-) -> tuple[tuple[Quality, ...], dict[str, float], NDArray[np.float32]]:
-    """The phase `measure`: quality of the strongest 1, 2, ... events and of all, perceptual distances, the sound."""
-    counts = numbers_of_events(len(events), wave.size)
+    events: Events, wave: Sound, sound: Rendered, session: Session, *, perceptual: bool
+) -> tuple[tuple[Quality, ...], dict[str, float]]:
+    """The phase `measure`: quality of the strongest 1, 2, ... events and of all, and perceptual distances."""
     distances: dict[str, float] = dict.fromkeys(DISTANCES, 0.0) if perceptual else {}
-    parts = len(counts) + len(distances)
+    parts = POINTS + len(distances)
     session.phase("measure", parts)
-    measured: list[Quality] = []
-    session.progress(0, parts, f"{counts[0]} events")
-    for point in curve(events, wave):
-        snr, convergence = round(point.snr_db, 3), round(point.spectral_convergence, 5)
-        measured.append(Quality(events=point.events, snr_db=snr, spectral_convergence=convergence))
-        session.progress(len(measured), parts, f"{point.events} events")
-    for done, name in enumerate(distances, len(measured)):
+
+    def progress(done: int, total: int) -> None:
+        session.progress(POINTS * done // total, parts, "quality")
+
+    points = curve(events, wave, progress=progress)
+    for done, name in enumerate(distances, POINTS):
         session.progress(done, parts, f"{name} distance")
-        distances[name] = round(distance(name, wave, point.sound, events.sample_rate), 5)
+        distances[name] = round(distance(name, wave[:, :], sound[:, :], events.sample_rate), 5)
     session.progress(parts, parts)
-    return tuple(measured), distances, point.sound
+    measured = [
+        Quality(events=count, snr_db=round(snr, 3), spectral_convergence=round(convergence, 5))
+        for count, snr, convergence in points
+    ]
+    return tuple(measured), distances
 
 
-def _stored_bits(events: Events, wave: NDArray[np.float32], content: bytes) -> StoredBits | None:
+def _stored_bits(events: Events, wave: Sound, content: bytes) -> StoredBits | None:
     """What events in few bits take in the content of their file, beside FLAC and Opus of the same clip."""
     size = storage.coded_size(content)
     if size is None:

@@ -1,6 +1,8 @@
 """The commands that decompose a recording and render events: their results, and their errors in one line."""
 
+import errno
 import json
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,8 @@ import soundfile
 
 from distrack import jobs
 from distrack.decompose import render, storage
+from distrack.errors import RunError
+from distrack.jobs import decomposition
 from distrack.jobs.decomposition import DecomposeJob, events_file
 from distrack.runs import Run, Stopped, find
 from tests.contract.test_decompose import RATE, struck
@@ -178,9 +182,12 @@ def test_events_are_rendered_in_a_room(
         ("empty", [], "read"),
         ("nothing", [], "read"),
         ("note", ["--events", "0"], "events"),
-        ("note", ["--events", "1000000"], "events"),
+        ("note", ["--events", "1000001"], "events"),
         ("note", ["--start", "99"], "99"),
         ("note", ["--seconds", "0"], "seconds"),
+        ("note", ["--seconds", "20000"], "at most 14400 s"),
+        ("note", ["--seconds", "700", "--method", "splat"], "at most 600 s"),
+        ("note", ["--seconds", "700", "--atoms", "damped"], "at most 600 s"),
         ("note", ["--method", "matching-persuit"], "matching-pursuit"),
         ("note", ["--atoms", "square"], "atoms"),
         ("note", ["--atoms", "both", "--iterations", "3"], "no setting 'iterations'"),
@@ -205,6 +212,18 @@ def test_a_recording_that_cannot_be_decomposed_is_refused_in_one_line(
     assert err.count("\n") == 1, err
     assert message in err.lower()
     assert not (tmp_path / "runs").exists() or not any((tmp_path / "runs").iterdir())
+
+
+def test_a_recording_that_cannot_be_stored_leaves_no_run(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(decomposition, "write_blocks", full)
+    with pytest.raises(RunError, match=r"cannot be written: .*No space.* Free some space"):
+        DecomposeJob(file=recording).create(tmp_path / "runs", "half")
+    assert not any((tmp_path / "runs").iterdir())
 
 
 @pytest.mark.parametrize(

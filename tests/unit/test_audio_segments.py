@@ -8,8 +8,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from distrack.audio import read_segment
 from distrack.errors import AudioError
+from distrack.recording import Recording, read_segment
 
 # Ratios that are whole, simple, and not; downwards and upwards.
 RATES = [(8_000, 8_000), (8_000, 44_100), (11_025, 16_000), (44_100, 48_000), (48_000, 16_000), (192_000, 11_025)]
@@ -158,3 +158,60 @@ def test_music_is_read_from_the_middle(real_data: Path) -> None:
         np.testing.assert_allclose(
             segment.wave, samples.T / max(1, np.abs(samples).max()), atol=1e-3, err_msg=path.name
         )
+
+
+@pytest.mark.parametrize("to", [None, 16_000, 44_101])
+@pytest.mark.parametrize("mono", [False, True])
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg"])
+def test_a_part_of_many_blocks_is_that_of_a_single_one(
+    to: int | None, mono: bool, ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"sweep.{ending}"
+    soundfile.write(path, sweep(44_100), 44_100)
+    for start, seconds in ((0.0, None), (0.001, 0.5), (1.2, 5.0)):
+        monkeypatch.setattr("distrack.recording.BLOCK", 1 << 19)
+        whole = read_segment(path, start=start, seconds=seconds, sample_rate=to, mono=mono).wave
+        monkeypatch.setattr("distrack.recording.BLOCK", 3_000)
+        part = Recording(path, start=start, seconds=seconds, sample_rate=to, mono=mono)
+        assert (part.channels, part.samples) == whole.shape
+        np.testing.assert_allclose(np.concatenate(list(part.blocks()), axis=1), whole, atol=1e-6)
+
+
+def test_what_depends_on_all_samples_is_found_in_any_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distrack.recording.BLOCK", 3_000)
+    wave = sweep(16_000)
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.where(np.arange(32_000)[:, None] < 20_000, 0.5, 3.0) * wave, 16_000, subtype="FLOAT")
+    segment = read_segment(path)
+    assert np.abs(segment.wave).max() == pytest.approx(1)
+    assert np.abs(segment.wave[:, :20_000]).max() == pytest.approx(0.3 / np.abs(3 * wave[20_000:]).max(), rel=1e-3)
+    soundfile.write(path, np.round(wave * np.linspace(0, 32_767, 32_000)[:, None]), 16_000, subtype="FLOAT")
+    assert read_segment(path).bits == 16
+    late = np.where(np.arange(32_000)[:, None] < 31_000, 0.5, wave)
+    soundfile.write(path, late, 16_000, subtype="FLOAT")
+    assert read_segment(path).wave.shape == (2, 32_000)
+    with pytest.raises(AudioError, match="silent"):
+        read_segment(path, seconds=1.9)
+    late[31_500] = np.nan
+    soundfile.write(path, late, 16_000, subtype="FLOAT")
+    with pytest.raises(AudioError, match="not numbers"):
+        Recording(path)
+
+
+def test_a_recording_takes_the_memory_of_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distrack.recording.BLOCK", 1 << 13)
+    soundfile.write(tmp_path / "long.wav", np.tile(sweep(16_000), (10, 1)), 16_000)
+    tracemalloc.start()
+    try:
+        sizes = [block.shape[1] for block in Recording(tmp_path / "long.wav", sample_rate=22_050).blocks()]
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert sum(sizes) == 20 * 22_050
+
+
+def test_a_longer_part_is_read_where_that_is_asked_for(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "long.wav", sweep(1_000, seconds=601), 1_000)
+    assert Recording(tmp_path / "long.wav", longest=3_600.0).samples == 601_000
+    with pytest.raises(AudioError, match="too long: 601 s from 0 s to its end"):
+        Recording(tmp_path / "long.wav")

@@ -10,9 +10,10 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from distrack.audio import decode_clip, read_segment
+from distrack.audio import decode_clip
 from distrack.datasets.upload import length_and_rate
 from distrack.errors import AudioError
+from distrack.recording import read_segment
 from distrack.sound_file import EXTENSIONS, opened
 
 RATE = 16_000

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from distrack.decompose.decomposer import Method
-from distrack.decompose.events import MOST_SHARED
+from distrack.decompose.events import LONGEST, MOST_SHARED
 from distrack.decompose.pursuit.steps import MAX_BITS, MIN_BITS
 from distrack.decompose.pursuit.waveform_kind import LONGEST_WAVEFORM, MOST_WAVEFORMS
 from distrack.errors import ConfigError
@@ -39,6 +39,11 @@ class PursuitConfig(Method):
         if self.bits is not None and self.atoms != "gabor":
             raise ValueError(f"bits: only Gabor atoms are stored in few bits, not atoms={self.atoms!r}: leave one out")
         return self
+
+    @property
+    def longest(self) -> float:
+        """Gabor atoms are found in a clip of any length."""
+        return LONGEST if self.atoms == "gabor" else super().longest
 
     def check(self, sample_rate: int) -> None:
         """Refuses learned waveforms that together are larger than what events may share."""

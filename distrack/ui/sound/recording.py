@@ -4,7 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from distrack.audio import flac_bytes, read_segment
+from distrack.audio import flac_bytes
+from distrack.recording import read_segment
 
 # Formats that browsers play.
 _PLAYED = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"})

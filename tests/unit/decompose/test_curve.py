@@ -1,11 +1,12 @@
 """The curve of quality: what it measures step by step is what a rendering of the strongest events alone has."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from distrack.arrays import Floats
-from distrack.decompose import Events, render, snr_db, soloed, spectral_convergence, strongest
-from distrack.decompose import curve as measured
+from distrack.decompose import Events, render, rendering, snr_db, soloed, spectral_convergence, strongest
 from distrack.decompose.curve import curve, numbers_of_events
 
 RATE = 16_000
@@ -28,7 +29,6 @@ def test_each_point_is_that_of_the_strongest_events_alone(channels: int) -> None
     points = []
     for point in curve(events, wave):
         alone = render(soloed(events, strongest(events, point.events)))
-        np.testing.assert_allclose(point.sound, alone, atol=1e-6)
         assert point.snr_db == pytest.approx(snr_db(wave, alone), abs=1e-3)
         assert point.spectral_convergence == pytest.approx(spectral_convergence(wave, alone), abs=1e-5)
         points.append(point.events)
@@ -38,22 +38,29 @@ def test_each_point_is_that_of_the_strongest_events_alone(channels: int) -> None
 
 def test_each_event_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     events, wave = clip(count=30, channels=1)
-    rendered: list[int] = []
+    events = replace(events, muted=np.arange(30) % 2 == 0)
+    rendered: list[float] = []
+    render_part = rendering.render_part
 
-    def counted(some: Events) -> Floats:
-        rendered.extend(np.flatnonzero(~some.muted))
-        return render(some)
+    def counted(some: Events, first: int, last: int) -> Floats:
+        rendered.extend(some.column("time")[~some.muted].tolist())
+        return render_part(some, first, last)
 
-    monkeypatch.setattr(measured, "render", counted)
-    list(curve(events, wave))
-    assert sorted(rendered) == list(range(30))
+    monkeypatch.setattr(rendering, "render_part", counted)
+    curve(events, wave)
+    assert sorted(rendered) == sorted(events.column("time").tolist())
 
 
-def test_a_clip_too_long_to_keep_its_magnitudes_is_measured_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clip_of_many_blocks_is_measured_as_one_of_a_single_block(monkeypatch: pytest.MonkeyPatch) -> None:
     events, wave = clip(count=12, channels=2)
-    kept = [point.spectral_convergence for point in curve(events, wave)]
-    monkeypatch.setattr("distrack.decompose.quality.KEPT", 0)
-    assert [point.spectral_convergence for point in curve(events, wave)] == pytest.approx(kept, abs=1e-6)
+    whole = curve(events, wave)
+    monkeypatch.setattr("distrack.decompose.quality.BLOCK", 3_072)
+    steps: list[tuple[int, int]] = []
+    for part, point in zip(curve(events, wave, progress=lambda *step: steps.append(step)), whole, strict=True):
+        assert part.events == point.events
+        assert part.snr_db == pytest.approx(point.snr_db, abs=1e-4)
+        assert part.spectral_convergence == pytest.approx(point.spectral_convergence, abs=1e-6)
+    assert steps == [(step, 6 * len(whole)) for step in range(6 * len(whole) + 1)]
 
 
 def test_a_long_clip_has_fewer_points() -> None:

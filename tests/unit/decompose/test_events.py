@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from distrack.decompose import Events
-from distrack.decompose.events import LONGEST_ROOM, MOST_EVENTS
+from distrack.decompose.events import LONGEST, LONGEST_ROOM, MOST_EVENTS
 from distrack.errors import EventsError
 from tests.tones import NAME, RATE, many, tones
 
@@ -20,7 +20,7 @@ from tests.tones import NAME, RATE, many, tones
         ("sample_rate", 16_000.0, "sample_rate"),
         ("samples", 0, "samples 0"),
         ("samples", True, "samples"),
-        ("samples", 600 * RATE + RATE, "601 s long"),
+        ("samples", round(LONGEST) * RATE + RATE, "14401 s long"),
         ("channels", 3, "channels 3"),
         ("seed", -1, "seed"),
         ("seed", 10**5000 if sys.get_int_max_str_digits() == 0 else 2**70, "seed"),

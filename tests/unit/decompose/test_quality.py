@@ -1,6 +1,7 @@
 """Quality measures equal their definitions, which are computed here in another way."""
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import torch
 
 from distrack.arrays import Floats
 from distrack.decompose import snr_db, spectral_convergence
+from distrack.decompose.quality import qualities, snr_db_of_parts
+from distrack.stored_sound import StoredSound, blocks, write_blocks
 
 
 def noise(seed: int, *, channels: int = 1, samples: int = 20_000) -> Floats:
@@ -58,10 +61,30 @@ def test_a_clip_of_one_sample_or_none_has_a_value() -> None:
     assert spectral_convergence(noise(0, samples=0), noise(0, samples=0)) == 0
 
 
+def test_a_sound_in_layers_has_the_quality_of_its_sums(tmp_path: Path) -> None:
+    wave, first, second = (noise(seed, channels=2, samples=20_000) for seed in range(3))
+    write_blocks(tmp_path / "a.wav", blocks(wave), shape=(2, 20_000), sample_rate=8_000)
+    for clip in (wave, StoredSound(tmp_path / "a.wav")):
+        # The second layer is silent at first.
+        found = qualities(clip, [first, second * (np.arange(20_000) > 12_000)])
+        assert [each.snr_db for each in found] == pytest.approx(
+            [snr_db(wave, first), snr_db(wave, first + second * (np.arange(20_000) > 12_000))], abs=1e-5
+        )
+        assert found[0].spectral_convergence == pytest.approx(spectral_convergence(wave, first), abs=1e-6)
+
+
+def test_a_reconstruction_in_parts_is_cut_or_goes_on_with_silence() -> None:
+    wave, other = noise(0, samples=1_000), noise(1, samples=1_200)
+    parts = [other[:, :300], other[:, 300:301], other[:, 301:]]
+    assert snr_db_of_parts(wave, parts) == pytest.approx(snr_db(wave, other[:, :1_000]))
+    padded = np.pad(other[:, :301], ((0, 0), (0, 699)))
+    assert snr_db_of_parts(wave, parts[:2]) == pytest.approx(snr_db(wave, padded))
+
+
 def test_the_memory_does_not_grow_with_the_length_of_the_clip(monkeypatch: pytest.MonkeyPatch) -> None:
     wave, other = noise(0, samples=200_000), noise(1, samples=200_000)
     expected = spectral_convergence(wave, other)
-    monkeypatch.setattr("distrack.decompose.quality.BLOCK", 1 << 14)
+    monkeypatch.setattr("distrack.decompose.quality.BLOCK", 1 << 13)
     tracemalloc.start()
     try:
         assert spectral_convergence(wave, other) == pytest.approx(expected, rel=1e-9)
