@@ -22,7 +22,8 @@ elif stage.active():
 else:
     job = form.ask()
     if job is not None and st.button("Decompose", type="primary", icon=":material/call_split:", key="take-apart"):
-        job_panel.launch(job)
+        with st.spinner("Reading the recording"):
+            job_panel.launch(job)
     examples.draw()
     st.subheader("Recent")
     if not earlier("decomposition", live.note):

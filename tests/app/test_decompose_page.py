@@ -131,6 +131,38 @@ def test_an_uploaded_recording_can_be_decomposed(app: AppTest, clip: Path) -> No
     assert app.button(key="take-apart")
 
 
+def test_a_recording_of_an_hour_is_played_in_part_and_decomposed_as_a_whole(
+    app: AppTest, own_runs: Path, launched: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    path = tmp_path / "hour.wav"
+    soundfile.write(path, 0.1 * np.sin(np.arange(3_600_000)), 1_000)
+    opened(app, "decompose")
+    app.button_group(key="source").set_value("File path").run()
+    app.text_input[0].set_value(str(path)).run()
+    app.number_input(key=f"start-{path}").set_value(1_000.0).run()
+    assert "The player has 2 minutes of this long recording, from 1000 s on." in texts(app)
+    app.number_input(key=f"start-{path}").set_value(0.0)
+    app.number_input(key=f"seconds-{path}").set_value(3_600.0)
+    app.select_slider[0].set_value(500_000)
+    app.button(key="take-apart").click().run()
+    assert not app.exception, app.exception
+    ((run_id, *_),) = launched
+    job = jobs.job_of(runs.find(own_runs, run_id))
+    assert isinstance(job, DecomposeJob)
+    assert (job.seconds, job.events) == (3_600, 500_000)
+
+
+def test_an_upload_is_stored_once(app: AppTest, clip: Path) -> None:
+    folder = settings().data_path / "recordings"
+    opened(app, "decompose")
+    app.file_uploader(key="upload").set_value(("once.wav", clip.read_bytes(), "audio/wav")).run()
+    (stored,) = folder.glob("once-*.wav")
+    before = stored.stat().st_mtime_ns
+    app.selectbox(key="method").select("splat").run()
+    assert not app.exception, app.exception
+    assert stored.stat().st_mtime_ns == before
+
+
 def test_the_microphone_records_as_many_samples_as_are_heard(app: AppTest) -> None:
     opened(app, "decompose")
     app.button_group(key="source").set_value("Record").run()

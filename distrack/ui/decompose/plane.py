@@ -68,7 +68,7 @@ def draw_plane(
     spectrogram, state = plane_of(wave, section.rate), hand or Hand()
     drawn = inside[:MOST_DRAWN]
     content = _content(events.rows(drawn), drawn, len(events), section.start, spectrogram)
-    chosen = np.intersect1d(state.selection, drawn)
+    chosen = np.intersect1d(state.selection, drawn, assume_unique=True)
     data: dict[str, Any] = {
         "events": url_of(content, "application/json", f"{key}-events"),
         "picture": url_of(picture_of(wave, section.rate), "image/png", f"{key}-picture"),
@@ -90,9 +90,8 @@ def draw_plane(
         on_edits_change=partial(state.on_edit, drawn),
     )
     if len(inside) > MOST_DRAWN:
-        st.caption(
-            f"The plane shows the first {MOST_DRAWN:,} of {len(inside):,} events, strongest first; all of them sound."
-        )
+        events_here = f"{len(inside):,} events{' of the section' if section.is_part else ''}"
+        st.caption(f"The plane shows the first {MOST_DRAWN:,} of {events_here}, strongest first; all of them sound.")
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs={Events: content_of})
@@ -142,8 +141,8 @@ def selected_events(run: runs.Run, events: Events) -> Integers:
 
 
 def select(run: runs.Run, numbers: Numbers) -> None:
-    """Makes the events of these numbers the selection."""
-    st.session_state[f"selected-{run.id}"] = np.unique(np.asarray(numbers, np.int64))
+    """Makes the events of these numbers, each of which is there once, the selection."""
+    st.session_state[f"selected-{run.id}"] = np.sort(np.asarray(numbers, np.int64))
 
 
 def select_on_plane(run: runs.Run, events: Events, drawn: Integers) -> None:
@@ -156,7 +155,8 @@ def select_on_plane(run: runs.Run, events: Events, drawn: Integers) -> None:
 def with_others(sent: Mapping[str, Any], name: str, selection: Integers, drawn: Integers) -> Integers:
     """Numbers that the plane sent, and those of the selected events that it does not draw if it says so."""
     own = np.array(sent[name], np.int64)
-    return np.union1d(own, np.setdiff1d(selection, drawn)) if sent["others"] else own
+    others = np.setdiff1d(selection, drawn, assume_unique=True)
+    return np.sort(np.concatenate([own, others])) if sent["others"] else own
 
 
 def draw_selection(run: runs.Run, events: Events, inside: Integers, selection: Integers) -> None:
@@ -182,7 +182,7 @@ def draw_selection(run: runs.Run, events: Events, inside: Integers, selection: I
         if len(inside) < len(events):
             button("In section", "select-inside", lambda: inside)
         button("None", "select-None", lambda: ())
-        button("Invert", "select-Invert", lambda: np.setdiff1d(every, selected_events(run, events)))
+        button("Invert", "select-Invert", lambda: np.setdiff1d(every, selected_events(run, events), assume_unique=True))
         with st.popover("By pitch", icon=":material/piano:"):
             top = events.sample_rate // 2
             st.slider("Pitch (Hz)", 20, top, (20, top), key="pitches")
