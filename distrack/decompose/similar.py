@@ -44,8 +44,8 @@ def nearest(clips: Mapping[str, Events], clip: str, number: int, *, most: int = 
             continue
         distances = np.sqrt(np.square(events.kind.vectors(events) - here).sum(axis=1))
         found += [
-            Near(name, other, float(distance))
-            for other, distance in enumerate(distances)
+            Near(name, other, float(distances[other]))
+            for other in np.argsort(distances, kind="stable")[: most + 1].tolist()
             if (name, other) != (clip, number)
         ]
     return sorted(found, key=lambda one: one.distance)[:most]
@@ -64,10 +64,13 @@ def clip_distances(clips: Mapping[str, Events], clip: str) -> dict[str, float]:
     if clip not in sets:
         return {}
     distances = {}
+    # Trees find the nearest of many events without a table of all distances.
+    here = scipy.spatial.KDTree(sets[clip][1])
     for name, (weights, vectors) in sets.items():
         if name != clip:
-            apart = scipy.spatial.distance.cdist(sets[clip][1], vectors)
-            distances[name] = float(sets[clip][0] @ apart.min(axis=1) + weights @ apart.min(axis=0)) / 2
+            there, _ = scipy.spatial.KDTree(vectors).query(sets[clip][1])
+            back, _ = here.query(vectors)
+            distances[name] = float(sets[clip][0] @ there + weights @ back) / 2
     return dict(sorted(distances.items(), key=lambda pair: pair[1]))
 
 
