@@ -21,6 +21,7 @@ from distrack.audio import (
     resampled,
 )
 from distrack.errors import AudioError
+from distrack.progress import Progress, unwatched
 from distrack.stored_sound import BLOCK, LONG
 
 # An MP3 depends on frames before its beginning: its first samples after a jump are silent.
@@ -70,6 +71,7 @@ class Recording:
         sample_rate: in Hz; None is the file's own.
         mono: whether to mix the channels to one, as in `to_mono`. More than two channels are always mixed.
         longest: longest part that is accepted, in seconds.
+        progress: called between blocks with the frames that are read and all of them, those of `blocks` included.
 
     Attributes:
         channels, samples: the shape of the part.
@@ -92,12 +94,13 @@ class Recording:
         sample_rate: int | None = None,
         mono: bool = False,
         longest: float = LONG,
+        progress: Progress = unwatched,
     ) -> None:
         if not (math.isfinite(start) and start >= 0):
             raise AudioError(f"a segment cannot start at {start:g} s. The file begins at 0")
         if seconds is not None and not 0 < seconds <= longest:
             raise AudioError(f"a segment cannot last {seconds:g} s. Choose more than 0 and at most {longest:.0f} s")
-        self._path = path
+        self._path, self._progress, self._read = path, progress, 0
         with recorded(path) as file:
             rate, self.file_seconds = file.samplerate, file.frames / file.samplerate
             if start > 0 and round(start * rate) >= file.frames:
@@ -114,6 +117,7 @@ class Recording:
             self._mixed = mono or file.channels > 2
             self.channels = 1 if self._mixed else file.channels
         self._old, self.sample_rate = rate, rate if sample_rate is None else sample_rate
+        self._passes = 2 if self.sample_rate == rate else 3
         before = min(lead, round(start * rate))
         heard = _Heard(self._raw(), before, math.inf if seconds is None else max(round(seconds * rate), 1))
         if heard.frames <= before:
@@ -178,10 +182,13 @@ class Recording:
             file.read(lead)
             left = self._frames
             while left > 0:
+                if left < self._frames:
+                    self._progress(self._read, self._passes * self._frames)
                 block = file.read(min(left, max(BLOCK // file.channels, 1)), dtype="float32", always_2d=True)
                 if not len(block):
                     break
                 left -= len(block)
+                self._read += len(block)
                 yield block
 
 

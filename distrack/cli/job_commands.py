@@ -154,7 +154,8 @@ def _worked(
         if engine.is_here:
             job.check_here()
         job.check()  # before it waits in a queue; whoever made the folder has checked
-    run = job.open(runs_path, name)
+    with terminal.progress(quiet=quiet) as watch:
+        run = job.open(runs_path, name, watch=watch)
     try:
         return run, finish(run, job, words, engine=engine, quiet=quiet, as_json=as_json)
     except DistrackError:

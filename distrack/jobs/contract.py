@@ -19,6 +19,7 @@ from distrack import runs
 from distrack.errors import ConfigError, RunError
 from distrack.jobs.migration import migrated
 from distrack.options import FieldOption, fewest, options_of, value_at
+from distrack.progress import Watch, unwatched
 from distrack.registry import Registry
 from distrack.runs import Run, Session
 from distrack.runs.about import about
@@ -102,10 +103,13 @@ class Job(Config):
             ConfigError: the device is not on this machine.
         """
 
-    def open(self, runs_path: Path, name: str | None = None) -> Run:
+    def open(self, runs_path: Path, name: str | None = None, *, watch: Watch = unwatched) -> Run:
         """The folder that the job works in, made if it is new.
 
         A run of that name that was begun with the same config is continued.
+
+        Args:
+            watch: told how far the folder is, where making it takes long.
 
         Raises:
             DistrackError: the name is taken by another job, or the folder cannot be made.
@@ -120,10 +124,13 @@ class Job(Config):
                         remedy=f"choose another --name, or continue that one: python -m distrack resume {name}",
                     )
                 return run
-        return self.create(runs_path, new_name(self.usual_name) if name is None else name)
+        return self.create(runs_path, new_name(self.usual_name) if name is None else name, watch=watch)
 
-    def create(self, runs_path: Path, name: str) -> Run:
+    def create(self, runs_path: Path, name: str, *, watch: Watch = unwatched) -> Run:  # noqa: ARG002
         """Makes the folder of a new run.
+
+        Args:
+            watch: as for `open`.
 
         Raises:
             DistrackError: the name is taken, or the folder cannot be made.

@@ -15,8 +15,11 @@ from distrack.runs.environment import describe
 from distrack.runs.log import logged
 
 
-def launch(job: Job, runs_path: Path, name: str | None = None) -> Run:
+def launch(job: Job, runs_path: Path, name: str | None = None, *, watch: Watch = unwatched) -> Run:
     """Starts a job as a process that outlives its starter: the command that a person would type, with the run's name.
+
+    Args:
+        watch: told how far the run's folder is, where making it takes long.
 
     Raises:
         DistrackError: the job cannot be done here, its run is running already, or no process could be started.
@@ -24,7 +27,7 @@ def launch(job: Job, runs_path: Path, name: str | None = None) -> Run:
     if EngineConfig.validated({}).is_here:
         job.check_here()
     job.check()
-    run = job.open(runs_path, name)
+    run = job.open(runs_path, name, watch=watch)
     words = job.words(runs_path)
     if job.has_own_folder:
         words += ["--name", run.id]

@@ -34,6 +34,7 @@ from distrack.errors import AudioError, ConfigError, EventsError, RunError
 from distrack.files import replacing, size_text
 from distrack.jobs.contract import Job, Table, all_runs, read_report, register
 from distrack.perception import DISTANCES, distance
+from distrack.progress import Watch, unwatched
 from distrack.recording import Recording
 from distrack.runs import Run, Session
 from distrack.settings import user_path
@@ -191,7 +192,7 @@ class DecomposeJob(DecomposeConfig, Job):
     def title(self) -> str:
         return f"{self.file.stem} · {self.events} events · {DECOMPOSERS.short_title(self.method.name)}"
 
-    def create(self, runs_path: Path, name: str) -> Run:
+    def create(self, runs_path: Path, name: str, *, watch: Watch = unwatched) -> Run:
         """Makes the folder of a new run with the part that is decomposed, `original.wav`.
 
         Raises:
@@ -207,13 +208,14 @@ class DecomposeJob(DecomposeConfig, Job):
                 sample_rate=self.sample_rate,
                 mono=self.mono,
                 longest=self.method.longest,
+                progress=lambda done, total: watch("read", done, total, "", None),
             )
         except AudioError as error:
             raise AudioError(f"{self.file}: {error}") from None
         self._check_length(recording)
         self.method.check(recording.sample_rate)
         files = self.method.files(runs_path)
-        run = super().create(runs_path, name)
+        run = super().create(runs_path, name, watch=watch)
         try:
             for file_name, content in files.items():
                 run.write(file_name, content)

@@ -16,6 +16,7 @@ from distrack.jobs.distillation.phases import device_of
 from distrack.jobs.distillation.work import Work
 from distrack.jobs.results import synthetic_file
 from distrack.learning import ADAMW
+from distrack.progress import Watch, unwatched
 from distrack.runs import Run, Session, find
 from distrack.validation import Option, Overrides, Positional, overlaid
 
@@ -31,7 +32,7 @@ class FollowUp(Job):
     def queue(self, run: Run) -> str:
         return str(device_of(distillation_job(run)))
 
-    def open(self, runs_path: Path, name: str | None = None) -> Run:  # noqa: ARG002
+    def open(self, runs_path: Path, name: str | None = None, *, watch: Watch = unwatched) -> Run:  # noqa: ARG002
         """The folder of the distillation.
 
         Raises:

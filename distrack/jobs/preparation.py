@@ -18,7 +18,7 @@ from distrack.distill.config import LONGEST, SHORTEST
 from distrack.errors import DistrackError, RunError
 from distrack.files import files_text, size_text
 from distrack.jobs.contract import Job, Table, as_json, job_of, register
-from distrack.progress import DetailedProgress
+from distrack.progress import DetailedProgress, Watch, unwatched
 from distrack.registry import NameIn
 from distrack.runs import Run, Session
 from distrack.settings import AbsolutePath, settings, user_path
@@ -89,7 +89,7 @@ class Preparation(Job):
     def _default_of_the_dataset(cls, seconds: float | None, info: ValidationInfo) -> float | None:
         return DATASETS[info.data["dataset"]].seconds if seconds is None and "dataset" in info.data else seconds
 
-    def open(self, runs_path: Path, name: str | None = None) -> Run:  # noqa: ARG002
+    def open(self, runs_path: Path, name: str | None = None, *, watch: Watch = unwatched) -> Run:  # noqa: ARG002
         """The folder of this dataset's preparation, with the config of this one."""
         run = place(self.dataset, self.data_path)
         try:

@@ -15,7 +15,7 @@ from distrack.jobs.live import follow, is_followed
 from distrack.jobs.packing import FOLDER as DATASETS_FOLDER
 from distrack.jobs.packing import dataset_id, dataset_of, dataset_place, is_dataset, pull_dataset, push_dataset
 from distrack.jobs.stored import manifest_of, stored_id
-from distrack.progress import DetailedProgress
+from distrack.progress import DetailedProgress, Watch, unwatched
 from distrack.runs import ALIVE, Run, Session, Status
 from distrack.store import Manifest, Store, open_store, pull, push, read_manifest
 from distrack.store.package import AbsentError, ManifestError
@@ -64,7 +64,7 @@ class Transfer(Job):
     def queue(self, run: Run) -> str:
         return f"{self.kind}-{run.id}"  # transfers do not wait for each other
 
-    def open(self, runs_path: Path, name: str | None = None) -> Run:  # noqa: ARG002
+    def open(self, runs_path: Path, name: str | None = None, *, watch: Watch = unwatched) -> Run:  # noqa: ARG002
         """The folder of this transfer, with the config of this one."""
         run = place_of(self, runs_path)
         try:

@@ -201,13 +201,18 @@ def test_what_depends_on_all_samples_is_found_in_any_block(tmp_path: Path, monke
 def test_a_recording_takes_the_memory_of_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("distrack.recording.BLOCK", 1 << 13)
     soundfile.write(tmp_path / "long.wav", np.tile(sweep(16_000), (10, 1)), 16_000)
+    steps: list[tuple[int, int]] = []
     tracemalloc.start()
     try:
-        sizes = [block.shape[1] for block in Recording(tmp_path / "long.wav", sample_rate=22_050).blocks()]
+        part = Recording(tmp_path / "long.wav", sample_rate=22_050, progress=lambda *step: steps.append(step))
+        sizes = [block.shape[1] for block in part.blocks()]
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
     assert sum(sizes) == 20 * 22_050
+    assert steps == sorted(steps)
+    assert len(steps) > 100
+    assert 0 < steps[0][0] < steps[-1][0] < steps[-1][1] == 3 * 20 * 16_000
 
 
 def test_a_longer_part_is_read_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from distrack.jobs.control import work
 from distrack.jobs.distillation import DistillJob, earlier_runs, expected_seconds
 from distrack.jobs.on_cluster import handing
 from distrack.jobs.results import evaluation_report
-from distrack.progress import share_of_phases
+from distrack.progress import Watch, share_of_phases, unwatched
 from distrack.runs import ALIVE, Run, Session, stop
 from distrack.runs.folder import check_name, make_folder
 from distrack.validation import Record
@@ -160,7 +160,7 @@ class Series(Job):
             "notes": tuple(dict.fromkeys(notes)),
         }
 
-    def create(self, runs_path: Path, name: str) -> Run:
+    def create(self, runs_path: Path, name: str, *, watch: Watch = unwatched) -> Run:
         """Makes the folder of a new series; the folders of its cells are made as the work comes to them."""
         check_name(name)
         cells = self.cells(name)
@@ -168,7 +168,7 @@ class Series(Job):
         taken = [run_id for run_id in (name, *(cell.run_id for cell in cells)) if (runs_path / run_id).exists()]
         if taken:
             raise RunError(f"run {taken[0]} exists in {runs_path}: choose another --name")
-        return super().create(runs_path, name)
+        return super().create(runs_path, name, watch=watch)
 
     def work(self, run: Run, session: Session) -> Tabulated:
         """Does the cells that are not done; one that fails does not keep the others from being done.
