@@ -22,8 +22,7 @@ elif stage.active():
 else:
     job = form.ask()
     if job is not None and st.button("Decompose", type="primary", icon=":material/call_split:", key="take-apart"):
-        with st.spinner("Reading the recording"):
-            job_panel.launch(job)
+        job_panel.launch(job)
     examples.draw()
     st.subheader("Recent")
     if not earlier("decomposition", live.note):

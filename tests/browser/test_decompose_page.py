@@ -245,7 +245,7 @@ def test_a_section_is_moved_on_the_overview_and_its_events_keep_their_numbers(
     soundfile.write(path, 0.5 * np.sum(notes, axis=0), rate)
     run, events = _decomposed(path, "sections", events=10)
     box = events.kind.boxes(events)
-    (number,) = np.flatnonzero(np.abs(box.pitch - 200 - 40 * 6) < 10)
+    number = int(np.abs(box.pitch - 200 - 40 * 6).argmin())
     page.goto(f"{server.url}/decompose?run={run.id}&start=30")
     plane, overview = PlaneOnPage(page), page.get_by_role("slider", name="Section of the clip")
     plane.has(events=2)

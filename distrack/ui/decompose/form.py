@@ -42,7 +42,7 @@ def _job(file: Path) -> DecomposeJob:
     length, rate = length_and_rate(file.name, file)
     player = st.container()
     st.caption(f"{file.name}: {length:.1f} s at {rate:,} Hz")
-    first, second, third, fourth = st.columns([0.8, 0.8, 2.0, 1.2])
+    first, second, third, fourth = st.columns([1.0, 1.0, 1.8, 1.2])
     values: dict[str, Any] = {"file": file}
     values["start"] = first.number_input("Start (s)", 0.0, length, 0.0, 0.5, "%.2f", key=f"start-{file}")
     with player:

@@ -115,7 +115,7 @@ def choose(sound: StoredSound, samples: int) -> Section:
         )
         st.markdown(
             f"**{section.text}** of {_clock(seconds)}",
-            help="This section is drawn and heard. Edits change all selected events, also those outside of it.",
+            help="This section is drawn and heard. An edit changes all selected events, also those outside of it.",
         )
     return section
 
