@@ -137,7 +137,7 @@ class Recording:
         if self.sample_rate != rate:
             # Resampling can raise a peak a little, and end a sample early.
             sizes = [(block.shape[0], float(np.abs(block).max(initial=0.0))) for block in self._cut()]
-            self.samples, self._level = sum(size for size, _ in sizes), max(1.0, 0.0, *(peak for _, peak in sizes))
+            self.samples, self._level = sum(size for size, _ in sizes), max([1.0, *(peak for _, peak in sizes)])
         if self.samples == 0:
             raise AudioError(
                 f"no audio: {duration:g} s from {start:g} s are less than one sample at {self.sample_rate} Hz"

@@ -42,7 +42,7 @@ def flac(wave: Sound, sample_rate: int) -> CodecFile:
     Shape:
         - wave: ``[channels, samples]``; a clip beyond full scale is scaled down to it
     """
-    level = max(1.0, *(float(np.abs(block).max()) for block in blocks(wave)))
+    level = max([1.0, *(float(np.abs(block).max()) for block in blocks(wave))])
     scaled = (block / level for block in blocks(wave))
     with _written(scaled, wave.shape[0], sample_rate, format="FLAC", subtype="PCM_16") as path:
         snr = snr_db_of_parts(wave, (block * level for block in _read(path)))

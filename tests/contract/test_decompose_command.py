@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ import pytest
 import soundfile
 
 from distrack import jobs
+from distrack.arrays import Floats
 from distrack.decompose import render, storage
-from distrack.errors import RunError
+from distrack.errors import AudioError, ConfigError, RunError
 from distrack.jobs import decomposition
 from distrack.jobs.decomposition import DecomposeJob, events_file
 from distrack.runs import Run, Stopped, find
+from distrack.stored_sound import StoredSound
 from tests.contract.test_decompose import RATE, struck
 
 Typed = Callable[..., tuple[int | str | None, str, str]]
@@ -212,6 +215,44 @@ def test_a_recording_that_cannot_be_decomposed_is_refused_in_one_line(
     assert err.count("\n") == 1, err
     assert message in err.lower()
     assert not (tmp_path / "runs").exists() or not any((tmp_path / "runs").iterdir())
+
+
+def test_a_long_recording_is_measured_from_its_file_as_a_short_one_is(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = DecomposeJob.model_validate({"file": recording, "events": 3, "method": {"bits": 40}})
+    of_short = jobs.work(whole := job.create(tmp_path, "short"))
+    read: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("distrack.recording.BLOCK", 1_000)
+    run = job.create(tmp_path, "long", watch=lambda *step: read.append(step))
+    assert {step[0] for step in read} == {"read"}
+    shutil.copy(events_file(whole), events_file(run))
+    parts: list[StoredSound] = []
+
+    class Counted(StoredSound):
+        def __getitem__(self, place: tuple[slice, slice]) -> Floats:
+            parts.append(self)
+            assert place[1] != slice(None)
+            return super().__getitem__(place)
+
+    monkeypatch.setattr(decomposition, "LONG", 0.1)
+    monkeypatch.setattr(decomposition, "StoredSound", Counted)
+    of_long = jobs.work(run)
+    assert parts
+    same = {"curve", "stored", "snr_db", "spectral_convergence", "clip_seconds", "sample_rate", "stereo"}
+    assert of_long.model_dump(include=same) == of_short.model_dump(include=same)
+
+
+def test_perceptual_distances_of_a_long_recording_are_refused(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decomposition, "LONG", 0.1)
+    with pytest.raises(ConfigError, match="perceptual: distances are measured of at most"):
+        DecomposeJob(file=recording, perceptual=True).create(tmp_path / "runs", "long")
+    monkeypatch.setattr(decomposition, "MOST_SAMPLES", 100)
+    with pytest.raises(AudioError, match="at most 100 can be decomposed"):
+        DecomposeJob(file=recording).create(tmp_path / "runs", "long")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_recording_that_cannot_be_stored_leaves_no_run(
