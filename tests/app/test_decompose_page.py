@@ -253,7 +253,7 @@ def test_edits_by_hand_on_top_of_a_refused_one_are_dropped(
     state: dict[str, Any] = {f"plane-{run_of_six.id}": SimpleNamespace(edits={"name": "plane", "edits": edits})}
     monkeypatch.setattr(st, "session_state", state)
     for _ in range(2):  # sent again, as long as the plane does not know
-        editing.edit_on_plane(run_of_six, np.arange(6))
+        editing.edit_on_plane(run_of_six, np.array([], np.int64))
     assert [one.which for one in history(run_of_six).done] == [(0,)]
     assert state[f"done-{run_of_six.id}"] == ("plane", 3)
     assert "99" in state["edit-error"]
@@ -530,10 +530,7 @@ def test_an_edit_by_hand_changes_the_selected_events_that_are_not_drawn_too(
         {"number": number, "name": "move", "which": [1], "others": others, "arguments": {"seconds": 0.1}}
         for number, others in ((1, False), (2, True))
     ]
-    state: dict[str, Any] = {
-        f"plane-{run_of_six.id}": SimpleNamespace(edits={"name": "plane", "edits": edits}),
-        f"selected-{run_of_six.id}": [0, 1, 4, 5],
-    }
+    state: dict[str, Any] = {f"plane-{run_of_six.id}": SimpleNamespace(edits={"name": "plane", "edits": edits})}
     monkeypatch.setattr(st, "session_state", state)
-    editing.edit_on_plane(run_of_six, np.array([0, 1, 2]))
+    editing.edit_on_plane(run_of_six, np.array([4, 5]))
     assert [one.which for one in history(run_of_six).done] == [(1,), (1, 4, 5)]

@@ -142,11 +142,11 @@ def _draw_lots(run: runs.Run, name: str) -> None:
     _store(run, changed)
 
 
-def edit_on_plane(run: runs.Run, drawn: Integers) -> None:
+def edit_on_plane(run: runs.Run, others: Integers) -> None:
     """Does the edits that were made on the plane by hand, each once: the plane sends one until it is known as done.
 
     Args:
-        drawn: numbers of the events that the plane draws; the other ones that are selected are edited with them.
+        others: numbers of the selected events that the plane does not draw; they are edited with those that it does.
     """
     sent = st.session_state[f"plane-{run.id}"].edits
     plane, done = st.session_state.get(f"done-{run.id}", ("", 0))
@@ -156,17 +156,17 @@ def edit_on_plane(run: runs.Run, drawn: Integers) -> None:
             continue
         if one["name"] in _STEPS:
             _step(run, _STEPS[one["name"]])
-        elif not _store(run, partial(_done_by_hand, run, drawn, one)):
+        elif not _store(run, partial(_done_by_hand, run, others, one)):
             # Those after it were made on top of an edit that is not there.
             break
     last = max((one["number"] for one in sent["edits"]), default=0)
     st.session_state[f"done-{run.id}"] = sent["name"], max(done, last)
 
 
-def _done_by_hand(run: runs.Run, drawn: Integers, one: dict[str, Any]) -> History:
+def _done_by_hand(run: runs.Run, others: Integers, one: dict[str, Any]) -> History:
     events = edited(loaded(events_file(run)), history(run))
-    which = with_others(one, "which", selected_events(run, events), drawn)
-    edit = Edit(name=one["name"], which=_which(which, events), arguments=one["arguments"])
+    which = _which(with_others(one["which"], others if one["others"] else ()), events)
+    edit = Edit(name=one["name"], which=which, arguments=one["arguments"])
     return _with(run, events, edit)
 
 

@@ -22,8 +22,8 @@ from distrack.ui.sound import Sound
 
 # Pixels of a picture.
 _HEIGHT = 256
-# Most results of each function that are kept; a sound of two minutes takes up to 46 MB.
-_MOST, _MOST_SOUNDS = 64, 16
+# Most pictures that are kept; sounds, of which one of two minutes takes up to 46 MB; and boxes, of 28 bytes an event.
+_MOST, _MOST_SOUNDS, _MOST_BOXES = 64, 16, 4
 
 
 def digest(wave: Floats) -> str:
@@ -41,7 +41,7 @@ sound_of = st.cache_data(max_entries=_MOST_SOUNDS, show_spinner=False, hash_func
 plane_of = st.cache_data(max_entries=_MOST, show_spinner=False, hash_funcs={np.ndarray: digest})(plane)
 
 
-@st.cache_data(max_entries=_MOST_SOUNDS, show_spinner=False, hash_funcs={Events: content_of})
+@st.cache_data(max_entries=_MOST_BOXES, show_spinner=False, hash_funcs={Events: content_of})
 def boxes_of(events: Events) -> Box:
     """Where each event lies on the time-frequency plane."""
     return events.kind.boxes(events)

@@ -29,7 +29,7 @@ def _live(run: runs.Run, status: runs.Status) -> None:
     metrics = [record for record in run.metrics() if "events" in record]
     if metrics:
         last = metrics[-1]
-        texts = [f"**{last['events']}** events"]
+        texts = [f"**{last['events']:,}** events"]
         texts += [f"**{last['snr_db']:.1f} dB** SNR"] if "snr_db" in last else []
         texts += [f"loss **{last['loss']:.4f}**"] if "loss" in last else []
         st.markdown(" · ".join(texts))
@@ -55,7 +55,7 @@ def _done(run: runs.Run) -> None:
     if report is not None and not stage.active():
         st.subheader("Quality")
         with st.container(horizontal=True):
-            st.metric("Events", report.events)
+            st.metric("Events", f"{report.events:,}")
             st.metric("Stored values", f"{report.floats:,}")
             if report.common_floats:
                 term = "Shared decoder"

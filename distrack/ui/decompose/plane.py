@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -30,18 +30,19 @@ class Hand(NamedTuple):
     """What was done on a plane by hand, where each selection and each edit has a number.
 
     Attributes:
-        selection: numbers of the selected events, in any order; those that are not drawn are only known as others.
+        selection: numbers of the selected events, in rising order.
         chosen: name of the plane, and number of the last selection that was made on it.
         done: name of the plane, and number of the last of its edits that was done.
-        on_select: called when events were selected on the plane, with the numbers of the events that it draws.
-        on_edit: called when edits wait to be done, in the same way.
+        on_select: called when events were selected on the plane, with the numbers of those selected events that it does
+            not draw.
+        on_edit: called when edits wait to be done, with the same numbers.
     """
 
     selection: Integers = np.zeros(0, np.int64)
     chosen: tuple[str, int] = ("", 0)
     done: tuple[str, int] = ("", 0)
-    on_select: Callable[[Integers], None] = lambda drawn: None  # noqa: ARG005
-    on_edit: Callable[[Integers], None] = lambda drawn: None  # noqa: ARG005
+    on_select: Callable[[Integers], None] = lambda others: None  # noqa: ARG005
+    on_edit: Callable[[Integers], None] = lambda others: None  # noqa: ARG005
 
 
 def draw_plane(
@@ -68,15 +69,16 @@ def draw_plane(
     spectrogram, state = plane_of(wave, section.rate), hand or Hand()
     drawn = inside[:MOST_DRAWN]
     content = _content(events.rows(drawn), drawn, len(events), section.start, spectrogram)
-    chosen = np.intersect1d(state.selection, drawn, assume_unique=True)
+    is_drawn = np.isin(state.selection, drawn)
+    others = state.selection[~is_drawn]
     data: dict[str, Any] = {
         "events": url_of(content, "application/json", f"{key}-events"),
         "picture": url_of(picture_of(wave, section.rate), "image/png", f"{key}-picture"),
         "chosen": {
             "name": state.chosen[0],
             "number": state.chosen[1],
-            "numbers": chosen.tolist(),
-            "others": len(chosen) < len(state.selection),
+            "numbers": state.selection[is_drawn].tolist(),
+            "others": bool(len(others)),
         },
         "done": {"name": state.done[0], "number": state.done[1]},
         "editable": hand is not None,
@@ -86,8 +88,8 @@ def draw_plane(
     _component(
         key=key,
         data=data,
-        on_chosen_change=partial(state.on_select, drawn),
-        on_edits_change=partial(state.on_edit, drawn),
+        on_chosen_change=partial(state.on_select, others),
+        on_edits_change=partial(state.on_edit, others),
     )
     if len(inside) > MOST_DRAWN:
         events_here = f"{len(inside):,} events{' of the section' if section.is_part else ''}"
@@ -145,18 +147,16 @@ def select(run: runs.Run, numbers: Numbers) -> None:
     st.session_state[f"selected-{run.id}"] = np.sort(np.asarray(numbers, np.int64))
 
 
-def select_on_plane(run: runs.Run, events: Events, drawn: Integers) -> None:
-    """Makes the events that were selected on the plane the selection; those of the numbers `drawn` are drawn there."""
+def select_on_plane(run: runs.Run, others: Integers) -> None:
+    """Makes the events that were selected on the plane the selection, with `others` if they stay selected."""
     chosen = st.session_state[f"plane-{run.id}"].chosen
     st.session_state[f"chosen-{run.id}"] = chosen["name"], chosen["number"]
-    select(run, with_others(chosen, "numbers", selected_events(run, events), drawn))
+    select(run, with_others(chosen["numbers"], others if chosen["others"] else ()))
 
 
-def with_others(sent: Mapping[str, Any], name: str, selection: Integers, drawn: Integers) -> Integers:
-    """Numbers that the plane sent, and those of the selected events that it does not draw if it says so."""
-    own = np.array(sent[name], np.int64)
-    others = np.setdiff1d(selection, drawn, assume_unique=True)
-    return np.sort(np.concatenate([own, others])) if sent["others"] else own
+def with_others(numbers: Numbers, others: Numbers) -> Integers:
+    """Numbers of events that are drawn and of others, in rising order."""
+    return np.sort(np.concatenate([np.asarray(numbers, np.int64), np.asarray(others, np.int64)]))
 
 
 def draw_selection(run: runs.Run, events: Events, inside: Integers, selection: Integers) -> None:

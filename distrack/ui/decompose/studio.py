@@ -52,7 +52,7 @@ def _show(run: runs.Run) -> None:
         selection,
         chosen=st.session_state.get(f"chosen-{run.id}", ("", 0)),
         done=st.session_state.get(f"done-{run.id}", ("", 0)),
-        on_select=partial(select_on_plane, run, current),
+        on_select=partial(select_on_plane, run),
         on_edit=partial(editing.edit_on_plane, run),
     )
     sounding = sound_of(current, view.first, view.last)
@@ -92,7 +92,8 @@ def _player(
     # A clip that was mixed into this one may be longer: then these have nothing in the section.
     sounds = [(title, text, samples) for title, text, samples in sounds if samples.shape[1]]
     longest = max(samples.shape[1] for _, _, samples in sounds) / view.rate
-    sources = [PlayerSource(title, text, (played(samples, view.rate),)) for title, text, samples in sounds]
+    where = f" Section {view.text}." if view.is_part else ""
+    sources = [PlayerSource(title, text + where, (played(samples, view.rate),)) for title, text, samples in sounds]
     player(sources, title=_PLAYER, seconds=longest, key=f"sounds-{run.id}", front="Edited", begin=view.start)
 
 

@@ -637,8 +637,11 @@ class Plane {
 
   // Shows an edit at once and sends it; the app stores it, and makes it to the selected events that are not drawn too.
   edit(name, which = [], change = {}) {
-    // Where the events have new numbers, those are on their way.
-    if (!this.data.editable || (this.renumbered && which.length)) return;
+    if (!this.data.editable) return;
+    if (this.renumbered && which.length) {
+      this.status.textContent = "The events have new numbers, which are on their way.";
+      return;
+    }
     which = [...which].sort((one, other) => one - other);
     const edit = { number: ++this.counted, name, which: this.numbersOf(which), others: this.others, arguments: change };
     this.edits.push(edit);
