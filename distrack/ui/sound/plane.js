@@ -153,7 +153,10 @@ class Plane {
     this.loudest = Math.max(...clip.boxes.map((box) => box.energy), 1e-20);
     const same = before?.begin === clip.begin && before.seconds === clip.seconds;
     if (!same || this.focus >= clip.rows.length) this.focus = null;
-    if (!same) this.view = this.whole();
+    if (!same) {
+      this.view = this.whole();
+      this.status.textContent = "";
+    }
     this.root.dataset.events = clip.rows.length;
     this.redraw();
   }
