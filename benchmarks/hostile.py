@@ -34,7 +34,7 @@ from distrack.audio import decode_clip, read_impulse_response
 from distrack.datasets import index, prepare
 from distrack.datasets.archive import unpack
 from distrack.datasets.upload import length_and_rate, preview, store_recording, store_upload
-from distrack.decompose import render, storage
+from distrack.decompose import Rendered, storage
 from distrack.decompose.siam.model import load as load_model
 from distrack.distill import SyntheticSet
 from distrack.errors import DistrackError
@@ -45,6 +45,7 @@ from distrack.recording import read_segment
 from distrack.runs import Run
 from distrack.runs.about import about
 from distrack.settings import PROJECT
+from distrack.stored_sound import blocks
 
 _TABLE = Path(__file__).with_suffix(".md")
 _PART = 250
@@ -160,8 +161,8 @@ def in_a_run(name: str, like: str) -> Callable[[bytes, Path], object]:
 
 
 def rendered(path: Path) -> object:
-    """Events that can be read can be heard."""
-    return render(storage.load(path))
+    """Events that can be read can be heard, in parts: they may last for hours."""
+    return [block.shape for block in blocks(Rendered(storage.load(path)))]
 
 
 _RUN = "assets/demo"

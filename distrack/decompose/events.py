@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from distrack.arrays import Doubles, Floats, Mask
 from distrack.errors import EventsError
 from distrack.registry import Registry
+from distrack.stored_sound import LONG
 
 # The most events of a decomposition and of a file: it is one limit, so that every decomposition can be stored.
 # Rows have at most 20 numbers: those of all events take at most 80 MB, those of Gabor atoms in mono 20 MB.
@@ -20,6 +21,8 @@ MOST_EVENTS = 1_000_000
 # measured in blocks, so that only the events grow with it; its recording takes 2.8 GB a channel on the disk.
 LONGEST = 4 * 3600.0
 MOST_SAMPLES = 4 * 3600 * 48_000
+# The most samples of a sound that is rendered as a whole, as that of a kind without parts is; it lasts `LONG` at most.
+MOST_AT_ONCE = 600 * 192_000
 # The longest impulse response.
 LONGEST_ROOM = 60.0
 MOST_ROOM = 60 * 192_000
@@ -88,7 +91,7 @@ class Kind:
     pitches: tuple[str, ...] = ("frequency",)
     """Columns that are higher in proportion if an event has a higher pitch."""
     in_parts: bool = False
-    """Whether `part` takes less work than `synthesise`."""
+    """Whether `part` takes less work than `synthesise`; if not, a sound lasts ten minutes at most."""
     common: bool = False
     """Whether the shared arrays are those of a model that serves all clips; if not, they belong to one clip."""
 
@@ -364,8 +367,11 @@ def _check(events: Events) -> None:
         value = getattr(events, name)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise EventsError(f"{name} {str(value)[:40]}: it must be a whole number from {low} to {high}")
-    if events.seconds > LONGEST:
-        raise EventsError(f"{events.seconds:.0f} s long: events last at most {LONGEST:.0f} s together")
+    longest, most = (LONGEST, MOST_SAMPLES) if events.kind.in_parts else (LONG, MOST_AT_ONCE)
+    if events.seconds > longest or events.samples > most:
+        raise EventsError(
+            f"{events.seconds:.0f} s long: {events.kind_name} events last at most {longest:.0f} s and {most:,} samples"
+        )
     if not isinstance(events.settings, Mapping) or not isinstance(events.shared, Mapping):
         raise EventsError("settings and shared arrays: they must be objects with names")
     if events.parameters.ndim != 2:

@@ -13,6 +13,16 @@ from distrack.errors import EventsError
 from tests.tones import NAME, RATE, many, tones
 
 
+def test_atoms_last_for_hours_and_other_events_for_minutes() -> None:
+    atom = np.array([[1.0, 0.1, 440.0, 0.5, 0.0]], np.float32)
+    hours = round(LONGEST) * RATE
+    assert Events.of("gabor", atom, sample_rate=RATE, samples=hours).seconds == LONGEST
+    with pytest.raises(EventsError, match="14401 s long: gabor events last at most 14400 s"):
+        Events.of("gabor", atom, sample_rate=RATE, samples=hours + RATE)
+    with pytest.raises(EventsError, match=f"14400 s long: {NAME} events last at most 600 s"):
+        replace(tones(), samples=hours)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
@@ -20,7 +30,7 @@ from tests.tones import NAME, RATE, many, tones
         ("sample_rate", 16_000.0, "sample_rate"),
         ("samples", 0, "samples 0"),
         ("samples", True, "samples"),
-        ("samples", round(LONGEST) * RATE + RATE, "14401 s long"),
+        ("samples", 600 * RATE + RATE, "601 s long"),
         ("channels", 3, "channels 3"),
         ("seed", -1, "seed"),
         ("seed", 10**5000 if sys.get_int_max_str_digits() == 0 else 2**70, "seed"),

@@ -198,7 +198,7 @@ def test_a_clip_without_events_can_be_edited(change: Callable[[Events], Events])
         (lambda e: move(e, seconds=float("inf")), "move: seconds inf"),
         (lambda e: stretch(e, factor=0), "stretch: factor 0"),
         (lambda e: stretch(e, factor=-1), "stretch: factor -1"),
-        (lambda e: stretch_clip(replace(e, samples=3600 * RATE), factor=7), "25200 s long"),
+        (lambda e: stretch_clip(replace(e, samples=100 * RATE), factor=7), "700 s long"),
         (lambda e: transpose(e, semitones=cast(float, "much")), "transpose: semitones 'much'"),
         (lambda e: quantise(e, grid=0), "quantise: grid 0"),
         (lambda e: quantise(e, grid=0.1, strength=2), "quantise: strength 2"),
