@@ -135,10 +135,13 @@ def test_a_recording_of_an_hour_is_played_in_part_and_decomposed_as_a_whole(
     app: AppTest, own_runs: Path, launched: list[tuple[str, ...]], tmp_path: Path
 ) -> None:
     path = tmp_path / "hour.wav"
-    soundfile.write(path, 0.1 * np.sin(np.arange(3_600_000)), 1_000)
+    wave = 0.1 * np.sin(np.arange(3_600_000))
+    wave[: 120 * 1_000] = 0
+    soundfile.write(path, wave, 1_000)
     opened(app, "decompose")
     app.button_group(key="source").set_value("File path").run()
     app.text_input[0].set_value(str(path)).run()
+    assert [warning.value for warning in app.warning] == ["Silent: one constant value in the 120 s from 0 s."]
     app.number_input(key=f"start-{path}").set_value(1_000.0).run()
     assert "The player has 2 minutes of this long recording, from 1000 s on." in texts(app)
     app.number_input(key=f"start-{path}").set_value(0.0)

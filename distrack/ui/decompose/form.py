@@ -45,7 +45,8 @@ def _job(file: Path) -> DecomposeJob:
     first, second, third, fourth = st.columns([1.0, 1.0, 1.8, 1.2])
     values: dict[str, Any] = {"file": file}
     values["start"] = first.number_input("Start (s)", 0.0, length, 0.0, 0.5, "%.2f", key=f"start-{file}")
-    with player:
+    # Two silent minutes of a long recording do not say that its other parts cannot be decomposed.
+    with player, errors_shown(st.warning):
         recording(file, start=values["start"])
     part = max(min(_PART, length), 0.01)
     values["seconds"] = second.number_input("Seconds", 0.01, LONGEST, part, 0.5, "%.2f", key=f"seconds-{file}")
