@@ -263,10 +263,11 @@ def test_a_section_is_moved_on_the_overview_and_its_events_keep_their_numbers(
     player = page.locator(".player")
     expect(player).to_have_attribute("data-ready", "true")
     expect(player.locator(".time")).to_have_text("90.00 / 120.00 s")
-    page.get_by_role("button", name="Invert", exact=True).click()
-    plane.has(selected=1)
-    plane.press(95, float(box.pitch[number]), shift=True)
-    expect(page.get_by_text("10 of 10 selected")).to_be_visible()
+    page.get_by_role("button", name="All", exact=True).click()
+    plane.has(selected=2)
+    for count in (9, 10):
+        plane.press(95, float(box.pitch[number]), shift=True)
+        expect(page.get_by_text(f"{count} of 10 selected")).to_be_visible()
     # By hand: all that are selected, also those outside of the section.
     plane.root.locator("canvas").press("Shift+ArrowUp")
     assert (_done(run, 1).name, history(run).done[-1].which) == ("move", None)
@@ -284,6 +285,13 @@ def test_a_section_is_moved_on_the_overview_and_its_events_keep_their_numbers(
     with page.expect_download() as download:
         page.get_by_role("button", name="FLAC of the section").click()
     assert soundfile.info(download.value.path()).frames == 30 * rate
+    # An edit brings the edited sound to the front, another section does not.
+    expect(player).to_have_attribute("data-source", "Edited")
+    player.get_by_role("radio", name="Original").click()
+    overview.press("ArrowLeft")
+    expect(player.locator(".time")).to_have_text("60.00 / 90.00 s")
+    expect(player).to_have_attribute("data-ready", "true")
+    expect(player).to_have_attribute("data-source", "Original")
 
 
 def test_text_under_the_name_of_a_recording_is_refused_in_one_sentence(server: Server, page: Page) -> None:

@@ -19,6 +19,7 @@ from distrack.ui.decompose.events_in_view import boxes_of, content_of, picture_o
 from distrack.ui.decompose.section import Section
 from distrack.ui.sound.media import source, url_of
 
+# Numbers of events.
 Numbers = Sequence[int] | Integers
 # Most events that a plane draws; the browser stays fast with these.
 MOST_DRAWN = 4_000
