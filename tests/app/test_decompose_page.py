@@ -21,7 +21,7 @@ from distrack.jobs.contract import title_of
 from distrack.jobs.decomposition import DecomposeJob, decomposition_report, events_file, history, keep_history
 from distrack.settings import PROJECT, settings
 from distrack.ui.decompose import editing, plane
-from tests.app.page import given, opened, texts
+from tests.app.page import given, opened, reported, texts
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,23 @@ def run_of_six(clip: Path) -> Iterator[runs.Run]:
 def other_clip(clip: Path) -> Iterator[runs.Run]:
     """The same clip decomposed into three events."""
     run = DecomposeJob(file=clip, events=3).create(settings().runs_path, "other-clip")
+    jobs.work(run)
+    yield run
+    shutil.rmtree(run.path)
+
+
+@pytest.fixture(scope="module")
+def long_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[runs.Run]:
+    """Two and a half minutes of ten notes, one every 15 s, each an event."""
+    rate = 1_000
+    time = np.arange(150 * rate) / rate
+    tones = [
+        np.exp(-(((time - 5 - 15 * note) / 0.2) ** 2)) * np.sin(2 * np.pi * (100 + 20 * note) * time)
+        for note in range(10)
+    ]
+    path = tmp_path_factory.mktemp("long") / "long.wav"
+    soundfile.write(path, 0.5 * np.sum(tones, axis=0), rate)
+    run = DecomposeJob(file=path, events=10).create(settings().runs_path, "long")
     jobs.work(run)
     yield run
     shutil.rmtree(run.path)
@@ -114,6 +131,41 @@ def test_an_uploaded_recording_can_be_decomposed(app: AppTest, clip: Path) -> No
     assert app.button(key="take-apart")
 
 
+def test_a_recording_of_an_hour_is_played_in_part_and_decomposed_as_a_whole(
+    app: AppTest, own_runs: Path, launched: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    path = tmp_path / "hour.wav"
+    wave = 0.1 * np.sin(np.arange(3_600_000))
+    wave[: 120 * 1_000] = 0
+    soundfile.write(path, wave, 1_000)
+    opened(app, "decompose")
+    app.button_group(key="source").set_value("File path").run()
+    app.text_input[0].set_value(str(path)).run()
+    assert [warning.value for warning in app.warning] == ["Silent: one constant value in the 120 s from 0 s."]
+    app.number_input(key=f"start-{path}").set_value(1_000.0).run()
+    assert "The player has 2 minutes of this long recording, from 1000 s on." in texts(app)
+    app.number_input(key=f"start-{path}").set_value(0.0)
+    app.number_input(key=f"seconds-{path}").set_value(3_600.0)
+    app.select_slider[0].set_value(500_000)
+    app.button(key="take-apart").click().run()
+    assert not app.exception, app.exception
+    ((run_id, *_),) = launched
+    job = jobs.job_of(runs.find(own_runs, run_id))
+    assert isinstance(job, DecomposeJob)
+    assert (job.seconds, job.events) == (3_600, 500_000)
+
+
+def test_an_upload_is_stored_once(app: AppTest, clip: Path) -> None:
+    folder = settings().data_path / "recordings"
+    opened(app, "decompose")
+    app.file_uploader(key="upload").set_value(("once.wav", clip.read_bytes(), "audio/wav")).run()
+    (stored,) = folder.glob("once-*.wav")
+    before = stored.stat().st_mtime_ns
+    app.selectbox(key="method").select("splat").run()
+    assert not app.exception, app.exception
+    assert stored.stat().st_mtime_ns == before
+
+
 def test_the_microphone_records_as_many_samples_as_are_heard(app: AppTest) -> None:
     opened(app, "decompose")
     app.button_group(key="source").set_value("Record").run()
@@ -168,9 +220,7 @@ def test_edits_are_stored_undone_and_redone(app: AppTest, run_of_six: runs.Run) 
     app.button(key="by-energy").click().run()
     edit(app, "transpose")
     edits = history(run_of_six)
-    assert [(one.name, len(one.which or ()), one.arguments) for one in edits.done] == [
-        ("transpose", 6, {"semitones": 12.0})
-    ]
+    assert [(one.name, one.which, one.arguments) for one in edits.done] == [("transpose", None, {"semitones": 12.0})]
     edit(app, "mute")
     assert "2 edits: Transpose, Mute" in texts(app)
     app.button(key="Undo").click().run()
@@ -200,13 +250,13 @@ def test_edits_by_hand_on_top_of_a_refused_one_are_dropped(
     run_of_six: runs.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     edits = [
-        {"number": number, "name": "move", "which": [which], "arguments": {"seconds": 0.1}}
+        {"number": number, "name": "move", "which": [which], "others": False, "arguments": {"seconds": 0.1}}
         for number, which in ((1, 0), (2, 99), (3, 1))
     ]
     state: dict[str, Any] = {f"plane-{run_of_six.id}": SimpleNamespace(edits={"name": "plane", "edits": edits})}
     monkeypatch.setattr(st, "session_state", state)
     for _ in range(2):  # sent again, as long as the plane does not know
-        editing.edit_on_plane(run_of_six)
+        editing.edit_on_plane(run_of_six, np.array([], np.int64))
     assert [one.which for one in history(run_of_six).done] == [(0,)]
     assert state[f"done-{run_of_six.id}"] == ("plane", 3)
     assert "99" in state["edit-error"]
@@ -415,7 +465,75 @@ def test_a_plane_draws_the_first_events_and_says_so(
     assert not app.exception, app.exception
     assert "The plane shows the first 4 of 6 events" in texts(app)
     events = storage.load(events_file(run_of_six))
-    content = json.loads(plane._content(events, Plane(np.zeros((1, 1), np.float32), 30.0, 8_000.0, 0.5)))
-    assert content["undrawn"] == 2
-    rows = np.frombuffer(base64.b64decode(content["rows"]), "<f4").reshape(4, -1)
-    assert np.array_equal(rows, events.parameters[:4])
+    spectrogram, numbers = Plane(np.zeros((1, 1), np.float32), 30.0, 8_000.0, 0.5), np.array([1, 3])
+    content = json.loads(plane._content(events.rows(numbers), numbers, 6, 0.25, spectrogram))
+    assert (content["numbers"], content["total"], content["begin"]) == ([1, 3], 6, 0.25)
+    rows = np.frombuffer(base64.b64decode(content["rows"]), "<f4").reshape(2, -1)
+    assert np.array_equal(rows, events.parameters[[1, 3]])
+
+
+def _in_section(run: runs.Run, start: float, end: float) -> list[int]:
+    box = storage.load(events_file(run)).kind.boxes(storage.load(events_file(run)))
+    return np.flatnonzero((box.start < end) & (box.end > start)).tolist()
+
+
+def test_a_long_clip_is_shown_through_a_section_that_the_url_names(app: AppTest, long_run: runs.Run) -> None:
+    opened(app, "decompose", run=long_run.id)
+    assert "**0:00 to 0:30** of 2:30" in texts(app)
+    assert "Table of 2 events in the section" in [expander.label for expander in app.expander]
+    opened(app, "decompose", run=long_run.id, start="100", length="10")
+    assert "**1:40 to 1:50** of 2:30" in texts(app)
+    overview = given(app, "distrack_overview")
+    assert (overview["start"], overview["length"], overview["seconds"]) == (100, 10, 150)
+    assert max(overview["levels"]) == 1
+    player = given(app, "distrack_player")
+    assert (player["seconds"], player["begin"]) == (10, 100)
+    app.button(key="section-Next").click().run()
+    assert "**1:50 to 2:00** of 2:30" in texts(app)
+    assert app.query_params["start"] == "110.0"
+    app.button_group(key="section-length").set_value(60).run()
+    assert "**1:30 to 2:30** of 2:30" in texts(app), "a section ends with the clip at the latest"
+    assert app.button(key="section-Next").disabled
+    app.number_input(key="section-start").set_value(12.3).run()
+    assert "**0:12.3 to 1:12.3** of 2:30" in texts(app)
+    for nonsense in ("nan", "x", "-5"):
+        opened(app, "decompose", run=long_run.id, start=nonsense, length="7")
+        assert "**0:00 to 0:30** of 2:30" in texts(app)
+
+
+def test_a_short_clip_has_no_section(app: AppTest, run_of_six: runs.Run) -> None:
+    opened(app, "decompose", run=run_of_six.id, start="0.1", length="10")
+    assert "section-Next" not in [button.key for button in app.button]
+    assert given(app, "distrack_player")["begin"] == 0
+
+
+def test_edits_in_a_section_change_the_selected_events_outside_of_it_too(app: AppTest, long_run: runs.Run) -> None:
+    opened(app, "decompose", run=long_run.id, start="100")
+    (one, *others) = _in_section(long_run, 100, 130)
+    app.button(key="select-inside").click().run()
+    assert f"**{1 + len(others)}** of 10 selected" in texts(app)
+    app.button(key="select-All").click().run()
+    plane_data = given(app, "distrack_plane")["chosen"]
+    assert (plane_data["numbers"], plane_data["others"]) == ([one, *others], True)
+    # One of the drawn events is released on the plane: those that are not drawn stay selected.
+    chosen = {"name": "plane", "number": 1, "numbers": others, "others": True}
+    reported(app, "distrack_plane", chosen=chosen)
+    assert "**9** of 10 selected" in texts(app)
+    edit(app, "mute")
+    assert history(long_run).done[-1].which == tuple(sorted(set(range(10)) - {one}))
+    reported(app, "distrack_plane", chosen={**chosen, "number": 2, "numbers": [one], "others": False})
+    edit(app, "unmute")
+    assert history(long_run).done[-1].which == (one,)
+
+
+def test_an_edit_by_hand_changes_the_selected_events_that_are_not_drawn_too(
+    run_of_six: runs.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edits = [
+        {"number": number, "name": "move", "which": [1], "others": others, "arguments": {"seconds": 0.1}}
+        for number, others in ((1, False), (2, True))
+    ]
+    state: dict[str, Any] = {f"plane-{run_of_six.id}": SimpleNamespace(edits={"name": "plane", "edits": edits})}
+    monkeypatch.setattr(st, "session_state", state)
+    editing.edit_on_plane(run_of_six, np.array([4, 5]))
+    assert [one.which for one in history(run_of_six).done] == [(1,), (1, 4, 5)]

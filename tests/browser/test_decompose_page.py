@@ -223,13 +223,75 @@ def test_an_event_is_moved_transposed_copied_and_stretched_by_hand(server: Serve
     plane.has(selected=3)
     page.keyboard.press("Delete")
     plane.has(events=0)
-    assert (_done(run, 7).name, history(run).done[-1].which) == ("remove", (0, 1, 2))
+    assert (_done(run, 7).name, history(run).done[-1].which) == ("remove", None)
     page.reload()
     plane.has(events=0)
     page.get_by_role("button", name="Undo").click()
     plane.has(events=3)
     current = apply(events, history(run).done)
     assert float(current.kind.boxes(current).pitch[2]) == pytest.approx(pitch_before * 2 ** ((9 + 2) / 12), rel=1e-4)
+
+
+def test_a_section_is_moved_on_the_overview_and_its_events_keep_their_numbers(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    rate, path = 4_000, tmp_path / "long.wav"
+    seconds = np.arange(150 * rate) / rate
+    # Ten notes, one every 15 s, each softer than the one before.
+    notes = [
+        0.8**note * np.exp(-(((seconds - 5 - 15 * note) / 0.2) ** 2)) * np.sin(2 * np.pi * (200 + 40 * note) * seconds)
+        for note in range(10)
+    ]
+    soundfile.write(path, 0.5 * np.sum(notes, axis=0), rate)
+    run, events = _decomposed(path, "sections", events=10)
+    box = events.kind.boxes(events)
+    number = int(np.abs(box.pitch - 200 - 40 * 6).argmin())
+    page.goto(f"{server.url}/decompose?run={run.id}&start=30")
+    plane, overview = PlaneOnPage(page), page.get_by_role("slider", name="Section of the clip")
+    plane.has(events=2)
+    # In the middle of the clip, then two sections of 30 s on.
+    overview.click()
+    expect(page.get_by_text("1:00 to 1:30 of 2:30")).to_be_visible()
+    overview.press("ArrowRight")
+    expect(page.get_by_text("1:30 to 2:00 of 2:30")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"start=90"))
+    expect(plane.root).to_have_attribute("data-view", re.compile(r"^90\.0000 120\.0000"))
+    plane.has(events=2)
+    plane.press(95, float(box.pitch[number]))
+    expect(page.get_by_text("1 of 10 selected")).to_be_visible()
+    expect(plane.root.get_by_role("status")).to_contain_text(f"Event {number}:")
+    player = page.locator(".player")
+    expect(player).to_have_attribute("data-ready", "true")
+    expect(player.locator(".time")).to_have_text("90.00 / 120.00 s")
+    page.get_by_role("button", name="All", exact=True).click()
+    plane.has(selected=2)
+    for count in (9, 10):
+        plane.press(95, float(box.pitch[number]), shift=True)
+        expect(page.get_by_text(f"{count} of 10 selected")).to_be_visible()
+    # By hand: all that are selected, also those outside of the section.
+    plane.root.locator("canvas").press("Shift+ArrowUp")
+    assert (_done(run, 1).name, history(run).done[-1].which) == ("move", None)
+    plane.root.locator("canvas").press("Escape")
+    plane.root.locator("canvas").press("Escape")
+    plane.has(selected=0)
+    plane.press(95, float(box.pitch[number]) * 2 ** (1 / 12))
+    expect(page.get_by_text("1 of 10 selected")).to_be_visible()
+    page.keyboard.press("Control+d")
+    assert (_done(run, 2).name, history(run).done[-1].which) == ("copy", (number,))
+    plane.has(events=3, selected=1)
+    page.keyboard.press("Delete")
+    assert (_done(run, 3).name, history(run).done[-1].which) == ("remove", (10,))
+    plane.has(events=2, selected=0)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="FLAC of the section").click()
+    assert soundfile.info(download.value.path()).frames == 30 * rate
+    # An edit brings the edited sound to the front, another section does not.
+    expect(player).to_have_attribute("data-source", "Edited")
+    player.get_by_role("radio", name="Original").click()
+    overview.press("ArrowLeft")
+    expect(player.locator(".time")).to_have_text("60.00 / 90.00 s")
+    expect(player).to_have_attribute("data-ready", "true")
+    expect(player).to_have_attribute("data-source", "Original")
 
 
 def test_text_under_the_name_of_a_recording_is_refused_in_one_sentence(server: Server, page: Page) -> None:

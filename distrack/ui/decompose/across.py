@@ -6,8 +6,9 @@ import numpy as np
 import streamlit as st
 
 from distrack import runs
+from distrack.arrays import Integers
 from distrack.audio import flac_bytes, level
-from distrack.decompose import Events, render, soloed
+from distrack.decompose import Events, render_part, soloed
 from distrack.decompose.similar import MOST, clip_distances, nearest, projections
 from distrack.evaluate.inspection import Method, Point
 from distrack.jobs.contract import titles_of
@@ -23,7 +24,7 @@ _PROJECTIONS: dict[Method, str] = {"pca": "PCA", "t-sne": "t-SNE"}
 _HEARD, _CLIPS, _EVENTS, _MOST_NEAR = 0.8, 4, 64, 6
 
 
-def draw(run: runs.Run, selection: list[int]) -> None:
+def draw(run: runs.Run, selection: Integers) -> None:
     """Draws the map and the lists in an expander; nothing is computed before it is opened."""
     place = st.expander(
         "Across clips: a map of events, and what sounds alike", key=f"across-{run.id}", on_change="rerun"
@@ -34,7 +35,7 @@ def draw(run: runs.Run, selection: list[int]) -> None:
         _draw(run, selection)
 
 
-def _draw(run: runs.Run, selection: list[int]) -> None:
+def _draw(run: runs.Run, selection: Integers) -> None:
     alike = {other.id: (other, events) for other, events in decompositions_like(run, runs_path(), loaded)}
     titles = titles_of(other for other, _ in alike.values())
     others = [name for name in alike if name != run.id]
@@ -54,6 +55,7 @@ def _draw(run: runs.Run, selection: list[int]) -> None:
         key="plane",
     )
     points, places, sheets = _mapped(clips)
+    event = int(selection[0]) if len(selection) == 1 and selection[0] < len(clips[run.id]) else None
 
     def pressed(point: tuple[str, int]) -> None:
         # The events of the clip in view come first, by their numbers.
@@ -66,7 +68,7 @@ def _draw(run: runs.Run, selection: list[int]) -> None:
         sheets,
         [titles[name] for name in clips],
         method=method,
-        selected=("track", selection[0]) if len(selection) == 1 and selection[0] < len(clips[run.id]) else None,
+        selected=None if event is None else ("track", event),
         on_press=pressed,
         key=f"events-{run.id}-{method}",
     )
@@ -75,9 +77,9 @@ def _draw(run: runs.Run, selection: list[int]) -> None:
     )
     left, right = st.columns(2)
     with left:
-        if len(selection) == 1 and selection[0] < len(clips[run.id]):
-            rows = nearest(clips, run.id, selection[0], most=_MOST_NEAR)
-            st.markdown(f"Events that sound most like event {selection[0]}:")
+        if event is not None:
+            rows = nearest(clips, run.id, event, most=_MOST_NEAR)
+            st.markdown(f"Events that sound most like event {event}:")
             table = [
                 {"clip": titles[one.clip], "event": one.number, "distance": round(one.distance, 2)} for one in rows
             ]
@@ -126,8 +128,7 @@ def _sheet(events: Events) -> bytes:
     onsets = events.kind.boxes(events).onset
     waves = []
     for number in range(len(events)):
-        wave = render(soloed(events, [number])).mean(axis=0)
         first = max(round(float(onsets[number]) * rate), 0)
-        part = wave[first : first + length]
+        part = render_part(soloed(events, [number]), first, first + length).mean(axis=0)
         waves.append(level(np.pad(part, (0, length - len(part))).astype(np.float32)))
     return flac_bytes(np.concatenate(waves), sample_rate=rate)

@@ -9,13 +9,14 @@ import streamlit as st
 from pydantic import ValidationError
 
 from distrack import jobs, runs
+from distrack.arrays import Integers
 from distrack.decompose import EDITS, Edit, Events, History, apply
 from distrack.decompose.combining import refuse_different
 from distrack.decompose.rooms import room_note
 from distrack.errors import DistrackError, EventsError
 from distrack.jobs.decomposition import events_file, history, keep_history
 from distrack.ui.decompose.events_in_view import available_rooms, edited, events_of, loaded
-from distrack.ui.decompose.plane import select, selected_events
+from distrack.ui.decompose.plane import select, selected_events, with_others
 from distrack.ui.shared.fields import field_input
 from distrack.ui.shared.page import sentence
 from distrack.ui.shared.run_in_view import runs_path
@@ -29,7 +30,7 @@ _CHANCES = {"random-events": ":material/casino:", "random-times": ":material/shu
 _STEPS = {"undo": History.undo, "redo": History.redo}
 
 
-def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) -> None:
+def draw(run: runs.Run, events: Events, edits: History, selection: Integers) -> None:
     """Draws the selected edit's arguments and the buttons; an edit that fails leaves an error below them."""
     choices = list(EDITS)
     name = st.selectbox("Edit", choices, choices.index(_FIRST), format_func=EDITS.title, key="edit")
@@ -38,8 +39,8 @@ def draw(run: runs.Run, events: Events, edits: History, selection: list[int]) ->
     ready = _draw_source(name, run, events)
     for argument, field in kind.arguments.model_fields.items():
         field_input(field, key=_key(name, argument))
-    label = f"Apply to {len(selection)} selected" if kind.selects else f"Apply to all {len(events)}"
-    ready = ready and bool(selection or not kind.selects)
+    label = f"Apply to {len(selection):,} selected" if kind.selects else f"Apply to all {len(events):,}"
+    ready = ready and bool(len(selection) or not kind.selects)
     with st.container(horizontal=True):
         st.button(label, type="primary", key="apply", disabled=not ready, on_click=_apply, args=(run, events))
         for text, icon, possible, change in (
@@ -106,13 +107,13 @@ def _apply(run: runs.Run, events: Events) -> None:
     name: str = state["edit"]
     kind = EDITS[name]
     arguments: dict[str, Any] = {argument: state[_key(name, argument)] for argument in kind.arguments.model_fields}
-    selection = tuple(selected_events(run, events))
+    selection = selected_events(run, events)
     source = {"room": state.get("room"), "events": state.get("with"), "nothing": None}[kind.takes]
 
     def changed() -> History:
         one = Edit(
             name=name,
-            which=selection if kind.selects else None,
+            which=_which(selection, events) if kind.selects else None,
             source=source,
             arguments={argument: value for argument, value in arguments.items() if value is not None},
         )
@@ -120,6 +121,11 @@ def _apply(run: runs.Run, events: Events) -> None:
 
     if _store(run, changed) and name in {"remove", "mix", "morph"}:
         select(run, ())
+
+
+def _which(numbers: Integers, events: Events) -> tuple[int, ...] | None:
+    """Numbers of events as an edit stores them; hundreds of thousands of them would make the history slow to read."""
+    return None if len(numbers) == len(events) else tuple(numbers.tolist())
 
 
 def _draw_lots(run: runs.Run, name: str) -> None:
@@ -136,8 +142,12 @@ def _draw_lots(run: runs.Run, name: str) -> None:
     _store(run, changed)
 
 
-def edit_on_plane(run: runs.Run) -> None:
-    """Does the edits that were made on the plane by hand, each once: the plane sends one until it is known as done."""
+def edit_on_plane(run: runs.Run, others: Integers) -> None:
+    """Does the edits that were made on the plane by hand, each once: the plane sends one until it is known as done.
+
+    Args:
+        others: numbers of the selected events that the plane does not draw; they are edited with those that it does.
+    """
     sent = st.session_state[f"plane-{run.id}"].edits
     plane, done = st.session_state.get(f"done-{run.id}", ("", 0))
     done = done if plane == sent["name"] else 0
@@ -146,16 +156,18 @@ def edit_on_plane(run: runs.Run) -> None:
             continue
         if one["name"] in _STEPS:
             _step(run, _STEPS[one["name"]])
-        elif not _store(run, partial(_done_by_hand, run, one)):
+        elif not _store(run, partial(_done_by_hand, run, others, one)):
             # Those after it were made on top of an edit that is not there.
             break
     last = max((one["number"] for one in sent["edits"]), default=0)
     st.session_state[f"done-{run.id}"] = sent["name"], max(done, last)
 
 
-def _done_by_hand(run: runs.Run, one: dict[str, Any]) -> History:
-    edit = Edit(name=one["name"], which=tuple(one["which"]), arguments=one["arguments"])
-    return _with(run, edited(loaded(events_file(run)), history(run)), edit)
+def _done_by_hand(run: runs.Run, others: Integers, one: dict[str, Any]) -> History:
+    events = edited(loaded(events_file(run)), history(run))
+    which = _which(with_others(one["which"], others if one["others"] else ()), events)
+    edit = Edit(name=one["name"], which=which, arguments=one["arguments"])
+    return _with(run, events, edit)
 
 
 def _with(run: runs.Run, events: Events, one: Edit) -> History:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import streamlit as st
 from distrack import runs
 from distrack.arrays import Floats
 from distrack.audio import flac_bytes, loudness
-from distrack.decompose import EDITS, Events, History, apply, known_rooms, render, storage
+from distrack.decompose import EDITS, Box, Events, History, apply, known_rooms, render_part, storage
 from distrack.decompose.plane import plane
 from distrack.figures.images import image_png
 from distrack.jobs.decomposition import events_file
@@ -21,6 +22,8 @@ from distrack.ui.sound import Sound
 
 # Pixels of a picture.
 _HEIGHT = 256
+# Most pictures that are kept; sounds, of which one of two minutes takes up to 46 MB; and boxes, of 28 bytes an event.
+_MOST, _MOST_SOUNDS, _MOST_BOXES = 64, 16, 4
 
 
 def digest(wave: Floats) -> str:
@@ -28,18 +31,29 @@ def digest(wave: Floats) -> str:
     return hashlib.blake2b(wave.tobytes(), digest_size=16).hexdigest() + str(wave.shape)
 
 
+def content_of(events: Events) -> bytes:
+    """All that events are made of, as a cache key. Rows that are rounded would take long to store in few bits."""
+    return storage.to_bytes(replace(events, steps=None))
+
+
 loaded = cached_by_file(storage.load)
-sound_of = st.cache_data(max_entries=64, show_spinner=False, hash_funcs={Events: storage.to_bytes})(render)
-plane_of = st.cache_data(max_entries=64, show_spinner=False, hash_funcs={np.ndarray: digest})(plane)
+sound_of = st.cache_data(max_entries=_MOST_SOUNDS, show_spinner=False, hash_funcs={Events: content_of})(render_part)
+plane_of = st.cache_data(max_entries=_MOST, show_spinner=False, hash_funcs={np.ndarray: digest})(plane)
 
 
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={np.ndarray: digest})
+@st.cache_data(max_entries=_MOST_BOXES, show_spinner=False, hash_funcs={Events: content_of})
+def boxes_of(events: Events) -> Box:
+    """Where each event lies on the time-frequency plane."""
+    return events.kind.boxes(events)
+
+
+@st.cache_data(max_entries=_MOST, show_spinner=False, hash_funcs={np.ndarray: digest})
 def picture_of(wave: Floats, rate: int) -> bytes:
     """The spectrogram of a sound, a PNG for the plane and the player."""
     return image_png(plane_of(wave, rate).image, low=-70, high=0, height=_HEIGHT, width=4 * _HEIGHT)
 
 
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={np.ndarray: digest})
+@st.cache_data(max_entries=_MOST_SOUNDS, show_spinner=False, hash_funcs={np.ndarray: digest})
 def played(wave: Floats, rate: int) -> Sound:
     """A sound as the player takes it, scaled so that no sample clips; the player brings all to the same loudness."""
     scaled = wave / max(float(np.abs(wave).max(initial=0.0)), 1.0)

@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from distrack import datasets
 from distrack.datasets import DATASETS
 from distrack.datasets.upload import length_and_rate, store_recording
 from distrack.decompose import DECOMPOSERS
+from distrack.decompose.events import LONGEST
 from distrack.jobs.decomposition import DecomposeJob
 from distrack.settings import settings, user_path
 from distrack.sound_file import EXTENSIONS
@@ -19,7 +21,10 @@ from distrack.ui.sound import recording
 from distrack.validation import from_preset
 
 _SOURCES = ("Upload", "Record", "From dataset", "File path")
-_COUNTS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 204, 256, 384, 512, 1000, 2000)
+_COUNTS = (
+    *(1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 204, 256, 384, 512, 1_000, 2_000),
+    *(5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000),
+)
 _RATES = (8_000, 11_025, 16_000, 22_050, 32_000, 44_100)
 # Length of the part that is selected at first, in seconds.
 _PART = 3.0
@@ -35,16 +40,21 @@ def ask() -> DecomposeJob | None:
 
 def _job(file: Path) -> DecomposeJob:
     length, rate = length_and_rate(file.name, file)
-    recording(file)
+    player = st.container()
     st.caption(f"{file.name}: {length:.1f} s at {rate:,} Hz")
-    first, second, third, fourth = st.columns([0.8, 0.8, 2.0, 1.2])
+    first, second, third, fourth = st.columns([1.0, 1.0, 1.8, 1.2])
     values: dict[str, Any] = {"file": file}
     values["start"] = first.number_input("Start (s)", 0.0, length, 0.0, 0.5, "%.2f", key=f"start-{file}")
+    # Two silent minutes of a long recording do not say that its other parts cannot be decomposed.
+    with player, errors_shown(st.warning):
+        recording(file, start=values["start"])
     part = max(min(_PART, length), 0.01)
-    values["seconds"] = second.number_input("Seconds", 0.01, 600.0, part, 0.5, "%.2f", key=f"seconds-{file}")
+    values["seconds"] = second.number_input("Seconds", 0.01, LONGEST, part, 0.5, "%.2f", key=f"seconds-{file}")
     method = third.selectbox("Method", sorted(DECOMPOSERS), format_func=DECOMPOSERS.title, key="method")
     events = DecomposeJob.model_fields["events"]
-    values["events"] = fourth.select_slider(str(events.title), _COUNTS, events.default, help=events.description)
+    values["events"] = fourth.select_slider(
+        str(events.title), _COUNTS, events.default, "{:,}".format, help=events.description
+    )
     with st.expander("Advanced"):
         values |= _advanced(method, rate)
     return from_preset(DecomposeJob, values)
@@ -91,7 +101,13 @@ def _recording() -> Path | None:
     else:
         upload = st.audio_input("Record", sample_rate=48_000, key="microphone")
         name = "recording.wav"
-    return None if upload is None else store_recording(name, upload.getvalue(), data_path=settings().data_path)
+    return None if upload is None else _stored(name, upload, settings().data_path)
+
+
+# Without the cache, each look at the page would write the recording again.
+@st.cache_data(max_entries=16, show_spinner="Storing the recording", hash_funcs={UploadedFile: lambda one: one.file_id})
+def _stored(name: str, upload: UploadedFile, data_path: Path) -> Path:
+    return store_recording(name, upload.getvalue(), data_path=data_path)
 
 
 def _clip_of_dataset() -> Path | None:

@@ -7,7 +7,7 @@ from distrack.decompose import storage
 from distrack.figures.quality import quality_curve
 from distrack.jobs.decomposition import decomposition_report, events_file, original
 from distrack.perception import DISTANCES
-from distrack.ui.decompose import codecs, studio
+from distrack.ui.decompose import codecs, section, studio
 from distrack.ui.decompose.plane import draw_plane
 from distrack.ui.shared import stage
 from distrack.ui.shared.glossary import GLOSSARY
@@ -29,7 +29,7 @@ def _live(run: runs.Run, status: runs.Status) -> None:
     metrics = [record for record in run.metrics() if "events" in record]
     if metrics:
         last = metrics[-1]
-        texts = [f"**{last['events']}** events"]
+        texts = [f"**{last['events']:,}** events"]
         texts += [f"**{last['snr_db']:.1f} dB** SNR"] if "snr_db" in last else []
         texts += [f"loss **{last['loss']:.4f}**"] if "loss" in last else []
         st.markdown(" · ".join(texts))
@@ -37,9 +37,10 @@ def _live(run: runs.Run, status: runs.Status) -> None:
         st.caption("Waiting for the first events.")
         return
     with errors_shown(st.warning):
-        sound, rate = original(run)
-        wave = sound[:, :]
-        draw_plane(wave, rate, storage.load(snapshots[-1]), key=f"live-{run.id}")
+        sound, _ = original(run)
+        view, events = section.choose(sound, sound.shape[1]), storage.load(snapshots[-1])
+        wave = sound[:, view.first : view.last]
+        draw_plane(wave, view, events, view.numbers(events), key=f"live-{run.id}")
         if metrics and "loss" in metrics[-1]:
             st.line_chart({"Loss": [record["loss"] for record in metrics if "loss" in record]}, height=200)
         elif metrics and "snr_db" in metrics[-1]:
@@ -54,7 +55,7 @@ def _done(run: runs.Run) -> None:
     if report is not None and not stage.active():
         st.subheader("Quality")
         with st.container(horizontal=True):
-            st.metric("Events", report.events)
+            st.metric("Events", f"{report.events:,}")
             st.metric("Stored values", f"{report.floats:,}")
             if report.common_floats:
                 term = "Shared decoder"

@@ -57,7 +57,7 @@ def _sounds(run: runs.Run) -> None:
 
 
 def _of(events: Events) -> Sound:
-    return played(sound_of(events), events.sample_rate)
+    return played(sound_of(events, 0, events.samples), events.sample_rate)
 
 
 def _done(run: runs.Run) -> None:

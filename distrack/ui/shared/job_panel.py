@@ -9,7 +9,7 @@ from distrack.jobs import Job
 from distrack.jobs.contract import title_of
 from distrack.ui.shared import stage
 from distrack.ui.shared.page import errors_shown, sentence
-from distrack.ui.shared.progress import badge, bar
+from distrack.ui.shared.progress import PHASES, badge, bar
 from distrack.ui.shared.run_in_view import PANELS, Panel, runs_path
 
 # Seconds between two looks at a running job, by phase. The first loss should not wait for the page; later on the page
@@ -19,9 +19,14 @@ _EVERY = {"": _FIRST, "prepare": _FIRST, "invert": 2.0, "evaluate": 2.0}
 
 
 def launch(job: Job) -> None:
-    """Launches a job and puts its run in view; an error is shown."""
+    """Launches a job and puts its run in view, with the progress of what has to be done before; an error is shown."""
+    place = st.empty()
+
+    def watch(phase: str, done: int, total: int, *_: object) -> None:
+        place.progress(done / max(total, 1), text=PHASES.get(phase, phase))
+
     with errors_shown():
-        put_in_view(jobs.launch(job, runs_path()), job.kind)
+        put_in_view(jobs.launch(job, runs_path(), watch=watch), job.kind)
 
 
 def put_in_view(run: runs.Run, kind: str) -> None:

@@ -16,7 +16,9 @@ _STATES = {
     "stale": ("Interrupted", "red"),
     "unreadable": ("Damaged", "red"),
 }
-_PHASES = {
+# What a run does in each phase.
+PHASES = {
+    "read": "Reading the recording",
     "download": "Downloading",
     "prepare": "Preparing the dataset",
     "distill": "Distilling",
@@ -53,7 +55,7 @@ def phase_text(run: Run, status: Status) -> str:
     if status.state == "queued":
         count = ahead(run, status)
         return f"Queued, {count} run{'s' * (count > 1)} ahead" if count else "Starting"
-    text = _PHASES.get(status.phase, status.phase)
+    text = PHASES.get(status.phase, status.phase)
     return f"{text}, {status.share:.0%}" if status.steps else text
 
 
@@ -62,7 +64,7 @@ def bar(run: Run, status: Status) -> None:
     if status.state == "queued":
         st.progress(0.0, text=phase_text(run, status))
         return
-    text = _PHASES.get(status.phase, status.phase)
+    text = PHASES.get(status.phase, status.phase)
     if status.phase == "distill":
         text += f": step {status.step} of {status.steps}"
     elif status.detail:

@@ -2,6 +2,7 @@
 
 from distrack.ui.sound.board import KEYS, TILE_HEIGHT, Sheet, sheets, soundboard
 from distrack.ui.sound.map import Place, SoundSheet, sound_map
+from distrack.ui.sound.overview import overview
 from distrack.ui.sound.pads import pads
 from distrack.ui.sound.player import PlayerSource, Sound, player
 from distrack.ui.sound.recording import recording
@@ -14,6 +15,7 @@ __all__ = [
     "Sheet",
     "Sound",
     "SoundSheet",
+    "overview",
     "pads",
     "player",
     "recording",

@@ -62,7 +62,9 @@ class Plane {
     this.edits = [];
     this.counted = 0;
     this.chosen = 0;
+    // By their places among the drawn events; and whether others are selected that are not drawn.
     this.selection = new Set();
+    this.others = false;
     this.focus = null;
     this.drag = null;
   }
@@ -93,11 +95,21 @@ class Plane {
     const known = chosen.name === this.name ? chosen.number : 0;
     // A selection that was made here and that the app does not know yet stays.
     if (this.edits.length || known < this.chosen) return;
-    // The app may have selected events that are not drawn.
-    const drawn = this.clip ? this.clip.rows.length : Infinity;
-    this.selection = new Set(chosen.numbers.filter((number) => number < drawn));
-    this.root.dataset.selected = this.selection.size;
+    this.selectNumbers(chosen.numbers);
+    this.others = chosen.others;
     this.redraw();
+  }
+
+  // Selects drawn events by their numbers in the whole clip.
+  selectNumbers(numbers) {
+    if (!this.clip) return;
+    const places = new Map(this.clip.numbers.map((number, place) => [number, place]));
+    this.selection = new Set(numbers.map((number) => places.get(number)).filter((place) => place !== undefined));
+    this.root.dataset.selected = this.selection.size;
+  }
+
+  numbersOf(places) {
+    return [...places].map((place) => this.clip.numbers[place]).sort((one, other) => one - other);
   }
 
   async load() {
@@ -121,8 +133,10 @@ class Plane {
   }
 
   take(clip) {
-    const first = !this.clip;
+    const before = this.clip;
+    const selected = before ? this.numbersOf(this.selection) : [];
     this.clip = clip;
+    this.renumbered = false;
     clip.columns = Object.fromEntries(clip.names.map((name, place) => [name, place]));
     clip.rows = table(clip.rows, clip.names.length);
     clip.boxes = table(clip.boxes, 7).map(([start, end, onset, low, high, pitch, energy], number) => {
@@ -134,24 +148,29 @@ class Plane {
     const waves = length ? table(clip.waveforms.samples, length) : [];
     clip.waveforms = waves.map((samples, number) => ({ samples, own: clip.waveforms.own[number] }));
     clip.layers = clip.layers.map(({ weights, biases }) => ({ weights: floatsOf(weights), biases: floatsOf(biases) }));
-    this.selection = new Set([...this.selection].filter((number) => number < clip.rows.length));
-    if (this.focus !== null && this.focus >= clip.rows.length) this.focus = null;
+    this.selectNumbers(selected);
+    this.takeSelection();
     this.loudest = Math.max(...clip.boxes.map((box) => box.energy), 1e-20);
-    if (first || !this.view) this.view = this.whole();
+    const same = before?.begin === clip.begin && before.seconds === clip.seconds;
+    if (!same || this.focus >= clip.rows.length) this.focus = null;
+    if (!same) {
+      this.view = this.whole();
+      this.status.textContent = "";
+    }
     this.root.dataset.events = clip.rows.length;
     this.redraw();
   }
 
   // The part of the plane that holds all but the faintest events.
   whole() {
-    const { boxes, low, high, seconds } = this.clip;
+    const { boxes, low, high, begin, seconds } = this.clip;
     const heard = boxes.filter((box) => this.decibels(box) > -FAINT);
     const lows = heard.map((box) => Math.log2(Math.max(box.pitch || box.low, low)));
     const highs = heard.map((box) => Math.log2(Math.min(Math.max(box.pitch || box.high, low), high)));
     const [least, most] = [Math.log2(low), Math.log2(high)];
     const bottom = Math.max(Math.min(...lows, most - 2) - MARGIN, least);
     const top = Math.min(Math.max(...highs, bottom + 2) + MARGIN, most);
-    return { start: 0, end: seconds, bottom, top };
+    return { start: begin, end: begin + seconds, bottom, top };
   }
 
   // Places
@@ -258,8 +277,8 @@ class Plane {
 
   drawPicture(brush) {
     if (!this.picture?.complete) return;
-    const { low, high, seconds } = this.clip;
-    const [left, right] = [this.x(0), this.x(seconds)];
+    const { low, high, begin, seconds } = this.clip;
+    const [left, right] = [this.x(begin), this.x(begin + seconds)];
     const [above, below] = [this.y(high), this.y(low)];
     brush.globalAlpha = 0.8;
     brush.drawImage(this.picture, left, above, right - left, below - above);
@@ -321,7 +340,7 @@ class Plane {
   drawPlayhead(brush) {
     if (this.playhead === undefined) return;
     brush.fillStyle = "rgba(255, 255, 255, 0.9)";
-    brush.fillRect(this.x(this.playhead) - 1, 0, 2, this.height);
+    brush.fillRect(this.x(this.clip.begin + this.playhead) - 1, 0, 2, this.height);
   }
 
   drawPiano(brush) {
@@ -411,7 +430,7 @@ class Plane {
     if (!hit) return;
     const { number, end } = hit;
     this.focus = number;
-    if (event.shiftKey) this.select(toggled(this.selection, number));
+    if (event.shiftKey) this.select(toggled(this.selection, number), this.others);
     else if (!this.selection.has(number)) this.select([number]);
     this.play([number], begun);
     if (!this.data.editable || !this.selection.has(number)) this.drag = null;
@@ -482,7 +501,7 @@ class Plane {
       const area = this.rectangle(box);
       return area.left <= right && area.right >= left && area.above <= below && area.below >= above ? [number] : [];
     });
-    this.select(adding ? [...this.selection, ...touched] : touched);
+    this.select(adding ? [...this.selection, ...touched] : touched, adding && this.others);
     this.play(touched);
   }
 
@@ -505,7 +524,7 @@ class Plane {
     const muted = this.clip.muted[number] ? ", muted" : "";
     const level = `${this.decibels(box).toFixed(0)} dB`;
     const length = `${Math.max(box.end - box.start, 0).toFixed(3)} s long`;
-    this.status.textContent = `Event ${number}: ${pitch}, at ${box.onset.toFixed(3)} s, ${length}, ${level}${muted}`;
+    this.status.textContent = `Event ${this.clip.numbers[number]}: ${pitch}, at ${box.onset.toFixed(3)} s, ${length}, ${level}${muted}`;
   }
 
   wheel(event) {
@@ -533,11 +552,11 @@ class Plane {
   }
 
   show({ start, end, bottom, top }) {
-    const { seconds, low, high } = this.clip;
+    const { begin, seconds, low, high } = this.clip;
     const [least, most] = [Math.log2(low), Math.log2(high)];
     const length = Math.min(Math.max(end - start, 0.02), seconds);
     const octaves = Math.min(Math.max(top - bottom, 0.5), most - least);
-    const first = Math.min(Math.max(start, 0), seconds - length);
+    const first = Math.min(Math.max(start, begin), begin + seconds - length);
     const base = Math.min(Math.max(bottom, least), most - octaves);
     this.view = { start: first, end: first + length, bottom: base, top: base + octaves };
     this.redraw();
@@ -585,7 +604,7 @@ class Plane {
     return {
       ...(event.shiftKey ? moves : steps),
       " ": () => (this.playing ? this.stop() : this.play(this.selection.size ? [...this.selection] : [this.focus])),
-      Enter: () => this.focus !== null && this.select(toggled(this.selection, this.focus)),
+      Enter: () => this.focus !== null && this.select(toggled(this.selection, this.focus), this.others),
       Escape: () => (this.playing ? this.stop() : this.select([])),
       Delete: () => this.nudge("remove"),
       Backspace: () => this.nudge("remove"),
@@ -612,18 +631,23 @@ class Plane {
   }
 
   nudge(name, change = {}) {
-    if (!this.selection.size || !this.data.editable) return;
+    if ((!this.selection.size && !this.others) || !this.data.editable) return;
     this.edit(name, [...this.selection], change);
     if (name !== "remove") this.play([...this.selection]);
   }
 
   // Edits and selection
 
-  // Shows an edit at once and sends it; the app stores it.
+  // Shows an edit at once and sends it; the app stores it, and makes it to the selected events that are not drawn too.
   edit(name, which = [], change = {}) {
     if (!this.data.editable) return;
+    if (this.renumbered && which.length) {
+      this.status.textContent = "The events have new numbers, which are on their way.";
+      return;
+    }
     which = [...which].sort((one, other) => one - other);
-    this.edits.push({ number: ++this.counted, name, which, arguments: change });
+    const edit = { number: ++this.counted, name, which: this.numbersOf(which), others: this.others, arguments: change };
+    this.edits.push(edit);
     this.apply(name, which, change);
     this.send();
   }
@@ -639,12 +663,19 @@ class Plane {
         clip.rows.push(row);
         clip.boxes.push(box);
         clip.muted.push(clip.muted[which[place]]);
+        // In the app, copies stand after all events of the clip.
+        clip.numbers.push(clip.total++);
       });
-      // Where not all events are drawn, the app gives the copies other numbers.
-      this.select(clip.undrawn ? [] : which.map((_, place) => first + place));
+      this.renumbered = this.others;
+      this.select(this.others ? [] : which.map((_, place) => first + place));
     } else if (name === "remove") {
       const gone = new Set(which);
-      for (const part of ["rows", "boxes", "muted"]) clip[part] = clip[part].filter((_, number) => !gone.has(number));
+      const removed = this.numbersOf(which);
+      const parts = ["rows", "boxes", "muted", "numbers"];
+      for (const part of parts) clip[part] = clip[part].filter((_, place) => !gone.has(place));
+      clip.numbers = clip.numbers.map((number) => number - removed.filter((each) => each < number).length);
+      clip.total -= removed.length;
+      this.renumbered = this.others;
       this.focus = null;
       this.select([]);
     } else if (name === "undo" || name === "redo") {
@@ -661,11 +692,14 @@ class Plane {
     this.setTrigger("edits", { name: this.name, edits: this.edits });
   }
 
-  select(numbers) {
-    this.selection = new Set(numbers);
+  // Selects drawn events. `others`: the selected events that are not drawn stay selected.
+  select(places, others = false) {
+    this.selection = new Set(places);
+    this.others = others;
     this.chosen += 1;
-    const chosen = { name: this.name, number: this.chosen, numbers: [...this.selection].sort((a, b) => a - b) };
-    this.root.dataset.selected = chosen.numbers.length;
+    const numbers = this.numbersOf(this.selection);
+    const chosen = { name: this.name, number: this.chosen, numbers, others };
+    this.root.dataset.selected = numbers.length;
     clearTimeout(this.telling);
     // The page below follows when the hand rests.
     this.telling = setTimeout(() => this.setState("chosen", chosen), 150);

@@ -58,9 +58,10 @@ class Player {
   async update({ data }) {
     const json = JSON.stringify(data);
     if (json === this.json) return;
-    // A source in front is selected when it is new. Otherwise the selected one stays selected, also from track to track.
+    // A source in front is selected when it is new. Otherwise the selected one stays selected, also from track to track
+    // and from one section of a clip to another.
     const front = (sources) => JSON.stringify(sources?.find((source) => source.title === data.front));
-    const isNew = front(data.sources) !== front(this.sources);
+    const isNew = data.begin === (this.begun ?? data.begin) && front(data.sources) !== front(this.sources);
     const title = isNew ? data.front : this.sources?.[this.selected]?.title;
     this.json = json;
     this.pause();
@@ -69,6 +70,7 @@ class Player {
     this.buffers = null;
     delete this.root.dataset.ready;
     this.seconds = data.seconds;
+    this.begun = data.begin;
     this.view.setAttribute("aria-valuemax", this.seconds);
     this.sources = data.sources;
     this.title = data.title;
@@ -185,7 +187,8 @@ class Player {
   show() {
     const position = this.now();
     this.head.style.insetInlineStart = `${(100 * position) / this.seconds}%`;
-    this.time.textContent = `${position.toFixed(2)} / ${this.seconds.toFixed(2)} s`;
+    const [here, end] = [position, this.seconds].map((time) => (this.begun + time).toFixed(2));
+    this.time.textContent = `${here} / ${end} s`;
     this.root.dataset.position = position.toFixed(4);
     const detail = { title: this.title, position };
     document.dispatchEvent(new CustomEvent("distrack-position", { detail }));

@@ -27,12 +27,15 @@ class PlayerSource(NamedTuple):
     sounds: tuple[Sound, ...]
 
 
-def player(sources: Sequence[PlayerSource], *, title: str, seconds: float, key: str, front: str = "") -> None:
+def player(
+    sources: Sequence[PlayerSource], *, title: str, seconds: float, key: str, front: str = "", begin: float = 0.0
+) -> None:
     """Draws a player. Keys 1 to 6 switch the source, the space bar plays, L loops, arrow keys seek.
 
     The loudness of all sources is matched to the softest one, as loud as that can be without clipping. A button
     switches this off. `seconds` is the length of the longest sound. The source with the title `front` is selected when
-    it appears, and whenever its sound changes.
+    it appears, and whenever its sound changes. `begin` is the time at which the sounds begin in a longer clip: where it
+    is another one, the selected source stays selected.
 
     Raises:
         ValueError: there is no source, or more than six.
@@ -43,6 +46,7 @@ def player(sources: Sequence[PlayerSource], *, title: str, seconds: float, key: 
         "title": title,
         "seconds": seconds,
         "front": front,
+        "begin": begin,
         "sources": [
             {
                 **each._asdict(),
