@@ -13,15 +13,14 @@ from distrack.decompose.events import Events
 from distrack.decompose.pursuit.atom_search import AtomSearch
 from distrack.decompose.pursuit.config import PursuitConfig
 from distrack.decompose.pursuit.gabor_search import GaborSearch
-from distrack.decompose.pursuit.long_search import SECTION, LongSearch
+from distrack.decompose.pursuit.long_search import ONE_PIECE, LongSearch
 from distrack.decompose.pursuit.rounding import BitRounding, FloatRounding
 from distrack.decompose.pursuit.steps import Steps, steps_for
 from distrack.decompose.pursuit.waveform_search import WaveformSearch
+from distrack.stored_sound import blocks
 
 # A residual below this share of the clip's energy is rounding error.
 NOTHING = 1e-12
-# Samples of all channels up to which a clip is searched in one piece: its cells take 1.3 GB.
-ONE_PIECE = 4 * SECTION
 # Share of the time limit after which optional preparation is left out.
 PREPARATION = 0.5
 
@@ -91,7 +90,8 @@ class MatchingPursuit(Decomposer):
         self.steps: Steps | None = None
         if settings.bits is not None:
             self.steps = steps_for(settings.bits, events=budget.events, samples=samples, channels=channels)
-        self.clip_energy = self.residual_energy = _energy(wave)
+        self.clip_energy = sum(float(np.square(part, dtype=np.float64).sum()) for part in blocks(wave))
+        self.residual_energy = self.clip_energy
         self.search: Search
         if settings.atoms == "learned":
             self.search = WaveformSearch(wave, sample_rate, budget, settings)
@@ -107,7 +107,7 @@ class MatchingPursuit(Decomposer):
         rounding = FloatRounding() if self.steps is None else BitRounding(self.steps, rate)
         usual: dict[str, Any] = {"events": self.budget.events, "orthogonal": settings.orthogonal, "rounding": rounding}
         if math.prod(wave.shape) <= ONE_PIECE:
-            return GaborSearch(wave, rate, **usual)
+            return GaborSearch(wave[:, :], rate, **usual)
         target = settings.snr_db
         enough = 0.0 if target is None else self.clip_energy * 10 ** (-target / 10)
         return LongSearch(wave, rate, energy=self.clip_energy, enough=enough, **usual)
@@ -156,8 +156,3 @@ class MatchingPursuit(Decomposer):
         self.seconds_spent = float(state["pursuit.spent"][0])
         self.exhausted = bool(state["pursuit.exhausted"][0])
         self.search.restore(state)
-
-
-def _energy(wave: Floats) -> float:
-    parts = (wave[:, first : first + SECTION] for first in range(0, wave.shape[1], SECTION))
-    return sum(float(np.square(part, dtype=np.float64).sum()) for part in parts)

@@ -42,9 +42,9 @@ def in_sections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LongSearch, "__init__", short)
 
 
-def in_one_piece(wave: Floats, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Any:
+def in_one_piece(wave: Any, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Any:
     with monkeypatch.context() as usual:
-        usual.setattr(decomposer, "ONE_PIECE", wave.size)
+        usual.setattr(decomposer, "ONE_PIECE", math.prod(wave.shape))
         return finished(wave, RATE, **settings)[1]
 
 
@@ -71,6 +71,12 @@ def test_plain_atoms_are_those_of_one_piece(monkeypatch: pytest.MonkeyPatch) -> 
     rows = {tuple(row) for row in np.round(whole.parameters[:, :3].astype(float), 3).tolist()}
     same = sum(tuple(row) in rows for row in np.round(found.parameters[:, :3].astype(float), 3).tolist())
     assert same > 0.9 * len(whole)
+
+
+def test_a_sound_in_a_file_is_searched_in_one_piece_if_it_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    wave = music(2.0, rate=RATE)
+    found = in_one_piece(InParts(wave), monkeypatch, events=20)
+    assert np.array_equal(found.parameters, in_one_piece(wave, monkeypatch, events=20).parameters)
 
 
 def test_it_reads_no_more_than_a_section_and_its_margins() -> None:
