@@ -190,7 +190,7 @@ class DecomposeJob(DecomposeConfig, Job):
 
     @property
     def title(self) -> str:
-        return f"{self.file.stem} · {self.events} events · {DECOMPOSERS.short_title(self.method.name)}"
+        return f"{self.file.stem} · {self.events:,} events · {DECOMPOSERS.short_title(self.method.name)}"
 
     def create(self, runs_path: Path, name: str, *, watch: Watch = unwatched) -> Run:
         """Makes the folder of a new run with the part that is decomposed, `original.wav`.

@@ -18,7 +18,7 @@ from distrack.ui.shared.run_in_view import PANELS, Panel
 def note(run: runs.Run) -> str:
     """The result of a decomposition in a few words; empty before it is done."""
     report = decomposition_report(run)
-    return "" if report is None else f"{report.events} events of {report.clip_seconds:.1f} s, {report.snr_db:.1f} dB"
+    return "" if report is None else f"{report.events:,} events of {report.clip_seconds:.1f} s, {report.snr_db:.1f} dB"
 
 
 def _live(run: runs.Run, status: runs.Status) -> None:
