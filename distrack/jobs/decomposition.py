@@ -428,6 +428,8 @@ def _find_events(run: Run, begin: Callable[[], Decomposer], session: Session, ev
         run.write("events.json", storage.to_json(result))
     else:
         log.info("events.json is left out above %s events: render writes it", f"{storage.MOST_AS_TEXT:,}")
+    if result.steps is not None:
+        session.phase("store")  # 20,000 events in few bits take a second
     run.write("events.safetensors", storage.to_bytes(result))
     run.checkpoint.unlink(missing_ok=True)
 

@@ -31,6 +31,7 @@ PHASES = {
     "inspect": "Looking for copies",
     "listen": "Making sounds to compare with",
     "decompose": "Decomposing",
+    "store": "Storing the events",
     "measure": "Measuring the quality",
     "timbres": "Learning timbres",
     "scenes": "Learning from synthetic scenes",
