@@ -66,12 +66,12 @@ def read_settings(file: Path) -> Settings:
     Raises:
         pydantic.ValidationError: a variable has a value that is not allowed.
     """
-    given: dict[str, str | None] = dict(os.environ)
+    given = {name: value for name, value in os.environ.items() if value}
     if file.is_file():
         from dotenv import dotenv_values
 
-        given = dotenv_values(file) | given
-    return Settings.model_validate({name: value for name, value in given.items() if value})
+        given = {name: value for name, value in dotenv_values(file).items() if value} | given
+    return Settings.model_validate(given)
 
 
 @cache

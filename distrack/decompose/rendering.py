@@ -78,6 +78,8 @@ def render_part(events: Events, first: int, last: int) -> Floats:
         share = shares[0] if len(shares) else np.float32(0)
         together = events.kind.part(events, gains, begin, end)
         wet, dry = together * share, together * (1 - share)
+    if not wet.shape[1]:
+        return wet
     # The error of a float32 FFT is 1e-7 of the loudest sample, and the sound after it may be far softer.
     sound: Floats = scipy.signal.fftconvolve(wet.astype(np.float64), events.room, axes=1).astype(np.float32)
     sound[:, : dry.shape[1]] += dry

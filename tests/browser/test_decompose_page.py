@@ -283,7 +283,6 @@ def test_a_section_is_moved_on_the_overview_and_its_events_keep_their_numbers(
     assert (_done(run, 3).name, history(run).done[-1].which) == ("remove", (10,))
     plane.has(events=2, selected=0)
     # The plane is drawn before the buttons below it.
-    expect(player).to_have_attribute("data-ready", "true")
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     with page.expect_download() as download:
         page.get_by_role("button", name="FLAC of the section").click()

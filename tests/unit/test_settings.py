@@ -45,6 +45,12 @@ def test_the_environment_overrides_the_env_file(tmp_path: Path, monkeypatch: pyt
     assert read(tmp_path, "PORT=9000\n").port == 9001
 
 
+def test_a_variable_without_a_value_is_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "")
+    assert read(tmp_path, "PORT=9000\nDISTRACK_DEVICE=\n").port == 9000
+    assert read(tmp_path, "PORT=\nDISTRACK_DEVICE=\n") == read(tmp_path, "")
+
+
 def test_the_example_file_changes_nothing(tmp_path: Path) -> None:
     assert read(tmp_path, (PROJECT / ".env.example").read_text()) == read(tmp_path, "")
 

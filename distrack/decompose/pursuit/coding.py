@@ -98,6 +98,7 @@ class Coding:
         self._refined = last
         if last == len(self):
             removed += self._fit_together()
+            self._correlations.begin(self.residual)
             self._refined, self._rounds_done = 0, self._rounds_done + 1
         return removed
 
@@ -143,7 +144,7 @@ class Coding:
         removed = float(np.square(self.residual).sum() - np.square(left).sum())
         if removed <= 0:
             return 0.0
-        self._correlations.begin(left)
+        self.residual[:] = left
         self.amplitude = list(new)
         return removed
 

@@ -33,11 +33,13 @@ class Part(NamedTuple):
         first: number of the part's first sample in the whole sound.
         inner: its samples without the margins; only there are atoms found.
         floor: the least energy of an atom of the grid.
+        widest: the greatest scale, in samples, of an atom that the margins hold.
     """
 
     first: int
     inner: slice
     floor: float
+    widest: float
 
 
 class GaborSearch:
@@ -73,9 +75,9 @@ class GaborSearch:
         self.channels, self.samples = wave.shape
         self._kernels = kernels_for(events)
         self.cells = Cells(wave, sample_rate, self._kernels, space=space)
-        self._offset, self._floor = 0, 0.0
+        self._offset, self._floor, self._widest = 0, 0.0, math.inf
         if part is not None:
-            self._offset, self._floor = part.first, part.floor
+            self._offset, self._floor, self._widest = part.first, part.floor, part.widest
             self.cells.leave_out(part.inner)
         self.filled = self.count = 0
         # Time, scale and frequency of each atom, and amplitude and phase of each of its channels.
@@ -203,6 +205,8 @@ class GaborSearch:
         rate = self.sample_rate
         _, numbers = self._placed(atom)
         time, scale, frequency, energy, held = self._kernels.refined(self.residual, *numbers, highest(rate) / rate)
+        if scale > self._widest:
+            return self._rounding.atom(atom), held, held
         found = Atom(GABOR, (time + self._offset) / rate, scale / rate, frequency * rate)
         return self._rounding.atom(found), energy, held
 

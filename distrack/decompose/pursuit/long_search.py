@@ -29,8 +29,9 @@ SECTION, ONE_PIECE = 1 << 22, 1 << 24
 MORE = 1.05
 # All atoms are refined when there is this share of the number at which that is due.
 NEARLY = 0.8
-# By what the energy falls, at least and at most, while the number of atoms doubles; and in a pass that found few atoms.
-SLOWEST, FASTEST, FEW = 1.5, 8.0, 16
+# By what the energy falls, at least and at most, while the number of atoms doubles. From fewer atoms nothing is
+# estimated: the next pass goes down to a share of the best one that was left.
+SLOWEST, FASTEST, FEW, OF_THE_BEST = 1.05, 8.0, 16, 0.25
 # A section is passed over if its best atom had less than this share of the pass's energy when it was left.
 PASSED_OVER = 0.5
 # Below this share of the sound's energy there is rounding error alone.
@@ -74,8 +75,9 @@ class LongSearch:
         self.channels, self.samples = sound.shape
         longest = frame_lengths(self.samples, sample_rate)[-1]
         self._hop = longest // FRAMES[GABOR]
-        # Within it lies the widest atom that begins from a frame in the middle of the section.
-        self._margin = math.ceil(REACH[GABOR] * WIDEST * longest / SCALES[GABOR]) + longest // 2
+        # The margins hold every atom that is found from a frame in the middle of the section.
+        self._widest = WIDEST * longest / SCALES[GABOR]
+        self._margin = math.ceil(REACH[GABOR] * self._widest) + longest // 2
         sections = max(math.ceil(self.samples * self.channels / section), 1)
         self._edges = np.linspace(0, self.samples, sections + 1).round().astype(int).tolist()
         self._rounds = sorted({math.ceil(share * events) for share in ROUNDS}) if orthogonal else []
@@ -86,6 +88,8 @@ class LongSearch:
         self._best = np.full(sections, np.inf)
         # The energy down to which this pass goes; at first there are at most as many atoms above it as there shall be.
         self._floor, self._left = energy / events, energy
+        # The atoms before this pass.
+        self._before = 0
         self._section = self._rounds_done = self._refined = 0
         self._refines = self._ended = False
         self._search: GaborSearch | None = None
@@ -151,7 +155,7 @@ class LongSearch:
         """Adds the atoms of a section down to the pass's energy."""
         if self._best[self._section] < PASSED_OVER * self._floor:
             return 0.0
-        search = self._search = self._begun(max(self.events - len(self._table), COMPILED_FROM))
+        search = self._search = self._begun(max(self._goal - self._before, COMPILED_FROM))
         while search.preparing[0] < search.preparing[1]:
             search.prepare(hurried=False)
             yield 0.0
@@ -165,7 +169,7 @@ class LongSearch:
         self._pairs = np.concatenate([self._pairs, search.pairs[:found]])
         self._energies = np.concatenate([self._energies, search.energies[:found]])
         self._removed = np.concatenate([self._removed, removed])
-        return sum(removed) - self._keep_strongest(self.events)
+        return sum(removed) - self._keep_strongest(self._goal)
 
     def _refined_section(self) -> Generator[float, None, float]:
         """Refines the atoms whose times lie in a section."""
@@ -192,7 +196,7 @@ class LongSearch:
         # The grid of every section is that of the whole sound.
         first = max(begin - self._margin, 0) // self._hop * self._hop
         last = min(end + self._margin, self.samples)
-        part = Part(first, slice(begin - first, end - first), self._floor)
+        part = Part(first, slice(begin - first, end - first), self._floor, self._widest)
         shapes = np.full(len(self._table), GABOR)
         found = (shapes, self._table, as_complex(self._pairs), self.sample_rate, self.samples)
         return GaborSearch(
@@ -228,30 +232,37 @@ class LongSearch:
             self._ended, lost = True, self._keep_strongest(max(count, 1))
             return lost
         complete = count == self.events or self._floor == 0
-        due = [number for number in self._rounds[self._rounds_done :] if complete or count >= NEARLY * number]
-        if due and not complete:
-            due = [number for number in due if number < self.events]
-        self._refines = bool(due) and not self._refines
-        self._rounds_done += len(due)
-        self._ended = complete and not self._refines
+        self._refines = not self._refines and self._is_due(count, complete=complete)
+        self._rounds_done += self._refines
+        self._ended = complete and not self._refines and self._rounds_done == len(self._rounds)
         if not self._refines:
-            later = [number for number in self._rounds[self._rounds_done :] if number > count]
-            self._floor = self._lower(min(later, default=self.events))
+            self._before, self._floor = count, self._lower()
         return lost
 
-    def _lower(self, atoms: int) -> float:
-        """The energy above which there are probably a little more than so many atoms."""
+    @property
+    def _goal(self) -> int:
+        """The atoms up to which a pass adds some: those at which all are refined, or all."""
+        return self._rounds[self._rounds_done] if self._rounds_done < len(self._rounds) else self.events
+
+    def _is_due(self, count: int, *, complete: bool) -> bool:
+        """Whether the atoms are to be refined before there is another one."""
+        if self._rounds_done == len(self._rounds):
+            return False
+        return complete or (self._goal < self.events and count >= NEARLY * self._goal)
+
+    def _lower(self) -> float:
+        """The energy above which there are probably a little more atoms than shall be in the next pass."""
         strongest, count = np.sort(self._energies)[::-1], len(self._energies)
         if count < FEW:
-            energy = self._floor / FEW
+            energy = min(self._floor, float(self._best.max())) * OF_THE_BEST
         else:
             falling = min(max(strongest[count // 2] / strongest[-1], SLOWEST), FASTEST)
-            energy = self._floor * falling ** -math.log2(max(MORE * atoms / count, MORE))
+            energy = self._floor * falling ** -math.log2(max(MORE * self._goal / count, MORE))
         return energy if energy > NOTHING * self._energy else 0.0
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The atoms that were found before this section, and where the search is."""
-        numbers = [self._section, self._rounds_done, self._refined, self._refines, self._ended]
+        numbers = [self._section, self._before, self._rounds_done, self._refined, self._refines, self._ended]
         return {
             "numbers": np.array(numbers, np.int64),
             "energy": np.array([self._floor, self._left]),
@@ -268,15 +279,15 @@ class LongSearch:
         Raises:
             ValueError: the state is of another sound or config.
         """
-        section, rounds_done, refined, refines, ended = state["numbers"].tolist()
+        section, before, rounds_done, refined, refines, ended = state["numbers"].tolist()
         count = len(state["table"])
         shapes = {"table": (count, 3), "pairs": (count, self.channels, 2), "energies": (count,), "removed": (count,)}
         shapes |= {"energy": (2,), "best": self._best.shape}
         fits = all(state[name].shape == shape for name, shape in shapes.items())
         fits = fits and 0 <= section < len(self._edges) and 0 <= rounds_done <= len(self._rounds)
-        if not (fits and count <= self.events):
+        if not (fits and 0 <= before <= count <= self.events):
             raise ValueError("it is of another clip or of other settings")
-        self._section, self._rounds_done, self._refined = section, rounds_done, refined
+        self._section, self._before, self._rounds_done, self._refined = section, before, rounds_done, refined
         self._refines, self._ended = bool(refines), bool(ended)
         self._floor, self._left = state["energy"].tolist()
         self._table, self._pairs = state["table"].copy(), state["pairs"].copy()

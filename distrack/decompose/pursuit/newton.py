@@ -38,13 +38,16 @@ class Baseband(NamedTuple):
     frequency: float
 
 
-def refined(atom: Atom, residual: Floats, sample_rate: int) -> tuple[Atom, float, float]:
+def refined(atom: Atom, residual: Floats, sample_rate: int, limit: float | None = None) -> tuple[Atom, float, float]:
     """The atom near a given one that removes about the most energy, and estimates of its energy and the given one's.
 
     The logarithm of the energy that a Gabor atom takes from another one is nearly a parabola, of known curvature, in
     time, frequency and logarithm of scale (Mallat and Zhang, "Matching Pursuits With Time-Frequency Dictionaries", IEEE
     Transactions on Signal Processing 41(12), 1993, appendix E, has the inner product): its gradient gives Newton's
     step. The scale stays within a factor of three. For the onset of a decay, every sample is tried.
+
+    Args:
+        limit: in Hz; the frequency stays below it.
 
     Shape:
         - residual: ``[channels, samples]``
@@ -57,7 +60,7 @@ def refined(atom: Atom, residual: Floats, sample_rate: int) -> tuple[Atom, float
     reach = 1.0
     for _ in range(STEPS):
         candidate = _stepped(best, step, reach, origin=atom)
-        if not 0 < candidate.frequency < highest(sample_rate):
+        if not 0 < candidate.frequency < (limit or highest(sample_rate)):
             break
         next_step, next_energy = _newton_step(candidate, band)
         if next_energy <= energy:

@@ -64,10 +64,10 @@ def refined(
     time: float,
     scale: float,
     frequency: float,
-    highest: float,  # noqa: ARG001
+    highest: float,
 ) -> tuple[float, float, float, float, float]:
     """The Gabor atom near a given one that removes about the most energy, that energy, and that of the given one."""
-    atom, energy, given = newton.refined(Atom(GABOR, time, scale, frequency), residual, 1)
+    atom, energy, given = newton.refined(Atom(GABOR, time, scale, frequency), residual, 1, highest)
     return atom.time, atom.scale, atom.frequency, energy, given
 
 

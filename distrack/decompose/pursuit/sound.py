@@ -23,8 +23,8 @@ def summed(
     """The sum of atoms in the samples of a clip, or in a part of them.
 
     The sum is computed in float64, in the order of the rows. The two ways to compute it differ by less than 1e-9 of the
-    largest amplitude; the work in the whole clip alone decides which is taken, so that every process gives the same
-    samples, and a part those of the whole.
+    largest amplitude in the first minutes, and by less than 1e-6 after hours; the work in the whole clip alone decides
+    which is taken, so that every process gives the same samples, and a part those of the whole.
 
     Args:
         shapes: `GABOR` or `DAMPED` of each atom.

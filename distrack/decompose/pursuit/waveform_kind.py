@@ -28,6 +28,8 @@ PERIODS, GRAINS = 4, 4
 class Waveforms(Kind):
     """Events that play one of the waveforms in `Events.shared`: ``[waveforms, samples]``, each of energy 1."""
 
+    in_parts = True
+
     def columns(self, channels: int) -> tuple[Column, ...]:
         """Five numbers, six in stereo; the samples of the waveforms are stored beside them."""
         right = (Column("amplitude right", "", "amplitude of the right channel", -1e6, 1e6),) if channels == 2 else ()
@@ -58,21 +60,27 @@ class Waveforms(Kind):
 
     def synthesise(self, events: Events, gains: Floats) -> Floats:
         """The sum of all events, each from the sample nearest to its time; partials above half the rate are silent."""
-        wave = np.zeros((events.channels, events.samples))
+        return self.part(events, gains, 0, events.samples)
+
+    def part(self, events: Events, gains: Floats, first: int, last: int) -> Floats:
+        """A part of the sum, for which only the events that sound in it are computed."""
+        wave, rate = np.zeros((events.channels, last - first)), events.sample_rate
         waveforms = events.shared[WAVEFORMS]
         own = main_partials(waveforms)
         ratios, longer = self._factors(events)
         numbers = _numbers(events)
         amplitudes = events.parameters[:, FIRST:-1].astype(np.float64) * gains[:, None]
-        for row in np.flatnonzero((amplitudes != 0).any(axis=1)):
-            start = first_sample(float(events.parameters[row, TIME]), events.sample_rate)
+        time = events.column("time").astype(np.float64)
+        near = (time * rate < last + 1) & ((time + events.column("scale")) * rate > first - 2)
+        for row in np.flatnonzero(near & (amplitudes != 0).any(axis=1)):
             frequency = own[numbers[row]]
-            if start >= events.samples or frequency * ratios[row] >= 0.5:
+            if frequency * ratios[row] >= 0.5:
                 continue
             sound = played(waveforms[numbers[row]], ratio=ratios[row], longer=longer[row], frequency=frequency)
-            first, last = max(start, 0), min(start + len(sound), events.samples)
-            if first < last:
-                wave[:, first:last] += np.outer(amplitudes[row], sound[first - start : last - start])
+            start = first_sample(float(events.parameters[row, TIME]), rate)
+            begin, end = max(start, first), min(start + len(sound), last)
+            if begin < end:
+                wave[:, begin - first : end - first] += np.outer(amplitudes[row], sound[begin - start : end - start])
         return wave.astype(np.float32)
 
     def _factors(self, events: Events) -> tuple[Doubles, Doubles]:

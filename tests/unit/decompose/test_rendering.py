@@ -46,6 +46,7 @@ def test_parts_in_a_room_are_those_of_the_whole_with_its_tail(channels: int, wet
     parts = [render_part(events, first, last) for first, last in pairwise(edges)]
     assert [part.shape[1] for part in parts] == np.diff(edges).tolist()
     np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, atol=1e-6)
+    assert render_part(events, whole.shape[1], whole.shape[1] + 9).shape == (channels, 0)
     sound = Rendered(events, tail=True)
     assert sound.shape == whole.shape
     np.testing.assert_allclose(sound[:, 4_000:], whole[:, 4_000:], atol=1e-6)
