@@ -74,10 +74,9 @@ class LongSearch:
         self._rounding, self._energy = rounding, energy
         self.channels, self.samples = sound.shape
         longest = frame_lengths(self.samples, sample_rate)[-1]
-        self._hop = longest // FRAMES[GABOR]
-        # The margins hold every atom that is found from a frame in the middle of the section.
+        self._hop, self._around = longest // FRAMES[GABOR], longest // 2
+        # The greatest scale of an atom that is found from the longest frame, and may grow once more when it is refined.
         self._widest = WIDEST * longest / SCALES[GABOR]
-        self._margin = math.ceil(REACH[GABOR] * self._widest) + longest // 2
         sections = max(math.ceil(self.samples * self.channels / section), 1)
         self._edges = np.linspace(0, self.samples, sections + 1).round().astype(int).tolist()
         self._rounds = sorted({math.ceil(share * events) for share in ROUNDS}) if orthogonal else []
@@ -94,8 +93,8 @@ class LongSearch:
         self._refines = self._ended = False
         self._search: GaborSearch | None = None
         # All sections have their cells in the same memory: to get it from the system takes longer than to fill it.
-        widest = math.ceil(self.samples / sections) + 2 * self._margin + self._hop
-        self._space = np.empty(2 * self.channels * number_of_cells(widest, sample_rate), np.float32)
+        longest_part = math.ceil(self.samples / sections) + 2 * self._margin(self._widest) + self._hop
+        self._space = np.empty(2 * self.channels * number_of_cells(longest_part, sample_rate), np.float32)
         self._steps = self._work()
 
     @property
@@ -155,7 +154,8 @@ class LongSearch:
         """Adds the atoms of a section down to the pass's energy."""
         if self._best[self._section] < PASSED_OVER * self._floor:
             return 0.0
-        search = self._search = self._begun(max(self._goal - self._before, COMPILED_FROM))
+        most = max(self._goal - self._before, COMPILED_FROM)
+        search = self._search = self._begun(most, widest=self._widest, space=self._space)
         while search.preparing[0] < search.preparing[1]:
             search.prepare(hurried=False)
             yield 0.0
@@ -179,7 +179,7 @@ class LongSearch:
         rows = np.flatnonzero((time >= begin) & (time < end))
         if not len(rows):
             return 0.0
-        search = self._begun(max(len(rows), COMPILED_FROM))
+        search = self._begun(max(len(rows), COMPILED_FROM), widest=WIDEST * self._widest)
         search.hold(self._table[rows], self._pairs[rows])
         removed = 0.0
         for row in range(len(rows)):
@@ -190,13 +190,17 @@ class LongSearch:
         self._refined += len(rows)
         return removed
 
-    def _begun(self, events: int) -> GaborSearch:
+    def _margin(self, widest: float) -> int:
+        """Samples on both sides of a section that atoms within it reach, up to a scale."""
+        return math.ceil(REACH[GABOR] * widest) + self._around
+
+    def _begun(self, events: int, *, widest: float, space: Floats | None = None) -> GaborSearch:
         """A search of a section and its margins, without all atoms so far."""
         begin, end = self._edges[self._section : self._section + 2]
         # The grid of every section is that of the whole sound.
-        first = max(begin - self._margin, 0) // self._hop * self._hop
-        last = min(end + self._margin, self.samples)
-        part = Part(first, slice(begin - first, end - first), self._floor, self._widest)
+        first = max(begin - self._margin(widest), 0) // self._hop * self._hop
+        last = min(end + self._margin(widest), self.samples)
+        part = Part(first, slice(begin - first, end - first), self._floor, widest)
         shapes = np.full(len(self._table), GABOR)
         found = (shapes, self._table, as_complex(self._pairs), self.sample_rate, self.samples)
         return GaborSearch(
@@ -206,7 +210,7 @@ class LongSearch:
             orthogonal=False,
             rounding=self._rounding,
             part=part,
-            space=self._space,
+            space=space,
         )
 
     def _keep_strongest(self, count: int) -> float:

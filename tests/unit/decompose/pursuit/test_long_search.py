@@ -137,9 +137,9 @@ def test_sections_without_loud_atoms_are_visited_once(monkeypatch: pytest.Monkey
     begun: list[int] = []
     begin = LongSearch._begun
 
-    def counted(self: LongSearch, events: int) -> Any:
+    def counted(self: LongSearch, events: int, **settings: Any) -> Any:
         begun.append(self._section)
-        return begin(self, events)
+        return begin(self, events, **settings)
 
     monkeypatch.setattr(LongSearch, "_begun", counted)
     finished(wave, RATE, events=150)
