@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, cast
 
 from distrack.process_environment import compute_fast
 
-compute_fast("benchmarks.evaluator")
+compute_fast()
 
 import torch
 

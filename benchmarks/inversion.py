@@ -14,7 +14,7 @@ from pathlib import Path
 
 from distrack.process_environment import compute_fast
 
-compute_fast("benchmarks.inversion")
+compute_fast()
 
 import numpy as np
 import torch

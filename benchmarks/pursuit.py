@@ -20,7 +20,7 @@ from typing import Any
 
 from distrack.process_environment import compute_fast
 
-compute_fast("benchmarks.pursuit")
+compute_fast()
 
 import numpy as np
 

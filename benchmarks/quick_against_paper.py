@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from distrack.process_environment import compute_fast
 
-compute_fast("benchmarks.quick_against_paper")
+compute_fast()
 
 import torch
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from distrack.process_environment import compute_fast
 
-compute_fast("benchmarks.recipes")
+compute_fast()
 
 import numpy as np
 import torch

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from distrack.process_environment import compute_fast
 
-compute_fast("benchmarks.regression")
+compute_fast()
 
 import numpy as np
 import torch

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from distrack.process_environment import compute_fast
 
-compute_fast("benchmarks.siam")
+compute_fast()
 
 import librosa
 import numpy as np

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from distrack.process_environment import compute_fast
 
-compute_fast("benchmarks.splat")
+compute_fast()
 
 import numpy as np
 import soundfile

@@ -20,7 +20,7 @@ from unittest import mock
 
 from distrack.process_environment import compute_fast
 
-compute_fast("benchmarks.step_profile")
+compute_fast()
 
 import torch
 from torch.profiler import ProfilerActivity, profile

@@ -6,14 +6,14 @@ import sys
 
 from distrack.process_environment import compute_fast
 
-# Commands that compute; they start again in an environment in which that is fast.
+# Commands that compute, in an environment in which that is fast.
 _WORKERS = frozenset({"prepare", "distill", "condense", "resume", "evaluate", "inspect", "listen", "decompose"})
 
 
 def main() -> None:
     """Runs the command."""
     if len(sys.argv) > 1 and sys.argv[1] in _WORKERS:
-        compute_fast("distrack")
+        compute_fast()
     # Torch and scikit-learn make millions of objects that stay until the end. To look through them for garbage at every
     # few hundred new ones, and again at the end, takes longer than most commands.
     gc.set_threshold(50_000, 20, 100)

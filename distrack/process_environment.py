@@ -1,5 +1,6 @@
 """Environment variables with which a process computes fast on a CPU."""
 
+import ctypes
 import os
 import sys
 
@@ -14,6 +15,8 @@ _KEEPS_MEMORY = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_ARENA_MAX": "1",
 }
+# What glibc's malloc.h calls these settings in a process that runs: M_TOP_PAD, M_TRIM_THRESHOLD and so on.
+_PARAMETERS = {"MALLOC_TOP_PAD_": -2, "MALLOC_TRIM_THRESHOLD_": -1, "MALLOC_MMAP_MAX_": -4, "MALLOC_ARENA_MAX": -8}
 FAST_ON_CPU = {
     **_KEEPS_MEMORY,
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -31,11 +34,17 @@ def server_environment() -> dict[str, str]:
     return {name: value for name, value in worker_environment().items() if _KEEPS_MEMORY.get(name) != value}
 
 
-def compute_fast(module: str) -> None:
-    """Replaces this process by `python -m <module>` in the fast environment, unless it has that already.
+def compute_fast() -> None:
+    """Gives this process and its children the fast environment, where the user set none.
 
-    Call it before torch is imported: that import would be paid for twice.
+    Call it before torch is imported: OpenMP reads its variables when it is loaded.
     """
-    if sys.platform == "linux" and not FAST_ON_CPU.keys() <= os.environ.keys():
-        sys.stdout.flush()
-        os.execve(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]], worker_environment())
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    for name, value in FAST_ON_CPU.items():
+        if name not in os.environ:
+            os.environ[name] = value
+            # glibc has read its variables already.
+            if mallopt is not None and name in _PARAMETERS:
+                mallopt(_PARAMETERS[name], min(int(value), 2**31 - 1))

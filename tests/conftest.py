@@ -261,7 +261,7 @@ def typed(
     from distrack.cli import commands as cli
 
     def call(*words: str) -> tuple[int | str | None, str, str]:
-        for name, value in FAST_ON_CPU.items():  # else it starts itself anew
+        for name, value in FAST_ON_CPU.items():  # else it would set them for all later tests
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["distrack", *words])
         with pytest.raises(SystemExit) as ended:

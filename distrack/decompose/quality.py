@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 from numpy.lib.stride_tricks import sliding_window_view
 
 from distrack.arrays import Floats
@@ -178,7 +177,7 @@ def _magnitudes(block: Floats, size: int) -> Iterator[Floats]:
     for channel in block:
         frames = sliding_window_view(channel[reach : len(channel) - reach - hop], size)[::hop]
         for first in range(0, len(frames), together):
-            yield np.abs(scipy.fft.rfft(frames[first : first + together] * window))
+            yield np.abs(np.fft.rfft(frames[first : first + together] * window))
 
 
 def _hann(size: int) -> Floats:

@@ -80,7 +80,7 @@ def test_a_sound_in_a_file_is_searched_in_one_piece_if_it_is_short(monkeypatch: 
 
 
 def test_it_reads_no_more_than_a_section_and_its_margins() -> None:
-    wave = music(40.0, rate=RATE)
+    wave = music(80.0, rate=RATE)
     sound = InParts(wave)
     energy = float(np.square(wave, dtype=np.float64).sum())
     search = LongSearch(sound, RATE, events=100, orthogonal=True, rounding=FloatRounding(), energy=energy)
