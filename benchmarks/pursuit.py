@@ -10,7 +10,6 @@ in few bits; published tools that are installed (`benchmarks/pursuit_peers.py`);
 import argparse
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -25,7 +24,7 @@ compute_fast()
 import numpy as np
 
 from benchmarks.pursuit_bits import BUDGET, equal_atoms, equal_bits, other_codecs, within_budget
-from benchmarks.pursuit_clips import PLAIN, RATE, SECONDS, SEGMENTS, decomposed, segment
+from benchmarks.pursuit_clips import PLAIN, RATE, SECONDS, SEGMENTS, decomposed, peak_memory, segment
 from benchmarks.pursuit_long import commands, in_sections
 from benchmarks.pursuit_peers import Peer, peers
 from benchmarks.pursuit_targets import TARGETS, targets
@@ -74,7 +73,7 @@ def many(folder: Path, name: str) -> str:
     """A row of the second table: a thousand atoms of 10 s. Its process must do nothing else, as memory is measured."""
     wave = segment(folder, name, 10.0)
     result = decomposed(wave, MANY, PLAIN)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_memory()
     began = time.perf_counter()
     sound = render(result.events)
     rendered = time.perf_counter() - began

@@ -37,6 +37,14 @@ class Result(NamedTuple):
     times: list[float]
 
 
+def peak_memory() -> float:
+    """The most memory that this process had, in MB; `ru_maxrss` counts that of the process before it, too."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit("peak memory is measured on Linux alone")
+
+
 def segment(folder: Path, name: str, seconds: float) -> Floats:
     """A segment of a recording in mono, ``[1, samples]``."""
     file, start = SEGMENTS[name]

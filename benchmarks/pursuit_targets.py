@@ -13,7 +13,17 @@ import numpy as np
 import soundfile
 
 from benchmarks.pursuit_bits import BUDGET, within_budget
-from benchmarks.pursuit_clips import PLAIN, RATE, SECONDS, SEGMENTS, decomposed, medley, recording, segment
+from benchmarks.pursuit_clips import (
+    PLAIN,
+    RATE,
+    SECONDS,
+    SEGMENTS,
+    decomposed,
+    medley,
+    peak_memory,
+    recording,
+    segment,
+)
 from distrack.arrays import Floats
 from distrack.decompose import render, snr_db
 from distrack.errors import DistrackError
@@ -108,5 +118,5 @@ def _measured(wave: Floats, events: int, settings: dict[str, Any]) -> str:
     except DistrackError as error:
         return f"refused: {str(error).splitlines()[0][:80]}"
     # The peak is that of the search: rendering comes after it.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_memory()
     return f"{snr_db(wave, render(result.events)):.2f} dB, {result.seconds:.2f} s, {peak:.0f} MB"
