@@ -23,8 +23,8 @@ from distrack.decompose.pursuit.sound import summed
 from distrack.stored_sound import Sound
 
 # Samples of all channels in one section, between its margins, whose cells take 335 MB; and those up to which a sound is
-# searched in one piece, whose cells take 1.3 GB.
-SECTION, ONE_PIECE = 1 << 22, 1 << 24
+# searched in one piece, whose cells take 670 MB. Of ten minutes, sections take as long as one piece.
+SECTION, ONE_PIECE = 1 << 22, 1 << 23
 # A pass looks for so many atoms more than there shall be, as an estimate that is too low takes one more pass.
 MORE = 1.05
 # All atoms are refined when there is this share of the number at which that is due.
