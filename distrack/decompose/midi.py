@@ -1,14 +1,18 @@
 """Converts events with a pitch to the notes of a standard MIDI file."""
 
+from __future__ import annotations
+
 import io
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import mido
 import numpy as np
 
 from distrack.decompose.events import Events
 from distrack.errors import EventsError
+
+if TYPE_CHECKING:  # every decomposition imports this module, few write notes
+    import mido
 
 # A tick is half a millisecond at 120 beats per minute.
 TICKS_PER_BEAT = 960
@@ -88,6 +92,8 @@ def to_midi(events: Events, *, bpm: float = 120.0, bend_from: float | None = 5.0
 
 def _messages(notes: list[_Note]) -> tuple[list[tuple[float, int, mido.Message]], int]:
     """Messages with their times in seconds and their order at equal times, and the number of notes not bent."""
+    import mido
+
     messages: list[tuple[float, int, mido.Message]] = []
     bends = dict.fromkeys(CHANNELS, 0)
     sounding: dict[int, dict[int, _Note]] = {channel: {} for channel in CHANNELS}
@@ -128,6 +134,8 @@ def _messages(notes: list[_Note]) -> tuple[list[tuple[float, int, mido.Message]]
 
 
 def _file(messages: list[tuple[float, int, mido.Message]], bpm: float) -> bytes:
+    import mido
+
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm))])
     last_tick = 0
     for time, _, message in messages:
