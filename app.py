@@ -18,13 +18,14 @@ from distrack.jobs.results import evaluation_report, synthetic_file
 from distrack.settings import PROJECT, settings
 from distrack.ui import panels  # noqa: F401
 from distrack.ui.shared import job_panel, stage
-from distrack.ui.shared.page import errors_shown
+from distrack.ui.shared.page import IN_APP, errors_shown
 from distrack.ui.shared.progress import phase_text
 from distrack.ui.shared.run_in_view import DEMO, demo, link, list_runs, runs_path
 from distrack.ui.sound import KEYS, sheets, soundboard
 
 st.set_page_config(page_title="DisTrack", page_icon=str(PROJECT / "assets" / "logo.svg"), layout="wide")
 st.html(PROJECT / "assets" / "style.css")
+st.session_state[IN_APP] = True
 
 
 @st.cache_resource

@@ -17,12 +17,15 @@ def start_over(): raise StartedOver
 
 st.rerun = start_over
 for page in sys.argv[1:]:
-    PagesManager.uses_pages_directory = True
-    try:
-        runpy.run_path(page)
-    except StartedOver:
-        print(page)
-    assert not PagesManager.uses_pages_directory, page
+    # The second session began as the first one did, which has started over meanwhile.
+    for older in (True, False):
+        st.session_state.clear()
+        PagesManager.uses_pages_directory = older
+        try:
+            runpy.run_path(page)
+        except StartedOver:
+            print(page)
+        assert not PagesManager.uses_pages_directory, page
 """
 
 
@@ -34,4 +37,4 @@ def test_every_page_starts_over_inside_the_app() -> None:
         [sys.executable, "-c", ALONE, *pages], cwd=PROJECT, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stderr[-2000:]
-    assert ended.stdout.split("\n")[:-1] == pages
+    assert ended.stdout.split("\n")[:-1] == [page for page in pages for _ in range(2)]

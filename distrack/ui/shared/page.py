@@ -16,6 +16,9 @@ from distrack.ui.shared import stage
 # the browser still asks for the old one: a second press within a second or two would then fail.
 download_button = partial(st.download_button, on_click="ignore", icon=":material/download:")
 
+# Says in the state of a session that `app.py` was run.
+IN_APP = "in-app"
+
 T = TypeVar("T")
 
 
@@ -23,10 +26,12 @@ def begin(title: str, purpose: str = "") -> None:
     """Draws title and purpose; a page that was opened without the app around it starts over inside it.
 
     Until `st.navigation` was called once in a server's life, Streamlit takes the folder `pages/` for its older way of
-    navigation and opens a page without `app.py`: a reload after a restart would show neither menu nor errors. A page
-    calls this first, before anything that `app.py` has to load.
+    navigation and opens a page without `app.py`: a reload after a restart would show neither menu nor errors. Of two
+    sessions that begin together, the second is still one of these when the first has started over. A page calls this
+    first, before anything that `app.py` has to load.
     """
-    if PagesManager.uses_pages_directory:
+    if IN_APP not in st.session_state:
+        st.session_state[IN_APP] = True
         PagesManager.uses_pages_directory = False
         st.rerun()
     st.title(title)
