@@ -73,36 +73,41 @@ def refined(
 
 def measure(store: Store, layer: int, first: int, last: int) -> None:
     """Writes the largest energies of some frames of a layer, whose cells were written."""
-    if last <= first:
-        return
+    if last > first:
+        _measure(store, layer, first, last, 0, int(store.sizes[layer, BLOCKS]))
+
+
+def _measure(store: Store, layer: int, first: int, last: int, first_block: int, last_block: int) -> None:
+    """Writes the largest energies of some blocks of bins of some frames, of those frames, and of their groups."""
     sizes = store.sizes[layer]
     frames, bins, blocks = int(sizes[FRAMES]), int(sizes[BINS]), int(sizes[BLOCKS])
-    energies = _energies(store, layer, first, last)
-    padded = np.zeros((last - first, blocks * BLOCK), np.float32)
-    padded[:, :bins] = energies
-    peaks = padded.reshape(last - first, blocks, BLOCK).max(axis=2)
+    low, high = first_block * BLOCK, min(last_block * BLOCK, bins)
+    padded = np.zeros((last - first, (last_block - first_block) * BLOCK), np.float32)
+    padded[:, : high - low] = _energies(store, layer, first, last, low, high)
     row, place, group = int(sizes[FIRST_PEAK]), int(sizes[FIRST_FRAME]), int(sizes[FIRST_GROUP])
-    store.peaks[row + first * blocks : row + last * blocks] = peaks.ravel()
+    peaks = store.peaks[row + first * blocks : row + last * blocks].reshape(last - first, blocks)
+    peaks[:, first_block:last_block] = padded.reshape(last - first, -1, BLOCK).max(axis=2)
     store.frames[place + first : place + last] = peaks.max(axis=1)
     for number in range(first // GROUP, (last - 1) // GROUP + 1):
         part = store.frames[place + number * GROUP : place + min((number + 1) * GROUP, frames)]
         store.groups[group + number] = part.max()
 
 
-def _energies(store: Store, layer: int, first: int, last: int) -> Floats:
-    """The energy that the atom of each cell of some frames removes, ``[frames, bins]``."""
+def _energies(store: Store, layer: int, first: int, last: int, low: int, high: int) -> Floats:
+    """The energy that the atom of each cell of some frames and bins removes, ``[frames, bins]``."""
     sizes, edge = store.sizes[layer], store.edges.shape[2] // 2
     bins, place = int(sizes[BINS]), int(sizes[FIRST_FRAME])
-    cells = _of(store, layer)[:, first:last]
+    cells = _of(store, layer)[:, first:last, low:high]
     energies = np.square(cells.real) + np.square(cells.imag)
-    columns = np.arange(bins)
-    columns = np.where(columns < edge, columns, np.maximum(columns - bins + 2 * edge, edge - 1))
-    where = np.flatnonzero((np.arange(bins) < edge) | (columns >= edge))
-    columns = columns[where]
-    real, imaginary, weight, one = store.edges[layer][:, columns]
-    own = (real + 1j * imaginary).astype(np.complex64)
-    both = energies[:, :, where] - np.where(one > 0, 0, (own * cells[:, :, where] ** 2).real)
-    energies[:, :, where] = both * weight
+    if low < edge or high > bins - edge:
+        columns = np.arange(bins)
+        columns = np.where(columns < edge, columns, np.maximum(columns - bins + 2 * edge, edge - 1))
+        columns = columns[low:high]
+        where = np.flatnonzero((np.arange(low, high) < edge) | (columns >= edge))
+        real, imaginary, weight, one = store.edges[layer][:, columns[where]]
+        own = (real + 1j * imaginary).astype(np.complex64)
+        both = energies[:, :, where] - np.where(one > 0, 0, (own * cells[:, :, where] ** 2).real)
+        energies[:, :, where] = both * weight
     total: Floats = 2 * energies.sum(axis=0) * store.inside[place + first : place + last, None]
     return total
 
@@ -115,7 +120,7 @@ def best(store: Store) -> tuple[float, int, int, int]:
     low = (top - int(sizes[FIRST_GROUP])) * GROUP
     place = int(sizes[FIRST_FRAME])
     frame = low + int(store.frames[place + low : place + min(low + GROUP, int(sizes[FRAMES]))].argmax())
-    energies = _energies(store, layer, frame, frame + 1)[0]
+    energies = _energies(store, layer, frame, frame + 1, 0, int(sizes[BINS]))[0]
     at = int(energies.argmax())
     return float(energies[at]), layer, frame, at
 
@@ -146,6 +151,7 @@ def lessen(store: Store, time: float, scale: float, frequency: float, amplitudes
         away = begin + length / 2 - time
         between = time + away * scale**2 / square
         in_time = top * np.exp(-0.5 * away**2 / square)
+        lowest, above = int(sizes[BINS]), 0
         for centre, turned, sizes_of_channels in images:
             low = max(math.ceil((centre - widest) * length), 0)
             high = min(math.floor((centre + widest) * length) + 1, int(sizes[BINS]))
@@ -155,7 +161,9 @@ def lessen(store: Store, time: float, scale: float, frequency: float, amplitudes
             phase = (centre * (between - time))[:, None] + bins * (begin - between)[:, None] + turned
             product = in_time[:, None] * np.exp(-0.5 * narrow * (bins - centre) ** 2) * np.exp(2j * np.pi * (phase % 1))
             _of(store, layer)[:, first:last, low:high] -= sizes_of_channels[:, None, None] * product
-        measure(store, layer, first, last)
+            lowest, above = min(lowest, low), max(above, high)
+        if above > lowest:
+            _measure(store, layer, first, last, lowest // BLOCK, (above - 1) // BLOCK + 1)
 
 
 def _of(store: Store, layer: int) -> Complex:
