@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from distrack.arrays import Complex, Floats
 from distrack.decompose.pursuit.atoms import CORE, GABOR
-from distrack.decompose.pursuit.grid import AT_ONCE, FRAMES, Scale, frame_lengths
+from distrack.decompose.pursuit.grid import AT_ONCE, Scale, frame_lengths, hop_of
 from distrack.decompose.pursuit.kernels import Kernels
 from distrack.decompose.pursuit.layout import BINS, BLOCK, FIRST_CELL, GROUP, Store
 
@@ -136,8 +136,7 @@ def number_of_cells(samples: int, sample_rate: int) -> int:
     """The cells of one channel of a clip of so many samples, or a few more."""
     cells = 0
     for length in frame_lengths(samples, sample_rate):
-        hop = max(length // FRAMES[GABOR], 1)
-        cells += ((samples + length) // hop + 1) * (length // 2 + 1)
+        cells += ((samples + length) // hop_of(GABOR, length) + 1) * (length // 2 + 1)
     return cells
 
 

@@ -23,7 +23,27 @@ _FIRST, _EVERY = 16, 32
 # Atoms that are refined in one step.
 _TOGETHER = 64
 # All atoms are refined when there are these shares of them.
-ROUNDS = (0.25, 0.5, 1.0)
+_ROUNDS = (0.25, 0.5, 1.0)
+
+
+def rounds(events: int) -> list[int]:
+    """Numbers of atoms at which all of them are refined.
+
+    >>> rounds(64)
+    [16, 32, 64]
+    """
+    return sorted({math.ceil(share * events) for share in _ROUNDS})
+
+
+def rows_of(table: Doubles, pairs: Floats) -> Floats:
+    """Atoms as they are stored: time, scale and frequency, then amplitude and phase of each channel.
+
+    Shape:
+        - table: ``[atoms, 3]``
+        - pairs: ``[atoms, channels, 2]``
+        - returns: ``[atoms, 3 + 2 * channels]``
+    """
+    return np.concatenate([table.astype(np.float32), pairs.reshape(len(pairs), 2 * pairs.shape[1])], axis=1)
 
 
 class Part(NamedTuple):
@@ -85,8 +105,7 @@ class GaborSearch:
         self.pairs = np.zeros((events, self.channels, 2), np.float32)
         self.energies = np.zeros(events)
         # Numbers of atoms at which all are refined.
-        rounds = {math.ceil(share * events) for share in ROUNDS} if orthogonal else set()
-        self._rounds = sorted(rounds)
+        self._rounds = rounds(events) if orthogonal else []
         self._rounds_done, self._refined = 0, 0
         # The residual at the last time that all cells were computed from it, and what changed the cells since then.
         self._start, self._first = self.residual.copy(), 0
@@ -238,8 +257,7 @@ class GaborSearch:
         self.table[: self.count], self.pairs[: self.count] = table, pairs
 
     def rows(self) -> Floats:
-        table, pairs = self.table[: self.count], self.pairs[: self.count]
-        return np.concatenate([table.astype(np.float32), pairs.reshape(-1, 2 * self.channels)], axis=1)
+        return rows_of(self.table[: self.count], self.pairs[: self.count])
 
     def shared(self) -> dict[str, Floats]:
         """Nothing: the row of an atom says all about it."""

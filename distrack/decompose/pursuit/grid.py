@@ -42,7 +42,7 @@ class Scale:
 
     def __init__(self, shape: int, length: int, samples: int) -> None:
         self.shape, self.length, self.samples = shape, length, samples
-        self.hop = max(length // FRAMES[shape], 1)
+        self.hop = hop_of(shape, length)
         self.lead = length // 2 if shape == GABOR else 0
         self.count = 1 + (samples - 1 + self.lead) // self.hop
         self.scale = length / SCALES[shape]
@@ -202,6 +202,11 @@ def _merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((begin, end))
     return merged
+
+
+def hop_of(shape: int, length: int) -> int:
+    """Samples from the begin of one frame to that of the next, at a frame length in samples."""
+    return max(length // FRAMES[shape], 1)
 
 
 def frame_lengths(samples: int, sample_rate: int) -> list[int]:

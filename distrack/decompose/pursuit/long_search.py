@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from distrack.arrays import Floats
 from distrack.decompose.pursuit.atoms import GABOR, REACH, as_complex
 from distrack.decompose.pursuit.cells import number_of_cells
-from distrack.decompose.pursuit.gabor_search import ROUNDS, GaborSearch, Part
-from distrack.decompose.pursuit.grid import FRAMES, SCALES, frame_lengths
+from distrack.decompose.pursuit.gabor_search import GaborSearch, Part, rounds, rows_of
+from distrack.decompose.pursuit.grid import SCALES, frame_lengths, hop_of
 from distrack.decompose.pursuit.kernels import COMPILED_FROM
 from distrack.decompose.pursuit.newton import WIDEST
 from distrack.decompose.pursuit.rounding import Rounding
@@ -74,12 +74,12 @@ class LongSearch:
         self._rounding, self._energy = rounding, energy
         self.channels, self.samples = sound.shape
         longest = frame_lengths(self.samples, sample_rate)[-1]
-        self._hop, self._around = longest // FRAMES[GABOR], longest // 2
+        self._hop, self._around = hop_of(GABOR, longest), longest // 2
         # The greatest scale of an atom that is found from the longest frame, and may grow once more when it is refined.
         self._widest = WIDEST * longest / SCALES[GABOR]
         sections = max(math.ceil(self.samples * self.channels / section), 1)
         self._edges = np.linspace(0, self.samples, sections + 1).round().astype(int).tolist()
-        self._rounds = sorted({math.ceil(share * events) for share in ROUNDS}) if orthogonal else []
+        self._rounds = rounds(events) if orthogonal else []
         # The numbers of each atom as in `GaborSearch`, its energy on the grid, and the energy that it removed.
         self._table, self._pairs = np.zeros((0, 3)), np.zeros((0, self.channels, 2), np.float32)
         self._energies, self._removed = np.zeros(0), np.zeros(0)
@@ -99,7 +99,7 @@ class LongSearch:
 
     @property
     def count(self) -> int:
-        new = 0 if self._search is None or self._refines else self._search.count
+        new = 0 if self._search is None else self._search.count
         return min(len(self._table) + new, self.events)
 
     @property
@@ -123,15 +123,12 @@ class LongSearch:
         return next(self._steps, 0.0)
 
     def rows(self) -> Floats:
-        parts = [(self._table, self._pairs)]
-        if self._search is not None and not self._refines:
+        table, pairs = self._table, self._pairs
+        if self._search is not None:
             found = self._search.count
-            parts.append((self._search.table[:found], self._search.pairs[:found]))
-        rows = [
-            np.concatenate([table.astype(np.float32), pairs.reshape(-1, 2 * self.channels)], axis=1)
-            for table, pairs in parts
-        ]
-        return np.concatenate(rows)[: self.events]
+            table = np.concatenate([table, self._search.table[:found]])
+            pairs = np.concatenate([pairs, self._search.pairs[:found]])
+        return rows_of(table[: self.events], pairs[: self.events])
 
     def shared(self) -> dict[str, Floats]:
         """Nothing: the row of an atom says all about it."""
